@@ -1,0 +1,35 @@
+# make bench   from a fresh clone to a report on real data
+# make test    the same set-up, then the whole test suite
+# make check   format, lint and types
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: bench test check format clean
+
+bench: $(VENV)/installed
+	$(BIN)/python -m pytest benches --quick --benchmark-quiet; status=$$?; \
+	$(BIN)/loaderbench report && exit $$status
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+# mypy cannot see an editable install's mapped packages: it reads them through a link of their name.
+check: $(VENV)/installed
+	mkdir -p $(VENV)/typing && ln -sfn ../.. $(VENV)/typing/loaderbench
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p loaderbench.benches -p loaderbench.datasets -p loaderbench.reports
+
+format: $(VENV)/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,218 @@
+"""Can these figures be believed?
+
+Two questions, asked of the instrument itself, on this machine, in every run:
+
+**Are readings true?** Datasets whose cost is known by construction (``loaderbench.datasets.known``) are read like any
+other, and each reading stands beside the truth. To reach: within 2 %.
+
+**Does measuring slow the loader?** The suite's own pass, with its audit of samples and its two looks at the clock a
+batch, takes turns with a bare ``for batch in loader: pass`` over a plain loader with the same arguments. Which of the
+two goes first alternates. To reach: a ratio of at most 1.01.
+
+    pytest benches/bench_fidelity.py
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Self
+
+import pytest
+import torch
+
+from loaderbench.benches.harness import processes
+from loaderbench.benches.harness.loading import LoaderConfig, batch_facts
+from loaderbench.benches.harness.measure import Measure
+from loaderbench.benches.harness.passes import Epoch, Metrics, Step, keep
+from loaderbench.benches.harness.subjects import Sources, collate_fn, known
+from loaderbench.datasets.known import Busy, Bytes, Resident, Sleeping, Straggler
+
+CPU = torch.device("cpu")
+STEP_S = 0.01
+RESIDENT_BYTES = 128 << 20
+
+
+def spin(batch: Any) -> Any:
+    """A step that lasts `STEP_S` by construction."""
+    end = perf_counter() + STEP_S
+    while perf_counter() < end:
+        pass
+    return batch
+
+
+def workers(count: int, **settings: Any) -> LoaderConfig:
+    """A loader whose workers are alive when the clock starts."""
+    return LoaderConfig(num_workers=count, persistent_workers=True, **settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A dataset of known cost, how it is read, and the metric that should then be `truth` for each pass."""
+
+    dataset: Any
+    config: LoaderConfig
+    metric: str
+    truth: float
+    step: Step = keep
+
+
+TIMES: dict[str, Callable[[], Known]] = {
+    "busy 1 ms a sample: pass": lambda: Known(
+        dataset=Busy(300, 1e-3), config=LoaderConfig(batch_size=10), metric="seconds", truth=0.3
+    ),
+    "busy 2 ms a sample, step 10 ms: wait": lambda: Known(
+        dataset=Busy(150, 2e-3), config=LoaderConfig(batch_size=10), metric="wait_s", truth=0.3, step=spin
+    ),
+    "sleep 20 ms a sample, 2 workers: pass": lambda: Known(
+        dataset=Sleeping(64, 20e-3), config=workers(2, batch_size=4), metric="seconds", truth=0.64
+    ),
+    "sleep 50 ms a sample, 1 worker: first batch": lambda: Known(
+        dataset=Sleeping(8, 50e-3), config=workers(1, batch_size=4), metric="first_batch_s", truth=0.2
+    ),
+    "one straggler of 100 ms: longest wait": lambda: Known(
+        dataset=Straggler(100, 1e-3, 50, 0.1),
+        config=LoaderConfig(batch_size=1),
+        metric="wait_max_s",
+        truth=0.1,
+    ),
+}
+
+
+class Compared(Epoch):
+    """Passes over a dataset of known cost, the truth beside what was read."""
+
+    def __init__(self, case: Known) -> None:
+        super().__init__(known(case.dataset), case.config, device=CPU, step=case.step)
+        self.case = case
+
+    def before(self, passes: int) -> None:
+        """Passes add up in all metrics but those of a single batch."""
+        self.times = passes if self.case.metric in ("seconds", "wait_s") else 1
+
+    def after(self) -> Metrics:
+        """Truth and reading, in seconds."""
+        metrics = super().after()
+        return {
+            "seconds": metrics["seconds"],
+            "truth": self.case.truth * self.times,
+            "reading": metrics[self.case.metric],
+        }
+
+
+@pytest.mark.parametrize("quantity", TIMES)
+def bench_fidelity_time(measure: Measure, quantity: str) -> None:
+    """A reading in seconds, beside the seconds that the dataset takes by construction."""
+    measure(Compared(TIMES[quantity]()), unit="s")
+
+
+class Grown:
+    """Workers that hold nothing, then workers that each come to hold a known number of bytes."""
+
+    steady = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Each reading ends its own workers."""
+
+    def before(self, _passes: int) -> None:
+        """Nothing to prepare."""
+
+    def run(self, _passes: int) -> None:
+        """Two readings, one right after the other: who else maps torch's libraries changes their share of them."""
+        began = perf_counter()
+        without, held = _workers_hold(0), _workers_hold(RESIDENT_BYTES)
+        truth = 2.0 * RESIDENT_BYTES
+        self.metrics = {"seconds": perf_counter() - began, "truth": truth, "reading": float(held - without)}
+
+    def after(self) -> Metrics:
+        """Truth and reading, in bytes."""
+        return self.metrics
+
+
+def _workers_hold(resident_bytes: int) -> int:
+    with Epoch(known(Resident(64, resident_bytes)), workers(2), device=CPU) as epoch:
+        epoch.run(1)
+        return processes.memory().worker_pss_bytes
+
+
+@pytest.mark.parametrize("quantity", ["128 MiB held by each of 2 workers: PSS"])
+@pytest.mark.sweep(rounds=3)
+def bench_fidelity_memory(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
+    """The memory that two workers are read to hold, beside what they allocate by construction."""
+    measure(Grown(), unit="B")
+
+
+class Weighed(Epoch):
+    """A pass over samples of known size: the bytes that the record states for a batch."""
+
+    def __init__(self, sample_bytes: int, batch_size: int) -> None:
+        super().__init__(known(Bytes(1024, sample_bytes)), LoaderConfig(batch_size=batch_size), device=CPU)
+        self.truth = sample_bytes * batch_size
+
+    def after(self) -> Metrics:
+        """Truth and reading, in bytes."""
+        stated = batch_facts(self.subject.dataset, self.config)["batch_bytes"]
+        return {"seconds": super().after()["seconds"], "truth": float(self.truth), "reading": float(stated)}
+
+
+@pytest.mark.parametrize("quantity", ["64 samples of 10 kB: bytes in a batch"])
+@pytest.mark.sweep(rounds=1)
+def bench_fidelity_bytes(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
+    """The bytes stated for a batch, beside what its samples hold by construction."""
+    measure(Weighed(10_000, 64), unit="B")
+
+
+class Beside(Epoch):
+    """The suite's own passes, and as many of a bare loop over a plain loader: in turns, either one first."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.plain = self.config.build(self.subject.dataset)
+        self.pairs = 0
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        del self.plain
+        super().__exit__(*exception)
+
+    def before(self, passes: int) -> None:
+        """The bare loop, in every other pair."""
+        self.passes, self.pairs = passes, self.pairs + 1
+        self.bare_s = self._bare_s() if self.pairs % 2 else 0.0
+
+    def after(self) -> Metrics:
+        """The bare loop in the other pairs; then its seconds as truth, and the suite's as reading."""
+        metrics = super().after()
+        return {
+            "truth": self.bare_s or self._bare_s(),
+            "reading": metrics["seconds"],
+            "seconds": metrics["seconds"],
+        }
+
+    def _bare_s(self) -> float:
+        began = perf_counter()
+        for _ in range(self.passes):
+            for _batch in self.plain:
+                pass
+        return perf_counter() - began
+
+
+OVERHEADS = {
+    "overhead: text, 0 workers": ("text", LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0)),
+    "overhead: images, 0 workers": ("images", LoaderConfig(batch_size=32, seed=0)),
+    "overhead: table, 0 workers": (
+        "table",
+        LoaderConfig(batch_size=256, collate_fn=collate_fn("default"), seed=0),
+    ),
+    "overhead: text, 1 worker": ("text", workers(1, batch_size=32, collate_fn=collate_fn("pad"), seed=0)),
+}
+
+
+@pytest.mark.parametrize("quantity", OVERHEADS)
+@pytest.mark.sweep(rounds=20)
+def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
+    """The suite's own pass, beside a bare loop."""
+    name, config = OVERHEADS[quantity]
+    measure(Beside(Sources().subject(name), config, device=CPU), unit="s")

@@ -1,0 +1,73 @@
+"""What does each worker cost in memory?
+
+**Read**, not timed: the memory of this process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass, with
+the consumer halted so that the queues are as full as they get. PSS (a page shared by n processes counts 1/n in each)
+is what the machine holds; RSS would count what ``fork`` shares once for every worker.
+
+- ``base_pss_bytes``: before the loader exists;
+- ``pss_bytes``, ``uss_bytes``, ``worker_pss_bytes``, ``shm_bytes``: the highest reading of the pass, for the tree, for
+  for what would be freed if it ended, for the mean worker, and for shared memory (where batches wait).
+
+**What to expect**: up to ``num_workers × prefetch_factor`` batches wait in shared memory, and every worker has its own
+interpreter; under ``fork`` it shares its parent's pages until it writes to them, and reading a Python object writes to
+its reference count (pytorch#13246).
+
+    pytest benches/bench_memory.py --dataset images --num-workers 0,1,2 --prefetch-factor 2,8
+"""
+
+from time import sleep
+from typing import Any, Self
+
+import pytest
+import torch
+
+from loaderbench.benches.harness import processes
+from loaderbench.benches.harness.loading import LoaderConfig
+from loaderbench.benches.harness.measure import Measure
+from loaderbench.benches.harness.passes import Epoch, Metrics
+from loaderbench.benches.harness.subjects import Subject
+
+SETTLE_S = 0.02  # for the workers to fill the queues while the consumer stands still
+
+
+class Halting(Epoch):
+    """Passes that halt now and then to read the memory of the process tree."""
+
+    def __init__(self, subject: Subject, config: LoaderConfig, *, device: torch.device) -> None:
+        super().__init__(subject, config, device=device, step=self.halt)
+
+    def __enter__(self) -> Self:
+        self.base = processes.memory()
+        super().__enter__()
+        return self
+
+    def before(self, _passes: int) -> None:
+        """Forget the pass before."""
+        self.readings: list[processes.Memory] = []
+        self.count = 0
+
+    def halt(self, batch: Any) -> Any:
+        """Read the memory at every batch whose number is a power of two, holding `batch` as a model would."""
+        self.count += 1
+        if self.count & (self.count - 1) == 0:
+            sleep(SETTLE_S)
+            self.readings.append(processes.memory())
+        return batch
+
+    def after(self) -> Metrics:
+        """The highest readings, in bytes."""
+        workers = max(1, self.config.num_workers)
+        return {
+            "seconds": super().after()["seconds"],
+            "base_pss_bytes": float(self.base.pss_bytes),
+            "pss_bytes": float(max(reading.pss_bytes for reading in self.readings)),
+            "uss_bytes": float(max(reading.uss_bytes for reading in self.readings)),
+            "worker_pss_bytes": max(reading.worker_pss_bytes for reading in self.readings) / workers,
+            "shm_bytes": float(max(reading.shm_bytes for reading in self.readings) - self.base.shm_bytes),
+        }
+
+
+@pytest.mark.sweep(dataset=("text", "images"), batch_size="first", collate_fn="first", rounds=3)
+def bench_memory(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
+    """Bytes held by the loader's process and its workers, the queues full."""
+    measure(Halting(dataset, loader, device=device))

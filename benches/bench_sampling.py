@@ -1,0 +1,39 @@
+"""What does it cost to choose the samples, and to ask for them one by one?
+
+**Timed** as in ``bench_epoch``: whole passes, no model. What differs is who decides which samples make a batch:
+
+- ``sequential`` and ``shuffle``: torch's own samplers;
+- ``drop_last``: shuffled, the last incomplete batch left out;
+- ``weighted``: a ``sampler`` that draws with replacement (``WeightedRandomSampler``, equal weights);
+- ``batch_sampler``: one that hands out whole batches in order;
+- ``blocks``: one that shuffles contiguous blocks, for data that is read fastest in order;
+
+and, at ``fetch``, whether a batch is asked for by ``__getitems__``, all indices in one call, or by ``__getitem__``, one
+index at a time.
+
+**When it matters**: while a sample costs less than a call. A row of a table is read in less time than the loader
+needs to ask for it (pytorch#106704); with ``__getitems__`` it asks once a batch.
+
+    pytest benches/bench_sampling.py --dataset table --num-workers 0
+"""
+
+import pytest
+import torch
+
+from loaderbench.benches.harness.loading import SAMPLINGS, LoaderConfig
+from loaderbench.benches.harness.measure import Measure
+from loaderbench.benches.harness.passes import Epoch
+from loaderbench.benches.harness.subjects import Subject
+
+
+@pytest.mark.sweep(
+    dataset=("table",),
+    num_workers="first",
+    batch_size="last",
+    collate_fn="first",
+    sampling=SAMPLINGS,
+    fetch=("getitem", "getitems"),
+)
+def bench_sampling(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
+    """Seconds to read every sample that one way of choosing draws."""
+    measure(Epoch(dataset, loader, device=device))

@@ -1,0 +1,69 @@
+"""What do pin_memory and non_blocking buy on the way to the device?
+
+**Timed**: copies of one real batch to the device, back to back, the device synchronised before the first and after
+the last. With ``pin_memory`` the batch lies in page-locked memory, as DataLoader's pinning thread leaves it; the cost
+of pinning itself is not in here but in ``bench_epoch``.
+
+**Read as** bytes per second, beside the bytes in a batch: small batches pay for the call, large ones for the link.
+``non_blocking`` can only help from page-locked memory.
+
+Needs an accelerator; skipped elsewhere.
+
+    pytest benches/bench_transfer.py --device cuda --batch-size 32,256,1024
+"""
+
+from time import perf_counter
+from typing import Self
+
+import pytest
+import torch
+
+from loaderbench.benches.harness.devices import place, synchronise
+from loaderbench.benches.harness.loading import LoaderConfig, without_workers
+from loaderbench.benches.harness.measure import Measure
+from loaderbench.benches.harness.passes import Metrics
+from loaderbench.benches.harness.subjects import Subject
+from loaderbench.datasets.contract import leaves
+
+COPIES = 16  # in a pass
+
+
+class Transfer:
+    """Copies of one batch to the device."""
+
+    steady = True
+
+    def __init__(self, subject: Subject, config: LoaderConfig, device: torch.device, *, non_blocking: bool) -> None:
+        self.batch = next(iter(without_workers(config).build(subject.dataset)))
+        self.device, self.non_blocking = device, non_blocking
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self.batch
+
+    def before(self, _passes: int) -> None:
+        """The batch is there already."""
+
+    def run(self, passes: int) -> None:
+        """Copies, one after the other; what is copied is dropped."""
+        self.copies = COPIES * passes
+        synchronise(self.device)
+        began = perf_counter()
+        for _ in range(self.copies):
+            place(self.batch, self.device, non_blocking=self.non_blocking)
+        synchronise(self.device)
+        self.seconds = perf_counter() - began
+
+    def after(self) -> Metrics:
+        """Seconds and bytes of all copies."""
+        return {"seconds": self.seconds, "bytes": float(self.copies * leaves(self.batch).bytes)}
+
+
+@pytest.mark.sweep(num_workers=(0,), collate_fn="first", non_blocking=(False, True))
+def bench_transfer(
+    measure: Measure, dataset: Subject, loader: LoaderConfig, accelerator: torch.device, non_blocking: bool
+) -> None:
+    """Seconds to copy a batch to the device."""
+    measure(Transfer(dataset, loader, accelerator, non_blocking=non_blocking))

@@ -1,0 +1,1 @@
+"""The instrument: everything between pytest and the clock."""

@@ -1,0 +1,56 @@
+"""Devices: where a batch goes, when its work has ended, and how long the device stood idle."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+
+def available() -> tuple[str, ...]:
+    """The device types of this machine, the CPU first: ``("cpu",)`` or ``("cpu", "cuda")``."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return ("cpu",) if accelerator is None else ("cpu", accelerator.type)
+
+
+def synchronise(device: torch.device) -> None:
+    """Return when all work queued on `device` has ended; the CPU queues none."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+def place(batch: Any, device: torch.device, *, non_blocking: bool = False) -> Any:
+    """`batch` with every tensor on `device`: mappings, sequences, named tuples and ``.to`` are followed."""
+    if hasattr(batch, "to"):
+        return batch.to(device, non_blocking=non_blocking)
+    if isinstance(batch, Mapping):
+        return {key: place(value, device, non_blocking=non_blocking) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(place(value, device, non_blocking=non_blocking) for value in batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(place(value, device, non_blocking=non_blocking) for value in batch)
+    return batch
+
+
+class Timeline:
+    """When the device worked, by events in its own queue: no synchronisation, so no overlap is lost.
+
+    The host clock cannot tell waiting from queueing: a host that is blocked because the device is busy looks as
+    if it waited for data, and a host that runs ahead hides a real wait. The gap between the end of one step and
+    the start of the next *on the device* is the wait, whatever the host saw.
+    """
+
+    def __init__(self, device: torch.device, event: Callable[..., Any] = torch.Event) -> None:
+        self._event = event
+        self._device = device
+        self._edges: list[Any] = []
+
+    def mark(self) -> None:
+        """Put an event into the device's queue: call it at the start of a pass, and around every step."""
+        event = self._event(device=self._device, enable_timing=True)
+        event.record()
+        self._edges.append(event)
+
+    def waits_s(self) -> list[float]:
+        """Idle seconds before each step, after `synchronise`. Edges are: begin, (start, end) of each step."""
+        edges = self._edges
+        return [edges[i].elapsed_time(edges[i + 1]) / 1e3 for i in range(0, len(edges) - 1, 2)]

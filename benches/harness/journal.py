@@ -1,0 +1,125 @@
+"""The record of a run, on disk as soon as each case has ended."""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+# Schema of the "loaderbench" block and of each benchmark's extra_info.
+# 1 (0.1.0): bench, settings, facts, rounds and warmup as columns; machine, seed, order, failed, skipped.
+SCHEMA = 1
+
+RECORD = "run.json"
+JOURNAL = "run.jsonl"  # while the run is under way: the head in line 1, then one ended case a line
+
+Entry = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Journal:
+    """A run's folder: `JOURNAL` grows case by case, and becomes `RECORD`, which pytest-benchmark's tools can read."""
+
+    folder: Path
+    head: Entry
+    entries: list[Entry] = field(default_factory=list)
+    _file: TextIO | None = None
+
+    def open(self) -> None:
+        """Start the journal, with what an earlier part of this run already knows."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        written = self.folder / f"{JOURNAL}.new"
+        self._file = written.open("w", encoding="utf-8")
+        for line in (self.head, *self.entries):
+            self._write(line)
+        written.replace(self.folder / JOURNAL)
+
+    def add(self, kind: str, entry: Entry) -> None:
+        """Note an ended case, as a ``benchmark``, ``failed`` or ``skipped``: it is on disk when this returns."""
+        self.entries.append({kind: entry})
+        self._write(self.entries[-1])
+
+    def close(self, *, complete: bool) -> Path:
+        """Write the whole record, atomically, and drop the journal; the record's path."""
+        if self._file is not None:
+            self._file.close()
+        record = self.folder / RECORD
+        written = record.with_suffix(".new")
+        written.write_text(dumps(self.whole(complete=complete)), encoding="utf-8")
+        written.replace(record)
+        (self.folder / JOURNAL).unlink(missing_ok=True)
+        return record
+
+    def whole(self, *, complete: bool) -> Entry:
+        """The record: pytest-benchmark's keys, and our block."""
+        ours = {
+            **self.head["loaderbench"],
+            "finished": now().isoformat(),
+            "complete": complete,
+            "failed": self.of("failed"),
+            "skipped": self.of("skipped"),
+        }
+        return {**self.head, "benchmarks": self.of("benchmark"), "loaderbench": ours}
+
+    def of(self, kind: str) -> list[Entry]:
+        """The entries of one kind."""
+        return [entry[kind] for entry in self.entries if kind in entry]
+
+    def _write(self, line: Entry) -> None:
+        if self._file is None:
+            raise RuntimeError(f"the journal in {self.folder} is not open")
+        self._file.write(f"{dumps(line)}\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def earlier(folder: Path) -> tuple[Entry, list[Entry]]:
+    """Head and entries of the run in `folder`, whether it ended or was killed; ValueError where there is none."""
+    if (journal := folder / JOURNAL).exists():
+        head, *entries = _whole_lines(journal)
+        return head, entries
+    if (record := folder / RECORD).exists():
+        whole = json.loads(record.read_text(encoding="utf-8"))
+        head = {name: value for name, value in whole.items() if name != "benchmarks"}
+        return head, [{"benchmark": entry} for entry in whole["benchmarks"]]
+    raise ValueError(f"no {RECORD} and no {JOURNAL} in {folder}")
+
+
+def _whole_lines(journal: Path) -> list[Entry]:
+    lines = journal.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline was cut off
+
+
+def now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+def identity() -> str:
+    """A new run's name: when it began, and what no other run has."""
+    return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def dumps(value: Any) -> str:
+    """JSON that any reader takes: what is not finite is null, what JSON does not know is its text."""
+    return json.dumps(_finite(value), default=str, allow_nan=False, separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
+    """Rows of metrics as columns; a metric that a row lacks is None."""
+    names: Iterator[str] = (name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(names)}

@@ -1,0 +1,98 @@
+"""The machine: the facts that decide what a figure means."""
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import multiprocessing
+
+
+def facts() -> dict[str, Any]:
+    """CPU, memory, accelerator and versions, in SI units; what cannot be known is None."""
+    return {
+        "node": platform.node(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu_model": _cpu_model(),
+        "cpus": os.cpu_count(),
+        "cpus_affinity": affinity(),
+        "cpus_quota": quota(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "shm_bytes": _size("/dev/shm"),  # noqa: S108 - where torch shares batches, not a temporary file
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "start_method": multiprocessing.get_start_method(),
+        "accelerator": _accelerator(),
+        "malloc": {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")},
+    }
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may really use: its affinity, cut down by the control group's quota."""
+    limit = quota()
+    return affinity() if limit is None else max(1, min(affinity(), int(limit)))
+
+
+def affinity() -> int:
+    """CPUs the scheduler may place this process on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+    """The tightest CPU quota on the way up the control groups (v2, else v1), in CPUs; None where there is none."""
+    limits = [limit for group in _groups(root, membership) if (limit := _limit(group)) is not None]
+    return min(limits, default=None)
+
+
+def _groups(root: Path, membership: Path) -> list[Path]:
+    if not membership.exists():
+        return []
+    lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
+    paths = [root / path.lstrip("/") for _, controllers, path in lines if not controllers]
+    paths += [root / "cpu" / path.lstrip("/") for _, controllers, path in lines if "cpu" in controllers.split(",")]
+    return [group for path in paths for group in (path, *path.parents) if group.is_relative_to(root)]
+
+
+def _limit(group: Path) -> float | None:
+    if (file := group / "cpu.max").exists():
+        allowed, period = file.read_text().split()
+        return None if allowed == "max" else int(allowed) / int(period)
+    if (file := group / "cpu.cfs_quota_us").exists():
+        allowed_us = int(file.read_text())
+        return None if allowed_us < 0 else allowed_us / int((group / "cpu.cfs_period_us").read_text())
+    return None
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _size(folder: str) -> int | None:
+    return shutil.disk_usage(folder).total if Path(folder).exists() else None
+
+
+def _accelerator() -> dict[str, Any] | None:
+    device = torch.accelerator.current_accelerator(check_available=True)
+    if device is None:
+        return None
+    module = torch.get_device_module(device)
+    properties = module.get_device_properties(0)
+    return {
+        "type": device.type,
+        "name": getattr(properties, "name", device.type),
+        "memory_bytes": getattr(properties, "total_memory", None),
+        "cuda": torch.version.cuda,
+        "driver": _driver(),
+    }
+
+
+def _driver() -> str | None:
+    version = Path("/proc/driver/nvidia/version")
+    return version.read_text().splitlines()[0] if version.exists() else None

@@ -1,0 +1,242 @@
+"""The command line: which cases to run, and how long to measure each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from torch import multiprocessing
+
+from loaderbench.benches.harness.devices import available
+from loaderbench.benches.harness.loading import SAMPLINGS
+from loaderbench.benches.harness.machine import usable_cpus
+from loaderbench.benches.harness.subjects import Sources
+from loaderbench.benches.harness.training import ModelChoice
+
+Values = tuple[Any, ...]
+
+
+def _whole(text: str) -> int:
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    return {"on": True, "off": False}[text]
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    return {name: name for name in names}.__getitem__
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Axis:
+    """A setting that can be swept: how one value is read, what it may be, and what it is."""
+
+    read: Callable[[str], Any]
+    takes: str
+    help: str
+
+
+AXES: Mapping[str, Axis] = {
+    "device": Axis(read=str, takes="cpu, cuda, …", help="where batches are placed and models run"),
+    "dataset": Axis(read=str, takes="a name of ours or module:attribute", help="what is loaded"),
+    "num_workers": Axis(read=_whole, takes="whole numbers", help="worker processes"),
+    "batch_size": Axis(read=_whole, takes="whole numbers", help="samples in a batch"),
+    "collate_fn": Axis(read=str, takes="default, pad, pack, stack_into or module:attribute", help="samples to a batch"),
+    "pin_memory": Axis(read=_switch, takes="on or off", help="page-locked batches; needs an accelerator"),
+    "prefetch_factor": Axis(read=_whole, takes="whole numbers", help="batches in flight for each worker"),
+    "persistent_workers": Axis(read=_switch, takes="on or off", help="workers live on between epochs"),
+    "start_method": Axis(
+        read=_one_of(*multiprocessing.get_all_start_methods()),
+        takes=", ".join(multiprocessing.get_all_start_methods()),
+        help="how workers are started",
+    ),
+    "sampling": Axis(read=_one_of(*SAMPLINGS), takes=", ".join(SAMPLINGS), help="the order and choice of samples"),
+    "fetch": Axis(
+        read=_one_of("getitem", "getitems"),
+        takes="getitem, getitems",
+        help="samples one by one, or a batch in a call",
+    ),
+    "in_order": Axis(read=_switch, takes="on or off", help="batches in the sampler's order, or as they are ready"),
+    "non_blocking": Axis(read=_switch, takes="on or off", help="copies to the device run beside the host"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What this session measures. `asked` holds the axes set on the command line, `named` the set's values."""
+
+    named: Mapping[str, Values]
+    asked: Mapping[str, Values] = field(default_factory=dict)
+    rounds: int | None = None  # as asked; None leaves it to the bench, or to the set
+    usual_rounds: int = 5
+    round_s: float = 0.2
+    timeout_s: float = 60.0
+    seed: int = 0
+    sources: Sources = field(default_factory=Sources)
+    model: ModelChoice = field(default_factory=ModelChoice)
+
+    def __post_init__(self) -> None:
+        if self.rounds is not None and self.rounds < 1:
+            raise pytest.UsageError(f"--rounds must be >= 1, got {self.rounds}")
+        if self.round_s < 0:
+            raise pytest.UsageError(f"--round-seconds must be >= 0, got {self.round_s}")
+        if self.timeout_s < 0:
+            raise pytest.UsageError(f"--loader-timeout must be >= 0 seconds, got {self.timeout_s}")
+
+    @classmethod
+    def from_pytest(cls, config: pytest.Config) -> "Options":
+        """The options as given; raises pytest.UsageError naming the option that cannot be read."""
+        full = config.getoption("full")
+        if full and config.getoption("quick"):
+            raise pytest.UsageError("--quick and --full name two sets of cases: give one")
+        asked = {name: _read(name, text) for name in AXES if (text := config.getoption(name)) is not None}
+        return cls(
+            named=_full() if full else _quick(),
+            asked=asked,
+            rounds=config.getoption("rounds"),
+            usual_rounds=9 if full else 5,
+            round_s=config.getoption("round_s"),
+            timeout_s=config.getoption("timeout_s"),
+            seed=config.getoption("seed"),
+            sources=Sources(dataset_args=config.getoption("dataset_args"), samples=config.getoption("samples")),
+            model=ModelChoice(
+                model=config.getoption("model"),
+                model_args=config.getoption("model_args"),
+                loss=config.getoption("loss"),
+            ),
+        )
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What else tells this session's cases from another's: arguments and models that are not the default."""
+        given = {
+            "dataset_args": self.sources.dataset_args,
+            "samples": "" if self.sources.samples == "auto" else self.sources.samples,
+            "model": self.model.model,
+            "model_args": self.model.model_args,
+            "loss": self.model.loss,
+        }
+        return {name: value for name, value in given.items() if value}
+
+    def values(self, axis: str, default: "str | Sequence[Any] | None" = None) -> Values:
+        """Values of `axis`: as asked, else the bench's own `default` (a tuple, or first, last), else the set's."""
+        if axis in self.asked:
+            return self.asked[axis]
+        values = self.named[axis]
+        if isinstance(default, str):
+            return {"first": values[:1], "last": values[-1:]}[default]
+        return values if default is None else tuple(default)
+
+
+def _read(name: str, text: str) -> Values:
+    axis = AXES[name]
+    try:
+        return tuple(dict.fromkeys(axis.read(word.strip()) for word in text.split(",")))
+    except (ValueError, KeyError) as error:
+        raise pytest.UsageError(f"--{name.replace('_', '-')} takes {axis.takes}, got {text!r}") from error
+
+
+def _quick() -> dict[str, Values]:
+    """About four minutes on two cores: every bench, the settings people ask about first."""
+    cpus = usable_cpus()
+    return {
+        "device": available(),
+        "dataset": ("text", "images", "tokens", "table", "shards"),
+        "num_workers": tuple(sorted({0, 1, 2, cpus})),
+        "batch_size": (32, 256),
+        "collate_fn": ("auto",),
+        "pin_memory": (False, True),
+        "prefetch_factor": (2,),
+        "persistent_workers": (True,),
+        "start_method": (multiprocessing.get_start_method(),),
+        "sampling": ("shuffle",),
+        "fetch": ("getitems",),
+        "in_order": (True,),
+        "non_blocking": (True,),
+    }
+
+
+def _full() -> dict[str, Values]:
+    """Everything: more batch sizes, workers up to the machine's CPUs, prefetch depths."""
+    cpus = usable_cpus()
+    doubling = {1 << power for power in range(cpus.bit_length())}
+    return {
+        **_quick(),
+        "num_workers": tuple(sorted({0, cpus} | doubling)),
+        "batch_size": (16, 64, 256, 1024),
+        "prefetch_factor": (2, 8),
+    }
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare the options, in a group of their own."""
+    group = parser.getgroup("loaderbench", "loaderbench: what to load, and how")
+    group.addoption("--quick", action="store_true", help="A few minutes: the default set of cases.")
+    group.addoption("--full", action="store_true", help="All cases: batch sizes, prefetch depths, workers to the CPUs.")
+    for name, axis in AXES.items():
+        option = f"--{name.replace('_', '-')}"
+        group.addoption(option, dest=name, metavar="LIST", help=f"Sweep: {axis.help} ({axis.takes}).")
+    for option, settings in _SINGLE.items():
+        group.addoption(option, **settings)
+
+
+_SINGLE: Mapping[str, dict[str, Any]] = {
+    "--dataset-args": {
+        "default": "",
+        "metavar": "JSON",
+        "help": "Arguments for the dataset: an object or an array.",
+    },
+    "--samples": {
+        "default": "auto",
+        "metavar": "N",
+        "help": "How much of the user's dataset a pass reads: a number, all, or auto (about 2 s in one process).",
+    },
+    "--model": {
+        "default": "",
+        "metavar": "MODULE:NAME",
+        "help": "The model to train; ours where the dataset is ours.",
+    },
+    "--model-args": {"default": "", "metavar": "JSON", "help": "Arguments for the model."},
+    "--loss": {
+        "default": "",
+        "metavar": "NAME",
+        "help": "A function of torch.nn.functional, or module:attribute (default: cross_entropy).",
+    },
+    "--rounds": {
+        "type": int,
+        "default": None,
+        "metavar": "N",
+        "help": "Rounds of each case (default: the bench's own, 5, with --full 9).",
+    },
+    "--round-seconds": {
+        "dest": "round_s",
+        "type": float,
+        "default": 0.2,
+        "metavar": "S",
+        "help": "A round lasts at least this long: shorter passes are repeated within it (default: 0.2).",
+    },
+    "--loader-timeout": {
+        "dest": "timeout_s",
+        "type": float,
+        "default": 60.0,
+        "metavar": "S",
+        "help": "Give up on a batch that workers have not delivered for so long (default: 60; 0 waits for ever).",
+    },
+    "--seed": {
+        "type": int,
+        "default": 0,
+        "metavar": "N",
+        "help": "Seeds shuffling and the order of cases (default: 0).",
+    },
+    "--run-dir": {
+        "default": "",
+        "metavar": "DIR",
+        "help": "Where the record goes (default: runs/<when>-<commit>).",
+    },
+    "--resume": {
+        "default": "",
+        "metavar": "DIR",
+        "help": "Run what that run's record lacks, and complete it.",
+    },
+}

@@ -1,0 +1,158 @@
+"""The pytest seam: hooks and fixtures, each a line or two; the work is done in the modules beside it.
+
+Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from loaderbench.benches.harness import cases, machine, options, subjects
+from loaderbench.benches.harness.loading import LoaderConfig, OneByOne, batch_facts, sampling_arguments
+from loaderbench.benches.harness.measure import Measure
+from loaderbench.benches.harness.session import Session
+from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.training import Task
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("python_files", "bench_*.py")
+    config.addinivalue_line("python_functions", "bench_*")
+    config.addinivalue_line("markers", "sweep(**axes): what a bench sweeps where the command line is silent.")
+    config.pluginmanager.register(Session.from_pytest(config), Session.NAME)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "measure" in metafunc.fixturenames:
+        cases.parametrize(metafunc, Session.of(metafunc.config).options)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    Session.of(config).plan(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    Session.of(item.config).note(item, report, call)
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    return Session.of(config).status(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    Session.of(session.config).close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    Session.of(terminalreporter.config).summarise(terminalreporter)
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    machine_info["loaderbench"] = machine.facts()
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    Session.of(config).sign(output_json)
+
+
+@pytest.fixture
+def bench_options(request: pytest.FixtureRequest) -> options.Options:
+    """What this session measures."""
+    return Session.of(request.config).options
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Where batches are placed."""
+    return torch.device(request.param)
+
+
+@pytest.fixture
+def dataset(request: pytest.FixtureRequest, bench_options: options.Options, fetch: str) -> Subject:
+    """The dataset of this case, checked; with ``fetch="getitem"`` its ``__getitems__`` is hidden."""
+    subject = bench_options.sources.subject(request.param)
+    one_by_one = fetch == "getitem" and subject.is_batched
+    return replace(subject, dataset=OneByOne(subject.dataset)) if one_by_one else subject
+
+
+@pytest.fixture
+def loader(
+    dataset: Subject,
+    bench_options: options.Options,
+    num_workers: int,
+    batch_size: int,
+    collate_fn: str,
+    pin_memory: bool,
+    prefetch_factor: int | None,
+    persistent_workers: bool,
+    start_method: str | None,
+    sampling: str,
+    in_order: bool,
+) -> LoaderConfig:
+    """The DataLoader's arguments in this case."""
+    drawn = sampling_arguments(sampling, dataset.dataset, batch_size, bench_options.seed)
+    return LoaderConfig(
+        **{"batch_size": batch_size, **drawn},
+        num_workers=num_workers,
+        collate_fn=subjects.collate_fn(collate_fn),
+        pin_memory=pin_memory,
+        prefetch_factor=prefetch_factor,
+        persistent_workers=persistent_workers,
+        multiprocessing_context=start_method,
+        in_order=in_order,
+        timeout=bench_options.timeout_s if num_workers else 0,
+        seed=bench_options.seed,
+    )
+
+
+@pytest.fixture
+def task(dataset: Subject, device: torch.device, bench_options: options.Options) -> Task:
+    """The model to train on this dataset; the case is skipped where there is none."""
+    found = bench_options.model.task(dataset, device)
+    if found is None:
+        pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")
+    return found
+
+
+@pytest.fixture
+def accelerator(device: torch.device) -> torch.device:
+    """The device of a bench that has no case on a CPU."""
+    return device
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Measure:
+    """Times `Work`, for as many rounds as asked, and leaves what they showed in the record."""
+    session = Session.of(request.config)
+    described = session.described(request.node)
+    rounds = cases.rounds(request.node, session.options)
+    benchmark.group = described["bench"]
+    benchmark.extra_info["bench"] = described["bench"]
+    return Measure(
+        benchmark=benchmark,
+        settings=described["settings"],
+        facts=facts(request) if "loader" in request.fixturenames else {},
+        rounds=rounds,
+        round_s=session.options.round_s,
+        tick=lambda done: session.tick(request.node.name, done, rounds),
+    )
+
+
+def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the record says of the case's dataset and of one batch."""
+    subject: Subject = request.getfixturevalue("dataset")
+    return {**subject.facts, **batch_facts(subject.dataset, request.getfixturevalue("loader"))}

@@ -1,0 +1,80 @@
+"""The process tree: what it holds in memory, what CPU time it has used, and who was left behind."""
+
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import psutil
+
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where torch shares batches, not a temporary file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Bytes held by this process and all its descendants.
+
+    PSS counts a page shared by n processes as 1/n in each, so that the sum is what the machine really holds;
+    RSS would count it n times. USS is what would be freed if the tree ended.
+    """
+
+    pss_bytes: int
+    uss_bytes: int
+    worker_pss_bytes: int  # PSS of the descendants alone
+    shm_bytes: int  # used on the shared-memory file system, by anyone
+
+
+def memory() -> Memory:
+    """What the tree holds now. Costs milliseconds a process: never call it inside the clock."""
+    me = psutil.Process()
+    own = me.memory_full_info()
+    below = [info for child in descendants(me) if (info := _memory_of(child))]
+    workers = sum(info.pss for info in below)
+    return Memory(
+        pss_bytes=own.pss + workers,
+        uss_bytes=own.uss + sum(info.uss for info in below),
+        worker_pss_bytes=workers,
+        shm_bytes=shutil.disk_usage(_SHARED_MEMORY).used,
+    )
+
+
+def cpu_s() -> float:
+    """CPU seconds used so far by this process, its live descendants and the children each has joined."""
+    me = psutil.Process()
+    return sum(_cpu_of(process) for process in [me, *descendants(me)])
+
+
+def descendants(process: psutil.Process | None = None) -> list[psutil.Process]:
+    """Every live process below `process` (this one by default)."""
+    return (process or psutil.Process()).children(recursive=True)
+
+
+def end(strays: Iterable[BaseProcess]) -> None:
+    """End `strays` and wait until they are gone, so that none disturbs the next case."""
+    # torch raises from its SIGCHLD handler, wherever the main process then is, when a worker is killed; a worker
+    # that its own parent terminates leaves in peace. So terminate first, and kill what is left.
+    for stray in strays:
+        stray.terminate()
+    for stray in strays:
+        stray.join(timeout=2)
+    with suppress(RuntimeError):
+        for stray in strays:
+            if stray.is_alive():
+                stray.kill()
+                stray.join(timeout=10)
+
+
+def _memory_of(process: psutil.Process) -> Any:
+    try:
+        return process.memory_full_info()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:4])  # user, system, and the same of joined children
+    except psutil.NoSuchProcess:
+        return 0.0

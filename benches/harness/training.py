@@ -1,0 +1,108 @@
+"""The training step: five lines, in order, on any batch that a collate function may return."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from loaderbench.benches.harness.models import MLP, BagClassifier, SmallCNN, SmallTransformer
+from loaderbench.benches.harness.subjects import Named, Subject
+
+Loss = Callable[[Any, Any], Tensor]
+Inputs = tuple[Any, ...] | dict[str, Any]
+
+# The entry of a mapping that a model is to predict, the first of these that is there.
+TARGETS = ("Class", "label", "labels", "target", "y")
+
+
+def train_step(
+    model: nn.Module, loss_fn: Loss, optimizer: torch.optim.Optimizer, inputs: Inputs, target: Any
+) -> Tensor:
+    """One step of training; the loss, still on the device, so that nothing waits for it."""
+    optimizer.zero_grad()
+    output = model(**inputs) if isinstance(inputs, dict) else model(*inputs)
+    loss = loss_fn(output, target)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def split(batch: Any, names: Sequence[str] = ()) -> tuple[Inputs, Any]:
+    """Inputs and target of a batch.
+
+    The last of a sequence is its target; of a mapping, the first of `TARGETS` that it has. A mapping's other
+    entries go to ``forward`` by keyword where all are among its argument `names`, else in order.
+    """
+    if isinstance(batch, Mapping):
+        key = next((key for key in TARGETS if key in batch), None)
+        if key is None:
+            raise ValueError(f"a batch with the keys {list(batch)} has no target: name one of them {TARGETS}")
+        inputs = {name: value for name, value in batch.items() if name != key}
+        return (inputs if set(inputs) <= set(names) else tuple(inputs.values())), batch[key]
+    if isinstance(batch, (tuple, list)) and len(batch) > 1:
+        return tuple(batch[:-1]), batch[-1]
+    raise ValueError(f"a batch must be a mapping, or a sequence that ends in its target, got {type(batch).__name__}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A model with its loss and optimizer: call it on a batch to take one step."""
+
+    model: nn.Module
+    loss_fn: Loss
+    optimizer: torch.optim.Optimizer
+    names: tuple[str, ...]  # of the arguments of the model's forward
+
+    def __call__(self, batch: Any) -> Tensor:
+        inputs, target = split(batch, self.names)
+        return train_step(self.model, self.loss_fn, self.optimizer, inputs, target)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelChoice:
+    """The user's model, if any: ``--model``, ``--model-args`` and ``--loss``."""
+
+    model: str = ""
+    model_args: str = ""
+    loss: str = ""
+
+    def task(self, subject: Subject, device: torch.device) -> Task | None:
+        """The task for `subject` on `device`, freshly seeded; None where no model is known for it."""
+        torch.manual_seed(0)
+        if self.model:
+            model: nn.Module = Named(option="--model", target=self.model).call(self.model_args)
+            loss_fn: Loss = functional.cross_entropy
+        elif subject.name in OURS:
+            model, loss_fn = OURS[subject.name](subject.source)
+        else:
+            return None
+        return _task(model.to(device), self._loss() or loss_fn)
+
+    def _loss(self) -> Loss | None:
+        if not self.loss:
+            return None
+        if ":" not in self.loss and hasattr(functional, self.loss):
+            return getattr(functional, self.loss)  # type: ignore[no-any-return]
+        found: Loss = Named(option="--loss", target=self.loss).load()
+        return found() if isinstance(found, type) else found
+
+
+def _task(model: nn.Module, loss_fn: Loss) -> Task:
+    names = tuple(inspect.signature(model.forward).parameters)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    return Task(model=model.train(), loss_fn=loss_fn, optimizer=optimizer, names=names)
+
+
+# Our datasets' models, from what each dataset knows of itself.
+OURS: Mapping[str, Callable[[Any], tuple[nn.Module, Loss]]] = {
+    "text": lambda text: (BagClassifier(len(text.tokenizer), len(text.classes)), functional.cross_entropy),
+    "images": lambda images: (SmallCNN(len(images.classes)), functional.cross_entropy),
+    "shards": lambda shards: (SmallCNN(len(shards.classes)), functional.cross_entropy),
+    "tokens": lambda tokens: (SmallTransformer(256, tokens.block), functional.cross_entropy),
+    "table": lambda table: (MLP(table.features.shape[1]), functional.mse_loss),
+    "rows": lambda table: (MLP(table.features.shape[1]), functional.mse_loss),
+}

@@ -1,0 +1,36 @@
+"""The datasets that come with the suite, by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from loaderbench.datasets.images import photo_crops
+from loaderbench.datasets.shards import photo_shards
+from loaderbench.datasets.table import photo_pixel_rows, photo_pixels
+from loaderbench.datasets.text import article_passages
+from loaderbench.datasets.tokens import article_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A dataset's name, how it is built, and the collate functions that fit it (the first is its default)."""
+
+    name: str
+    build: Callable[..., Dataset[Any]]
+    collate_fns: tuple[str, ...]
+
+
+_FIXED = ("default", "stack_into")
+_STACKED = ("default",)  # these samples come stacked: there is nothing left to collate
+_ENTRIES = (
+    Entry(name="text", build=article_passages, collate_fns=("pad", "pack")),
+    Entry(name="images", build=photo_crops, collate_fns=_FIXED),
+    Entry(name="tokens", build=article_tokens, collate_fns=_STACKED),
+    Entry(name="table", build=photo_pixels, collate_fns=_STACKED),
+    Entry(name="rows", build=photo_pixel_rows, collate_fns=_FIXED),
+    Entry(name="shards", build=photo_shards, collate_fns=_FIXED),
+)
+CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

@@ -1,0 +1,125 @@
+"""JPEG files in class folders, decoded when a sample is asked for."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import cbook
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from loaderbench.datasets.cache import digest, made_once
+from loaderbench.datasets.text import strings
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_CROPS_A_CLASS = 64
+_SIDES = (160, 256)  # pixels: the smallest and the largest picture made
+# What the photograph shows where: the centre of each class, in shares of its width and height.
+_PLACES = {
+    "backdrop": (0.87, 0.35),
+    "badge": (0.24, 0.83),
+    "collar": (0.50, 0.66),
+    "face": (0.52, 0.38),
+    "flag": (0.15, 0.18),
+    "hat": (0.51, 0.17),
+    "ribbons": (0.76, 0.84),
+    "stripes": (0.15, 0.55),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToTensor:
+    """An RGB picture as float32 (3, size, size): scaled and cropped about its centre, 0..255 mapped to -1..1.
+
+    >>> tuple(ToTensor(8)(Image.new("RGB", (20, 10))).shape)
+    (3, 8, 8)
+    """
+
+    size: int = 160
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        fitted = ImageOps.fit(image, (self.size, self.size), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(fitted))
+        return pixels.permute(2, 0, 1).float().div_(127.5).sub_(1)
+
+
+class ImageDataset(Dataset[tuple[Any, int]]):
+    """The pictures in `root`'s folders, a class each: (`transform(picture)`, class).
+
+    By default that is (float32 (3, 160, 160), int), the same in every pass: whatever is random is the
+    caller's to pass as `transform`, which is given RGB. Folders are read however deep, and classes are
+    numbered in their names' order. Raises ValueError where there is no picture.
+    """
+
+    def __init__(self, root: str | Path, transform: Callable[[Image.Image], Any] | None = None) -> None:
+        self.root = Path(root)
+        self.transform = transform or ToTensor()
+        found = {folder.name: _pictures(folder) for folder in sorted(self.root.iterdir()) if folder.is_dir()}
+        self.classes = tuple(name for name, files in found.items() if files)
+        if not self.classes:
+            raise ValueError(
+                f"root must hold a folder of pictures for each class, got {self.root} "
+                f"with {len(found)} folders and no picture in them"
+            )
+        self.files = strings(os.path.relpath(file, self.root) for files in found.values() for file in files)
+        self.labels = np.repeat(np.arange(len(self.classes)), [len(found[name]) for name in self.classes])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        with Image.open(self.root / self.files[index]) as image:
+            return self.transform(image.convert("RGB")), int(self.labels[index])
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+
+
+def photograph() -> bytes:
+    """The photograph that matplotlib ships, as JPEG: Grace Hopper, 512 by 600 pixels."""
+    return Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).read_bytes()
+
+
+def crop_folder() -> Path:
+    """Class folders of JPEG files cut from `photograph`, made once: 8 places of it, 64 crops of each.
+
+    Each is shifted, turned by up to 15 degrees and 160 to 256 pixels wide, and re-encoded at quality 85.
+    """
+    return made_once(f"images-1-{digest(photograph())}", _make_crops)
+
+
+def photo_crops(*, size: int = 160) -> ImageDataset:
+    """The crops of `crop_folder` as float32 (3, `size`, `size`); the class is the place in the photograph."""
+    return ImageDataset(crop_folder(), ToTensor(size))
+
+
+def _make_crops(folder: Path) -> None:
+    photo = Image.open(BytesIO(photograph())).convert("RGB")
+    for place, (across, down) in _PLACES.items():
+        (folder / place).mkdir()
+        centre = across * photo.width, down * photo.height
+        for number, crop in enumerate(_crops(photo, centre, random.Random(place))):  # noqa: S311  no secret
+            crop.save(folder / place / f"{number:02}.jpg", quality=85)
+
+
+def _crops(photo: Image.Image, centre: tuple[float, float], rng: random.Random) -> Iterator[Image.Image]:
+    """Pictures cut around `centre`, in pixels of `photo`; where the frame leaves it, it is mirrored."""
+    margin = _SIDES[1]
+    wide = Image.fromarray(
+        np.pad(np.asarray(photo), ((margin, margin), (margin, margin), (0, 0)), "symmetric")
+    )
+    for _ in range(_CROPS_A_CLASS):
+        side, angle = rng.randint(*_SIDES), rng.uniform(-15, 15)
+        x, y = (margin + at + rng.uniform(-24, 24) for at in centre)
+        reach = side * 5 // 8  # turned by 15 degrees a square still covers the crop: cos 15 + sin 15 < 5 / 4
+        around = wide.crop((round(x) - reach, round(y) - reach, round(x) + reach, round(y) + reach))
+        start = reach - side // 2
+        yield around.rotate(angle, Image.Resampling.BICUBIC).crop((start, start, start + side, start + side))

@@ -1,0 +1,182 @@
+"""Datasets whose cost or fault is known because it is made on purpose: truth by construction.
+
+A reading of the instrument is checked against them, and so is what it does when a worker fails. A sample is
+its own index unless said otherwise, so that sending it costs next to nothing. `at` is the index at which the
+fault lies.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+
+_WAKE_S = 0.002  # a sleeper may wake this late; what is left of the time is spun away
+
+
+def spin(until_s: float) -> None:
+    """Keeps a core busy until ``perf_counter()`` says `until_s`."""
+    while perf_counter() < until_s:
+        pass
+
+
+class _Numbered(Dataset[int]):
+    """Samples that are their own indices."""
+
+    samples: int
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def _index(self, index: int) -> int:
+        """`index` from the front; raises IndexError as a list would."""
+        return range(self.samples)[index]
+
+
+@dataclass(frozen=True)
+class Busy(_Numbered):
+    """Each sample takes `busy_s` seconds of one core."""
+
+    samples: int
+    busy_s: float
+
+    def __getitem__(self, index: int) -> int:
+        until_s = perf_counter() + self.busy_s
+        found = self._index(index)
+        spin(until_s)
+        return found
+
+
+@dataclass(frozen=True)
+class Sleeping(_Numbered):
+    """Each sample takes `sleep_s` seconds, as of a slow disk: the core is free but for the last 2 ms."""
+
+    samples: int
+    sleep_s: float
+
+    def __getitem__(self, index: int) -> int:
+        until_s = perf_counter() + self.sleep_s
+        found = self._index(index)
+        time.sleep(max(0.0, self.sleep_s - _WAKE_S))
+        spin(until_s)
+        return found
+
+
+@dataclass(frozen=True)
+class Straggler(_Numbered):
+    """As `Busy`, but the sample `straggler_index` takes `straggler_s` seconds."""
+
+    samples: int
+    busy_s: float
+    straggler_index: int
+    straggler_s: float
+
+    def __getitem__(self, index: int) -> int:
+        began_s = perf_counter()
+        found = self._index(index)
+        spin(began_s + (self.straggler_s if found == self.straggler_index else self.busy_s))
+        return found
+
+
+@dataclass(frozen=True)
+class Bytes(Dataset[Tensor]):
+    """Each sample is uint8 (`sample_bytes`,), filled with its index modulo 256."""
+
+    samples: int
+    sample_bytes: int
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.full((self.sample_bytes,), range(self.samples)[index] % 256, dtype=torch.uint8)
+
+
+@dataclass
+class Resident(_Numbered):
+    """Each process that reads a sample holds `resident_bytes` of its own memory, written to, from then on."""
+
+    samples: int
+    resident_bytes: int
+    _held: bytearray = field(default_factory=bytearray, init=False, repr=False)
+    _holder: int = field(default=0, init=False, repr=False)
+
+    def __getitem__(self, index: int) -> int:
+        if self._holder != os.getpid():  # what a fork inherits is shared, and so not its own
+            self._held, self._holder = bytearray(b"\1") * self.resident_bytes, os.getpid()
+        return self._index(index)
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_held": bytearray(), "_holder": 0}
+
+
+@dataclass(frozen=True)
+class Duplicated(IterableDataset[int]):
+    """A stream that no worker splits: each delivers all `samples`, as in nanoVLM#203."""
+
+    samples: int
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.samples))
+
+
+@dataclass(frozen=True)
+class Raising(_Numbered):
+    """Sample `at` raises ValueError."""
+
+    samples: int
+    at: int
+
+    def __getitem__(self, index: int) -> int:
+        if self._index(index) == self.at:
+            raise ValueError(f"sample {self.at} is broken on purpose")
+        return self._index(index)
+
+
+@dataclass(frozen=True)
+class Killed(_Numbered):
+    """A worker that reads sample `at` is killed (SIGKILL), as when memory runs out; the main process is not."""
+
+    samples: int
+    at: int
+
+    def __getitem__(self, index: int) -> int:
+        if self._index(index) == self.at and get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._index(index)
+
+
+@dataclass(frozen=True)
+class Hanging(_Numbered):
+    """A worker that reads sample `at` never returns it; the main process does."""
+
+    samples: int
+    at: int
+
+    def __getitem__(self, index: int) -> int:
+        while self._index(index) == self.at and get_worker_info() is not None:
+            time.sleep(1)
+        return self._index(index)
+
+
+@dataclass
+class Hoarding(_Numbered):
+    """A worker keeps `sample_bytes` more of shared memory with each sample; the main process keeps none."""
+
+    samples: int
+    sample_bytes: int
+    _hoard: list[Tensor] = field(default_factory=list, init=False, repr=False)
+
+    def __getitem__(self, index: int) -> int:
+        if get_worker_info() is not None:
+            filled = torch.ones(self.sample_bytes, dtype=torch.uint8)
+            self._hoard.append(filled.share_memory_())  # type: ignore[no-untyped-call]
+        return self._index(index)

@@ -1,0 +1,76 @@
+"""Numeric rows with a target, from a pandas frame."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from loaderbench.datasets.collate import Stacked
+from loaderbench.datasets.images import photograph
+
+# Where a pixel's neighbours lie: rows down, columns to the right.
+_NEIGHBOURS = {
+    "north_west": (-1, -1),
+    "north": (-1, 0),
+    "north_east": (-1, 1),
+    "west": (0, -1),
+    "east": (0, 1),
+    "south_west": (1, -1),
+    "south": (1, 0),
+    "south_east": (1, 1),
+}
+
+
+class RowDataset(Dataset[tuple[Tensor, Tensor]]):
+    """A frame's rows one by one: (float32 (F,) of all columns but `target`, float32 () of `target`).
+
+    >>> features, target = RowDataset(pd.DataFrame({"width": [1, 2], "price": [10, 20]}), target="price")[1]
+    >>> features, target
+    (tensor([2.]), tensor(20.))
+    """
+
+    def __init__(self, frame: pd.DataFrame, target: str) -> None:
+        if target not in frame:
+            raise ValueError(f"target must be one of {', '.join(map(str, frame.columns))}, got {target!r}")
+        self.features = torch.tensor(frame.drop(columns=target).to_numpy(np.float32))
+        self.target = torch.tensor(frame[target].to_numpy(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.features[index], self.target[index]
+
+
+class TableDataset(RowDataset):
+    """The same rows, a whole batch of them by one index (`Stacked`)."""
+
+    def __getitems__(self, indices: Sequence[int]) -> Stacked:
+        chosen = torch.tensor(indices)
+        return Stacked(self.features[chosen], self.target[chosen])
+
+
+def pixel_frame(*, step: int = 3) -> pd.DataFrame:
+    """Every `step`-th pixel of the photograph: its brightness, and that of its eight neighbours (0 to 1)."""
+    with Image.open(BytesIO(photograph())) as image:
+        light = np.asarray(image.convert("L"), dtype=np.float32) / 255
+    rows, columns = (np.arange(1, length - 1, step) for length in light.shape)
+    shifts = _NEIGHBOURS | {"brightness": (0, 0)}
+    return pd.DataFrame(
+        {name: light[np.ix_(rows + down, columns + right)].ravel() for name, (down, right) in shifts.items()}
+    )
+
+
+def photo_pixels(*, step: int = 3) -> TableDataset:
+    """`pixel_frame` with the brightness to be found from the neighbours."""
+    return TableDataset(pixel_frame(step=step), target="brightness")
+
+
+def photo_pixel_rows(*, step: int = 3) -> RowDataset:
+    """The same rows without ``__getitems__``."""
+    return RowDataset(pixel_frame(step=step), target="brightness")
