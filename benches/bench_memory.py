@@ -5,7 +5,7 @@ the consumer halted so that the queues are as full as they get. PSS (a page shar
 is what the machine holds; RSS would count what ``fork`` shares once for every worker.
 
 - ``base_pss_bytes``: before the loader exists;
-- ``pss_bytes``, ``uss_bytes``, ``worker_pss_bytes``, ``shm_bytes``: the highest reading of the pass, for the tree, for
+- ``pss_bytes``, ``uss_bytes``, ``worker_pss_bytes``, ``shm_bytes``: the highest reading of the pass, for the tree,
   for what would be freed if it ended, for the mean worker, and for shared memory (where batches wait).
 
 **What to expect**: up to ``num_workers × prefetch_factor`` batches wait in shared memory, and every worker has its own

@@ -35,8 +35,8 @@ from loaderbench.benches.harness.subjects import Subject
 from loaderbench.benches.harness.training import Task
 
 CACHED = 4  # batches: one alone would not stand for texts of unequal length
-PASS_S = 0.4
-LEAST = 16  # batches in a pass
+PASS_S = 0.2
+LEAST = 8  # batches in a pass
 
 
 class Training(Epoch):
@@ -85,7 +85,7 @@ class Training(Epoch):
         return perf_counter() - began
 
 
-@pytest.mark.sweep(batch_size="first", collate_fn="first")
+@pytest.mark.sweep(dataset=("text", "images", "tokens", "table"), batch_size="first", collate_fn="first")
 def bench_training(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device, task: Task) -> None:
     """Seconds to train on every sample once, beside the loader alone and the step alone."""
     measure(Training(dataset, loader, device=device, task=task))

@@ -99,7 +99,7 @@ def stack_into(samples: Sequence[Any]) -> Any:
     if isinstance(first, Tensor):
         return torch.stack(list(samples), out=_batch((len(samples), *first.shape), first.dtype))
     if isinstance(first, np.ndarray):
-        batch = _batch((len(samples), *first.shape), torch.from_numpy(first[:0]).dtype)
+        batch = _batch((len(samples), *first.shape), torch.as_tensor(first).dtype)
         np.stack(samples, out=batch.numpy())
         return batch
     return default_collate(list(samples))
@@ -123,12 +123,8 @@ def _ragged(samples: Sequence[Any], combine: _Combine, added: str) -> Any:
 
 
 def _combined(fields: dict[str, list[Any]], combine: _Combine, added: str) -> dict[str, Any]:
-    ragged = {
-        key: combine(list(map(torch.as_tensor, field))) for key, field in fields.items() if _is_row(field[0])
-    }
-    batch = {
-        key: ragged[key][0] if key in ragged else default_collate(field) for key, field in fields.items()
-    }
+    ragged = {key: combine(list(map(torch.as_tensor, field))) for key, field in fields.items() if _is_row(field[0])}
+    batch = {key: ragged[key][0] if key in ragged else default_collate(field) for key, field in fields.items()}
     names = [added] if len(ragged) == 1 else [f"{key}_{added}" for key in ragged]
     return batch | {name: extra for name, (_, extra) in zip(names, ragged.values(), strict=True)}
 

@@ -36,9 +36,7 @@ class Leaves:
 
     def __add__(self, other: "Leaves") -> "Leaves":
         """The two together."""
-        return Leaves(
-            **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        )
+        return Leaves(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
 
 
 def leaves(thing: Any) -> Leaves:

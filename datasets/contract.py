@@ -33,9 +33,7 @@ class Contract:
     length: int | None  #: samples; None for an iterable that does not tell
     batched: bool  #: whether it offers ``__getitems__``
     deterministic: bool  #: the same content when read again; False also where that cannot be shown
-    pickled_bytes: (
-        int | None
-    )  #: bytes of ``pickle.dumps``; in a DataLoader tensors go by shared memory instead
+    pickled_bytes: int | None  #: bytes of ``pickle.dumps``; in a DataLoader tensors go by shared memory instead
     pickle_error: str | None  #: why a spawned worker cannot be given it; a forked one needs no pickle
     sample: str  #: the make-up of the first sample, in words
     tensors_per_sample: float  #: the mean of those read
@@ -55,11 +53,8 @@ def check_dataset(dataset: Any, *, samples: int = 8) -> Contract:
         raise ValueError(f"samples must be >= 1, got {samples}")
     kind = _kind(dataset)
     length = _length(dataset, kind)
-    first, again = (
-        _map_samples(dataset, length, samples)
-        if length is not None and kind == "map"
-        else _stream_samples(dataset, length, samples)
-    )
+    read_twice = _map_samples if kind == "map" else _stream_samples
+    first, again = read_twice(dataset, length, samples)
     pickled_bytes, pickle_error = _pickled(dataset, kind)
     parts = [leaves(sample) for sample in first]
     return Contract(
@@ -87,9 +82,7 @@ def _kind(dataset: Any) -> Kind:
     if "__iter__" in has:
         return "iterable"
     if "__getitem__" in has:
-        raise ContractError(
-            f"{_name(dataset)} has __getitem__ but no __len__: add __len__, the number of samples"
-        )
+        raise ContractError(f"{_name(dataset)} has __getitem__ but no __len__: add __len__, the number of samples")
     raise ContractError(f"{_name(dataset)} must have __getitem__ and __len__, or __iter__; it has neither")
 
 
@@ -110,8 +103,9 @@ def _length(dataset: Any, kind: Kind) -> int | None:
     return length
 
 
-def _map_samples(dataset: Any, length: int, samples: int) -> tuple[list[Any], list[Any]]:
+def _map_samples(dataset: Any, length: int | None, samples: int) -> tuple[list[Any], list[Any]]:
     """Samples at indices spread from the first to the last, read twice."""
+    assert length is not None  # what makes it map-style
     wanted = min(samples, length)
     indices = sorted({number * (length - 1) // max(1, wanted - 1) for number in range(wanted)})
     first, again = ([_item(dataset, index, length) for index in indices] for _ in range(2))
@@ -151,14 +145,10 @@ def _stream_samples(dataset: Any, length: int | None, samples: int) -> tuple[lis
         opened = iter(dataset)
         first = list(islice(opened, samples))
     if not first:
-        raise ContractError(
-            f"{name} is empty: iterating it gave no sample; check where its data is read from"
-        )
+        raise ContractError(f"{name} is empty: iterating it gave no sample; check where its data is read from")
     if length is not None and len(first) != min(length, samples):
         more = "at least " if len(first) == samples else ""
-        raise ContractError(
-            f"len({name}) is {length}, but iterating gave {more}{len(first)} samples; correct __len__"
-        )
+        raise ContractError(f"len({name}) is {length}, but iterating gave {more}{len(first)} samples; correct __len__")
     with _blamed(f"iterating {name} again", "every epoch calls iter() anew"):
         reopened = iter(dataset)
         again = [] if reopened is opened else list(islice(reopened, samples))

@@ -178,5 +178,5 @@ class Hoarding(_Numbered):
     def __getitem__(self, index: int) -> int:
         if get_worker_info() is not None:
             filled = torch.ones(self.sample_bytes, dtype=torch.uint8)
-            self._hoard.append(filled.share_memory_())  # type: ignore[no-untyped-call]
+            self._hoard.append(filled.share_memory_())
         return self._index(index)

@@ -102,9 +102,7 @@ def _class(name: str) -> str:
 
 def _pictures(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The members of `tar` that are pictures: headers alone are read, and what lies between is skipped."""
-    return (
-        member for member in tar if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES
-    )
+    return (member for member in tar if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES)
 
 
 def _names(shard: Path) -> list[str]:
@@ -139,6 +137,4 @@ def shard_folder() -> Path:
 
 def photo_shards(*, size: int = 160, rank: int | None = None, world_size: int | None = None) -> ShardDataset:
     """The photograph's crops as a stream, in shuffled order: float32 (3, `size`, `size`) and the class."""
-    return ShardDataset(
-        sorted(shard_folder().glob("*.tar")), ToTensor(size), rank=rank, world_size=world_size
-    )
+    return ShardDataset(sorted(shard_folder().glob("*.tar")), ToTensor(size), rank=rank, world_size=world_size)

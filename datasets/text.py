@@ -62,9 +62,7 @@ class TextDataset(Dataset[TextSample]):
         classes: Sequence[str] = (),
     ) -> None:
         if len(texts) != len(labels):
-            raise ValueError(
-                f"labels must be one for each text, got {len(labels)} labels for {len(texts)} texts"
-            )
+            raise ValueError(f"labels must be one for each text, got {len(labels)} labels for {len(texts)} texts")
         # An array, not a list: to read a list's element is to write its reference count, and so a forked
         # worker soon has its own copy of every page (pytorch#13246).
         self.texts = strings(texts)
@@ -117,7 +115,8 @@ def passages(article: str, least_words: int = 8) -> list[str]:
 
 def article_passages(*, tokenized: bool = True) -> TextDataset:
     """The passages of CPython's help articles; a passage's class is its article."""
-    classes = sorted(articles())
-    labelled = [(text, label) for label, name in enumerate(classes) for text in passages(articles()[name])]
+    topics = sorted(articles().items())
+    labelled = [(text, label) for label, (_, article) in enumerate(topics) for text in passages(article)]
     texts, labels = [text for text, _ in labelled], [label for _, label in labelled]
+    classes = [topic for topic, _ in topics]
     return TextDataset(texts, labels, Vocabulary(texts) if tokenized else None, classes)

@@ -45,14 +45,18 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
         return (len(self.tokens) - 1) // self.block
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        start = range(0, len(self) * self.block, self.block)[index]
+        start = self._start(index)
         block = torch.from_numpy(self.tokens[start : start + self.block + 1].astype(np.int64))
         return block[:-1], block[1:]
 
     def __getitems__(self, indices: Sequence[int]) -> Stacked:
-        starts = np.asarray(indices)[:, None] * self.block
-        blocks = torch.from_numpy(self.tokens[starts + np.arange(self.block + 1)].astype(np.int64))
+        starts = np.array([self._start(index) for index in indices])
+        blocks = torch.from_numpy(self.tokens[starts[:, None] + np.arange(self.block + 1)].astype(np.int64))
         return Stacked(blocks[:, :-1], blocks[:, 1:])
+
+    def _start(self, index: int) -> int:
+        """Where block `index` begins; raises IndexError as a list would."""
+        return range(0, len(self) * self.block, self.block)[index]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_mapped": None}

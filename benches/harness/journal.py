@@ -5,6 +5,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,26 +41,40 @@ class Journal:
 
     def add(self, kind: str, entry: Entry) -> None:
         """Note an ended case, as a ``benchmark``, ``failed`` or ``skipped``: it is on disk when this returns."""
+        self._write({kind: entry})
         self.entries.append({kind: entry})
-        self._write(self.entries[-1])
 
-    def close(self, *, complete: bool) -> Path:
-        """Write the whole record, atomically, and drop the journal; the record's path."""
+    def close(self) -> Path:
+        """Write the whole record, atomically, and drop the journal; the record's path.
+
+        Where the record cannot be written (OSError), the journal stays.
+        """
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # the rest of a line that did not fit on the disk
+                self._file.close()
         record = self.folder / RECORD
         written = record.with_suffix(".new")
-        written.write_text(dumps(self.whole(complete=complete)), encoding="utf-8")
+        try:
+            written.write_text(dumps(self.whole()), encoding="utf-8")
+        except OSError:
+            written.unlink(missing_ok=True)
+            raise
         written.replace(record)
         (self.folder / JOURNAL).unlink(missing_ok=True)
         return record
 
-    def whole(self, *, complete: bool) -> Entry:
+    @property
+    def missing(self) -> list[str]:
+        """Planned cases that have not ended, in their order."""
+        ended = {case["name"] for entry in self.entries for case in entry.values()}
+        return [name for name in self.head["loaderbench"]["order"] if name not in ended]
+
+    def whole(self) -> Entry:
         """The record: pytest-benchmark's keys, and our block."""
         ours = {
             **self.head["loaderbench"],
             "finished": now().isoformat(),
-            "complete": complete,
+            "complete": not self.missing,
             "failed": self.of("failed"),
             "skipped": self.of("skipped"),
         }

@@ -63,7 +63,7 @@ class SmallCNN(nn.Module):
 class SmallTransformer(nn.Module):
     """A causal language model: learnt positions, two encoder layers, logits for the next token."""
 
-    def __init__(self, vocabulary: int, length: int, width: int = 64) -> None:
+    def __init__(self, vocabulary: int, length: int, width: int = 32) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.randn(vocabulary, width) * 0.1)
         self.positions = nn.Parameter(torch.zeros(length, width))

@@ -10,14 +10,19 @@ from torch import multiprocessing
 from loaderbench.benches.harness.devices import available
 from loaderbench.benches.harness.loading import SAMPLINGS
 from loaderbench.benches.harness.machine import usable_cpus
-from loaderbench.benches.harness.subjects import Sources
+from loaderbench.benches.harness.subjects import Sources, collate_fn
 from loaderbench.benches.harness.training import ModelChoice
 
 Values = tuple[Any, ...]
 
 
-def _whole(text: str) -> int:
-    return int(text)
+def _at_least(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if (number := int(text)) < least:
+            raise ValueError(f"{number} < {least}")
+        return number
+
+    return read
 
 
 def _switch(text: str) -> bool:
@@ -40,11 +45,11 @@ class Axis:
 AXES: Mapping[str, Axis] = {
     "device": Axis(read=str, takes="cpu, cuda, …", help="where batches are placed and models run"),
     "dataset": Axis(read=str, takes="a name of ours or module:attribute", help="what is loaded"),
-    "num_workers": Axis(read=_whole, takes="whole numbers", help="worker processes"),
-    "batch_size": Axis(read=_whole, takes="whole numbers", help="samples in a batch"),
+    "num_workers": Axis(read=_at_least(0), takes="whole numbers >= 0", help="worker processes"),
+    "batch_size": Axis(read=_at_least(1), takes="whole numbers >= 1", help="samples in a batch"),
     "collate_fn": Axis(read=str, takes="default, pad, pack, stack_into or module:attribute", help="samples to a batch"),
     "pin_memory": Axis(read=_switch, takes="on or off", help="page-locked batches; needs an accelerator"),
-    "prefetch_factor": Axis(read=_whole, takes="whole numbers", help="batches in flight for each worker"),
+    "prefetch_factor": Axis(read=_at_least(1), takes="whole numbers >= 1", help="batches in flight for each worker"),
     "persistent_workers": Axis(read=_switch, takes="on or off", help="workers live on between epochs"),
     "start_method": Axis(
         read=_one_of(*multiprocessing.get_all_start_methods()),
@@ -106,6 +111,17 @@ class Options:
                 loss=config.getoption("loss"),
             ),
         )
+
+    def resolve(self) -> None:
+        """Load what the command line names, before any case: pytest.UsageError now, not an error in every case."""
+        for device in self.asked.get("device", ()):
+            if device not in available():
+                raise pytest.UsageError(f"--device {device}: this machine has {', '.join(available())}")
+        for dataset in self.asked.get("dataset", ()):
+            self.sources.subject(dataset)
+        for name in self.asked.get("collate_fn", ()):
+            collate_fn(name)
+        self.model.load()
 
     @property
     def extras(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The clock: whole passes over a loader, and what they show."""
 
-from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Self
@@ -16,62 +15,92 @@ from loaderbench.benches.harness.subjects import Subject
 
 Step = Callable[[Any], object]
 Metrics = dict[str, float]
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 QUANTILES = (5, 25, 50, 75, 95)
+
+Marks = list[float]
+
+
+def keep(batch: Any) -> Any:
+    """The step of a loader measured alone: a batch is held until the next one arrives, as in any loop."""
+    return batch
 
 
 @dataclass(slots=True)
 class Reading:
-    """What the host clock saw of some passes; everything else is worked out after the clock."""
+    """What the host clock saw of some passes. All else is worked out after the clock.
 
+    The marks of a pass are its start and the arrival of each batch; where batches go through a step, also its end.
+    """
+
+    stepped: bool
+    passes: list[Marks] = field(default_factory=list)
     seconds: float = 0.0
-    waits_s: "array[float]" = field(default_factory=lambda: array("d"))  # one for each batch
-    firsts_s: list[float] = field(default_factory=list)  # the first wait of each pass
-    batches: list[int] = field(default_factory=list)  # delivered by each pass
+
+    @property
+    def batches(self) -> list[int]:
+        """Batches delivered by each pass."""
+        return [len(waits) for waits in self.waits_s]
+
+    @property
+    def waits_s(self) -> list[FloatArray]:
+        """The waits of each pass, one for each batch: from the end of the step before, or the pass's start."""
+        return [np.diff(marks)[:: 2 if self.stepped else 1] for marks in self.passes]
 
     def metrics(self) -> Metrics:
         """Seconds and batches in all, the mean wait for a first batch, total and quantiles of all waits."""
+        waits_s = self.waits_s
         return {
             "seconds": self.seconds,
             "batches": float(sum(self.batches)),
-            "first_batch_s": float(np.mean(self.firsts_s)),
-            **wait_metrics(self.waits_s),
+            "first_batch_s": float(np.mean([waits[0] for waits in waits_s])),
+            **wait_metrics(np.concatenate(waits_s)),
         }
 
 
-def wait_metrics(waits_s: Iterable[float]) -> Metrics:
+def wait_metrics(waits_s: Sequence[float] | FloatArray) -> Metrics:
     """Total and quantiles of the waits for single batches, in seconds."""
-    waits = np.fromiter(waits_s, dtype=float)
+    waits = np.asarray(waits_s)
     quantiles = np.percentile(waits, QUANTILES)
     named = {f"wait_p{q:02d}_s": float(value) for q, value in zip(QUANTILES, quantiles, strict=True)}
     return {"wait_s": float(waits.sum()), **named, "wait_max_s": float(waits.max())}
 
 
-def read(loader: Iterable[Any], step: Step, passes: int = 1) -> Reading:
+def read(loader: Iterable[Any], step: Step = keep, passes: int = 1) -> Reading:
     """Read `loader` to its end `passes` times, giving each batch to `step`.
 
-    A wait runs from the end of the step before (from ``iter()`` for the first) to the arrival of the batch. Two
-    looks at the clock and one append a batch are all that is added to ``for batch in loader: step(batch)``.
+    One look at the clock a batch is all that is added to ``for batch in loader: pass``, and one more to
+    ``for batch in loader: step(batch)``. Raises ValueError where a pass delivers nothing.
     """
-    reading, clock = Reading(), perf_counter
-    waits = reading.waits_s
-    began = clock()
+    reading = Reading(stepped=step is not keep)
+    began = perf_counter()
     for _ in range(passes):
-        before, mark = len(waits), clock()
-        for batch in loader:
-            waits.append(clock() - mark)
-            step(batch)
-            mark = clock()
-        if len(waits) == before:
+        marks = _stepped(loader, step) if reading.stepped else _alone(loader)
+        if len(marks) == 1:
             raise ValueError("the loader delivered no batch; with drop_last, batch_size must not exceed the dataset")
-        reading.firsts_s.append(waits[before])
-        reading.batches.append(len(waits) - before)
-    reading.seconds = clock() - began
+        reading.passes.append(marks)
+    reading.seconds = perf_counter() - began
     return reading
 
 
-def keep(batch: Any) -> Any:
-    """The step of a loader measured alone: the batch is held until the next one arrives, as in any loop."""
-    return batch
+def _alone(loader: Iterable[Any]) -> Marks:
+    clock = perf_counter
+    marks = [clock()]
+    mark = marks.append
+    for _batch in loader:
+        mark(clock())
+    return marks
+
+
+def _stepped(loader: Iterable[Any], step: Step) -> Marks:
+    clock = perf_counter
+    marks = [clock()]
+    mark = marks.append
+    for batch in loader:
+        mark(clock())
+        step(batch)
+        mark(clock())
+    return marks
 
 
 class Epoch:

@@ -27,7 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("python_files", "bench_*.py")
     config.addinivalue_line("python_functions", "bench_*")
     config.addinivalue_line("markers", "sweep(**axes): what a bench sweeps where the command line is silent.")
+    # A case that fails in its warm-up never reached the clock: its failure says why, and needs no warning beside it.
+    config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used at all")
     config.pluginmanager.register(Session.from_pytest(config), Session.NAME)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    Session.of(session.config).options.resolve()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -54,7 +60,7 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    Session.of(session.config).close()
+    session.exitstatus = Session.of(session.config).close(session.exitstatus)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,7 @@
 """Progress: how far the run is, what the last case showed, and how long the rest will take."""
 
 from dataclasses import dataclass, field
+from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -54,11 +55,14 @@ class Progress:
         return f" · {minutes}:{seconds:02} left"
 
 
-def rate(extra_info: dict[str, Any]) -> str:
-    """What a case showed, in a few words: its throughput over all rounds, or its median seconds."""
+def shown(extra_info: dict[str, Any]) -> str:
+    """What a case showed, in a few words: throughput over all rounds, or a median of what else was read."""
     rounds = extra_info.get("rounds", {})
     if "samples" in rounds:
         return f"{sum(rounds['samples']) / sum(rounds['seconds']):,.0f} samples/s"
     if "truth" in rounds:
-        return f"{sum(rounds['reading']) / sum(rounds['truth']) - 1:+.2%} of truth"
-    return f"{sorted(rounds['seconds'])[len(rounds['seconds']) // 2]:.3f} s" if "seconds" in rounds else ""
+        ratio = median(reading / truth for reading, truth in zip(rounds["reading"], rounds["truth"], strict=True))
+        return f"{ratio - 1:+.2%} of the truth"
+    if "pss_bytes" in rounds:
+        return f"{median(rounds['pss_bytes']) / 2**20:,.0f} MiB"
+    return f"{median(rounds['seconds']):.3f} s" if "seconds" in rounds else ""

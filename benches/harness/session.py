@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from string import hexdigits
 from typing import Any, cast
 
 import pytest
 
 from loaderbench.benches.harness import machine
 from loaderbench.benches.harness.failures import reason, skip_reason
-from loaderbench.benches.harness.journal import SCHEMA, Entry, Journal, earlier, identity, now
+from loaderbench.benches.harness.journal import JOURNAL, SCHEMA, Entry, Journal, earlier, identity, now
 from loaderbench.benches.harness.options import Options
-from loaderbench.benches.harness.progress import Progress, rate
+from loaderbench.benches.harness.progress import Progress, shown
 
 # What must be the same before rounds of two sessions may stand in one record.
 _SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "malloc")
@@ -32,6 +33,7 @@ class Session:
     journal: Journal | None = None
     progress: Progress | None = None
     record: Path | None = None
+    fault: str = ""  # why there is no record
 
     NAME = "loaderbench-session"
 
@@ -55,12 +57,7 @@ class Session:
             folder = Path(given)
             return folder.parent if folder.is_file() else folder
         commit = str(self._commit().get("id", "")).strip()[:8]
-        return Path("runs") / f"{now():%Y%m%d-%H%M%S}-{commit if commit.isalnum() else 'nocommit'}"
-
-    @property
-    def whole(self) -> bool:
-        """Whether every planned case has ended, one way or another."""
-        return self.journal is not None and len(self.journal.entries) >= len(self.planned) + len(self.kept)
+        return Path("runs") / f"{now():%Y%m%d-%H%M%S}-{commit if set(commit) <= set(hexdigits) else 'nocommit'}"
 
     @property
     def _disabled(self) -> bool:
@@ -78,6 +75,8 @@ class Session:
         random.Random(self.options.seed).shuffle(left)  # noqa: S311 - an order, not a secret
         items[:] = [item for item in items if not is_case(item)] + left
         self.planned = [case.name for case in left]
+        if done and not left and not self.config.option.collectonly:
+            self._journal()  # nothing is left to run but to complete the record
         if done:
             self.config.hook.pytest_deselected(items=done)
         if terminal := self.config.pluginmanager.get_plugin("terminalreporter"):
@@ -89,24 +88,27 @@ class Session:
         if not is_case(item) or (report.passed and report.when != "call"):
             return
         kind, entry, words = self._ending(item, report, call)
-        if entry and not self._disabled:
-            self._journal().add(kind, entry)
         if self.progress is not None:
             self.progress.ended(item.name, words)
+        if entry and not self._disabled:
+            try:
+                self._journal().add(kind, entry)
+            except OSError as error:  # a disk that is full: what comes after could not be recorded either
+                item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
 
     def _ending(
         self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
     ) -> tuple[str, Entry, str]:
-        named = {"name": item.name, **self.described(item)}
+        named: Entry = {"name": item.name, **self.described(item)}
         if report.passed:
             stats = item.funcargs["benchmark"].stats  # type: ignore[attr-defined]
             entry = stats.as_dict(include_data=True) if stats else {}
-            return "benchmark", entry, rate(entry["extra_info"]) if entry else "ran once"
+            return "benchmark", entry, shown(entry["extra_info"]) if entry else "ran once"
         if report.skipped or call.excinfo is None:
             why = skip_reason(report)
             return "skipped", {**named, "reason": why}, f"skipped: {why}"
         why = reason(call.excinfo.value)
-        return "failed", {**named, "reason": why, "phase": report.when}, f"FAILED: {why}"
+        return "failed", {**named, "reason": why, "phase": str(report.when)}, f"FAILED: {why}"
 
     def described(self, item: pytest.Item) -> Entry:
         """A case's identity: its bench, and every setting."""
@@ -124,25 +126,34 @@ class Session:
         quiet = self.progress is not None and self.progress.terminal.verbosity <= 0
         ended = report.when == "call" or not report.passed
         mine = quiet and ended and report.nodeid.partition("::")[2] in self.planned
-        return (report.outcome, "", "") if mine else None
+        return (report.outcome, "", report.outcome.upper()) if mine else None
 
-    def close(self) -> None:
-        """Complete the record."""
+    def close(self, status: int) -> int:
+        """Complete the record; the session's exit status, in view of that."""
         if self.progress is not None:
             self.progress.clear()
-        if self.journal is not None:
-            self.record = self.journal.close(complete=self.whole)
+        if self.journal is None:
+            return status
+        try:
+            self.record = self.journal.close()
+        except OSError as error:
+            self.fault = error.strerror or str(error)
+            return status or pytest.ExitCode.TESTS_FAILED
+        idle = status == pytest.ExitCode.NO_TESTS_COLLECTED  # a resumed run that lacked nothing
+        return pytest.ExitCode.OK if idle else status
 
     def summarise(self, terminal: pytest.TerminalReporter) -> None:
         """Say where the record is, and what to do next."""
-        if self.journal is None or self.record is None:
+        if self.journal is None:
             return
         counts = {kind: len(self.journal.of(kind)) for kind in ("benchmark", "failed", "skipped")}
-        missing = len(self.planned) + len(self.kept) - sum(counts.values())
+        missing = len(self.journal.missing)
         late = f", {missing} not reached" if missing else ""
         terminal.section("loaderbench")
         terminal.write_line("{benchmark} cases measured, {failed} failed, {skipped} skipped".format(**counts) + late)
-        terminal.write_line(f"record: {self.record}")
+        terminal.write_line(
+            f"record: {self.record or self.folder / JOURNAL}" + (f" ({self.fault})" if self.fault else "")
+        )
         terminal.write_line(f"report: loaderbench report {self.folder}")
         if missing or counts["failed"]:
             terminal.write_line(f"resume: the same command with --resume {self.folder}")
@@ -150,7 +161,7 @@ class Session:
     def sign(self, output: Entry) -> None:
         """Add our block to pytest-benchmark's own JSON (``--benchmark-json``, ``--benchmark-save``)."""
         if self.journal is not None:
-            output["loaderbench"] = self.journal.whole(complete=self.whole)["loaderbench"]
+            output["loaderbench"] = self.journal.whole()["loaderbench"]
 
     def _journal(self) -> Journal:
         if self.journal is None:
@@ -170,8 +181,9 @@ class Session:
             "version": version("pytest-benchmark"),
             "loaderbench": _block(),
         }
-        names = [entry["benchmark"]["name"] for entry in self.kept] + self.planned
-        plan = {"planned": len(names), "order": names, "seed": self.options.seed}
+        kept = [entry["benchmark"]["name"] for entry in self.kept]
+        order = list(dict.fromkeys([*kept, *self.planned, *head["loaderbench"].get("order", [])]))
+        plan = {"planned": len(order), "order": order, "seed": self.options.seed}
         command = {"command": [str(argument) for argument in self.config.invocation_params.args]}
         return {**head, "loaderbench": {**head["loaderbench"], **plan, **command}}
 

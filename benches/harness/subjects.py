@@ -96,7 +96,7 @@ class Named:
 
     def refuse(self, why: str) -> pytest.UsageError:
         """The error for this option, in one line."""
-        return pytest.UsageError(f"{self.option} {self.target}: {why}")
+        return pytest.UsageError(f"{self.option} {self.target}: {' '.join(why.split())}")
 
 
 def _arguments(text: str, option: str) -> tuple[list[Any], dict[str, Any]]:
@@ -129,11 +129,12 @@ def _subject(sources: Sources, name: str) -> Subject:
     entry = CATALOG.get(name)
     if entry is None and ":" not in name:
         raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
-    dataset = entry.build() if entry else as_dataset(named.call(sources.dataset_args))
+    made = entry.build() if entry else named.call(sources.dataset_args)
     try:
-        contract = check_dataset(dataset)
+        contract = check_dataset(made)
     except ContractError as error:
         raise named.refuse(str(error)) from error
+    dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)
     part = dataset if entry and sources.samples == "auto" else _part(dataset, sources.samples, named)
     return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
@@ -159,19 +160,22 @@ def _wanted(dataset: Any, samples: str, named: Named) -> int:
     if samples == "all":
         return len(dataset)
     if samples == "auto":
-        return _affordable(dataset)
+        return len(dataset) if len(dataset) <= _LEAST_SAMPLES else _affordable(dataset, named)
     if not samples.isdigit() or int(samples) < 1:
         raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
     return int(samples)
 
 
-def _affordable(dataset: Any, probes: int = 16) -> int:
+def _affordable(dataset: Any, named: Named, probes: int = 16) -> int:
     """How many samples one process reads in about `_PASS_S` seconds, rounded to a power of two."""
     step = max(1, len(dataset) // probes)
     indices = range(0, len(dataset), step)[:probes]
     began = perf_counter()
     for index in indices:
-        dataset[index]
+        try:
+            dataset[index]
+        except Exception as error:
+            raise named.refuse(f"sample {index} raised {type(error).__name__}: {error}") from error
     each_s = max((perf_counter() - began) / len(indices), 1e-9)
     return max(_LEAST_SAMPLES, 1 << int(_PASS_S / each_s).bit_length() - 1)
 

@@ -73,14 +73,24 @@ class ModelChoice:
     def task(self, subject: Subject, device: torch.device) -> Task | None:
         """The task for `subject` on `device`, freshly seeded; None where no model is known for it."""
         torch.manual_seed(0)
-        if self.model:
-            model: nn.Module = Named(option="--model", target=self.model).call(self.model_args)
-            loss_fn: Loss = functional.cross_entropy
-        elif subject.name in OURS:
-            model, loss_fn = OURS[subject.name](subject.source)
-        else:
+        given, given_loss = self.load()
+        if given is None and subject.name not in OURS:
             return None
-        return _task(model.to(device), self._loss() or loss_fn)
+        model, loss_fn = (given, functional.cross_entropy) if given is not None else OURS[subject.name](subject.source)
+        return _task(model.to(device), given_loss or loss_fn)
+
+    def load(self) -> tuple[nn.Module | None, Loss | None]:
+        """The user's model and loss; raises pytest.UsageError saying which cannot be had."""
+        return self._model(), self._loss()
+
+    def _model(self) -> nn.Module | None:
+        if not self.model:
+            return None
+        named = Named(option="--model", target=self.model)
+        model = named.call(self.model_args)
+        if not isinstance(model, nn.Module):
+            raise named.refuse(f"it is a {type(model).__name__}, not a torch.nn.Module")
+        return model
 
     def _loss(self) -> Loss | None:
         if not self.loss:
