@@ -6,7 +6,7 @@ is what the machine holds; RSS would count what ``fork`` shares once for every w
 
 - ``base_pss_bytes``: before the loader exists;
 - ``pss_bytes``, ``uss_bytes``, ``worker_pss_bytes``, ``shm_bytes``: the highest reading of the pass, for the tree,
-  for what would be freed if it ended, for the mean worker, and for shared memory (where batches wait).
+  for what each process has for itself, for the mean worker, and for shared memory (where batches wait).
 
 **What to expect**: up to ``num_workers × prefetch_factor`` batches wait in shared memory, and every worker has its own
 interpreter; under ``fork`` it shares its parent's pages until it writes to them, and reading a Python object writes to

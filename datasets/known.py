@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, mmap
 from time import perf_counter
 
 import torch
@@ -103,16 +104,19 @@ class Resident(_Numbered):
 
     samples: int
     resident_bytes: int
-    _held: bytearray = field(default_factory=bytearray, init=False, repr=False)
-    _holder: int = field(default=0, init=False, repr=False)
+    _held: mmap | None = field(default=None, init=False, repr=False, compare=False)
+    _holder: int = field(default=0, init=False, repr=False, compare=False)
 
     def __getitem__(self, index: int) -> int:
         if self._holder != os.getpid():  # what a fork inherits is shared, and so not its own
-            self._held, self._holder = bytearray(b"\1") * self.resident_bytes, os.getpid()
+            # A mapping of its own, not bytes: those may come from memory that the process held already.
+            self._held, self._holder = mmap(-1, self.resident_bytes, MAP_PRIVATE | MAP_ANONYMOUS), os.getpid()
+            for start in range(0, self.resident_bytes, PAGESIZE):
+                self._held[start] = 1
         return self._index(index)
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_held": bytearray(), "_holder": 0}
+        return self.__dict__ | {"_held": None, "_holder": 0}
 
 
 @dataclass(frozen=True)

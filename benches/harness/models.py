@@ -61,14 +61,14 @@ class SmallCNN(nn.Module):
 
 
 class SmallTransformer(nn.Module):
-    """A causal language model: learnt positions, two encoder layers, logits for the next token."""
+    """A causal language model: learnt positions, one encoder layer, logits for the next token."""
 
     def __init__(self, vocabulary: int, length: int, width: int = 32) -> None:
         super().__init__()
         self.vectors = nn.Parameter(torch.randn(vocabulary, width) * 0.1)
         self.positions = nn.Parameter(torch.zeros(length, width))
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
-        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        layer = nn.TransformerEncoderLayer(width, 2, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
         self.head = Linear(width, vocabulary)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class Memory:
     """Bytes held by this process and all its descendants.
 
     PSS counts a page shared by n processes as 1/n in each, so that the sum is what the machine really holds;
-    RSS would count it n times. USS is what would be freed if the tree ended.
+    RSS would count it n times. USS is what each has for itself: what a fork shares is in nobody's.
     """
 
     pss_bytes: int

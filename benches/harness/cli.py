@@ -1,0 +1,87 @@
+"""The command line: run the benches, report on runs."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+RUNS = Path("runs")
+WIDE = 140  # columns where there is no terminal: a log wraps by itself
+
+UNREADABLE = 2  # exit code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the verbs and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:  # before argparse, which would read options that are pytest's
+        return run(words[1:])
+    options = _parser().parse_args(words)
+    return report(options.runs, options.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loaderbench", description="What feeds a PyTorch model, how fast, and why.")
+    parser.add_argument("--version", action="version", version=f"loaderbench {version('loaderbench')}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verbs.add_parser("run", help="run the benches; every option is pytest's or the benches' own (loaderbench run --help)")
+    reporting = verbs.add_parser("report", help="report on runs: HTML, Markdown, tables and figures")
+    reporting.add_argument(
+        "runs", nargs="*", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl (default: latest in runs/)"
+    )
+    reporting.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: the newest run's folder)")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the installed benches from here: ``pytest -p … --pyargs loaderbench.benches``, options passed on as they are."""
+    if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
+        sys.path.insert(0, "")
+    plugin = ("-p", "loaderbench.benches.harness.plugin")
+    return int(pytest.main([*plugin, "--import-mode=importlib", "--pyargs", "loaderbench.benches", *arguments]))
+
+
+def report(runs: Sequence[Path], out: Path | None) -> int:
+    """Write the report of `runs`, print its gist, and return 0, or 2 where nothing can be read."""
+    # pandas, matplotlib and scipy take a second to import, which `loaderbench run` need not wait for.
+    from loaderbench.reports import files, outputs, records, terminal  # noqa: PLC0415
+    from loaderbench.reports.report import assemble  # noqa: PLC0415
+
+    try:
+        found = records.read(runs or [files.newest(RUNS)])
+    except files.Malformed as fault:
+        print(f"loaderbench: {RUNS} {fault}", file=sys.stderr)
+        return UNREADABLE
+    for fault in found.faults:
+        print(f"loaderbench: {terminal.plain(fault)}", file=sys.stderr)
+    if not found.runs:
+        print("loaderbench: nothing to report: no run could be read", file=sys.stderr)
+        return UNREADABLE
+    made = assemble(found)
+    folder = out or found.runs[-1].path.parent
+    try:
+        write(outputs.outputs(made), folder)
+    except OSError as error:
+        print(f"loaderbench: {folder} cannot be written: {error.strerror}", file=sys.stderr)
+        return UNREADABLE
+    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    console.print(terminal.results(made))
+    console.print(terminal.verdicts(made))
+    print(f"\n{(folder / outputs.PAGE).resolve()}")
+    return 0
+
+
+def write(contents: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    """Write files, each by its path within `folder`."""
+    for name, content in contents:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What it means: records, statistics, figures and pages. Never imports torch."""

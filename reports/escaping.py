@@ -1,0 +1,71 @@
+"""Texts from files are hostile until written for where they go: terminal, Markdown (HTML is Jinja's to escape)."""
+
+import re
+import unicodedata
+
+from rich.markup import escape
+
+LONGEST = 300  # characters of a name or reason on a page
+
+# Control, format (among them those that reverse the reading direction), surrogate, private and unassigned characters.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+_SPACES = re.compile(r"[^\S\u202f\xa0]+")  # all but those that hold a number and its unit together
+
+
+def plain(text: object) -> str:
+    r"""Return one line of printable text; what does not print is shown by its code.
+
+    >>> plain("a\tb\n c"), plain("\x1b[31mred\u202e"), plain("é 漢 🙂")
+    ('a b c', '\\x1b[31mred\\u202e', 'é 漢 🙂')
+    """
+    line = _SPACES.sub(" ", str(text)).strip()
+    if line.isascii() and line.isprintable():
+        return line[:LONGEST]
+    return "".join(map(_printable, line[:LONGEST]))
+
+
+def _printable(character: str) -> str:
+    if unicodedata.category(character) not in _UNPRINTABLE:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def markdown(text: object) -> str:
+    r"""Return text that Markdown shows as it is: a mark that could mean something becomes an entity.
+
+    Addresses do not become links and nobody is mentioned; an underscore within a word means nothing, and stays.
+
+    >>> markdown("a|b `c` <d> num_workers")
+    'a&#124;b &#96;c&#96; &#60;d&#62; num_workers'
+    >>> markdown("@team: http://x.y") == "&#64;\u2060team: http:&#47;&#47;x.y"
+    True
+    """
+    return _MARKS.sub(_entity, plain(text)).replace("&#64;", "&#64;\u2060")
+
+
+# Marks, an underscore at the edge of a word, a list's dash or number, and what makes an address.
+_MARKS = re.compile(r"[\\`*\[\]<>&#|~$@!{}]|(?<!\w)_|_(?!\w)|^[-+](?=\s)|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)|//|(?<=www)\.", re.IGNORECASE)
+
+
+def _entity(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(character)};" for character in found[0])
+
+
+def code(text: object) -> str:
+    """Return text for between a pair of single backticks: a backtick cannot be escaped there.
+
+    >>> code("pad|`x`")
+    "pad\\\\|'x'"
+    """
+    return plain(text).replace("`", "'").replace("|", "\\|")
+
+
+def terminal(text: object) -> str:
+    r"""Return text for a rich console: no control characters, no markup.
+
+    >>> terminal("[bold]x[/] \x1b[2J")
+    '\\[bold]x\\[/] \\x1b[2J'
+    """
+    return escape(plain(text))

@@ -1,0 +1,87 @@
+"""Within-run spread: what the rounds of one process say about each other, and no more.
+
+Rounds of one process share its memory layout, its placement and its moment; another process may differ by
+more than these intervals show. They are therefore called within-run spread, not a confidence interval of the truth.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import stdtrit  # type: ignore[import-untyped]  # what scipy.stats.t.ppf calls, without its import
+
+LEVEL = 0.95
+
+Floats = NDArray[np.float64]
+
+
+def quantile_t(freedom: Floats, level: float = LEVEL) -> Floats:
+    """Return the two-sided quantile of Student's t.
+
+    >>> quantile_t(np.array([4.0])).round(3).tolist()
+    [2.776]
+    """
+    return np.asarray(stdtrit(freedom, 0.5 + level / 2), dtype=np.float64)
+
+
+def rates(amount: pd.Series, seconds: pd.Series, groups: pd.Series) -> pd.DataFrame:
+    """Return for each group the rate over all its rounds, and the moments of the logarithm of its rounds' rates.
+
+    Columns: ``rate`` (total amount over total time), ``log_mean``, ``log_sd`` (NaN for one round), ``n``.
+    """
+    known = amount.notna() & seconds.notna()
+    held = pd.DataFrame({"amount": amount.where(known), "seconds": seconds.where(known)})
+    with np.errstate(divide="ignore"):
+        held["log"] = np.log(held["amount"] / held["seconds"]).replace(-np.inf, np.nan)
+    grouped = held.groupby(groups, sort=False)
+    totals = grouped[["amount", "seconds"]].sum(min_count=1)
+    logs = grouped["log"]
+    return pd.DataFrame({
+        "rate": totals["amount"] / totals["seconds"],
+        "log_mean": logs.mean(),
+        "log_sd": logs.std(),
+        "n": logs.count(),
+    })
+
+
+def half_width(log_sd: pd.Series, n: pd.Series) -> pd.Series:
+    """Return half the t interval of a mean of `n` logarithms; NaN for one round."""
+    freedom = (n - 1).where(n > 1).to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Series(quantile_t(freedom), index=n.index) * log_sd / np.sqrt(n)
+
+
+def ratio(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratio of the geometric mean rates of two sets of cases, row by row, with Welch's interval.
+
+    Both frames have the columns log_mean, log_sd and n; the result has ratio, low, high (NaN where one
+    side has one round), and log_se and freedom, from which ratios can be pooled. B. L. Welch, "The generalization of
+    'Student's' problem when several different population variances are involved", Biometrika 34 (1947).
+    """
+    variance = [
+        (side["log_sd"].to_numpy(np.float64) ** 2) / side["n"].to_numpy(np.float64) for side in (above, below)
+    ]
+    log_ratio = above["log_mean"].to_numpy(np.float64) - below["log_mean"].to_numpy(np.float64)
+    total = variance[0] + variance[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = total**2 / sum(
+            part**2 / (side["n"].to_numpy(np.float64) - 1)
+            for part, side in zip(variance, (above, below), strict=True)
+        )
+    return _as_ratio(log_ratio, np.sqrt(total), freedom)
+
+
+def pooled(ratios: pd.DataFrame) -> pd.Series:
+    """Return the geometric mean of independent ratios with its interval, and their number as ``pairs``."""
+    log_se, n = ratios["log_se"].to_numpy(np.float64), len(ratios)
+    variance = (log_se**2).sum() / n**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = variance**2 / ((log_se / n) ** 4 / ratios["freedom"].to_numpy(np.float64)).sum()
+    log_ratio = np.log(ratios["ratio"].to_numpy(np.float64)).mean()
+    mean = _as_ratio(np.array([log_ratio]), np.array([np.sqrt(variance)]), np.array([freedom])).iloc[0]
+    return pd.concat([mean, pd.Series({"pairs": float(n)})])
+
+
+def _as_ratio(log_ratio: Floats, log_se: Floats, freedom: Floats) -> pd.DataFrame:
+    width = np.where(log_se == 0, 0.0, quantile_t(freedom) * log_se)  # equal rounds have no spread, and no freedom
+    with np.errstate(over="ignore"):
+        ends = {"ratio": np.exp(log_ratio), "low": np.exp(log_ratio - width), "high": np.exp(log_ratio + width)}
+    return pd.DataFrame({**ends, "log_se": log_se, "freedom": freedom})

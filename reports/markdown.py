@@ -1,0 +1,90 @@
+"""The report as Markdown, short enough for the summary of a CI step."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from loaderbench.reports.escaping import code, markdown, plain
+from loaderbench.reports.machine import machine_line, provenance_line
+from loaderbench.reports.metrics import sample_rate
+from loaderbench.reports.notices import notices
+from loaderbench.reports.quantities import count
+from loaderbench.reports.report import Report
+from loaderbench.reports.table import columns, listed
+from loaderbench.reports.verdict import Verdict, evidence, given
+
+MOST_ROWS = 60
+MOST_VERDICTS = 24
+MOST_CHOICES = 12
+
+
+def summary(report: Report) -> str:
+    """Render the report as Markdown; texts from files are escaped."""
+    lines = [
+        "# loaderbench",
+        "",
+        markdown(machine_line(report.run)) + "  ",
+        markdown(provenance_line(report.run)),
+        "",
+        *_notices(report),
+        *(line for verdict in report.verdicts[:MOST_VERDICTS] for line in _verdict(verdict)),
+        *_cases(report),
+        "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "
+        "not a confidence interval of the truth.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _notices(report: Report) -> Iterator[str]:
+    found = list(notices(report))
+    if found:
+        yield "> [!WARNING]"
+        yield from (f"> {markdown(notice)}  " for notice in found)
+        yield ""
+
+
+def _verdict(verdict: Verdict) -> Iterator[str]:
+    yield from (f"## {markdown(verdict.subject)}: {verdict.headline}", "", f"**{markdown(verdict.sentence)}**", "")
+    yield from (f"{markdown(verdict.evidence)}.", "", "```python", verdict.call, "```", "")
+    yield from (f"- {markdown(doubt)}" for doubt in verdict.doubts)
+    if verdict.command:
+        yield from ("", "To settle it, run", "", "```sh", plain(verdict.command), "```")
+    yield ""
+    if verdict.recommendation.others:
+        yield from _choices(verdict)
+
+
+def _choices(verdict: Verdict) -> Iterator[str]:
+    unit = sample_rate(verdict.recommendation.dataset)
+    rows = (
+        (f"`{code(given(choice))}`", f"`{code(choice.setting)}`", markdown(evidence(choice, unit)))
+        for choice in verdict.recommendation.choices[:MOST_CHOICES]
+    )
+    yield from _folded("Other batches", _table(("batches", "smallest setting that ties with the best", "throughput"), rows))
+
+
+def _cases(report: Report) -> Iterator[str]:
+    """List the failed cases first, then the others, the best of each kind first, as many as a summary can hold."""
+    found = columns(report)
+    order = listed(report)
+    rows = ([_text(column.cells[row]) for column in found] for row in order)
+    total = len(order)
+    title = f"All {count(total, 'case')}" if total <= MOST_ROWS else f"{MOST_ROWS} of {count(total, 'case')}"
+    yield from _folded(title, _table([column.label for column in found], islice(rows, MOST_ROWS)))
+
+
+def _text(cell: str | tuple[float, str] | None) -> str:
+    return "" if cell is None else markdown(cell if isinstance(cell, str) else cell[1])
+
+
+def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>", "")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield _row(head)
+    yield _row(["---"] * len(head))
+    yield from map(_row, rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,142 @@
+"""The report as one HTML file that needs nothing else: style, script, figures and data are inside."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from loaderbench.reports.escaping import plain
+from loaderbench.reports.figures import Picture
+from loaderbench.reports.machine import machine_line, provenance_line, run_line
+from loaderbench.reports.metrics import sample_rate
+from loaderbench.reports.notices import notices
+from loaderbench.reports.quantities import percent, quantity
+from loaderbench.reports.recommendation import COARSE, NEGLIGIBLE
+from loaderbench.reports.report import Report
+from loaderbench.reports.table import columns
+from loaderbench.reports.theme import inline, palette
+from loaderbench.reports.verdict import Verdict, evidence, given
+
+ROWS_A_PAGE = 50  # of the table of cases
+MOST_VERDICTS = 12
+MOST_CHOICES = 24
+POINTS_TO_PIXELS = 1.4  # of a figure: its smallest letters are then as large as the page's smallest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """A horizontal bar beside a verdict; `share` is its length."""
+
+    label: str
+    kind: str
+    share: float
+    value: str
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment: HTML is escaped, an undefined name is an error."""
+    loader = PackageLoader("loaderbench.reports")
+    held = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    held.filters |= {
+        "plain": plain,
+        "bars": bars,
+        "given": given,
+        "evidence": lambda choice, dataset: evidence(choice, sample_rate(dataset)),
+    }
+    return held
+
+
+def page(report: Report) -> str:
+    """Render the report as HTML."""
+    script = _source("report.js")
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            title=provenance_line(report.run),
+            style=Markup(palette() + _source("report.css")),  # noqa: S704 - ours
+            script=Markup(script),  # noqa: S704 - ours
+            script_hash=_hash(script),
+            machine=machine_line(report.run),
+            provenance=provenance_line(report.run),
+            notices=list(notices(report)),
+            verdicts=report.verdicts[:MOST_VERDICTS],
+            more_verdicts=max(0, len(report.verdicts) - MOST_VERDICTS),
+            most_choices=MOST_CHOICES,
+            sections=_sections(report),
+            table=_data(report),
+            tie=quantity(1 - NEGLIGIBLE, "ratio"),
+            sure=quantity(1 - COARSE, "ratio"),
+            runs=[run_line(run) for run in report.records.runs],
+            version=version("loaderbench"),
+        )
+    )
+
+
+def _source(name: str) -> str:
+    source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]  # it has one
+    return source
+
+
+def _hash(script: str) -> str:
+    """Return what the page's policy calls its own script: no other one runs."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def bars(verdict: Verdict) -> list[Bar]:
+    """Return the ceiling triple as bars; of the loader alone the recommended setting and the best."""
+    recommendation = verdict.recommendation
+    chosen, best = recommendation.headline.chosen, recommendation.headline.best
+    if recommendation.bench == "training":
+        held = [
+            ("loader alone", "loader", chosen["loader_samples_per_s"]),
+            ("step alone", "step", chosen["step_samples_per_s"]),
+            ("both", "both", chosen["samples_per_s"]),
+        ]
+    else:
+        held = [("this setting", "loader", chosen["samples_per_s"])]
+        held += [("the best", "both", best["samples_per_s"])] if chosen["case"] != best["case"] else []
+    known = [(label, kind, float(rate)) for label, kind, rate in held if rate == rate]  # noqa: PLR0124 - not NaN
+    longest = max(rate for _, _, rate in known)
+    unit = sample_rate(recommendation.dataset)
+    found = [Bar(label=label, kind=kind, share=rate / longest, value=quantity(rate, unit)) for label, kind, rate in known]
+    if recommendation.bench == "training" and chosen["stall_share"] >= 0:
+        waiting = float(chosen["stall_share"])
+        found.append(Bar(label="waiting", kind="wait", share=waiting, value=percent(waiting)))
+    return found
+
+
+def _sections(report: Report) -> list[dict[str, object]]:
+    return [
+        {"id": title.lower(), "title": title, "pictures": [_figure(picture) for picture in held]}
+        for title, held in groupby(report.pictures, key=lambda picture: picture.plot.section)
+    ]
+
+
+def _figure(picture: Picture) -> dict[str, object]:
+    return {
+        "name": picture.plot.name,
+        "title": picture.plot.title,
+        "reading": picture.plot.reading,
+        "width": round(POINTS_TO_PIXELS * picture.width),
+        "svg": Markup(inline(picture.svg)),  # noqa: S704 - matplotlib has escaped every text in it
+    }
+
+
+def _data(report: Report) -> Markup:
+    """Return the table's data as JSON that cannot end its script element."""
+    held = columns(report)
+    described = [
+        {"name": column.name, "label": column.label, "number": column.number, "meaning": column.meaning} for column in held
+    ]
+    rows = list(zip(*(column.cells for column in held), strict=True))
+    return htmlsafe_json_dumps(
+        {"columns": described, "rows": rows, "page": ROWS_A_PAGE}, ensure_ascii=False, separators=(",", ":")
+    )

@@ -1,0 +1,160 @@
+"""Which setting to use: for each dataset and device the smallest that ties with the best."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from loaderbench.reports.intervals import ratio
+from loaderbench.reports.settings import FREE, SUBJECT, assigned, levels, settings_of, size
+
+# A setting ties with the best unless its rounds show it to be more than this much slower: nobody starts
+# a process for less.
+NEGLIGIBLE = 0.02
+# And the rounds can tell only if they exclude that it is more than this much slower: not finding a difference with
+# an interval as wide as a barn is not a tie.
+COARSE = 0.20
+# A step that waits longer than this share of a pass is held back, whatever the loader could do alone.
+NOTABLE_STALL = 0.10
+
+Bottleneck = Literal["loading", "step", "turns", "open", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """The choice among cases that differ in free settings alone (same batches, same model)."""
+
+    chosen: pd.Series
+    best: pd.Series
+    ratio: float
+    """Throughput of the chosen over the best, with its within-run interval `low` to `high` (Welch)."""
+    low: float
+    high: float
+    tried: int
+    """Settings compared."""
+    varied: tuple[str, ...]
+    """Free settings that had more than one value."""
+    most_workers: float
+    """The largest num_workers among them; NaN where it is no setting."""
+    undecided: pd.DataFrame
+    """Smaller settings that the rounds can neither tie with the best nor exclude: with ratio, low and high."""
+
+    @property
+    def setting(self) -> str:
+        """The chosen setting, written as arguments."""
+        return assigned(self.chosen, self.varied or ("num_workers",))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recommendation:
+    """What to use for one dataset on one device."""
+
+    dataset: str
+    device: str
+    run: str
+    bench: str
+    """Where the throughput comes from: "training" (loader and step together) or "epoch" (the loader alone)."""
+    headline: Choice
+    """The choice within the batches that went fastest."""
+    others: tuple[Choice, ...]
+    """The choices within the other batch sizes, collate functions, models: they change what is trained."""
+    bottleneck: Bottleneck
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """All choices, the fastest first."""
+        return (self.headline, *self.others)
+
+
+def recommend(cases: pd.DataFrame) -> list[Recommendation]:
+    """Recommend a setting for each dataset and device in a summary, sorted by name.
+
+    Full training counts where it was measured, else the loader alone. Batch size, collate function, sampling and model
+    change what is trained, so a choice is made within each of them, and the fastest leads.
+    """
+    return [_of_subject(subject) for subject in _subjects(cases)]
+
+
+def _subjects(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    timed = cases[cases["bench"].isin(["training", "epoch"]) & cases["samples_per_s"].notna()]
+    for _, subject in timed.groupby(list(SUBJECT), dropna=False):
+        training = subject[subject["bench"] == "training"]
+        yield training if len(training) else subject
+
+
+def _of_subject(subject: pd.DataFrame) -> Recommendation:
+    given = [name for name in settings_of(subject) if name not in FREE]
+    groups = subject.groupby(given, sort=False, dropna=False)
+    choices = sorted((choose(held) for _, held in groups), key=lambda choice: -choice.best["samples_per_s"])
+    first = choices[0].chosen
+    return Recommendation(
+        dataset=_word(first.get("dataset")),
+        device=_word(first.get("device")),
+        run=str(first["run"]),
+        bench=str(first["bench"]),
+        headline=choices[0],
+        others=tuple(choices[1:]),
+        bottleneck=bottleneck(first),
+    )
+
+
+def choose(candidates: pd.DataFrame) -> Choice:
+    """Choose the smallest setting that ties with the best: fewest workers first, then less prefetching, unpinned…
+
+    A setting ties when its ratio to the best may exceed 1 - `NEGLIGIBLE` and surely exceeds 1 - `COARSE`.
+    """
+    ordered = candidates.loc[sorted(candidates.index, key=lambda label: size(candidates.loc[label]))]
+    best = ordered.loc[ordered["samples_per_s"].idxmax()]
+    compared = _compared(ordered, best)
+    ties = (compared["high"] >= 1 - NEGLIGIBLE) & (compared["low"] >= 1 - COARSE)
+    slower = compared["high"] < 1 - NEGLIGIBLE
+    position = int(np.argmax(ties | (compared.index == best.name)))
+    smaller = compared.iloc[:position]
+    chosen = compared.iloc[position]
+    return Choice(
+        chosen=chosen,
+        best=best,
+        ratio=float(chosen["ratio"]),
+        low=float(chosen["low"]),
+        high=float(chosen["high"]),
+        tried=len(compared),
+        varied=tuple(name for name in FREE if len(levels(ordered, name)) > 1),
+        most_workers=float(max(levels(ordered, "num_workers"), default=np.nan)),
+        undecided=smaller[~slower.iloc[:position]],
+    )
+
+
+def _compared(ordered: pd.DataFrame, best: pd.Series) -> pd.DataFrame:
+    """Add to each case its ratio to the best."""
+    against = pd.DataFrame([best] * len(ordered))
+    ratios = ratio(ordered, against.astype({"log_mean": float, "log_sd": float, "n": float})).set_axis(ordered.index)
+    compared = ordered.assign(**{name: ratios[name] for name in ("ratio", "low", "high")})
+    if best["n"] > 1:  # the best ties with itself exactly
+        compared.loc[best.name, ["ratio", "low", "high"]] = 1.0
+    return compared
+
+
+def bottleneck(case: pd.Series) -> Bottleneck:
+    """Judge from the loader alone and the step alone which one holds a training case back.
+
+    "turns" means that the loader could keep up and yet the step waits, as they do not run side by side;
+    "open" that the rounds cannot tell; "unknown" that no training was measured.
+    """
+    if pd.isna(case["loader_samples_per_s"]) or pd.isna(case["step_samples_per_s"]):
+        return "unknown"
+    found = ratio(_side(case, "loader_"), _side(case, "step_")).iloc[0]
+    if found["high"] < 1:
+        return "loading"
+    if not found["low"] >= 1:  # NaN, where there is one round, is not at least 1
+        return "open"
+    return "turns" if case["stall_share"] > NOTABLE_STALL else "step"
+
+
+def _side(case: pd.Series, side: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [float(case[side + name])] for name in ("log_mean", "log_sd", "n")})
+
+
+def _word(value: Hashable) -> str:
+    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # any scalar goes

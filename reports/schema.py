@@ -1,0 +1,216 @@
+"""What a run file may hold: one entry checked at a time, a fault told in one line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loaderbench.reports.metrics import METRICS
+
+# The version of the "loaderbench" block and of each benchmark's extra_info that this reader knows.
+# 1  loaderbench 0.1.0: bench, settings, facts, rounds, warmup; the run's machine, order, failed and skipped cases.
+SCHEMA = 1
+
+Scalar = str | int | float | bool
+Columns = Mapping[str, NDArray[np.float64]]
+
+IDENTITY = ("run", "case", "bench")
+RESERVED = frozenset({*IDENTITY, *METRICS, "warmup", "round", "rounds", "status", "reason", "phase"})
+LONGEST_TEXT = 1000  # characters: longer names are no names
+MOST_NAMES = 64  # settings, facts or columns of one case
+LARGEST = 1e18  # of any unit: an exabyte, or the age of the universe in seconds
+SHORTEST_S = 1e-9  # no clock reads less
+
+WHOLE_FROM = {"num_workers": 0, "batch_size": 1, "prefetch_factor": 1}
+SWITCHES = frozenset({
+    "pin_memory", "persistent_workers", "shuffle", "drop_last", "in_order", "non_blocking",
+})  # fmt: skip
+TEXTS = frozenset({
+    "dataset", "device", "collate_fn", "start_method", "model", "sampling", "fetch", "quantity",
+})  # fmt: skip
+
+
+class Malformed(ValueError):
+    """An entry that cannot be used; the message is one line that names it and its fault."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A measured case: `rounds` and `warmup` hold equally long columns, in SI units, missing as NaN."""
+
+    name: str
+    bench: str
+    settings: Mapping[str, Scalar]
+    facts: Mapping[str, Scalar]
+    rounds: Columns
+    warmup: Columns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missed:
+    """A case without figures: `status` is "failed" or "skipped"."""
+
+    name: str
+    bench: str
+    settings: Mapping[str, Scalar]
+    status: str
+    reason: str
+    phase: str = ""
+
+
+def parse_case(entry: object) -> Case:
+    """Check one of the file's benchmarks; raises Malformed."""
+    found = mapping(entry, "a benchmark")
+    name = text(found.get("name"), "a benchmark's name")
+    extra = mapping(found.get("extra_info"), f"{name}: extra_info")
+    return Case(
+        name=name,
+        bench=text(extra.get("bench"), f"{name}: bench"),
+        settings=_settings(extra.get("settings"), name),
+        facts=_scalars(extra.get("facts") or {}, f"{name}: facts"),
+        rounds=_rounds(extra.get("rounds"), f"{name}: rounds"),
+        warmup=_columns(extra.get("warmup") or {}, f"{name}: warmup"),
+    )
+
+
+def parse_missed(entry: object, status: str) -> Missed:
+    """Check one of the file's failed or skipped cases; raises Malformed."""
+    found = mapping(entry, f"a {status} case")
+    name = text(found.get("name"), f"a {status} case's name")
+    return Missed(
+        name=name,
+        bench=text(found.get("bench"), f"{name}: bench"),
+        settings=_settings(found.get("settings") or {}, name),
+        status=status,
+        reason=_clean(found.get("reason"), f"{name}: reason")[:LONGEST_TEXT],
+        phase=_clean(found.get("phase") or "", f"{name}: phase")[:LONGEST_TEXT],
+    )
+
+
+def mapping(value: object, what: str) -> Mapping[str, Any]:
+    """Return `value` if it is a JSON object."""
+    if value is None:
+        raise Malformed(f"{what} is missing")
+    if not isinstance(value, dict):
+        raise Malformed(f"{what} must be an object, got {_kind(value)}")
+    return value
+
+
+def text(value: object, what: str) -> str:
+    """Return `value` if it is a text that can be a name."""
+    cleaned = _clean(value, what)
+    if not cleaned or len(cleaned) > LONGEST_TEXT:
+        raise Malformed(f"{what} must have 1 to {LONGEST_TEXT} characters, got {len(cleaned)}")
+    return cleaned
+
+
+def scalar(value: object, what: str) -> Scalar:
+    """Return `value` if it is a text, a switch or a finite number of sane size."""
+    if isinstance(value, str):
+        return text(value, what) if value else value
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        if not abs(value) <= LARGEST:  # NaN fails every comparison
+            raise Malformed(f"{what} must be finite and at most {LARGEST:g}, got {str(value)[:24]}")
+        return value
+    raise Malformed(f"{what} must be a text, a number or a switch, got {_kind(value)}")
+
+
+def _settings(value: object, name: str) -> dict[str, Scalar]:
+    settings = _scalars(value, f"{name}: settings")
+    for setting, held in settings.items():
+        _check_setting(setting, held, name)
+    return settings
+
+
+def _check_setting(setting: str, held: Scalar, name: str) -> None:
+    where = f"{name}: {setting}"
+    if setting in RESERVED:
+        raise Malformed(f"{where} is the name of a metric, not of a setting")
+    if setting in SWITCHES and not isinstance(held, bool):
+        raise Malformed(f"{where} must be true or false, got {_kind(held)}")
+    if setting in TEXTS and not isinstance(held, str):
+        raise Malformed(f"{where} must be a text, got {_kind(held)}")
+    if setting in WHOLE_FROM:
+        if isinstance(held, bool) or not isinstance(held, int):
+            raise Malformed(f"{where} must be a whole number, got {_kind(held)}")
+        if held < WHOLE_FROM[setting]:
+            raise Malformed(f"{where} must be >= {WHOLE_FROM[setting]}, got {held}")
+
+
+def _scalars(value: object, what: str) -> dict[str, Scalar]:
+    """Return the entries that are not null: missing is missing, however it is written."""
+    held = _named(value, what)
+    return {text(name, what): scalar(item, f"{what}.{name}") for name, item in held.items() if item is not None}
+
+
+def _rounds(value: object, what: str) -> Columns:
+    columns = _columns(value, what)
+    if not any(len(column) for column in columns.values()):
+        raise Malformed(f"{what} are empty")
+    return columns
+
+
+def _columns(value: object, what: str) -> Columns:
+    """Return equally long columns."""
+    columns = {name: _column(item, name, what) for name, item in _named(value, what).items()}
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        listed = ", ".join(f"{name} {len(column)}" for name, column in list(columns.items())[:4])
+        raise Malformed(f"{what} have columns of unequal length ({listed[:120]})")
+    return columns
+
+
+def _column(values: object, name: str, what: str) -> NDArray[np.float64]:
+    """Return a list of numbers >= 0 and nulls as an array, null as NaN."""
+    where = f"{what}.{name}"
+    if not isinstance(values, list):
+        raise Malformed(f"{where} must be a list, got {_kind(values)}")
+    if strange := set(map(type, values)) - {int, float, type(None)}:
+        raise Malformed(f"{where} must hold numbers, got {_kind(strange.pop()())}")
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except OverflowError:
+        raise Malformed(f"{where} must be at most {LARGEST:g}") from None
+    if np.isnan(numbers).sum() > values.count(None):
+        raise Malformed(f"{where} holds NaN; a missing value is null")
+    if (numbers < 0).any() or (numbers > LARGEST).any():
+        raise Malformed(f"{where} must lie in 0 to {LARGEST:g}, got {_first_outside(numbers):g}")
+    if name.endswith("seconds") and (numbers < SHORTEST_S).any():
+        raise Malformed(f"{where} must be > 0, got {np.nanmin(numbers):g}")
+    return numbers
+
+
+def _first_outside(numbers: NDArray[np.float64]) -> float:
+    return float(numbers[(numbers < 0) | (numbers > LARGEST)][0])
+
+
+def _named(value: object, what: str) -> Mapping[str, Any]:
+    held = mapping(value, what)
+    if len(held) > MOST_NAMES:
+        raise Malformed(f"{what} must have at most {MOST_NAMES} entries, got {len(held)}")
+    return held
+
+
+def _clean(value: object, what: str) -> str:
+    """Return a text that can be written as UTF-8: half a surrogate pair becomes a question mark."""
+    if value is None:
+        raise Malformed(f"{what} is missing")
+    if not isinstance(value, str):
+        raise Malformed(f"{what} must be a text, got {_kind(value)}")
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+_KINDS: Mapping[type, str] = {
+    dict: "an object", list: "a list", str: "a text", bool: "a switch", int: "a number", float: "a number",
+    type(None): "null",
+}  # fmt: skip
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
+
+

@@ -1,0 +1,190 @@
+"""Settings: which are free to choose, which of two is smaller, how they are spoken and written."""
+
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from loaderbench.reports.quantities import MISSING
+
+# Free: they change how fast batches come, not which. From the dearest to have more of (memory, processes) to the
+# cheapest: the order in which "the smallest setting" is decided.
+FREE = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers", "start_method", "non_blocking")
+
+OF_WORKERS = ("prefetch_factor", "persistent_workers", "start_method")  # mean nothing at num_workers=0
+
+SUBJECT = ("dataset", "device")  # what a verdict and a panel are about
+CORE = (*SUBJECT, "num_workers", "batch_size")  # every summary has these columns, if only to say that they are missing
+
+START_METHODS = ("fork", "forkserver", "spawn")  # from the lightest to the heaviest
+COLLATE_FNS = ("default", "pad", "pack", "stack_into")
+SAMPLINGS = ("sequential", "shuffle")
+
+ORDER = (
+    "dataset", "device", "model", "quantity", "num_workers", "batch_size", "collate_fn", "sampling", "shuffle",
+    "fetch", "pin_memory", "non_blocking", "prefetch_factor", "persistent_workers", "start_method", "drop_last",
+    "in_order", "batch_bytes",
+)  # fmt: skip
+
+_SPOKEN: Mapping[str, str] = {
+    "num_workers": "workers={}",
+    "batch_size": "batch={}",
+    "prefetch_factor": "prefetch={}",
+    "batch_bytes": "batch_bytes={}",
+    "quantity": "{}",
+}
+_SWITCHED: Mapping[str, tuple[str, str]] = {
+    "pin_memory": ("pinned", "pageable"),
+    "persistent_workers": ("persistent", "restarted"),
+    "shuffle": ("shuffled", "in order"),
+    "non_blocking": ("non_blocking", "blocking"),
+    "drop_last": ("drop_last", "keep last"),
+}
+
+Row = Mapping[Hashable, object] | pd.Series
+
+
+def settings_of(table: pd.DataFrame) -> list[str]:
+    """Return the columns of settings: in every frame of ours they stand between ``bench`` and ``rounds``.
+
+    >>> settings_of(pd.DataFrame(columns=["run", "case", "bench", "dataset", "batch_size", "rounds", "spread"]))
+    ['dataset', 'batch_size']
+    """
+    columns = list(table.columns)
+    return columns[columns.index("bench") + 1 : columns.index("rounds")]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort settings as a reader expects them, unknown ones last.
+
+    >>> in_order(["zeal", "batch_size", "dataset"])
+    ['dataset', 'batch_size', 'zeal']
+    """
+    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def rank(setting: str, value: object) -> tuple[int, float, str]:
+    """Return a key that sorts the values of one setting, the smallest first; missing is smallest.
+
+    >>> sorted(["spawn", "fork"], key=lambda value: rank("start_method", value))
+    ['fork', 'spawn']
+    >>> sorted([True, 10, 9.5, "a", False, None], key=lambda value: rank("any", value))
+    [None, False, True, 9.5, 10, 'a']
+    """
+    if is_missing(value):
+        return (-1, 0.0, "")
+    if isinstance(value, str):
+        known = {"start_method": START_METHODS, "collate_fn": COLLATE_FNS, "sampling": SAMPLINGS}.get(setting, ())
+        return (1, float(known.index(value)) if value in known else float(len(known)), value)
+    return (0, float(value), "")  # type: ignore[arg-type]  # what is neither missing nor text is a number or a switch
+
+
+def levels(table: pd.DataFrame, setting: str) -> list[object]:
+    """Return the values of `setting` that occur, smallest first; missing is none."""
+    if setting not in table:
+        return []
+    return sorted(table[setting].dropna().unique().tolist(), key=lambda value: rank(setting, value))
+
+
+def size(row: Row) -> tuple[tuple[int, float, str], ...]:
+    """Return a key by which the free settings of cases are compared: fewest workers first."""
+    return tuple(rank(name, row.get(name)) for name in FREE)
+
+
+def is_missing(value: object) -> bool:
+    """Tell None, NaN and NA from values.
+
+    >>> [is_missing(value) for value in (None, float("nan"), 0, "", False)]
+    [True, True, False, False, False]
+    """
+    return value is None or bool(pd.isna(value))  # type: ignore[call-overload,no-any-return]  # any scalar goes
+
+
+def plain_number(value: object) -> str:
+    """Write a setting's value: whole numbers without a point, as they were before missing ones made them floats.
+
+    >>> plain_number(2.0), plain_number(0.5), plain_number(True), plain_number("pad"), plain_number(float("nan"))
+    ('2', '0.5', 'True', 'pad', '–')
+    """
+    if is_missing(value):
+        return MISSING
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - exact in a float
+        return str(int(value))
+    return str(value)
+
+
+def spoken(row: Row, names: Iterable[str]) -> str:
+    """Say settings in the words of a case's name.
+
+    >>> spoken({"num_workers": 2.0, "pin_memory": True, "collate_fn": "pad"}, ORDER)
+    'workers=2 · pad · pinned'
+    """
+    return " · ".join(phrase(name, row[name]) for name in names if name in row and not is_missing(row[name]))
+
+
+def phrase(setting: str, value: object) -> str:
+    """Say one setting.
+
+    >>> phrase("pin_memory", False), phrase("zeal", 3), phrase("batch_size", 32.0)
+    ('pageable', 'zeal=3', 'batch=32')
+    """
+    if isinstance(value, bool):
+        on, off = _SWITCHED.get(setting, (setting, f"no {setting}"))
+        return on if value else off
+    default = "{}" if isinstance(value, str) else setting + "={}"
+    return _SPOKEN.get(setting, default).format(plain_number(value))
+
+
+def assigned(row: Row, names: Iterable[str]) -> str:
+    """Write settings as arguments.
+
+    >>> assigned({"num_workers": 2.0, "pin_memory": False, "prefetch_factor": None}, FREE)
+    'num_workers=2, pin_memory=False'
+    """
+    present = [name for name in names if name in row and not is_missing(row[name])]
+    return ", ".join(f"{name}={plain_number(row[name])}" for name in present)
+
+
+def loader_call(row: Row, default_start_method: object = None) -> str:
+    """Write the ``DataLoader(...)`` call that makes a case; arguments at torch's defaults are left out.
+
+    >>> print(loader_call({"batch_size": 64, "num_workers": 2, "persistent_workers": True, "collate_fn": "pad"}))
+    DataLoader(
+        dataset,
+        batch_size=64,
+        num_workers=2,
+        collate_fn=pad,
+        persistent_workers=True,
+    )
+    """
+    arguments = ["dataset", *(f"{name}={value}" for name, value in _arguments(row, default_start_method))]
+    return "DataLoader(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
+
+
+def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
+    start_method = row.get("start_method")
+    shuffled = row.get("sampling") == "shuffle" or row.get("shuffle") is True
+    candidates: Sequence[tuple[str, object, bool]] = (
+        ("batch_size", row.get("batch_size"), True),
+        ("shuffle", True, shuffled),
+        ("num_workers", row.get("num_workers"), True),
+        ("collate_fn", _callable(row.get("collate_fn")), row.get("collate_fn") != "default"),
+        ("pin_memory", True, row.get("pin_memory") is True),
+        ("drop_last", True, row.get("drop_last") is True),
+        ("multiprocessing_context", repr(start_method), start_method != default_start_method),
+        ("prefetch_factor", row.get("prefetch_factor"), row.get("prefetch_factor") != 2),  # noqa: PLR2004 - torch's
+        ("persistent_workers", True, row.get("persistent_workers") is True),
+        ("in_order", False, row.get("in_order") is False),
+    )
+    shown = [(name, value) for name, value, differs in candidates if differs and not is_missing(value)]
+    missing_method = is_missing(start_method)
+    return [
+        (name, plain_number(value)) for name, value in shown if not (name == "multiprocessing_context" and missing_method)
+    ]
+
+
+def _callable(name: object) -> object:
+    """Return the name by which a collate function is called in code; a text that is none is quoted."""
+    if not isinstance(name, str):
+        return None
+    return name.rpartition(":")[2] if re.fullmatch(r"(?:[\w.]+:)?[A-Za-z_][\w.]*", name) else repr(name)
