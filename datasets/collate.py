@@ -48,14 +48,14 @@ class Stacked(Sequence[tuple[Tensor, ...]]):
         return list(zip(*(field.unbind() for field in self.fields), strict=True))
 
 
-def default(samples: Sequence[Any]) -> Any:
+def default(samples: list[Any] | Stacked) -> Any:
     """What torch's `default_collate` makes; a batch that is `Stacked` is taken as it is.
 
     >>> default([(torch.tensor([1, 2]), 0), (torch.tensor([3, 4]), 1)])
     [tensor([[1, 2],
             [3, 4]]), tensor([0, 1])]
     """
-    return list(samples.fields) if isinstance(samples, Stacked) else default_collate(list(samples))
+    return list(samples.fields) if isinstance(samples, Stacked) else default_collate(samples)
 
 
 def pad(samples: Sequence[Any]) -> Any:
@@ -105,7 +105,7 @@ def stack_into(samples: Sequence[Any]) -> Any:
     return default_collate(list(samples))
 
 
-COLLATE_FNS: Mapping[str, Callable[[Sequence[Any]], Any]] = MappingProxyType(
+COLLATE_FNS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"default": default, "pad": pad, "pack": pack, "stack_into": stack_into}
 )
 
@@ -123,7 +123,7 @@ def _ragged(samples: Sequence[Any], combine: _Combine, added: str) -> Any:
 
 
 def _combined(fields: dict[str, list[Any]], combine: _Combine, added: str) -> dict[str, Any]:
-    ragged = {key: combine(list(map(torch.as_tensor, field))) for key, field in fields.items() if _is_row(field[0])}
+    ragged = {key: combine(_rows(field)) for key, field in fields.items() if _is_row(field[0])}
     batch = {key: ragged[key][0] if key in ragged else default_collate(field) for key, field in fields.items()}
     names = [added] if len(ragged) == 1 else [f"{key}_{added}" for key in ragged]
     return batch | {name: extra for name, (_, extra) in zip(names, ragged.values(), strict=True)}
@@ -133,6 +133,12 @@ def _is_row(value: Any) -> bool:
     if isinstance(value, (Tensor, np.ndarray)):
         return value.ndim == 1
     return isinstance(value, (list, tuple)) and all(isinstance(item, (int, float)) for item in value)
+
+
+def _rows(field: list[Any]) -> list[Tensor]:
+    rows = [torch.as_tensor(row) for row in field]
+    dtype = next((row.dtype for row in rows if len(row)), rows[0].dtype)
+    return [row.to(dtype) for row in rows]  # torch takes an empty list for one of floats
 
 
 def _padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,21 +1,23 @@
-"""Numeric rows with a target, from a pandas frame; one by one, and a batch at a time.
+r"""Numeric rows with a target, from a pandas frame; one by one, and a batch at a time.
 
 Over rows that lie in memory a DataLoader is far slower than a loop (pytorch#106704). ``__getitems__`` alone does
-not help: what it returns is a list of samples, which `default_collate` stacks one by one again. It does where the
+little: what it returns is a list of samples, which `default_collate` stacks one by one again. It helps where the
 collate function takes the fields as they were cut. One shuffled pass over 34 000 rows of 8 features in batches of
-256, as a multiple of the loop (1.4 ms):
+256, as a multiple of the loop's 1.4 ms:
 
     ==========================================================  ====
     for b in torch.randperm(34000).split(256): ...              1
-    `RowDataset`                                                58
+    `RowDataset`                                                60
     `TableDataset`, torch's `default_collate`                   47
     `TableDataset`, `collate.default`: the fields as they are   7
     ==========================================================  ====
 
-Medians of 3 runs (n = 3, each timeit's best of 11), Python 3.11, torch 2.13, one core of a shared machine:
+Medians of 3 runs (n = 3, each timeit's best of 11), Python 3.11, torch 2.13, one core of a shared machine. The
+second line, and by exchanging the dataset and the collate function the others:
 
-    python -m timeit -r 11 -s "from torch.utils.data import DataLoader; from loaderbench.datasets import collate, table
-    rows = DataLoader(table.photo_pixel_rows(), 256, shuffle=True, collate_fn=collate.default)" "list(rows)"
+    python -m timeit -r 11 -s "from torch.utils.data import DataLoader" \
+        -s "from loaderbench.datasets import collate, table" \
+        -s "rows = DataLoader(table.photo_pixel_rows(), 256, True, collate_fn=collate.default)" "list(rows)"
 """
 
 from collections.abc import Sequence

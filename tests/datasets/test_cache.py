@@ -1,0 +1,115 @@
+"""The cache: made once, whole or not at all, by however many processes."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loaderbench.datasets import cache
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOADERBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def writes(text: str) -> Callable[[Path], None]:
+    def make(draft: Path) -> None:
+        (draft / "made").write_text(text)
+
+    return make
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_made_is_not_made_again() -> None:
+    cache.made_once("numbers", writes("first"))
+    assert (cache.made_once("numbers", writes("second")) / "made").read_text() == "first"
+
+
+def test_nothing_but_the_made_folder_is_left(folder: Path) -> None:
+    cache.made_once("numbers", writes("1"))
+    assert names(folder) == ["numbers"]
+
+
+def test_a_maker_that_fails_leaves_nothing(folder: Path) -> None:
+    def fails(draft: Path) -> None:
+        (draft / "half").touch()
+        raise RuntimeError("no more ink")
+
+    with pytest.raises(RuntimeError, match="no more ink"):
+        cache.made_once("numbers", fails)
+    assert names(folder) == []
+
+
+def test_a_killed_maker_leaves_no_half_made_folder(folder: Path) -> None:
+    def is_killed(draft: Path) -> None:
+        (draft / "half").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    process = fork.Process(target=cache.made_once, args=("numbers", is_killed))
+    process.start()
+    process.join()
+    assert not (folder / "numbers").exists()
+
+
+def test_two_processes_that_make_at_once_both_get_the_whole(folder: Path) -> None:
+    both_are_making = fork.Barrier(2)
+
+    def make(draft: Path) -> None:
+        both_are_making.wait(timeout=10)
+        for number in range(50):
+            (draft / str(number)).write_bytes(bytes(100))
+
+    def reads() -> None:
+        made = cache.made_once("numbers", make)
+        os._exit(0 if cache.size_bytes(made) == 5000 else 1)
+
+    processes = [fork.Process(target=reads) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert ([process.exitcode for process in processes], names(folder)) == ([0, 0], ["numbers"])
+
+
+def test_the_folder_may_be_shared_with_others_of_the_machine() -> None:
+    assert cache.made_once("numbers", writes("1")).stat().st_mode & 0o777 == 0o755
+
+
+def test_its_size_is_that_of_all_its_files() -> None:
+    cache.made_once("short", writes("12"))
+    cache.made_once("long", writes("12345"))
+    assert cache.size_bytes() == 7
+
+
+def test_an_empty_cache_has_no_bytes() -> None:
+    assert cache.size_bytes() == 0
+
+
+def test_it_lies_in_the_xdg_cache_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LOADERBENCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache.folder() == tmp_path / "loaderbench"
+
+
+def test_it_lies_in_the_home_folder_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LOADERBENCH_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache.folder() == tmp_path / ".cache" / "loaderbench"
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LOADERBENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(OSError, match=r"must be writable.*set LOADERBENCH_CACHE"):
+        cache.made_once("numbers", writes("1"))

@@ -1,0 +1,141 @@
+"""The datasets that come with the suite: each keeps the contract, in every kind of worker, and can be learnt."""
+
+import doctest
+import importlib
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, mse_loss
+from torch.testing._internal.distributed.fake_pg import FakeStore
+from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset
+
+from loaderbench.datasets import catalog
+from loaderbench.datasets.catalog import CATALOG
+from loaderbench.datasets.collate import COLLATE_FNS
+from loaderbench.datasets.contract import check_dataset, fingerprint
+
+MODULES = sorted(path.stem for path in Path(catalog.__file__).parent.glob("*.py"))
+
+
+def delivered(loader: DataLoader[Any]) -> Counter[bytes]:
+    return Counter(fingerprint(sample) for batch in loader for sample in batch)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_in_the_docstrings_hold(module: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"loaderbench.datasets.{module}")).failed == 0
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_each_is_listed_under_its_own_name(name: str) -> None:
+    assert CATALOG[name].name == name
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_each_keeps_the_contract(name: str) -> None:
+    contract = check_dataset(CATALOG[name].build())
+    assert (contract.deterministic, contract.pickle_error) == (True, None)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_each_is_the_same_when_built_again(name: str) -> None:
+    build = CATALOG[name].build
+    assert fingerprint(build()) == fingerprint(build())
+
+
+@pytest.mark.parametrize(
+    ("name", "collate_fn"), [(name, collate_fn) for name in CATALOG for collate_fn in CATALOG[name].collate_fns]
+)
+def test_its_collate_functions_make_batches_of_it(name: str, collate_fn: str) -> None:
+    dataset = CATALOG[name].build()
+    batch = next(iter(DataLoader(dataset, batch_size=5, collate_fn=COLLATE_FNS[collate_fn])))
+    fields = batch.values() if isinstance(batch, dict) else batch
+    assert {len(field) for key, field in enumerate(fields) if collate_fn != "pack" or key > 0} == {5}
+
+
+@pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
+def test_workers_deliver_the_samples_of_every_indexed_dataset(start_method: str) -> None:
+    built = [entry.build() for entry in CATALOG.values()]
+    dataset = ConcatDataset([Subset(data, range(6)) for data in built if not isinstance(data, IterableDataset)])
+    loader = DataLoader(dataset, 5, collate_fn=list, num_workers=1, multiprocessing_context=start_method)
+    assert delivered(loader) == Counter(fingerprint(dataset[index]) for index in range(len(dataset)))
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_workers_together_deliver_each_sample_of_the_stream_once(start_method: str) -> None:
+    dataset = CATALOG["shards"].build(size=16)
+    loader = DataLoader(dataset, 50, collate_fn=list, num_workers=2, multiprocessing_context=start_method)
+    assert delivered(loader) == Counter(map(fingerprint, dataset))
+
+
+def test_a_spawned_worker_reads_its_ranks_part_of_the_stream() -> None:
+    dist.init_process_group("fake", store=FakeStore(), rank=1, world_size=8)
+    try:
+        dataset = CATALOG["shards"].build(size=16)
+        loader = DataLoader(dataset, 50, collate_fn=list, num_workers=1, multiprocessing_context="spawn")
+        assert (len(dataset), delivered(loader)) == (64, Counter(map(fingerprint, dataset)))
+    finally:
+        dist.destroy_process_group()
+
+
+class Blurred(nn.Module):
+    """Pictures (B, 3, H, W) to logits, from 8 by 8 patches of mean colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3 * 8 * 8, 8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.as_tensor(self.head(adaptive_avg_pool2d(images, 8).flatten(1)))
+
+
+def text_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    return cross_entropy(model(batch["Text"], batch["Offset"]), batch["Class"])
+
+
+def class_loss(model: nn.Module, batch: list[Tensor]) -> Tensor:
+    return cross_entropy(model(batch[0]), batch[1])
+
+
+def token_loss(model: nn.Module, batch: list[Tensor]) -> Tensor:
+    return cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())
+
+
+def table_loss(model: nn.Module, batch: list[Tensor]) -> Tensor:
+    return mse_loss(model(batch[0]).squeeze(1), batch[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "collate_fn", "make_model", "loss_of"),
+    [
+        ("text", "pack", lambda: nn.EmbeddingBag(10_000, 79, mode="mean"), text_loss),
+        ("images", "default", Blurred, class_loss),
+        ("tokens", "default", lambda: nn.Embedding(256, 256), token_loss),
+        ("table", "default", lambda: nn.Linear(8, 1), table_loss),
+        ("shards", "default", Blurred, class_loss),
+    ],
+)
+def test_each_can_be_learnt(
+    name: str, collate_fn: str, make_model: Callable[[], nn.Module], loss_of: Callable[[nn.Module, Any], Tensor]
+) -> None:
+    torch.manual_seed(0)
+    dataset, model = CATALOG[name].build(), make_model()
+    shuffle = None if isinstance(dataset, IterableDataset) else True
+    loader = DataLoader(dataset, 64, shuffle=shuffle, collate_fn=COLLATE_FNS[collate_fn])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    losses = []
+    for batch in chain(loader, loader):
+        optimizer.zero_grad()
+        loss = loss_of(model, batch)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert fmean(losses[-5:]) < 0.9 * fmean(losses[:5])
