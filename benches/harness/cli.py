@@ -28,17 +28,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loaderbench", description="What feeds a PyTorch model, how fast, and why.")
     parser.add_argument("--version", action="version", version=f"loaderbench {version('loaderbench')}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verbs.add_parser("run", help="run the benches; every option is pytest's or the benches' own (loaderbench run --help)")
+    verbs.add_parser(
+        "run", help="run the benches; every option is pytest's or the benches' own (loaderbench run --help)"
+    )
     reporting = verbs.add_parser("report", help="report on runs: HTML, Markdown, tables and figures")
     reporting.add_argument(
-        "runs", nargs="*", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl (default: latest in runs/)"
+        "runs",
+        nargs="*",
+        type=Path,
+        metavar="RUN",
+        help="a run's folder, run.json or run.jsonl (default: latest in runs/)",
     )
-    reporting.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: the newest run's folder)")
+    reporting.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the report goes (default: the newest run's folder)"
+    )
     return parser
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the installed benches from here: ``pytest -p … --pyargs loaderbench.benches``, options passed on as they are."""
+    """Run the installed benches, as ``pytest --pyargs loaderbench.benches`` with our plugin; options go on as they are."""
     if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
         sys.path.insert(0, "")
     plugin = ("-p", "loaderbench.benches.harness.plugin")
@@ -48,18 +56,16 @@ def run(arguments: Sequence[str]) -> int:
 def report(runs: Sequence[Path], out: Path | None) -> int:
     """Write the report of `runs`, print its gist, and return 0, or 2 where nothing can be read."""
     # pandas, matplotlib and scipy take a second to import, which `loaderbench run` need not wait for.
-    from loaderbench.reports import files, outputs, records, terminal  # noqa: PLC0415
+    from loaderbench.reports import outputs, records, terminal  # noqa: PLC0415
+    from loaderbench.reports.escaping import plain  # noqa: PLC0415
     from loaderbench.reports.report import assemble  # noqa: PLC0415
 
-    try:
-        found = records.read(runs or [files.newest(RUNS)])
-    except files.Malformed as fault:
-        print(f"loaderbench: {RUNS} {fault}", file=sys.stderr)
-        return UNREADABLE
+    found = records.read(runs or records.newest(RUNS))
     for fault in found.faults:
-        print(f"loaderbench: {terminal.plain(fault)}", file=sys.stderr)
+        print(f"loaderbench: {plain(fault)}", file=sys.stderr)
     if not found.runs:
-        print("loaderbench: nothing to report: no run could be read", file=sys.stderr)
+        where = "no run could be read" if found.faults else f"no run in {RUNS}/; make one with: loaderbench run --quick"
+        print(f"loaderbench: nothing to report: {where}", file=sys.stderr)
         return UNREADABLE
     made = assemble(found)
     folder = out or found.runs[-1].path.parent

@@ -41,8 +41,12 @@ class Journal:
 
     def add(self, kind: str, entry: Entry) -> None:
         """Note an ended case, as a ``benchmark``, ``failed`` or ``skipped``: it is on disk when this returns."""
-        self._write({kind: entry})
-        self.entries.append({kind: entry})
+        self.entries.append({kind: entry})  # first: an interrupt between the two must not lose the case
+        try:
+            self._write(self.entries[-1])
+        except OSError:
+            self.entries.pop()
+            raise
 
     def close(self) -> Path:
         """Write the whole record, atomically, and drop the journal; the record's path.
@@ -94,19 +98,26 @@ class Journal:
 
 def earlier(folder: Path) -> tuple[Entry, list[Entry]]:
     """Head and entries of the run in `folder`, whether it ended or was killed; ValueError where there is none."""
-    if (journal := folder / JOURNAL).exists():
-        head, *entries = _whole_lines(journal)
-        return head, entries
-    if (record := folder / RECORD).exists():
-        whole = json.loads(record.read_text(encoding="utf-8"))
-        head = {name: value for name, value in whole.items() if name != "benchmarks"}
-        return head, [{"benchmark": entry} for entry in whole["benchmarks"]]
+    for name, read in ((JOURNAL, _journal), (RECORD, _record)):
+        if (file := folder / name).exists():
+            try:
+                return read(file.read_text(encoding="utf-8"))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{name} in {folder} is not the record of a run") from error
     raise ValueError(f"no {RECORD} and no {JOURNAL} in {folder}")
 
 
-def _whole_lines(journal: Path) -> list[Entry]:
-    lines = journal.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline was cut off
+def _journal(text: str) -> tuple[Entry, list[Entry]]:
+    whole_lines = text.split("\n")[:-1]  # what follows the last newline was cut off
+    head, *entries = map(json.loads, whole_lines)
+    head["loaderbench"]["order"]  # KeyError where this is some other JSON
+    return head, entries
+
+
+def _record(text: str) -> tuple[Entry, list[Entry]]:
+    head = json.loads(text)
+    head["loaderbench"]["order"]  # as above
+    return head, [{"benchmark": entry} for entry in head.pop("benchmarks")]
 
 
 def now() -> datetime:

@@ -10,6 +10,9 @@ import psutil
 import torch
 from torch import multiprocessing
 
+# Environment variables that change what is measured: the allocator's and the thread pools'.
+TUNING = ("MALLOC_", "OMP_", "GOMP_", "KMP_", "MKL_")
+
 
 def facts() -> dict[str, Any]:
     """CPU, memory, accelerator and versions, in SI units; what cannot be known is None."""
@@ -27,7 +30,7 @@ def facts() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "start_method": multiprocessing.get_start_method(),
         "accelerator": _accelerator(),
-        "malloc": {name: value for name, value in os.environ.items() if name.startswith("MALLOC_")},
+        "environment": {name: value for name, value in os.environ.items() if name.startswith(TUNING)},
     }
 
 

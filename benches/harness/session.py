@@ -18,7 +18,7 @@ from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.progress import Progress, shown
 
 # What must be the same before rounds of two sessions may stand in one record.
-_SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "malloc")
+_SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "environment")
 
 
 @dataclass
