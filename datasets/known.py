@@ -110,7 +110,8 @@ class Resident(_Numbered):
     def __getitem__(self, index: int) -> int:
         if self._holder != os.getpid():  # what a fork inherits is shared, and so not its own
             # A mapping of its own, not bytes: those may come from memory that the process held already.
-            self._held, self._holder = mmap(-1, self.resident_bytes, MAP_PRIVATE | MAP_ANONYMOUS), os.getpid()
+            size_bytes = max(1, self.resident_bytes)  # a mapping of nothing is refused
+            self._held, self._holder = mmap(-1, size_bytes, MAP_PRIVATE | MAP_ANONYMOUS), os.getpid()
             for start in range(0, self.resident_bytes, PAGESIZE):
                 self._held[start] = 1
         return self._index(index)

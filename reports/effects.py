@@ -20,7 +20,11 @@ def pairs(cases: pd.DataFrame) -> pd.DataFrame:
     timed = cases[cases["samples_per_s"].notna()]
     found = [pair for name in settings_of(cases) if name not in SURVEYED for pair in _of_setting(timed, name)]
     found = [pair for pair in found if len(pair)]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["bench", *SUBJECT, "setting", "base", "level"])
+    return (
+        pd.concat(found, ignore_index=True)
+        if found
+        else pd.DataFrame(columns=["bench", *SUBJECT, "setting", "base", "level"])
+    )
 
 
 def _of_setting(cases: pd.DataFrame, setting: str) -> Iterator[pd.DataFrame]:
@@ -37,7 +41,9 @@ def _against(cases: pd.DataFrame, setting: str, *, base: object, level: object) 
     below, above = (cases.loc[cases[setting] == value, [*equal, *_MOMENTS]] for value in (base, level))
     both = above.merge(below, on=equal, suffixes=("", "_base"))
     rounds = both[["n", "n_base"]].min(axis="columns")
-    about = both[["run", "bench", *SUBJECT]].assign(setting=setting, base=_worded(base), level=_worded(level), rounds=rounds)
+    about = both[["run", "bench", *SUBJECT]].assign(
+        setting=setting, base=_worded(base), level=_worded(level), rounds=rounds
+    )
     ratios = ratio(both[_MOMENTS], both[[f"{name}_base" for name in _MOMENTS]].set_axis(_MOMENTS, axis="columns"))
     return pd.concat([about, ratios], axis="columns")
 
@@ -56,10 +62,7 @@ def effects(paired: pd.DataFrame) -> pd.DataFrame:
     depends on the other settings. `rounds` is the smallest number of rounds of a case.
     """
     grouped = paired.groupby(["bench", *SUBJECT, "setting", "base", "level"], sort=False, dropna=False)
-    rows = [
-        {**dict(zip(grouped.keys, key, strict=True)), **pooled(held), **_pairs_of(held)}  # type: ignore[arg-type]
-        for key, held in grouped
-    ]
+    rows = [{**dict(zip(grouped.keys, key, strict=True)), **pooled(held), **_pairs_of(held)} for key, held in grouped]
     return pd.DataFrame(rows)
 
 

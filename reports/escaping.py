@@ -46,7 +46,10 @@ def markdown(text: object) -> str:
 
 
 # Marks, an underscore at the edge of a word, a list's dash or number, and what makes an address.
-_MARKS = re.compile(r"[\\`*\[\]<>&#|~$@!{}]|(?<!\w)_|_(?!\w)|^[-+](?=\s)|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)|//|(?<=www)\.", re.IGNORECASE)
+_MARKS = re.compile(
+    r"[\\`*\[\]<>&#|~$@!{}]|(?<![^\W_])_|_(?![^\W_])|^[-+](?=\s)|(?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)|//|(?<=www)\.",
+    re.IGNORECASE,
+)
 
 
 def _entity(found: re.Match[str]) -> str:
@@ -54,10 +57,10 @@ def _entity(found: re.Match[str]) -> str:
 
 
 def code(text: object) -> str:
-    """Return text for between a pair of single backticks: a backtick cannot be escaped there.
+    r"""Return text for between a pair of single backticks: a backtick cannot be escaped there.
 
     >>> code("pad|`x`")
-    "pad\\\\|'x'"
+    "pad\\|'x'"
     """
     return plain(text).replace("`", "'").replace("|", "\\|")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -37,7 +38,7 @@ def facets(cases: pd.DataFrame, *, least: Mapping[str, int] | None = None) -> Fa
 
 
 def _split(cases: pd.DataFrame) -> Iterator[Facet]:
-    named = [name for name in SUBJECT if name == "dataset" or cases[name].nunique() > 1]
+    named = [name for name in SUBJECT if name == "dataset" or len(levels(cases, name)) > 1]
     for key, table in cases.groupby(list(SUBJECT), dropna=False):
         subject = dict(zip(SUBJECT, key, strict=True))
         words = [str(subject[name]) for name in named if not is_missing(subject[name])]
@@ -64,7 +65,7 @@ def _held(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
         counts = table[name].value_counts()
         if name in free or len(counts) < 2:  # noqa: PLR2004 - one value is held already
             continue
-        commonest = min(counts[counts == counts.max()].index, key=lambda value, name=name: rank(name, value))
+        commonest = min(counts[counts == counts.max()].index.tolist(), key=partial(rank, name))
         table = table[(table[name] == commonest) | table[name].isna()]
     return table
 

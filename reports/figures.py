@@ -41,8 +41,8 @@ PLOTS = (
         name="ceiling",
         section="Training",
         title="The ceiling: loader alone, step alone, both",
-        reading="Where the loader's line lies above the step's, loading is not the bottleneck. What the dark line falls "
-        "short of the lower of the two is lost because loading and training do not fully overlap.",
+        reading="Where the loader's line lies above the step's, loading is not the bottleneck. What the dark line "
+        "falls short of the lower of the two is lost because loading and training do not fully overlap.",
         draw=training.ceiling,
     ),
     Plot(
@@ -56,7 +56,7 @@ PLOTS = (
         name="throughput",
         section="Loading",
         title="Throughput over workers",
-        reading="Workers pay until the line is flat. Bars that overlap mean that the rounds cannot tell two settings apart.",
+        reading="Workers pay until the line is flat. Where bars overlap, the rounds cannot tell two settings apart.",
         draw=loading.throughput,
     ),
     Plot(
@@ -111,4 +111,6 @@ def pictures(cases: pd.DataFrame) -> Iterator[Picture]:
         with themed():
             figure = plot.draw(cases)
         if figure is not None:
-            yield Picture(plot=plot, svg=svg(figure, plot.name), png=png(figure), width=72 * figure.get_figwidth())
+            yield Picture(
+                plot=plot, svg=svg(figure, plot.name), png=png(figure), width=72 * float(figure.get_figwidth())
+            )

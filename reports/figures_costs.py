@@ -1,5 +1,7 @@
 """Figures of what loading costs beside time in the loop: starting, memory, copies; and whether the figures are true."""
 
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -42,7 +44,9 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         y = np.arange(len(table)) + LANE * (lane - 1)
         axes.scatter(table[column], y, s=30, color=colour, edgecolor=theme.PAPER, linewidth=0.6, label=name, zorder=3)
     axes.hlines(np.arange(len(table) - 1) + 0.5, 0, 1, color=theme.GRID, lw=0.8, transform=axes.get_yaxis_transform())
-    theme.rows(axes, [_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))])
+    theme.rows(
+        axes, [_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))]
+    )
     theme.log_x(axes, "s")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handletextpad=0.1, borderpad=0.2)
     theme.label(axes, x=f"time (s), median of {rounds_of(table)}")
@@ -96,7 +100,7 @@ def pareto(table: pd.DataFrame) -> pd.DataFrame:
     [1, 2, 4]
     """
     ordered = table.sort_values(["pss_bytes", "samples_per_s"], ascending=[True, False])
-    record = ordered["samples_per_s"].cummax().shift(fill_value=-np.inf)
+    record = ordered["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
     return ordered[ordered["samples_per_s"] > record]
 
 
@@ -119,7 +123,7 @@ def _scatter(axes: Axes, facet: Facet) -> None:
     theme.label(axes, title=facet.name, x="memory, PSS (bytes)", y=sample_rate(facet.dataset))
 
 
-def _point(case: dict[str, object], table: pd.DataFrame) -> str:
+def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:
     names = [name for name in ("num_workers", "batch_size", "prefetch_factor") if len(levels(table, name)) > 1]
     said = [phrase(name, case[name]) for name in names if case.get(name) == case.get(name)]
     return short(" ".join(said), 22)
@@ -136,7 +140,7 @@ def transfer(cases: pd.DataFrame) -> Figure | None:
         title="Copies to the device",
         subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels), right=1.0)
+    figure, panels = theme.sheet(heading, len(shown.panels), left=0.62, right=1.2)
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _bandwidths(axes, facet)
     return figure
@@ -157,7 +161,7 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
     axes.grid(axis="y")
     axes.yaxis.set_major_formatter(theme.in_units("bytes/s"))
     theme.name_lines(axes, ends)
-    theme.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s")
+    theme.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s", offset=44)
 
 
 def fidelity(cases: pd.DataFrame) -> Figure | None:
@@ -177,8 +181,8 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     axes.axvline(0, color=theme.MUTED, lw=1)
     axes.hlines(y, 100 * table["low_error"], 100 * table["high_error"], color=colours, lw=3, alpha=0.5)
     axes.scatter(100 * table["error"], y, s=36, color=colours, edgecolor=theme.PAPER, zorder=3)
-    furthest = 100 * table[["low_error", "high_error", "error"]].abs().max(axis=None)
-    axes.set_xlim(-max(1.1 * furthest, 3), max(1.1 * furthest, 3))
+    furthest = 110 * float(np.nanmax(table[["low_error", "high_error", "error"]].abs().to_numpy(float)))
+    axes.set_xlim(-max(furthest, 3), max(furthest, 3))
     axes.grid(axis="x")
     theme.rows(axes, [_words(table, row, ("quantity",)) for row in range(len(table))])
     for row, case in enumerate(table.to_dict("records")):
@@ -187,11 +191,10 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def _read_and_true(axes: Axes, row: int, case: dict[str, float]) -> None:
+def _read_and_true(axes: Axes, row: int, case: Mapping[Hashable, float]) -> None:
     unit = {"s": "s", "B": "bytes", "bytes": "bytes"}.get(str(case.get(f"{FACT}unit")), "")
     reading = quantity(case["truth"] * (1 + case["error"]), unit)
     said = f"{reading} read, {quantity(case['truth'], unit)} true"
     axes.annotate(
         said, (1, row), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center", size=8
     )
-

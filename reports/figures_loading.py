@@ -1,6 +1,6 @@
 """Figures of the loader alone: throughput over workers and batch size, and what single settings do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def _lines(axes: Axes, facet: Facet) -> None:
         rate, x = line["samples_per_s"], np.arange(len(line))
         axes.plot(x[rate.notna()], rate.dropna(), marker="o", color=colour, markeredgecolor=theme.PAPER)
         axes.vlines(x, line["low_samples_per_s"], line["high_samples_per_s"], color=colour, alpha=0.45, lw=3)
-        last = int(rate.last_valid_index() or 0)
+        last = int(np.flatnonzero(rate.notna())[-1])
         ends.append((float(last), float(rate[last]), f"batch {plain_number(size)}", colour))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(theme.in_units(""))
@@ -99,8 +99,11 @@ def _cells(axes: Axes, facet: Facet) -> None:
     axes.set_yticks(np.arange(grid.shape[0]) + 0.5, [plain_number(level) for level in grid.index])
     axes.spines["bottom"].set_visible(False)
     theme.label(
-        axes, title=f"{facet.name}, {sample_rate(facet.dataset)}", x="num_workers (processes)", y="batch_size (samples)",
-    )  # fmt: skip
+        axes,
+        title=f"{facet.name}, {sample_rate(facet.dataset)}",
+        x="num_workers (processes)",
+        y="batch_size (samples)",
+    )
 
 
 def setting_effects(cases: pd.DataFrame) -> Figure | None:
@@ -116,17 +119,19 @@ def setting_effects(cases: pd.DataFrame) -> Figure | None:
         subtitle="Throughput at otherwise equal settings. Dots: pairs of cases; "
         f"bar: their mean with its within-run interval (95 %){fewer}",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(strongest) + 0.1,), left=3.0, right=1.55, above=0.16)
+    figure, ((axes,),) = theme.sheet(
+        heading, 1, heights=(0.3 * len(strongest) + 0.1,), left=3.0, right=1.55, above=0.16
+    )
     for row, effect in enumerate(strongest.to_dict("records")):
         _effect(axes, row, effect)
-    subject = [name for name in ("dataset", "device") if name == "dataset" or strongest[name].nunique() > 1]
+    subject = [name for name in ("dataset", "device") if name == "dataset" or len(levels(strongest, name)) > 1]
     theme.rows(axes, [_worded(effect, subject) for effect in strongest.to_dict("records")])
     _ratio_axis(axes)
     theme.label(axes, x=f"ratio of throughputs, {_rounds(strongest)} a case (1 = no effect)")
     return figure
 
 
-def _effect(axes: Axes, row: int, effect: Mapping[str, Any]) -> None:
+def _effect(axes: Axes, row: int, effect: Mapping[Hashable, Any]) -> None:
     better, worse = effect["low"] > 1, effect["high"] < 1
     colour = theme.BLUE if better else theme.VERMILLION if worse else theme.MUTED
     dots = np.sort(effect["ratios"])[:: -(-len(effect["ratios"]) // MOST_DOTS)]
@@ -140,7 +145,7 @@ def _effect(axes: Axes, row: int, effect: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def _worded(effect: Mapping[str, object], subject: Sequence[str]) -> str:
+def _worded(effect: Mapping[Hashable, object], subject: Sequence[str]) -> str:
     """Name an effect: level over base, and in brackets what it was measured on."""
     setting = str(effect["setting"])
     level, base = (phrase(setting, _level(effect[name])) for name in ("level", "base"))

@@ -4,11 +4,21 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loaderbench.reports.schema import SCHEMA, Case, Malformed, Missed, Scalar, mapping, parse_case, parse_missed
-from loaderbench.reports.schema import scalar, text
+from loaderbench.reports.schema import (
+    SCHEMA,
+    Case,
+    MalformedError,
+    Missed,
+    Scalar,
+    parse_case,
+    parse_missed,
+    scalar,
+    text,
+)
 
 RECORD = "run.json"
 JOURNAL = "run.jsonl"
@@ -56,7 +66,7 @@ class Document:
 
 
 def open_document(path: Path) -> Document:
-    """Read a run's folder or file; raises Malformed where nothing of it can be used."""
+    """Read a run's folder or file; raises MalformedError where nothing of it can be used."""
     file, faults = _locate(path)
     held, torn = _read(file)
     document = _parse(held, file)
@@ -70,12 +80,12 @@ def _locate(path: Path) -> tuple[Path, list[str]]:
         return path, []
     record, journal = path / RECORD, path / JOURNAL
     if not record.exists() and not journal.exists():
-        raise Malformed(f"no {RECORD} and no {JOURNAL} in this folder; name the folder of one run")
+        raise MalformedError(f"no {RECORD} and no {JOURNAL} in this folder; name the folder of one run")
     if not record.exists():
         return journal, []
     try:
         _read(record) if journal.exists() else None
-    except Malformed as fault:
+    except MalformedError as fault:
         return journal, [f"{RECORD} {fault}; its {JOURNAL} was read instead"]
     return record, []
 
@@ -85,9 +95,9 @@ def _read(file: Path) -> tuple[Mapping[str, Any], list[str]]:
     try:
         content = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise Malformed(f"cannot be read: {error.strerror or error}") from None
+        raise MalformedError(f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise Malformed(f"is not UTF-8 text (byte {error.start})") from None
+        raise MalformedError(f"is not UTF-8 text (byte {error.start})") from None
     return _journal(content) if file.suffix == ".jsonl" else (_json(content, "file"), [])
 
 
@@ -98,11 +108,13 @@ def _json(content: str, what: str) -> Mapping[str, Any]:
     except json.JSONDecodeError as error:
         cut = error.pos >= len(content.rstrip()) or "Unterminated" in error.msg
         where = f"line {error.lineno} column {error.colno}"
-        raise Malformed("is cut off: it ends in the middle" if cut else f"is not JSON: {error.msg} at {where}") from None
+        raise MalformedError(
+            "is cut off: it ends in the middle" if cut else f"is not JSON: {error.msg} at {where}"
+        ) from None
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"is not a usable JSON {what}: {str(error)[:80]}") from None
+        raise MalformedError(f"is not a usable JSON {what}: {str(error)[:80]}") from None
     if not isinstance(held, dict):
-        raise Malformed("is not a loaderbench run: no JSON object")
+        raise MalformedError("is not a loaderbench run: no JSON object")
     return held
 
 
@@ -110,14 +122,14 @@ def _journal(content: str) -> tuple[Mapping[str, Any], list[str]]:
     """Gather a journal's lines. What follows the last newline was cut off, with the case under way."""
     head, *lines = content.split("\n")
     if not lines:
-        raise Malformed("is cut off: not even its first line is whole")
+        raise MalformedError("is cut off: not even its first line is whole")
     document = dict(_json(head, "line"))
     gathered: dict[str, list[object]] = {"benchmark": [], "failed": [], "skipped": []}
     faults = []
     for number, line in enumerate(lines[:-1], start=2):
         try:
             _gather(line, gathered)
-        except Malformed as fault:
+        except MalformedError as fault:
             faults.append(f"line {number} {fault}")
     ours = {**_block(document), "failed": gathered["failed"], "skipped": gathered["skipped"], "complete": False}
     return {**document, "benchmarks": gathered["benchmark"], "loaderbench": ours}, faults
@@ -127,16 +139,16 @@ def _gather(line: str, gathered: dict[str, list[object]]) -> None:
     entry = _json(line, "line")
     kinds = [kind for kind in gathered if kind in entry]
     if not kinds:
-        raise Malformed("holds no benchmark, failed or skipped case")
+        raise MalformedError("holds no benchmark, failed or skipped case")
     gathered[kinds[0]].append(entry[kinds[0]])
 
 
 def _block(document: Mapping[str, Any]) -> Mapping[str, Any]:
     block = document.get("loaderbench")
     if not isinstance(block, dict):
-        raise Malformed("is not a loaderbench run: it has no loaderbench block")
+        raise MalformedError("is not a loaderbench run: it has no loaderbench block")
     if block.get("schema") != SCHEMA or isinstance(block.get("schema"), bool):
-        raise Malformed(f"has schema {str(block.get('schema'))[:24]!r}; this loaderbench reads schema {SCHEMA}")
+        raise MalformedError(f"has schema {str(block.get('schema'))[:24]!r}; this loaderbench reads schema {SCHEMA}")
     return block
 
 
@@ -147,7 +159,7 @@ def _parse(document: Mapping[str, Any], file: Path) -> Document:
     missed = [
         entry
         for status in ("failed", "skipped")
-        for entry in _kept(_list(block.get(status, []), status), lambda held, s=status: parse_missed(held, s), faults)
+        for entry in _kept(_list(block.get(status, []), status), partial(parse_missed, status=status), faults)
     ]
     run = _run(document, block, file, ended=len(cases) + len(missed), faults=faults)
     return Document(run=run, cases=cases, missed=missed, faults=faults)
@@ -159,7 +171,7 @@ def _kept(entries: list[object], parse: Callable[[object], Entry], faults: list[
     for entry in entries:
         try:
             parsed = parse(entry)
-        except Malformed as fault:
+        except MalformedError as fault:
             faults.append(str(fault))
             continue
         if parsed.name in seen:
@@ -171,13 +183,11 @@ def _kept(entries: list[object], parse: Callable[[object], Entry], faults: list[
 
 def _list(value: object, what: str) -> list[object]:
     if not isinstance(value, list):
-        raise Malformed(f"has no list of {what}")
+        raise MalformedError(f"has no list of {what}")
     return value
 
 
-def _run(
-    document: Mapping[str, Any], block: Mapping[str, Any], file: Path, *, ended: int, faults: list[str]
-) -> Run:
+def _run(document: Mapping[str, Any], block: Mapping[str, Any], file: Path, *, ended: int, faults: list[str]) -> Run:
     planned = block.get("planned")
     return Run(
         name=text(block.get("run"), "the run's name"),
@@ -230,17 +240,9 @@ def _fields(value: object, what: str, faults: list[str]) -> dict[str, Scalar]:
         try:
             if held is not None and not isinstance(held, dict | list):
                 fields[text(name, what)] = scalar(held, f"{what}.{name}")
-        except Malformed as fault:
+        except MalformedError as fault:
             faults.append(str(fault))
     return fields
-
-
-def newest(folder: Path) -> Path:
-    """Return the latest run's folder among those in `folder`; raises Malformed where there is none."""
-    runs = [path.parent for name in (RECORD, JOURNAL) for path in folder.glob(f"*/{name}")]
-    if not runs:
-        raise Malformed("holds no run; make one with: loaderbench run --quick")
-    return max(runs, key=lambda run: run.name)
 
 
 def chain(faults: Iterable[str]) -> str:

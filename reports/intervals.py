@@ -30,23 +30,27 @@ def rates(amount: pd.Series, seconds: pd.Series, groups: pd.Series) -> pd.DataFr
     """
     known = amount.notna() & seconds.notna()
     held = pd.DataFrame({"amount": amount.where(known), "seconds": seconds.where(known)})
-    with np.errstate(divide="ignore"):
-        held["log"] = np.log(held["amount"] / held["seconds"]).replace(-np.inf, np.nan)
+    rates_ = (held["amount"] / held["seconds"]).to_numpy(np.float64)
+    held["log"] = np.log(rates_, out=np.full(len(held), np.nan), where=rates_ > 0)
     grouped = held.groupby(groups, sort=False)
     totals = grouped[["amount", "seconds"]].sum(min_count=1)
     logs = grouped["log"]
-    return pd.DataFrame({
-        "rate": totals["amount"] / totals["seconds"],
-        "log_mean": logs.mean(),
-        "log_sd": logs.std(),
-        "n": logs.count(),
-    })
+    return pd.DataFrame(
+        {
+            "rate": totals["amount"] / totals["seconds"],
+            "log_mean": logs.mean(),
+            "log_sd": logs.std(),
+            "n": logs.count(),
+        }
+    )
 
 
 def half_width(log_sd: pd.Series, n: pd.Series) -> pd.Series:
     """Return half the t interval of a mean of `n` logarithms; NaN for one round."""
-    freedom = (n - 1).where(n > 1).to_numpy(dtype=np.float64, na_value=np.nan)
-    return pd.Series(quantile_t(freedom), index=n.index) * log_sd / np.sqrt(n)
+    rounds = n.to_numpy(np.float64)
+    freedom = np.where(rounds > 1, rounds - 1, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pd.Series(quantile_t(freedom) * log_sd.to_numpy(np.float64) / np.sqrt(rounds), index=n.index)
 
 
 def ratio(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
@@ -56,15 +60,12 @@ def ratio(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     side has one round), and log_se and freedom, from which ratios can be pooled. B. L. Welch, "The generalization of
     'Student's' problem when several different population variances are involved", Biometrika 34 (1947).
     """
-    variance = [
-        (side["log_sd"].to_numpy(np.float64) ** 2) / side["n"].to_numpy(np.float64) for side in (above, below)
-    ]
+    variance = [(side["log_sd"].to_numpy(np.float64) ** 2) / side["n"].to_numpy(np.float64) for side in (above, below)]
     log_ratio = above["log_mean"].to_numpy(np.float64) - below["log_mean"].to_numpy(np.float64)
     total = variance[0] + variance[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = total**2 / sum(
-            part**2 / (side["n"].to_numpy(np.float64) - 1)
-            for part, side in zip(variance, (above, below), strict=True)
+            part**2 / (side["n"].to_numpy(np.float64) - 1) for part, side in zip(variance, (above, below), strict=True)
         )
     return _as_ratio(log_ratio, np.sqrt(total), freedom)
 
@@ -77,7 +78,7 @@ def pooled(ratios: pd.DataFrame) -> pd.Series:
         freedom = variance**2 / ((log_se / n) ** 4 / ratios["freedom"].to_numpy(np.float64)).sum()
     log_ratio = np.log(ratios["ratio"].to_numpy(np.float64)).mean()
     mean = _as_ratio(np.array([log_ratio]), np.array([np.sqrt(variance)]), np.array([freedom])).iloc[0]
-    return pd.concat([mean, pd.Series({"pairs": float(n)})])
+    return pd.Series({**mean, "pairs": float(n)})
 
 
 def _as_ratio(log_ratio: Floats, log_se: Floats, freedom: Floats) -> pd.DataFrame:

@@ -1,17 +1,19 @@
 """The report as Markdown, short enough for the summary of a CI step."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 
 from loaderbench.reports.escaping import code, markdown, plain
-from loaderbench.reports.machine import machine_line, provenance_line
 from loaderbench.reports.metrics import sample_rate
-from loaderbench.reports.notices import notices
+from loaderbench.reports.provenance import machine_line, notices, provenance_line
 from loaderbench.reports.quantities import count
 from loaderbench.reports.report import Report
 from loaderbench.reports.table import columns, listed
 from loaderbench.reports.verdict import Verdict, evidence, given
 
+SPREAD = (
+    "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "
+    "not a confidence interval of the truth."
+)
 MOST_ROWS = 60
 MOST_VERDICTS = 24
 MOST_CHOICES = 12
@@ -28,14 +30,13 @@ def summary(report: Report) -> str:
         *_notices(report),
         *(line for verdict in report.verdicts[:MOST_VERDICTS] for line in _verdict(verdict)),
         *_cases(report),
-        "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "
-        "not a confidence interval of the truth.",
+        SPREAD,
     ]
     return "\n".join(lines) + "\n"
 
 
 def _notices(report: Report) -> Iterator[str]:
-    found = list(notices(report))
+    found = list(notices(report.records))
     if found:
         yield "> [!WARNING]"
         yield from (f"> {markdown(notice)}  " for notice in found)
@@ -59,17 +60,19 @@ def _choices(verdict: Verdict) -> Iterator[str]:
         (f"`{code(given(choice))}`", f"`{code(choice.setting)}`", markdown(evidence(choice, unit)))
         for choice in verdict.recommendation.choices[:MOST_CHOICES]
     )
-    yield from _folded("Other batches", _table(("batches", "smallest setting that ties with the best", "throughput"), rows))
+    yield from _folded(
+        "Other batches", _table(("batches", "smallest setting that ties with the best", "throughput"), rows)
+    )
 
 
 def _cases(report: Report) -> Iterator[str]:
     """List the failed cases first, then the others, the best of each kind first, as many as a summary can hold."""
-    found = columns(report)
-    order = listed(report)
-    rows = ([_text(column.cells[row]) for column in found] for row in order)
-    total = len(order)
+    every = listed(report)
+    found = columns(report, every.head(MOST_ROWS))
+    rows = zip(*([_text(cell) for cell in column.cells] for column in found), strict=True)
+    total = len(every)
     title = f"All {count(total, 'case')}" if total <= MOST_ROWS else f"{MOST_ROWS} of {count(total, 'case')}"
-    yield from _folded(title, _table([column.label for column in found], islice(rows, MOST_ROWS)))
+    yield from _folded(title, _table([column.label for column in found], rows))
 
 
 def _text(cell: str | tuple[float, str] | None) -> str:

@@ -30,59 +30,61 @@ def _metric(
 
 
 # One value a round, as the run file holds them.
-ROUND_METRICS: Mapping[str, Metric] = dict([
-    _metric("seconds", "time", "s", "lower"),
-    _metric("samples", "samples", ""),
-    _metric("batches", "batches", ""),
-    _metric("bytes", "bytes", "bytes"),
-    _metric("first_batch_s", "first batch", "s", "lower"),
-    _metric("wait_s", "wait", "s", "lower"),
-    _metric("wait_p05_s", "wait a batch, 5th percentile", "s", "lower"),
-    _metric("wait_p25_s", "wait a batch, lower quartile", "s", "lower"),
-    _metric("wait_p50_s", "wait a batch, median", "s", "lower"),
-    _metric("wait_p75_s", "wait a batch, upper quartile", "s", "lower"),
-    _metric("wait_p95_s", "wait a batch, 95th percentile", "s", "lower"),
-    _metric("wait_max_s", "wait a batch, longest", "s", "lower"),
-    _metric("cpu_s", "CPU time", "s", "lower"),
-    _metric("loader_seconds", "time, loader alone", "s", "lower"),
-    _metric("loader_samples", "samples, loader alone", ""),
-    _metric("step_seconds", "time, step alone", "s", "lower"),
-    _metric("step_samples", "samples, step alone", ""),
-    _metric("start_s", "start", "s", "lower"),
-    _metric("shutdown_s", "shutdown", "s", "lower"),
-    _metric("next_first_batch_s", "first batch of the next epoch", "s", "lower"),
-    _metric("pss_bytes", "memory (PSS)", "bytes", "lower"),
-    _metric("uss_bytes", "memory (USS)", "bytes", "lower"),
-    _metric("base_pss_bytes", "memory before the loader", "bytes", "lower"),
-    _metric("worker_pss_bytes", "memory a worker", "bytes", "lower"),
-    _metric("shm_bytes", "shared memory", "bytes", "lower"),
-    _metric("truth", "truth", ""),
-    _metric("reading", "reading", ""),
-])
+ROUND_METRICS: Mapping[str, Metric] = dict(
+    [
+        _metric("seconds", "time", "s", "lower"),
+        _metric("samples", "samples", ""),
+        _metric("batches", "batches", ""),
+        _metric("bytes", "bytes", "bytes"),
+        _metric("first_batch_s", "first batch", "s", "lower"),
+        _metric("wait_s", "wait", "s", "lower"),
+        _metric("wait_p05_s", "wait a batch, 5th percentile", "s", "lower"),
+        _metric("wait_p25_s", "wait a batch, lower quartile", "s", "lower"),
+        _metric("wait_p50_s", "wait a batch, median", "s", "lower"),
+        _metric("wait_p75_s", "wait a batch, upper quartile", "s", "lower"),
+        _metric("wait_p95_s", "wait a batch, 95th percentile", "s", "lower"),
+        _metric("wait_max_s", "wait a batch, longest", "s", "lower"),
+        _metric("cpu_s", "CPU time", "s", "lower"),
+        _metric("loader_seconds", "time, loader alone", "s", "lower"),
+        _metric("loader_samples", "samples, loader alone", ""),
+        _metric("step_seconds", "time, step alone", "s", "lower"),
+        _metric("step_samples", "samples, step alone", ""),
+        _metric("start_s", "start", "s", "lower"),
+        _metric("shutdown_s", "shutdown", "s", "lower"),
+        _metric("next_first_batch_s", "first batch of the next epoch", "s", "lower"),
+        _metric("pss_bytes", "memory (PSS)", "bytes", "lower"),
+        _metric("uss_bytes", "memory (USS)", "bytes", "lower"),
+        _metric("base_pss_bytes", "memory before the loader", "bytes", "lower"),
+        _metric("worker_pss_bytes", "memory a worker", "bytes", "lower"),
+        _metric("shm_bytes", "shared memory", "bytes", "lower"),
+        _metric("truth", "truth", ""),
+        _metric("reading", "reading", ""),
+    ]
+)
 
 # One value a case, derived in summary.py.
-CASE_METRICS: Mapping[str, Metric] = dict([
-    _metric("samples_per_s", "throughput", "samples/s", "higher", "Total samples over total time."),
-    _metric("low_samples_per_s", "throughput, low", "samples/s", "higher"),
-    _metric("high_samples_per_s", "throughput, high", "samples/s", "higher"),
-    _metric("spread", "spread", "share", "lower", "Standard deviation of the rounds' log throughput."),
-    _metric(
-        "stall_share", "waiting", "share", "lower", "Share of a pass that the step spends waiting for data."
-    ),
-    _metric("loader_samples_per_s", "loader alone", "samples/s", "higher", "The loader with no step."),
-    _metric("step_samples_per_s", "step alone", "samples/s", "higher", "The step on one cached batch."),
-    _metric("bound_samples_per_s", "bound", "samples/s", "higher", "The lower of loader and step alone."),
-    _metric(
-        "overlap",
-        "overlap",
-        "ratio",
-        "higher",
-        "Throughput together over its bound: 1 when neither waits for the other.",
-    ),
-    _metric("cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time."),
-    _metric("bytes_per_s", "bandwidth", "bytes/s", "higher"),
-    _metric("error", "error", "share", None, "Reading over truth, less one; the median of the rounds."),
-])
+CASE_METRICS: Mapping[str, Metric] = dict(
+    [
+        _metric("samples_per_s", "throughput", "samples/s", "higher", "Total samples over total time."),
+        _metric("low_samples_per_s", "throughput, low", "samples/s", "higher"),
+        _metric("high_samples_per_s", "throughput, high", "samples/s", "higher"),
+        _metric("spread", "spread", "share", "lower", "Standard deviation of the rounds' log throughput."),
+        _metric("stall_share", "waiting", "share", "lower", "Share of a pass that the step spends waiting for data."),
+        _metric("loader_samples_per_s", "loader alone", "samples/s", "higher", "The loader with no step."),
+        _metric("step_samples_per_s", "step alone", "samples/s", "higher", "The step on one cached batch."),
+        _metric("bound_samples_per_s", "bound", "samples/s", "higher", "The lower of loader and step alone."),
+        _metric(
+            "overlap",
+            "overlap",
+            "ratio",
+            "higher",
+            "Throughput together over its bound: 1 when neither waits for the other.",
+        ),
+        _metric("cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time."),
+        _metric("bytes_per_s", "bandwidth", "bytes/s", "higher"),
+        _metric("error", "error", "share", None, "Reading over truth, less one; the median of the rounds."),
+    ]
+)
 
 METRICS: Mapping[str, Metric] = {**ROUND_METRICS, **CASE_METRICS}
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 from pyarrow import csv, parquet
 
 from loaderbench.reports.markdown import summary

@@ -13,13 +13,12 @@ from markupsafe import Markup
 
 from loaderbench.reports.escaping import plain
 from loaderbench.reports.figures import Picture
-from loaderbench.reports.machine import machine_line, provenance_line, run_line
 from loaderbench.reports.metrics import sample_rate
-from loaderbench.reports.notices import notices
+from loaderbench.reports.provenance import machine_line, notices, provenance_line, run_line
 from loaderbench.reports.quantities import percent, quantity
 from loaderbench.reports.recommendation import COARSE, NEGLIGIBLE
 from loaderbench.reports.report import Report
-from loaderbench.reports.table import columns
+from loaderbench.reports.table import columns, listed
 from loaderbench.reports.theme import inline, palette
 from loaderbench.reports.verdict import Verdict, evidence, given
 
@@ -66,7 +65,7 @@ def page(report: Report) -> str:
             script_hash=_hash(script),
             machine=machine_line(report.run),
             provenance=provenance_line(report.run),
-            notices=list(notices(report)),
+            notices=list(notices(report.records)),
             verdicts=report.verdicts[:MOST_VERDICTS],
             more_verdicts=max(0, len(report.verdicts) - MOST_VERDICTS),
             most_choices=MOST_CHOICES,
@@ -106,7 +105,9 @@ def bars(verdict: Verdict) -> list[Bar]:
     known = [(label, kind, float(rate)) for label, kind, rate in held if rate == rate]  # noqa: PLR0124 - not NaN
     longest = max(rate for _, _, rate in known)
     unit = sample_rate(recommendation.dataset)
-    found = [Bar(label=label, kind=kind, share=rate / longest, value=quantity(rate, unit)) for label, kind, rate in known]
+    found = [
+        Bar(label=label, kind=kind, share=rate / longest, value=quantity(rate, unit)) for label, kind, rate in known
+    ]
     if recommendation.bench == "training" and chosen["stall_share"] >= 0:
         waiting = float(chosen["stall_share"])
         found.append(Bar(label="waiting", kind="wait", share=waiting, value=percent(waiting)))
@@ -132,9 +133,10 @@ def _figure(picture: Picture) -> dict[str, object]:
 
 def _data(report: Report) -> Markup:
     """Return the table's data as JSON that cannot end its script element."""
-    held = columns(report)
+    held = columns(report, listed(report))
     described = [
-        {"name": column.name, "label": column.label, "number": column.number, "meaning": column.meaning} for column in held
+        {"name": column.name, "label": column.label, "number": column.number, "meaning": column.meaning}
+        for column in held
     ]
     rows = list(zip(*(column.cells for column in held), strict=True))
     return htmlsafe_json_dumps(

@@ -105,8 +105,9 @@ def choose(candidates: pd.DataFrame) -> Choice:
 
     A setting ties when its ratio to the best may exceed 1 - `NEGLIGIBLE` and surely exceeds 1 - `COARSE`.
     """
-    ordered = candidates.loc[sorted(candidates.index, key=lambda label: size(candidates.loc[label]))]
-    best = ordered.loc[ordered["samples_per_s"].idxmax()]
+    rows = candidates.reindex(columns=list(FREE)).to_dict("records")
+    ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size(rows[row]))]
+    best = ordered.iloc[int(ordered["samples_per_s"].argmax())]
     compared = _compared(ordered, best)
     ties = (compared["high"] >= 1 - NEGLIGIBLE) & (compared["low"] >= 1 - COARSE)
     slower = compared["high"] < 1 - NEGLIGIBLE
@@ -121,16 +122,16 @@ def choose(candidates: pd.DataFrame) -> Choice:
         high=float(chosen["high"]),
         tried=len(compared),
         varied=tuple(name for name in FREE if len(levels(ordered, name)) > 1),
-        most_workers=float(max(levels(ordered, "num_workers"), default=np.nan)),
+        most_workers=float(ordered["num_workers"].max()),
         undecided=smaller[~slower.iloc[:position]],
     )
 
 
 def _compared(ordered: pd.DataFrame, best: pd.Series) -> pd.DataFrame:
     """Add to each case its ratio to the best."""
-    against = pd.DataFrame([best] * len(ordered))
-    ratios = ratio(ordered, against.astype({"log_mean": float, "log_sd": float, "n": float})).set_axis(ordered.index)
-    compared = ordered.assign(**{name: ratios[name] for name in ("ratio", "low", "high")})
+    against = ordered.loc[[best.name] * len(ordered), ["log_mean", "log_sd", "n"]]
+    ratios = ratio(ordered, against)
+    compared = ordered.assign(**{name: ratios[name].to_numpy() for name in ("ratio", "low", "high")})
     if best["n"] > 1:  # the best ties with itself exactly
         compared.loc[best.name, ["ratio", "low", "high"]] = 1.0
     return compared

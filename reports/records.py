@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.files import Document, Run, chain, open_document
-from loaderbench.reports.schema import IDENTITY, Case, Columns, Malformed, Scalar
+from loaderbench.reports.files import JOURNAL, RECORD, Document, Run, chain, open_document
+from loaderbench.reports.schema import IDENTITY, Case, Columns, MalformedError, Scalar
 from loaderbench.reports.settings import in_order
 
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
@@ -51,7 +51,7 @@ def read(paths: Iterable[Path]) -> Records:
     for path in dict.fromkeys(path.resolve() for path in paths):
         try:
             document = open_document(path)
-        except Malformed as fault:
+        except MalformedError as fault:
             faults.append(Fault(path=path, what=str(fault)))
             continue
         if document.run.name in documents:
@@ -67,6 +67,12 @@ def read(paths: Iterable[Path]) -> Records:
         runs=tuple(held.run for held in ordered),
         faults=tuple(faults),
     )
+
+
+def newest(folder: Path) -> list[Path]:
+    """Return the folder of the latest run among those in `folder`; nothing where there is none."""
+    runs = [path.parent for name in (RECORD, JOURNAL) for path in folder.glob(f"*/{name}")]
+    return sorted(runs, key=lambda run: run.name)[-1:]
 
 
 def _age(document: Document) -> tuple[float, str]:
@@ -101,13 +107,15 @@ def _frame(cases: Sequence[tuple[str, Case]]) -> pd.DataFrame:
     about = _about([{"run": run, "case": case.name, "bench": case.bench} for run, case in cases])
     about = about.reindex(columns=list(IDENTITY))
     settings = _about([case.settings for _, case in cases])
-    settings = settings[in_order(settings)]
+    settings = settings[in_order(list(settings.columns))]
     facts = _about([case.facts for _, case in cases]).add_prefix(FACT)
-    per_round = pd.DataFrame({
-        "warmup": row % 2 == 0,
-        "round": np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
-        **_end_to_end(blocks, lengths),
-    })
+    per_round = pd.DataFrame(
+        {
+            "warmup": row % 2 == 0,
+            "round": np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
+            **_end_to_end(blocks, lengths),
+        }
+    )
     of_case = [frame.take(row // 2).reset_index(drop=True) for frame in (about, settings, facts)]
     return pd.concat([of_case[0], of_case[1], per_round, of_case[2]], axis="columns")
 

@@ -97,7 +97,7 @@ def is_missing(value: object) -> bool:
     >>> [is_missing(value) for value in (None, float("nan"), 0, "", False)]
     [True, True, False, False, False]
     """
-    return value is None or bool(pd.isna(value))  # type: ignore[call-overload,no-any-return]  # any scalar goes
+    return value is None or bool(pd.isna(value))  # type: ignore[call-overload]  # any scalar goes
 
 
 def plain_number(value: object) -> str:
@@ -179,7 +179,9 @@ def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
     shown = [(name, value) for name, value, differs in candidates if differs and not is_missing(value)]
     missing_method = is_missing(start_method)
     return [
-        (name, plain_number(value)) for name, value in shown if not (name == "multiprocessing_context" and missing_method)
+        (name, plain_number(value))
+        for name, value in shown
+        if not (name == "multiprocessing_context" and missing_method)
     ]
 
 

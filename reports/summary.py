@@ -23,9 +23,9 @@ SIDES = ("", "loader_", "step_")
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each run and case of a frame of `Records`.
 
-    The columns: run, case, bench, the settings (`settings.CORE` always), rounds (their number, warm-up not counted), the metrics of
-    `metrics.CASE_METRICS`, the medians named in `MEDIANS`, and for each side of `SIDES` the moments ``log_mean``,
-    ``log_sd`` and ``n`` of its rounds' log throughput, from which intervals are made.
+    The columns: run, case, bench, the settings (`settings.CORE` always), rounds (their number, warm-up not counted),
+    the metrics of `metrics.CASE_METRICS`, the medians named in `MEDIANS`, and for each side of `SIDES` the moments
+    ``log_mean``, ``log_sd`` and ``n`` of its rounds' log throughput, from which intervals are made.
     """
     rounds = frame[~frame["warmup"].astype(bool)]
     groups = pd.Series(rounds.groupby(["run", "case"], sort=False).ngroup(), index=rounds.index)
@@ -67,15 +67,17 @@ def _shares(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """Return quotients of totals over the rounds that know both."""
     seconds = _held(rounds, "seconds")
     error = _held(rounds, "reading") / _held(rounds, "truth").replace(0, np.nan) - 1
-    return pd.DataFrame({
-        "stall_share": rates(_held(rounds, "wait_s").where(rounds["bench"] == "training"), seconds, groups)["rate"],
-        "cpu_share": rates(_held(rounds, "cpu_s"), seconds, groups)["rate"],
-        "bytes_per_s": rates(_held(rounds, "bytes"), seconds, groups)["rate"],
-        "truth": _held(rounds, "truth").groupby(groups).median(),
-        "error": error.groupby(groups).median(),
-        "low_error": error.groupby(groups).quantile(0.25),
-        "high_error": error.groupby(groups).quantile(0.75),
-    })
+    return pd.DataFrame(
+        {
+            "stall_share": rates(_held(rounds, "wait_s").where(rounds["bench"] == "training"), seconds, groups)["rate"],
+            "cpu_share": rates(_held(rounds, "cpu_s"), seconds, groups)["rate"],
+            "bytes_per_s": rates(_held(rounds, "bytes"), seconds, groups)["rate"],
+            "truth": _held(rounds, "truth").groupby(groups).median(),
+            "error": error.groupby(groups).median(),
+            "low_error": error.groupby(groups).quantile(0.25),
+            "high_error": error.groupby(groups).quantile(0.75),
+        }
+    )
 
 
 def _statistics(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """All cases as a table: measured, failed and skipped, sorted by number and shown in units."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,31 +30,24 @@ class Column:
     label: str
     number: bool
     meaning: str
-    cells: list[Cell]
+    cells: Sequence[Cell]
 
 
-def columns(report: Report) -> list[Column]:
-    """Return the columns that hold anything, one cell for each case."""
-    cases = _all(report)
+def listed(report: Report) -> pd.DataFrame:
+    """Return all cases in reading order: failed ones, then each bench's and dataset's best first, then skipped ones."""
+    cases = pd.concat([report.cases.assign(status="measured"), report.records.missed], ignore_index=True)
+    order = cases["status"].map({"failed": 0, "measured": 1, "skipped": 2})
+    ranked = cases.assign(order=order).sort_values(
+        ["order", "bench", "dataset", "samples_per_s"], ascending=[True, True, True, False]
+    )
+    return ranked.drop(columns="order")
+
+
+def columns(report: Report, cases: pd.DataFrame) -> list[Column]:
+    """Return the columns that hold anything, one cell for each of `cases`, which are some of those listed."""
     settings = in_order({*settings_of(report.cases), *report.records.missed.columns} - {*MISSED})
     found = [*_about(cases, report), *_settings(cases, settings), *_metrics(cases), *_outcome(cases)]
     return [column for column in found if any(cell is not None for cell in column.cells)]
-
-
-def _all(report: Report) -> pd.DataFrame:
-    return pd.concat([report.cases.assign(status="measured"), report.records.missed], ignore_index=True)
-
-
-def listed(report: Report) -> list[int]:
-    """Return the positions of the cases in reading order: failed ones, then each bench's and dataset's best first."""
-    cases = _all(report)
-    order = pd.DataFrame({
-        "status": cases["status"].map({"failed": 0, "measured": 1, "skipped": 2}),
-        "bench": cases["bench"],
-        "dataset": cases["dataset"],
-        "slow": -cases["samples_per_s"],
-    })
-    return order.sort_values(list(order.columns)).index.tolist()
 
 
 def _about(cases: pd.DataFrame, report: Report) -> Iterator[Column]:
@@ -71,7 +64,7 @@ def _settings(cases: pd.DataFrame, settings: Iterable[str]) -> Iterator[Column]:
             cells = [_setting(value, number=number) for value in cases[name].tolist()]
             yield Column(name=name, label=name, number=number, meaning="", cells=cells)
     others = [name for name in varied if name not in OWN_COLUMN]
-    spoken = [[] for _ in range(len(cases))]
+    spoken: list[list[str]] = [[] for _ in range(len(cases))]
     for name in others:
         for said, value in zip(spoken, cases[name].tolist(), strict=True):
             if not is_missing(value):
@@ -84,20 +77,22 @@ def _settings(cases: pd.DataFrame, settings: Iterable[str]) -> Iterator[Column]:
 def _setting(value: object, *, number: bool) -> Cell:
     if is_missing(value):
         return None
-    return (float(value), plain_number(value)) if number and isinstance(value, int | float) else plain(plain_number(value))
+    return (
+        (float(value), plain_number(value)) if number and isinstance(value, int | float) else plain(plain_number(value))
+    )
 
 
 def _metrics(cases: pd.DataFrame) -> Iterator[Column]:
     for name in SHOWN:
         metric = METRICS[name]
         units = _units(cases, metric.unit)
-        cells = [
+        cells: list[Cell] = [
             (float(f"{value:.6g}"), quantity(value, unit)) if np.isfinite(value) else None
             for value, unit in zip(cases[name].astype(float).tolist(), units, strict=True)
         ]
         label = "throughput" if name == "samples_per_s" else metric.label
         yield Column(name=label, label=label, number=True, meaning=metric.meaning, cells=cells)
-    rounds = [None if is_missing(n) else (float(n), plain_number(n)) for n in cases["rounds"].tolist()]
+    rounds: list[Cell] = [None if is_missing(n) else (float(n), plain_number(n)) for n in cases["rounds"].tolist()]
     yield Column(name="rounds", label="n", number=True, meaning="Rounds, warm-up not counted.", cells=rounds)
 
 

@@ -1,6 +1,6 @@
 """The report on a terminal: the results in a table, then the verdicts."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -50,13 +50,14 @@ def _add(table: Table, held: pd.DataFrame) -> None:
         said = metric.label + " " if metric.name not in {"samples_per_s", "bytes_per_s"} else ""
         table.add_row(
             bench, dataset, terminal(spoken(case, varied) or MISSING),
-            said + quantity(case[metric.name], unit), _share(case["spread"]), _share(case["stall_share"]), str(case["rounds"]),
+            said + quantity(case[metric.name], unit), _share(case["spread"]), _share(case["stall_share"]),
+            str(case["rounds"]),
         )  # fmt: skip
     if len(held) > len(best):
         table.add_row("", "", f"and {count(len(held) - len(best), 'slower case')}", style="dim")
 
 
-def _subject(case: "dict[str, object]") -> str:
+def _subject(case: Mapping[Hashable, object]) -> str:
     dataset = case.get("dataset")
     return terminal(dataset) if isinstance(dataset, str) else ""
 

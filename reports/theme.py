@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ THEMES: Mapping[str, tuple[str, str]] = {
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib; wider than what browsers put in its place, so all fits
     "font.size": 8.5,
     "text.color": INK,
@@ -168,8 +169,10 @@ def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]], *, ga
     lowest = float("-inf")
     for x, y, text, colour in sorted(names, key=lambda name: name[1]):
         lowest = max(y * points_per_unit, lowest + gap)
-        where = {"xytext": (7, lowest - y * points_per_unit), "textcoords": "offset points"}
-        axes.annotate(text, (x, y), **where, color=colour, va="center", size=8, annotation_clip=False)
+        beside = (7, lowest - y * points_per_unit)
+        axes.annotate(
+            text, (x, y), beside, textcoords="offset points", color=colour, va="center", size=8, annotation_clip=False
+        )
 
 
 def steps(axes: Axes, levels: Sequence[object], words: Sequence[str]) -> None:
@@ -211,13 +214,15 @@ def svg(figure: Figure, salt: str) -> str:
 
 
 def inline(svg_text: str) -> str:
-    """Return an SVG for the inside of a page: colours by the names of `THEMES`, so that it is light or dark as the page is.
+    """Return an SVG for the inside of a page: colours by the names of `THEMES`, so that it is light or dark as that is.
 
     The document's head goes, and its size, which the page decides.
     """
     body = svg_text[svg_text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1), count=1)
+    body = re.sub(
+        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1), count=1
+    )
     return re.sub("|".join(THEMES), lambda found: f"var(--{THEMES[found[0]][0]})", body)
 
 

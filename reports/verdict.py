@@ -24,7 +24,7 @@ HEADLINES = {
     "loading": "Loading is your bottleneck",
     "step": "Loading is not your bottleneck",
     "turns": "The loader is fast enough, yet the step waits",
-    "open": "The rounds cannot tell which one is the bottleneck",
+    "open": "Loader and step are too close to call",
     "unknown": "The loader was measured, the training step was not",
 }
 
@@ -83,7 +83,7 @@ def _sentence(recommendation: Recommendation) -> str:
         "loading": f"{triple}: loading is your bottleneck{waiting}",
         "step": f"{triple}: loading is not your bottleneck",
         "turns": f"{triple}: the loader could keep up, but the two take turns{waiting}",
-        "open": f"{triple}: the rounds cannot tell which one holds the other back",
+        "open": f"{triple}: too close for these rounds to tell which one holds the other back",
         "unknown": f"The loader alone feeds {quantity(case['samples_per_s'], of)}",
     }[recommendation.bottleneck]
     return f"{found}; {_setting(recommendation)}."
@@ -121,6 +121,8 @@ def _doubts(recommendation: Recommendation, run: Run) -> Iterator[str]:
     choice = recommendation.headline
     if recommendation.bottleneck == "unknown":
         yield "Whether that is enough depends on the training step, which was not measured."
+    if recommendation.bottleneck == "open":
+        yield "Loader alone and step alone differ by less than their rounds do."
     if choice.tried == 1:
         yield "There was nothing to compare it with."
     if choice.chosen["n"] < 2:  # noqa: PLR2004 - no spread without two rounds
@@ -176,7 +178,7 @@ def _rounds(choice: Choice) -> int:
     n = int(choice.chosen["n"])
     widths = np.log(choice.undecided["high"].to_numpy(float) / choice.undecided["low"].to_numpy(float)) / 2
     wide = float(np.nanmax(widths)) if len(widths) and not np.isnan(widths).all() else 0.0
-    return int(np.clip(np.ceil(n * (wide / DECISIVE) ** 2), max(7, n), MOST_ROUNDS))
+    return int(np.clip(np.ceil(n * (wide / DECISIVE) ** 2), max(7, 2 * n), MOST_ROUNDS))
 
 
 def _carried(command: Sequence[str]) -> list[str]:

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the installed benches, as ``pytest --pyargs loaderbench.benches`` with our plugin; options go on as they are."""
+    """Run the installed benches: ``pytest --pyargs loaderbench.benches`` with our plugin; options go on as they are."""
     if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
         sys.path.insert(0, "")
     plugin = ("-p", "loaderbench.benches.harness.plugin")
