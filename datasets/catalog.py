@@ -31,6 +31,6 @@ _ENTRIES = (
     Entry(name="tokens", build=article_tokens, collate_fns=_STACKED),
     Entry(name="table", build=photo_pixels, collate_fns=_STACKED),
     Entry(name="rows", build=photo_pixel_rows, collate_fns=_FIXED),
-    Entry(name="shards", build=photo_shards, collate_fns=_FIXED),
+    Entry(name="shards", build=photo_shards, collate_fns=("default",)),
 )
 CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

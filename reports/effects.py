@@ -7,6 +7,8 @@ import pandas as pd
 from loaderbench.reports.intervals import pooled, ratio
 from loaderbench.reports.settings import SUBJECT, levels, plain_number, settings_of
 
+MOMENTS = ("log_mean", "log_sd", "n")
+
 # The axes of the throughput figures: shown there level by level, not as one effect.
 SURVEYED = frozenset({"dataset", "device", "model", "num_workers", "batch_size", "quantity", "batch_bytes"})
 
@@ -18,37 +20,41 @@ def pairs(cases: pd.DataFrame) -> pd.DataFrame:
     level, base, rounds (of the two cases, the smaller number), ratio, low, high (within-run, Welch), log_se, freedom.
     """
     timed = cases[cases["samples_per_s"].notna()]
-    found = [pair for name in settings_of(cases) if name not in SURVEYED for pair in _of_setting(timed, name)]
-    found = [pair for pair in found if len(pair)]
-    return (
-        pd.concat(found, ignore_index=True)
-        if found
-        else pd.DataFrame(columns=["bench", *SUBJECT, "setting", "base", "level"])
+    codes = pd.DataFrame(
+        {name: timed[name].factorize()[0] for name in ("run", "bench", *settings_of(cases))}, timed.index
     )
+    found = [
+        pair
+        for setting in settings_of(cases)
+        if setting not in SURVEYED
+        for pair in _of_setting(timed, setting, codes.drop(columns=setting))
+    ]
+    if not found:
+        return pd.DataFrame(columns=["bench", *SUBJECT, "setting", "base", "level"])
+    return pd.concat(found, ignore_index=True)
 
 
-def _of_setting(cases: pd.DataFrame, setting: str) -> Iterator[pd.DataFrame]:
+def _of_setting(cases: pd.DataFrame, setting: str, others: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Pair within each bench, dataset and device: a setting's smallest level may differ between them."""
-    varied = cases[cases[setting].notna()]
-    for _, subject in varied.groupby(["bench", *SUBJECT], sort=False, dropna=False):
-        found = levels(subject, setting)
-        for level in found[1:]:
-            yield _against(subject, setting, base=found[0], level=level)
-
-
-def _against(cases: pd.DataFrame, setting: str, *, base: object, level: object) -> pd.DataFrame:
-    equal = ["run", "bench", *(name for name in settings_of(cases) if name != setting)]
-    below, above = (cases.loc[cases[setting] == value, [*equal, *_MOMENTS]] for value in (base, level))
-    both = above.merge(below, on=equal, suffixes=("", "_base"))
-    rounds = both[["n", "n_base"]].min(axis="columns")
-    about = both[["run", "bench", *SUBJECT]].assign(
-        setting=setting, base=_worded(base), level=_worded(level), rounds=rounds
+    named = cases[["run", "bench", *SUBJECT, *MOMENTS]].assign(
+        value=cases[setting], equal=others.groupby(list(others.columns), sort=False).ngroup()
     )
-    ratios = ratio(both[_MOMENTS], both[[f"{name}_base" for name in _MOMENTS]].set_axis(_MOMENTS, axis="columns"))
-    return pd.concat([about, ratios], axis="columns")
+    for _, subject in named[named["value"].notna()].groupby(["bench", *SUBJECT], sort=False, dropna=False):
+        base, *higher = levels(subject, "value", setting)
+        for level in higher:
+            about = {"setting": setting, "base": _worded(base), "level": _worded(level)}
+            pair = _paired(subject[subject["value"] == level], subject[subject["value"] == base])
+            if len(pair):
+                yield pair.assign(**about)
 
 
-_MOMENTS = ["log_mean", "log_sd", "n"]
+def _paired(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratios of cases with all else ``equal``; of cases alike in all settings the first counts."""
+    above, below = (side.drop_duplicates("equal").set_index("equal") for side in (above, below))
+    shared = above.index.intersection(below.index)
+    above, below = above.loc[shared].reset_index(drop=True), below.loc[shared].reset_index(drop=True)
+    about = above[["run", "bench", *SUBJECT]].assign(rounds=above["n"].clip(upper=below["n"]))
+    return pd.concat([about, ratio(above, below)], axis="columns")
 
 
 def _worded(value: object) -> str:

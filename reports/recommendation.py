@@ -107,34 +107,34 @@ def choose(candidates: pd.DataFrame) -> Choice:
     """
     rows = candidates.reindex(columns=list(FREE)).to_dict("records")
     ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size(rows[row]))]
-    best = ordered.iloc[int(ordered["samples_per_s"].argmax())]
-    compared = _compared(ordered, best)
-    ties = (compared["high"] >= 1 - NEGLIGIBLE) & (compared["low"] >= 1 - COARSE)
-    slower = compared["high"] < 1 - NEGLIGIBLE
-    position = int(np.argmax(ties | (compared.index == best.name)))
-    smaller = compared.iloc[:position]
-    chosen = compared.iloc[position]
+    best = int(ordered["samples_per_s"].argmax())
+    ratios = _to_best(ordered, best)
+    ties = (ratios["high"] >= 1 - NEGLIGIBLE) & (ratios["low"] >= 1 - COARSE)
+    ties.iloc[best] = True
+    position = int(ties.argmax())
+    smaller = np.flatnonzero(~(ratios["high"] < 1 - NEGLIGIBLE).to_numpy()[:position])
     return Choice(
-        chosen=chosen,
-        best=best,
-        ratio=float(chosen["ratio"]),
-        low=float(chosen["low"]),
-        high=float(chosen["high"]),
-        tried=len(compared),
+        chosen=ordered.iloc[position],
+        best=ordered.iloc[best],
+        ratio=float(ratios["ratio"].iloc[position]),
+        low=float(ratios["low"].iloc[position]),
+        high=float(ratios["high"].iloc[position]),
+        tried=len(ordered),
         varied=tuple(name for name in FREE if len(levels(ordered, name)) > 1),
         most_workers=float(ordered["num_workers"].max()),
-        undecided=smaller[~slower.iloc[:position]],
+        undecided=ordered.iloc[smaller].assign(
+            **{name: ratios[name].to_numpy()[smaller] for name in ("ratio", "low", "high")}
+        ),
     )
 
 
-def _compared(ordered: pd.DataFrame, best: pd.Series) -> pd.DataFrame:
-    """Add to each case its ratio to the best."""
-    against = ordered.loc[[best.name] * len(ordered), ["log_mean", "log_sd", "n"]]
-    ratios = ratio(ordered, against)
-    compared = ordered.assign(**{name: ratios[name].to_numpy() for name in ("ratio", "low", "high")})
-    if best["n"] > 1:  # the best ties with itself exactly
-        compared.loc[best.name, ["ratio", "low", "high"]] = 1.0
-    return compared
+def _to_best(ordered: pd.DataFrame, best: int) -> pd.DataFrame:
+    """Return each case's ratio to the best; the best ties with itself exactly."""
+    moments = ordered[["log_mean", "log_sd", "n"]].reset_index(drop=True)
+    ratios = ratio(moments, moments.iloc[[best] * len(moments)])
+    if moments["n"].iloc[best] > 1:
+        ratios.loc[best, ["ratio", "low", "high"]] = 1.0
+    return ratios
 
 
 def bottleneck(case: pd.Series) -> Bottleneck:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -79,11 +80,11 @@ def rank(setting: str, value: object) -> tuple[int, float, str]:
     return (0, float(value), "")  # type: ignore[arg-type]  # what is neither missing nor text is a number or a switch
 
 
-def levels(table: pd.DataFrame, setting: str) -> list[object]:
-    """Return the values of `setting` that occur, smallest first; missing is none."""
-    if setting not in table:
+def levels(table: pd.DataFrame, column: str, setting: str = "") -> list[object]:
+    """Return the values of a setting that occur in `column`, smallest first; missing is none."""
+    if column not in table:
         return []
-    return sorted(table[setting].dropna().unique().tolist(), key=lambda value: rank(setting, value))
+    return sorted(table[column].dropna().unique().tolist(), key=partial(rank, setting or column))
 
 
 def size(row: Row) -> tuple[tuple[int, float, str], ...]:

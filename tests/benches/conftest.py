@@ -1,0 +1,133 @@
+"""The suite within this process: what is said before anything runs, and small runs whose worlds are their own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.plugin import get_cpu_info
+
+PLUGIN = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew in every run
+BRIEF = ("--rounds", "2", "--round-seconds", "0.001", "--num-workers", "0", "--batch-size", "8")
+
+DATA = """
+class Numbers:
+    def __init__(self, samples=20):
+        self.samples = samples
+
+    def __len__(self):
+        return self.samples
+
+    def __getitem__(self, index):
+        return float(range(self.samples)[index]), index % 2
+
+
+class Stream:
+    def __iter__(self):
+        return iter(range(20))
+"""
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Our pictures are made once for all of these tests, and in no one's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOADERBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_look_at_the_cpu() -> Iterator[None]:
+    """pytest-benchmark asks the machine for its CPU at every run, for a quarter of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_benchmark.plugin.get_cpu_info", cache(get_cpu_info))
+        yield
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Run the suite in this process from a folder that holds `DATA` as ``mine``: its arguments are pytest's."""
+    pytester.makepyfile(mine=DATA)
+
+    def run(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest_inprocess(*PLUGIN, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def names(suite: Callable[..., pytest.RunResult]) -> Callable[..., list[str]]:
+    """Names of the cases that these arguments make, without running one."""
+
+    def collect(*arguments: str) -> list[str]:
+        lines = suite("--collect-only", "-q", *arguments).outlines
+        return [line.partition("::")[2] for line in lines if "::" in line]
+
+    return collect
+
+
+@pytest.fixture
+def measured(suite: Callable[..., pytest.RunResult], pytester: pytest.Pytester) -> Callable[..., dict[str, Any]]:
+    """Run the epoch bench briefly on the dataset named first; the record."""
+
+    def run(dataset: str, *arguments: str) -> dict[str, Any]:
+        folder = pytester.path / f"run{len(list(pytester.path.glob('run*')))}"
+        asked = ("--dataset", dataset, "--run-dir", str(folder), *BRIEF, *arguments)
+        suite("--pyargs", "loaderbench.benches.bench_epoch", *asked)
+        return read(folder)
+
+    return run
+
+
+def read(folder: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    return record
+
+
+THEIRS = """
+import torch
+
+class Rows:
+    \"\"\"64 rows of 3 numbers, their class among 2; a whole batch in a call.\"\"\"
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        return torch.full((3,), float(range(64)[index])), index % 2
+
+    def __getitems__(self, indices):
+        return [self[index] for index in indices]
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 2)
+
+    def forward(self, rows):
+        return self.layer(rows)
+"""
+ALL = (
+    *("--dataset", "theirs:Rows", "--model", "theirs:Net", "--device", "cpu", "--start-method", "fork"),
+    *("--num-workers", "0,1", "--batch-size", "10", "--rounds", "2", "--round-seconds", "0", "-k", "not fidelity"),
+)
+
+
+@pytest.fixture(scope="package")
+def benches(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, dict[str, Any]]]:
+    """All benches but fidelity's, run once on a user's dataset and model: the ``extra_info`` of one bench's cases."""
+    folder = tmp_path_factory.mktemp("benches")
+    (folder / "theirs.py").write_text(THEIRS)
+    command = [sys.executable, "-m", "pytest", *PLUGIN, "--pyargs", "loaderbench.benches", "--run-dir", "run", *ALL]
+    subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    record = read(folder / "run")
+
+    def of(bench: str) -> dict[str, dict[str, Any]]:
+        cases = [case for case in record["benchmarks"] if case["group"] == bench]
+        return {case["name"].removeprefix(f"bench_{bench}"): case["extra_info"] for case in cases}
+
+    return of

@@ -1,0 +1,163 @@
+"""What goes wrong with real workers: a failed case with the worker's own reason, and nothing left behind."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loaderbench.benches.harness.failures import reason
+
+KNOWN = "loaderbench.datasets.known"
+FAULTS = {"Raising": "raising", "Killed": "killed", "Hanging": "hanging"}
+SOUND = """
+from loaderbench.datasets.known import Duplicated
+
+class Sound:
+    def __init__(self, samples, at):
+        self.samples = samples
+
+    def __len__(self):
+        return self.samples
+
+    def __getitem__(self, index):
+        return range(self.samples)[index]
+
+class Repeated(Duplicated):
+    def __init__(self, samples, at):
+        super().__init__(samples)
+
+def slipshod(samples, at):
+    return list(range(samples))
+"""
+ASKED = (
+    *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "2"),
+    *("--rounds", "1", "--round-seconds", "0", "--dataset-args", '{"samples": 64, "at": 41}'),
+)
+DATASETS = ",".join([*(f"{KNOWN}:{name}" for name in FAULTS), "sound:Sound", "sound:Repeated"])
+
+
+@dataclass(frozen=True)
+class World:
+    """What is left after the suite met every fault, beside sound cases."""
+
+    ended: Any
+    left: list[Any]
+    shared: set[str]
+
+    def reason(self, dataset: str, workers: int) -> str:
+        return str(self.ended.failed[f"bench_epoch[{dataset}-workers={workers}]"])
+
+
+@pytest.fixture(scope="module")
+def world(places: Callable[[str], Any]) -> World:
+    place = places("faults").write(sound=SOUND)
+    before = set(os.listdir("/dev/shm"))
+    ended = place.run("--dataset", DATASETS, *ASKED)
+    return World(ended=ended, left=place.processes(), shared=set(os.listdir("/dev/shm")) - before)
+
+
+def test_a_worker_that_raises_fails_its_case_in_its_own_words(world: World) -> None:
+    assert world.reason(f"{KNOWN}.Raising", 2) == "ValueError: sample 41 is broken on purpose (in worker 1)"
+
+
+def test_the_main_process_that_raises_fails_its_case_too(world: World) -> None:
+    assert world.reason(f"{KNOWN}.Raising", 0) == "ValueError: sample 41 is broken on purpose"
+
+
+def test_a_worker_that_is_killed_fails_its_case_and_says_so(world: World) -> None:
+    said = world.reason(f"{KNOWN}.Killed", 2)
+    assert said.startswith("RuntimeError: DataLoader worker (pid")
+    assert "Killed" in said or "exited unexpectedly" in said
+
+
+def test_a_worker_that_hangs_fails_its_case_after_the_timeout(world: World) -> None:
+    assert world.reason(f"{KNOWN}.Hanging", 2) == "RuntimeError: DataLoader timed out after 2.0 seconds"
+
+
+def test_a_stream_that_its_workers_repeat_is_not_fast_but_failed(world: World) -> None:
+    assert world.reason("sound.Repeated", 2).startswith("CoverageError: 2 workers delivered 128 samples, 64 of them")
+
+
+def test_cases_without_a_fault_are_measured_all_the_same(world: World) -> None:
+    assert set(world.ended.benchmarks) == {
+        "bench_epoch[sound.Sound-workers=0]",
+        "bench_epoch[sound.Sound-workers=2]",
+        "bench_epoch[sound.Repeated-workers=0]",
+        f"bench_epoch[{KNOWN}.Killed-workers=0]",
+        f"bench_epoch[{KNOWN}.Hanging-workers=0]",
+    }
+
+
+def test_a_failed_case_makes_the_run_fail_at_its_end(world: World) -> None:
+    assert world.ended.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_run_with_failed_cases_is_complete(world: World) -> None:
+    assert world.ended.ours["complete"] is True
+    assert world.ended.ours["planned"] == 10
+
+
+def test_a_failed_case_is_recorded_with_all_its_settings(world: World) -> None:
+    case = next(case for case in world.ended.ours["failed"] if case["settings"]["dataset"] == f"{KNOWN}:Killed")
+    assert case["bench"] == "epoch"
+    assert case["phase"] == "call"
+    assert case["settings"]["num_workers"] == 2
+
+
+def test_every_reason_is_one_line(world: World) -> None:
+    assert all(len(why.splitlines()) == 1 for why in world.ended.failed.values())
+
+
+def test_each_failure_is_told_on_the_screen_as_it_happens(world: World) -> None:
+    told = f"bench_epoch[{KNOWN}.Raising-workers=2] FAILED: ValueError: sample 41 is broken on purpose (in worker 1)"
+    assert told in world.ended.out
+
+
+def test_no_worker_outlives_the_run(world: World) -> None:
+    assert world.left == []
+
+
+def test_no_shared_memory_outlives_the_run(world: World) -> None:
+    assert not [name for name in world.shared if name.startswith("torch_") and (Path("/dev/shm") / name).exists()]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.usefixtures("no_leaks")
+def test_a_fault_leaves_no_process_shared_memory_or_descriptor(
+    suite: Callable[..., pytest.RunResult], fault: str
+) -> None:
+    suite("--pyargs", "loaderbench.benches", "--dataset", f"{KNOWN}:{fault}", *ASKED, "--num-workers", "2")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small /dev/shm needs root")
+def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any) -> None:
+    asked = ("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "10")
+    hoard = ("--dataset", f"{KNOWN}:Hoarding", "--dataset-args", '{"samples": 64, "sample_bytes": 1000000}')
+    suite = place.command("--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-seconds", "0")
+    small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && "$@"; status=$?; ls -A /dev/shm; exit $status'
+    ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
+    assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.Hoarding-workers=0]"]
+    (said,) = ended.failed.values()
+    assert "shared memory" in said or "No space left on device" in said
+    assert ended.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_an_error_is_told_by_its_type_and_message() -> None:
+    assert reason(KeyError("Class")) == "KeyError: 'Class'"
+
+
+def test_an_error_without_a_message_is_told_by_its_type() -> None:
+    assert reason(NotImplementedError()) == "NotImplementedError"
+
+
+def test_a_worker_s_traceback_is_told_by_its_last_line() -> None:
+    text = "Caught OSError in DataLoader worker process 3.\nOriginal Traceback:\n  …\nOSError: gone"
+    assert reason(OSError(text)) == "OSError: gone (in worker 3)"
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(reason(ValueError("x" * 9999))) == 500

@@ -1,0 +1,330 @@
+"""One session: an order that is drawn, a record that survives whatever ends the run, and a run that goes on."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Suite = Callable[..., pytest.RunResult]
+BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")
+FIVE = ("--dataset", "mine:Numbers", "--num-workers", "0", "--batch-size", "1,2,3,4,5")
+ONE = ("--batch-size", "8")  # instead of five
+BRIEF = ("--rounds", "1", "--round-seconds", "0")
+root_only = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small disk needs root"
+)
+
+
+def record(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "run.json").read_text()))
+
+
+def names(folder: Path) -> list[str]:
+    return [case["name"] for case in record(folder)["benchmarks"]]
+
+
+@pytest.fixture
+def five(suite: Suite, pytester: pytest.Pytester) -> Callable[..., Path]:
+    """Run five brief cases into a folder; the folder."""
+
+    def run(into: str, *arguments: str) -> Path:
+        suite(*BENCHES, *FIVE, *BRIEF, "--run-dir", into, *arguments)
+        return pytester.path / into
+
+    return run
+
+
+def test_the_order_is_drawn_by_the_seed(five: Callable[..., Path]) -> None:
+    first, again, other = names(five("a")), names(five("b")), names(five("c", "--seed", "1"))
+    assert first == again
+    assert first != other
+    assert sorted(first) == sorted(other)
+    assert first != sorted(first)
+
+
+def test_the_order_and_its_seed_are_recorded(five: Callable[..., Path]) -> None:
+    folder = five("run", "--seed", "5")
+    ours = record(folder)["loaderbench"]
+    assert ours["order"] == names(folder)
+    assert (ours["seed"], ours["planned"]) == (5, 5)
+
+
+def test_the_command_and_the_machine_are_recorded(five: Callable[..., Path]) -> None:
+    ours = record(five("run", *ONE, "--seed", "5"))["loaderbench"]
+    assert ours["command"][-2:] == ["--seed", "5"]
+    assert {"cpu_model", "torch", "cpus_affinity"} <= set(ours["machine"])
+
+
+def test_the_record_is_pytest_benchmark_s_own_with_our_block(five: Callable[..., Path]) -> None:
+    whole = record(five("run", *ONE))
+    assert {"machine_info", "commit_info", "datetime", "version", "benchmarks", "loaderbench"} == set(whole)
+    assert whole["loaderbench"]["schema"] == 1
+    assert whole["loaderbench"]["started"] <= whole["loaderbench"]["finished"]
+
+
+def test_every_run_has_a_name_of_its_own(five: Callable[..., Path]) -> None:
+    assert record(five("a", *ONE))["loaderbench"]["run"] != record(five("b", *ONE))["loaderbench"]["run"]
+
+
+def test_a_run_is_kept_under_its_time_and_commit(suite: Suite, pytester: pytest.Pytester) -> None:
+    git = ("git", "-c", "user.name=me", "-c", "user.email=me@here")
+    for words in (("init", "-q"), ("commit", "-q", "--allow-empty", "-m", "first")):
+        subprocess.run([*git, *words], cwd=pytester.path, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=pytester.path, check=True, capture_output=True, text=True)
+    suite(*BENCHES, *FIVE, *BRIEF, *ONE)
+    (folder,) = (pytester.path / "runs").iterdir()
+    assert folder.name.rpartition("-")[2] == head.stdout[:8]
+
+
+def test_a_run_without_a_commit_says_so(suite: Suite, pytester: pytest.Pytester) -> None:
+    suite(*BENCHES, *FIVE, *BRIEF, *ONE)
+    (folder,) = (pytester.path / "runs").iterdir()
+    assert folder.name.endswith("-nocommit")
+
+
+def test_the_end_says_where_the_record_is_and_what_to_do_next(suite: Suite) -> None:
+    result = suite(*BENCHES, *FIVE, *BRIEF, "--run-dir", "run")
+    result.stdout.fnmatch_lines(
+        ["5 cases measured, 0 failed, 0 skipped", "record: run/run.json", "report: loaderbench report run"]
+    )
+
+
+def test_tests_that_measure_nothing_leave_no_run(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_own="def test_own(): ...")
+    suite("test_own.py").assert_outcomes(passed=1)
+    assert not (pytester.path / "runs").exists()
+
+
+FLAWED = """
+import os
+
+class Flawed:
+    def __len__(self):
+        return 30
+
+    def __getitem__(self, index):
+        if index == 13 and not os.path.exists("mended"):
+            raise ValueError("broken until it is mended")
+        return range(30)[index]
+"""
+
+
+@pytest.fixture
+def flawed(suite: Suite, pytester: pytest.Pytester) -> Suite:
+    pytester.makepyfile(flawed=FLAWED)
+    asked = ("--dataset", "flawed:Flawed,mine:Numbers", "--num-workers", "0", "--batch-size", "8")
+    return lambda *arguments: suite(*BENCHES, *asked, *BRIEF, *arguments)
+
+
+def test_a_run_that_stops_at_a_failure_says_how_to_go_on(flawed: Suite) -> None:
+    result = flawed("--run-dir", "run", "--maxfail", "1", "--seed", "1")
+    result.stdout.fnmatch_lines(
+        ["* cases measured, 1 failed, 0 skipped*", "resume: the same command with --resume run"]
+    )
+
+
+def test_what_failed_is_run_again_when_a_run_is_resumed(flawed: Suite, pytester: pytest.Pytester) -> None:
+    flawed("--run-dir", "run")
+    measured = record(pytester.path / "run")["benchmarks"]
+    (pytester.path / "mended").touch()
+    result = flawed("--resume", "run")
+    result.assert_outcomes(passed=1, deselected=1)
+    whole = record(pytester.path / "run")
+    assert whole["loaderbench"]["failed"] == []
+    assert whole["benchmarks"][0] == measured[0]
+    assert len(whole["benchmarks"]) == 2
+
+
+def test_a_resumed_run_may_be_named_by_its_record(flawed: Suite, pytester: pytest.Pytester) -> None:
+    flawed("--run-dir", "run")
+    (pytester.path / "mended").touch()
+    assert flawed("--resume", "run/run.json").ret == 0
+    assert record(pytester.path / "run")["loaderbench"]["complete"]
+
+
+def test_a_run_that_lacks_nothing_but_its_end_is_completed(five: Callable[..., Path], suite: Suite) -> None:
+    folder = five("run")
+    whole = record(folder)
+    head = {name: value for name, value in whole.items() if name != "benchmarks"}
+    lines = [head, *({"benchmark": case} for case in whole["benchmarks"])]
+    (folder / "run.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (folder / "run.json").unlink()
+    assert suite(*BENCHES, *FIVE, *BRIEF, "--resume", "run").ret == 0
+    assert names(folder) == [case["name"] for case in whole["benchmarks"]]
+    assert not (folder / "run.jsonl").exists()
+
+
+def test_a_run_resumed_in_part_is_not_complete(five: Callable[..., Path], suite: Suite) -> None:
+    folder = five("run")
+    whole = record(folder)
+    whole["benchmarks"] = whole["benchmarks"][:2]
+    (folder / "run.json").write_text(json.dumps(whole))
+    missing = whole["loaderbench"]["order"][2]
+    suite("--pyargs", f"{BENCHES[1]}::{missing}", *FIVE, *BRIEF, "--resume", "run")
+    ours = record(folder)["loaderbench"]
+    assert (len(names(folder)), ours["planned"], ours["complete"]) == (3, 5, False)
+
+
+@pytest.mark.parametrize("key", ["cpu_model", "torch", "python", "cpus_quota"])
+def test_a_run_of_another_machine_is_not_resumed(five: Callable[..., Path], suite: Suite, key: str) -> None:
+    folder = five("run", *ONE)
+    whole = record(folder)
+    whole["loaderbench"]["machine"][key] = "abacus"
+    (folder / "run.json").write_text(json.dumps(whole))
+    result = suite(*BENCHES, *FIVE, *BRIEF, "--resume", "run")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --resume run: not the machine it began on ({key} was abacus, is *"])
+
+
+def test_a_file_that_is_no_record_is_not_resumed(suite: Suite, pytester: pytest.Pytester) -> None:
+    pytester.mkdir("run").joinpath("run.json").write_text("{}")
+    result = suite(*BENCHES, *FIVE, *BRIEF, "--resume", "run")
+    result.stderr.fnmatch_lines(["ERROR: --resume run: run.json in run is not the record of a run"])
+
+
+SLOW = """
+import time
+
+class Slow:
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, index):
+        time.sleep(0.005)
+        return range(24)[index]
+"""
+SIX = (
+    *("-k", "bench_epoch", "--dataset", "slow:Slow", "--num-workers", "2", "--batch-size", "1,2,3,4,5,6"),
+    *("--rounds", "2", "--round-seconds", "0.1"),
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that was ended from outside when two of its six cases had been recorded."""
+
+    place: Any
+    ret: int
+    out: str
+    under_way: list[dict[str, Any]]  # lines of the journal just before
+    after: list[dict[str, Any]]  # and after it was dead
+    emptied: bool  # whether its workers went too
+
+
+def ended_by(place: Any, end: Callable[["subprocess.Popen[str]"], None]) -> Ended:
+    place.write(slow=SLOW)
+    journal = place.folder / "run" / "run.jsonl"
+    run = place.start(*SIX)
+    while run.poll() is None and len(lines(journal)) < 3:
+        pass
+    under_way = lines(journal)
+    end(run)
+    out, _ = run.communicate(timeout=60)
+    after = lines(journal)
+    return Ended(place=place, ret=run.returncode, out=out, under_way=under_way, after=after, emptied=place.emptied())
+
+
+def lines(journal: Path) -> list[dict[str, Any]]:
+    """Whole lines of a journal that may just be written."""
+    text = journal.read_text() if journal.exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+@pytest.fixture(scope="module")
+def killed(places: Callable[[str], Any]) -> Ended:
+    return ended_by(places("killed"), lambda run: run.kill())
+
+
+@pytest.fixture(scope="module")
+def resumed(killed: Ended) -> Any:
+    return killed.place.call(killed.place.command("--resume", "run", *SIX))
+
+
+@pytest.fixture(scope="module")
+def interrupted(places: Callable[[str], Any]) -> Ended:
+    return ended_by(places("interrupted"), lambda run: os.killpg(run.pid, signal.SIGINT))
+
+
+def test_a_case_is_on_disk_while_the_next_one_runs(killed: Ended) -> None:
+    head, *cases = killed.under_way
+    assert head["loaderbench"]["planned"] == 6
+    assert len(cases) >= 2
+    assert all(len(case["benchmark"]["extra_info"]["rounds"]["seconds"]) == 2 for case in cases)
+
+
+def test_cases_stand_on_disk_in_the_order_of_the_plan(killed: Ended) -> None:
+    head, *cases = killed.after
+    assert [case["benchmark"]["name"] for case in cases] == head["loaderbench"]["order"][: len(cases)]
+
+
+def test_a_killed_run_loses_only_the_case_under_way(killed: Ended) -> None:
+    assert killed.ret == -signal.SIGKILL
+    assert killed.after[: len(killed.under_way)] == killed.under_way
+
+
+def test_a_killed_run_s_workers_vanish(killed: Ended) -> None:
+    assert killed.emptied
+
+
+def test_a_killed_run_is_completed_in_its_own_folder(killed: Ended, resumed: Any) -> None:
+    assert resumed.ret == 0
+    assert resumed.ours["complete"] is True
+    assert resumed.ours["run"] == killed.after[0]["loaderbench"]["run"]
+    assert len(resumed.benchmarks) == 6
+
+
+def test_a_resumed_run_keeps_what_was_measured(killed: Ended, resumed: Any) -> None:
+    kept = [line["benchmark"] for line in killed.after[1:]]
+    assert resumed.record["benchmarks"][: len(kept)] == kept
+
+
+def test_a_resumed_run_runs_only_what_is_missing(killed: Ended, resumed: Any) -> None:
+    missing = 6 - len(killed.after[1:])
+    assert f"{missing} passed" in resumed.out
+
+
+def test_a_resumed_run_leaves_one_file(killed: Ended, resumed: Any) -> None:
+    assert [file.name for file in (killed.place.folder / "run").iterdir()] == ["run.json"]
+
+
+def test_an_interrupted_run_writes_its_record_as_far_as_it_came(interrupted: Ended) -> None:
+    written = record(interrupted.place.folder / "run")
+    recorded = [{"benchmark": case} for case in written["benchmarks"]]
+    assert recorded[: len(interrupted.under_way) - 1] == interrupted.under_way[1:]
+    assert written["loaderbench"]["complete"] is False
+    assert written["loaderbench"]["finished"]
+
+
+def test_an_interrupted_run_says_how_to_go_on(interrupted: Ended) -> None:
+    assert interrupted.ret == pytest.ExitCode.INTERRUPTED
+    assert "not reached" in interrupted.out
+    assert "resume: the same command with --resume run" in interrupted.out
+
+
+def test_an_interrupted_run_leaves_no_worker(interrupted: Ended) -> None:
+    assert interrupted.emptied
+
+
+@root_only
+def test_a_full_disk_ends_the_run_in_a_line_and_loses_nothing_recorded(place: Any) -> None:
+    sizes = ",".join(str(size) for size in range(2, 18))
+    asked = ("-k", "bench_epoch", "--dataset", "plain:train", "--num-workers", "0", "--batch-size", sizes, *BRIEF)
+    suite = place.write(plain="train = list(range(20))").command("--run-dir", "disk/run", *asked)
+    small = 'mkdir disk && mount -t tmpfs -o size=24k tmpfs disk && "$@"; status=$?; cp -r disk/run .; exit $status'
+    ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
+    told = [line.strip("! ") for line in ended.out.splitlines() if line.startswith("!")]
+    _, *cases = lines(ended.folder / "run.jsonl")
+    assert told == ["disk/run cannot be written: No space left on device"]
+    assert f"{len(cases)} cases measured, 0 failed, 0 skipped, {16 - len(cases)} not reached" in ended.out
+    assert "record: disk/run/run.jsonl (No space left on device)" in ended.out
+    assert [file.name for file in ended.folder.iterdir()] == ["run.jsonl"]
+    assert "Traceback" not in ended.out + ended.err
+    assert len(cases) >= 3
+    assert ended.ret == pytest.ExitCode.TESTS_FAILED

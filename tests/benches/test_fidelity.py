@@ -1,0 +1,53 @@
+"""bench_fidelity: truth by construction, beside what was read."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from loaderbench.benches.bench_fidelity import TIMES
+
+AWAKE = [quantity for quantity in TIMES if "sleep" not in quantity]  # sleeping takes the tests' time, too
+
+
+@pytest.fixture(scope="module")
+def ended(places: Callable[[str], Any]) -> Any:
+    return places("fidelity").run("-k", "fidelity and not sleep and not text", "--rounds", "1", "--round-seconds", "0")
+
+
+@pytest.fixture(scope="module")
+def rounds(ended: Any) -> dict[str, dict[str, float]]:
+    """Truth and reading of the only round, by quantity."""
+    cases = [case["extra_info"] for case in ended.benchmarks.values()]
+    return {
+        case["settings"]["quantity"]: {name: column[0] for name, column in case["rounds"].items()} for case in cases
+    }
+
+
+def test_every_quantity_is_measured(ended: Any, rounds: dict[str, dict[str, float]]) -> None:
+    assert ended.ret == 0
+    assert {*AWAKE, "overhead: table, 0 workers"} < set(rounds)
+
+
+def test_truth_stands_beside_every_reading(rounds: dict[str, dict[str, float]]) -> None:
+    assert all(case["truth"] > 0 and case["reading"] > 0 for case in rounds.values())
+
+
+@pytest.mark.parametrize("quantity", AWAKE)
+def test_no_time_is_read_shorter_than_it_is(rounds: dict[str, dict[str, float]], quantity: str) -> None:
+    assert rounds[quantity]["reading"] > 0.98 * rounds[quantity]["truth"]
+
+
+def test_bytes_of_a_batch_are_read_exactly(rounds: dict[str, dict[str, float]]) -> None:
+    case = rounds["64 samples of 10 kB: bytes in a batch"]
+    assert case["reading"] == case["truth"] == 640_000
+
+
+def test_memory_is_read_as_it_is_held(rounds: dict[str, dict[str, float]]) -> None:
+    case = rounds["128 MiB held by each of 2 workers: PSS"]
+    assert case["reading"] / case["truth"] == pytest.approx(1, abs=0.05)
+
+
+def test_a_reading_says_its_unit(ended: Any) -> None:
+    units = {case["extra_info"]["facts"]["unit"] for case in ended.benchmarks.values()}
+    assert units == {"s", "B"}

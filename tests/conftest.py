@@ -1,0 +1,210 @@
+"""What the tests share: a folder to run the suite in, as its users do, and watchers of what a test leaves behind."""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+
+pytest_plugins = ["pytester"]
+
+CLONE = Path(__file__).parents[1]
+PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
+MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
+GONE_S = 20.0  # torch's workers look every 5 s whether their parent is alive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A run of the suite that has ended."""
+
+    ret: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return json.loads((self.folder / "run.json").read_text())
+
+    @property
+    def ours(self) -> dict[str, Any]:
+        return self.record["loaderbench"]
+
+    @property
+    def benchmarks(self) -> dict[str, dict[str, Any]]:
+        return {case["name"]: case for case in self.record["benchmarks"]}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        return {case["name"]: case["reason"] for case in self.ours["failed"]}
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        return {case["name"]: case["reason"] for case in self.ours["skipped"]}
+
+    def extra(self, name: str) -> dict[str, Any]:
+        return self.benchmarks[name]["extra_info"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A user's project: a folder with modules of theirs, from which the suite is run."""
+
+    folder: Path
+    mark: str
+
+    def write(self, **modules: str) -> "Place":
+        """Put `modules` there, by name."""
+        for name, source in modules.items():
+            (self.folder / f"{name}.py").write_text(source)
+        return self
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pytest", *PLUGIN, "--pyargs", "loaderbench.benches", *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, MARK: self.mark, "COLUMNS": "200"}
+
+    def run(self, *arguments: str, into: str = "run", env: Mapping[str, str] | None = None) -> Ended:
+        """Run the suite to its end, its record in the folder `into`."""
+        return self.call(self.command("--run-dir", into, *arguments), into=into, env=env)
+
+    def call(
+        self, command: list[str], *, into: str = "run", env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> Ended:
+        """Run `command` to its end, here or in `cwd`."""
+        ended = subprocess.run(
+            command,
+            cwd=cwd or self.folder,
+            env={**self.environment, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Ended(ret=ended.returncode, out=ended.stdout, err=ended.stderr, folder=self.folder / into)
+
+    def start(self, *arguments: str, into: str = "run") -> "subprocess.Popen[str]":
+        """Start the suite, in a process group of its own, as a shell with a terminal would."""
+        return subprocess.Popen(
+            ["env", "--default-signal=INT", *self.command("--run-dir", into, *arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """Live processes that a run of this place started, whoever is their parent now."""
+        return [process for process in psutil.process_iter() if _environment(process).get(MARK) == self.mark]
+
+    def emptied(self) -> bool:
+        """Whether all of them are gone, now or soon."""
+        return until(lambda: not self.processes(), GONE_S)
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    with suppress(psutil.Error):
+        return process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
+    return {}
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether `condition` holds before `seconds` have passed."""
+    end = monotonic() + seconds
+    while not (holds := condition()) and monotonic() < end:
+        sleep(0.02)
+    return holds
+
+
+@pytest.fixture(scope="session")
+def clone() -> Path:
+    """The checkout under test."""
+    return CLONE
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Place]:
+    """Users' projects, each new, for worlds that several tests look at."""
+    return lambda name: Place(folder=tmp_path_factory.mktemp(name), mark=uuid4().hex)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A user's project; no process that was started in it may outlive the test."""
+    made = Place(folder=tmp_path, mark=uuid4().hex)
+    yield made
+    left = made.processes()
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    assert not left, f"left running: {left}"
+
+
+@pytest.fixture
+def no_strays() -> Iterator[None]:
+    """The test leaves no live child process behind."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    _let_go()
+    left = [child for child in psutil.Process().children(recursive=True) if child not in before]
+    assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE], f"left running: {left}"
+
+
+@pytest.fixture
+def no_shared_memory() -> Iterator[None]:
+    """The test leaves nothing in /dev/shm; what others put there meanwhile does not stay as long."""
+    before = set(os.listdir("/dev/shm"))
+    yield
+    _let_go()
+    left = set(os.listdir("/dev/shm")) - before
+
+    def swept() -> bool:
+        left.intersection_update(os.listdir("/dev/shm"))
+        return not left
+
+    assert until(swept, 5), f"left in /dev/shm: {left}"
+
+
+@pytest.fixture
+def no_descriptors() -> Iterator[None]:
+    """The test leaves no descriptor open that was not."""
+    before = _descriptors()
+    yield
+    _let_go()
+    left = {number: what for number, what in _descriptors().items() if before.get(number) != what}
+    assert not left, f"left open: {left}"
+
+
+@pytest.fixture
+def no_leaks(no_strays: None, no_shared_memory: None, no_descriptors: None) -> None:
+    """The test leaves no process, no shared memory and no descriptor behind."""
+
+
+def _let_go() -> None:
+    """Drop the last failure, which pytest keeps for a debugger until the next test, and with it the failed loader."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)
+    gc.collect()
+
+
+def _descriptors() -> dict[str, str]:
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that listed them
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+    return found
