@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from loaderbench.reports.intervals import pooled, ratio
-from loaderbench.reports.settings import SUBJECT, levels, plain_number, settings_of
+from loaderbench.reports.settings import SUBJECT, SWITCH, levels, plain_number, settings_of
 
+MOST_LEVELS = 24  # of one setting, the smallest
 MOMENTS = ("log_mean", "log_sd", "n")
 
 # The axes of the throughput figures: shown there level by level, not as one effect.
@@ -40,7 +41,7 @@ def _of_setting(cases: pd.DataFrame, setting: str, others: pd.DataFrame) -> Iter
         value=cases[setting], equal=others.groupby(list(others.columns), sort=False).ngroup()
     )
     for _, subject in named[named["value"].notna()].groupby(["bench", *SUBJECT], sort=False, dropna=False):
-        base, *higher = levels(subject, "value", setting)
+        base, *higher = levels(subject, "value", setting)[:MOST_LEVELS]
         for level in higher:
             about = {"setting": setting, "base": _worded(base), "level": _worded(level)}
             pair = _paired(subject[subject["value"] == level], subject[subject["value"] == base])
@@ -58,7 +59,7 @@ def _paired(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
 
 
 def _worded(value: object) -> str:
-    return str(value) if isinstance(value, bool) else plain_number(value)
+    return str(value) if isinstance(value, SWITCH) else plain_number(value)
 
 
 def effects(paired: pd.DataFrame) -> pd.DataFrame:

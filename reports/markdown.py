@@ -15,7 +15,6 @@ SPREAD = (
     "not a confidence interval of the truth."
 )
 MOST_ROWS = 60
-MOST_VERDICTS = 24
 MOST_CHOICES = 12
 
 
@@ -28,7 +27,7 @@ def summary(report: Report) -> str:
         markdown(provenance_line(report.run)),
         "",
         *_notices(report),
-        *(line for verdict in report.verdicts[:MOST_VERDICTS] for line in _verdict(verdict)),
+        *(line for verdict in report.verdicts for line in _verdict(verdict)),
         *_cases(report),
         SPREAD,
     ]
@@ -36,7 +35,7 @@ def summary(report: Report) -> str:
 
 
 def _notices(report: Report) -> Iterator[str]:
-    found = list(notices(report.records))
+    found = list(notices(report))
     if found:
         yield "> [!WARNING]"
         yield from (f"> {markdown(notice)}  " for notice in found)

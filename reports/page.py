@@ -23,8 +23,6 @@ from loaderbench.reports.theme import inline, palette
 from loaderbench.reports.verdict import Verdict, evidence, given
 
 ROWS_A_PAGE = 50  # of the table of cases
-MOST_VERDICTS = 12
-MOST_CHOICES = 24
 POINTS_TO_PIXELS = 1.4  # of a figure: its smallest letters are then as large as the page's smallest
 
 
@@ -65,10 +63,8 @@ def page(report: Report) -> str:
             script_hash=_hash(script),
             machine=machine_line(report.run),
             provenance=provenance_line(report.run),
-            notices=list(notices(report.records)),
-            verdicts=report.verdicts[:MOST_VERDICTS],
-            more_verdicts=max(0, len(report.verdicts) - MOST_VERDICTS),
-            most_choices=MOST_CHOICES,
+            notices=list(notices(report)),
+            verdicts=report.verdicts,
             sections=_sections(report),
             table=_data(report),
             tie=quantity(1 - NEGLIGIBLE, "ratio"),

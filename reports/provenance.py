@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from loaderbench.reports.files import Run
 from loaderbench.reports.quantities import THIN, count, quantity
-from loaderbench.reports.records import Records
+from loaderbench.reports.recommendation import MOST_SUBJECTS
+from loaderbench.reports.report import Report
 
 MOST_FAULTS = 8
 
@@ -53,8 +54,9 @@ def _commit(run: Run) -> Iterator[str]:
         yield f"loaderbench{THIN}{run.version}"
 
 
-def notices(records: Records) -> Iterator[str]:
+def notices(report: Report) -> Iterator[str]:
     """Yield a line for each thing that is incomplete, failed or was not read."""
+    records = report.records
     for run in records.runs:
         if not run.complete:
             yield f"Run {run.name} was {run.completeness}."
@@ -65,6 +67,8 @@ def notices(records: Records) -> Iterator[str]:
             "Several runs: verdicts and figures show the newest run that has each bench and dataset. "
             "Runs are not averaged, as they are other processes at other times."
         )
+    if len(report.verdicts) == MOST_SUBJECTS:
+        yield f"No more than {MOST_SUBJECTS} datasets and devices are given a verdict; every case is in the table."
     for fault in records.faults[:MOST_FAULTS]:
         yield f"{fault.path.parent.name}/{fault.path.name}: {fault.what}"
     if len(records.faults) > MOST_FAULTS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,9 @@ NEGLIGIBLE = 0.02
 COARSE = 0.20
 # A step that waits longer than this share of a pass is held back, whatever the loader could do alone.
 NOTABLE_STALL = 0.10
+
+MOST_SUBJECTS = 24  # datasets and devices with a verdict
+MOST_CHOICES = 24  # batch sizes and the like of one of them, the fastest
 
 Bottleneck = Literal["loading", "step", "turns", "open", "unknown"]
 
@@ -69,12 +73,12 @@ class Recommendation:
 
 
 def recommend(cases: pd.DataFrame) -> list[Recommendation]:
-    """Recommend a setting for each dataset and device in a summary, sorted by name.
+    """Recommend a setting for each dataset and device in a summary, sorted by name, the first `MOST_SUBJECTS`.
 
     Full training counts where it was measured, else the loader alone. Batch size, collate function, sampling and model
     change what is trained, so a choice is made within each of them, and the fastest leads.
     """
-    return [_of_subject(subject) for subject in _subjects(cases)]
+    return [_of_subject(subject) for subject in islice(_subjects(cases), MOST_SUBJECTS)]
 
 
 def _subjects(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -87,7 +91,10 @@ def _subjects(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
 def _of_subject(subject: pd.DataFrame) -> Recommendation:
     given = [name for name in settings_of(subject) if name not in FREE]
     groups = subject.groupby(given, sort=False, dropna=False)
-    choices = sorted((choose(held) for _, held in groups), key=lambda choice: -choice.best["samples_per_s"])
+    fastest = groups["samples_per_s"].transform("max")
+    kept = groups.ngroup()[fastest.rank(method="dense", ascending=False) <= MOST_CHOICES]
+    choices = [choose(held) for _, held in subject.groupby(kept)]
+    choices.sort(key=lambda choice: -choice.best["samples_per_s"])
     first = choices[0].chosen
     return Recommendation(
         dataset=_word(first.get("dataset")),

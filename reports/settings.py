@@ -4,6 +4,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from loaderbench.reports.quantities import MISSING
@@ -42,6 +43,7 @@ _SWITCHED: Mapping[str, tuple[str, str]] = {
     "drop_last": ("drop_last", "keep last"),
 }
 
+SWITCH = (bool, np.bool_)  # the latter where a column of switches is taken apart
 Row = Mapping[Hashable, object] | pd.Series
 
 
@@ -101,6 +103,15 @@ def is_missing(value: object) -> bool:
     return value is None or bool(pd.isna(value))  # type: ignore[call-overload]  # any scalar goes
 
 
+def is_on(value: object) -> bool:
+    """Tell a switch that is on from one that is off or missing.
+
+    >>> [is_on(value) for value in (True, np.True_, False, None, 1)]
+    [True, True, False, False, False]
+    """
+    return isinstance(value, SWITCH) and bool(value)
+
+
 def plain_number(value: object) -> str:
     """Write a setting's value: whole numbers without a point, as they were before missing ones made them floats.
 
@@ -129,7 +140,7 @@ def phrase(setting: str, value: object) -> str:
     >>> phrase("pin_memory", False), phrase("zeal", 3), phrase("batch_size", 32.0)
     ('pageable', 'zeal=3', 'batch=32')
     """
-    if isinstance(value, bool):
+    if isinstance(value, SWITCH):
         on, off = _SWITCHED.get(setting, (setting, f"no {setting}"))
         return on if value else off
     default = "{}" if isinstance(value, str) else setting + "={}"
@@ -164,18 +175,18 @@ def loader_call(row: Row, default_start_method: object = None) -> str:
 
 def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
     start_method = row.get("start_method")
-    shuffled = row.get("sampling") == "shuffle" or row.get("shuffle") is True
+    shuffled = row.get("sampling") == "shuffle" or is_on(row.get("shuffle"))
     candidates: Sequence[tuple[str, object, bool]] = (
         ("batch_size", row.get("batch_size"), True),
         ("shuffle", True, shuffled),
         ("num_workers", row.get("num_workers"), True),
         ("collate_fn", _callable(row.get("collate_fn")), row.get("collate_fn") != "default"),
-        ("pin_memory", True, row.get("pin_memory") is True),
-        ("drop_last", True, row.get("drop_last") is True),
+        ("pin_memory", True, is_on(row.get("pin_memory"))),
+        ("drop_last", True, is_on(row.get("drop_last"))),
         ("multiprocessing_context", repr(start_method), start_method != default_start_method),
         ("prefetch_factor", row.get("prefetch_factor"), row.get("prefetch_factor") != 2),  # noqa: PLR2004 - torch's
-        ("persistent_workers", True, row.get("persistent_workers") is True),
-        ("in_order", False, row.get("in_order") is False),
+        ("persistent_workers", True, is_on(row.get("persistent_workers"))),
+        ("in_order", False, isinstance(row.get("in_order"), SWITCH) and not is_on(row.get("in_order"))),
     )
     shown = [(name, value) for name, value, differs in candidates if differs and not is_missing(value)]
     missing_method = is_missing(start_method)

@@ -76,7 +76,7 @@ def _missed(report: Report) -> Iterator[Text]:
 
 def verdicts(report: Report) -> RenderableType:
     """Return the verdict and the call for each dataset."""
-    return Group(*(part for verdict in report.verdicts[:MOST_GROUPS] for part in _verdict(verdict)))
+    return Group(*(part for verdict in report.verdicts for part in _verdict(verdict)))
 
 
 def _verdict(verdict: Verdict) -> Iterator[Text]:

@@ -75,7 +75,7 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, MARK: self.mark, "COLUMNS": "200"}
+        return {**os.environ, MARK: self.mark, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
 
     def run(self, *arguments: str, into: str = "run", env: Mapping[str, str] | None = None) -> Ended:
         """Run the suite to its end, its record in the folder `into`."""

@@ -1,14 +1,14 @@
 """The suite within this process: what is said before anything runs, and small runs whose worlds are their own."""
 
+import gc
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pytest_benchmark.plugin import get_cpu_info
 
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew in every run
@@ -38,6 +38,24 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOADERBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small steps on a busy machine: threads that wait for each other would take seconds."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _little_to_collect() -> Iterator[None]:
+    """Every case collects garbage first: all that torch and pytest hold by now need not be looked at each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -111,23 +129,39 @@ class Net(torch.nn.Module):
     def forward(self, rows):
         return self.layer(rows)
 """
-ALL = (
-    *("--dataset", "theirs:Rows", "--model", "theirs:Net", "--device", "cpu", "--start-method", "fork"),
-    *("--num-workers", "0,1", "--batch-size", "10", "--rounds", "2", "--round-seconds", "0", "-k", "not fidelity"),
+ASKED = (
+    *("--dataset", "project:Rows", "--model", "project:Net", "--device", "cpu", "--start-method", "fork"),
+    *("--batch-size", "10", "--rounds", "2", "--round-seconds", "0"),
 )
+WITH_WORKERS = [f"loaderbench.benches.bench_{name}" for name in ("epoch", "training", "startup", "memory", "transfer")]
 
 
 @pytest.fixture(scope="package")
-def benches(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, dict[str, Any]]]:
+def within(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[dict[str, Any]]]:
+    """Run the suite in this process from a folder that holds `THEIRS`, for several tests; what was measured."""
+
+    def run(*arguments: str) -> list[dict[str, Any]]:
+        folder = tmp_path_factory.mktemp("project")
+        (folder / "project.py").write_text(THEIRS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.syspath_prepend(folder)
+            pytest.main([*PLUGIN, "-p", "no:cacheprovider", "--run-dir", "run", "--pyargs", *arguments])
+        return list(read(folder / "run")["benchmarks"])
+
+    return run
+
+
+@pytest.fixture(scope="package")
+def benches(within: Callable[..., list[dict[str, Any]]]) -> Callable[[str], dict[str, dict[str, Any]]]:
     """All benches but fidelity's, run once on a user's dataset and model: the ``extra_info`` of one bench's cases."""
-    folder = tmp_path_factory.mktemp("benches")
-    (folder / "theirs.py").write_text(THEIRS)
-    command = [sys.executable, "-m", "pytest", *PLUGIN, "--pyargs", "loaderbench.benches", "--run-dir", "run", *ALL]
-    subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
-    record = read(folder / "run")
+    cases = [
+        *within(*WITH_WORKERS, *ASKED, "--num-workers", "0,1"),
+        *within("loaderbench.benches.bench_sampling", *ASKED, "--num-workers", "0"),
+    ]
 
     def of(bench: str) -> dict[str, dict[str, Any]]:
-        cases = [case for case in record["benchmarks"] if case["group"] == bench]
-        return {case["name"].removeprefix(f"bench_{bench}"): case["extra_info"] for case in cases}
+        found = [case for case in cases if case["group"] == bench]
+        return {case["name"].removeprefix(f"bench_{bench}"): case["extra_info"] for case in found}
 
     return of

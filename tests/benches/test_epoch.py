@@ -14,7 +14,7 @@ def epoch(benches: Benches) -> dict[str, dict[str, Any]]:
 
 
 def test_there_is_a_case_for_each_number_of_workers(epoch: dict[str, dict[str, Any]]) -> None:
-    assert set(epoch) == {"[theirs.Rows-workers=0]", "[theirs.Rows-workers=1]"}
+    assert set(epoch) == {"[project.Rows-workers=0]", "[project.Rows-workers=1]"}
 
 
 def test_every_round_reads_every_sample(epoch: dict[str, dict[str, Any]]) -> None:
@@ -26,16 +26,16 @@ def test_workers_are_alive_when_the_clock_starts(epoch: dict[str, dict[str, Any]
 
 
 def test_the_facts_say_what_a_sample_and_a_batch_are(epoch: dict[str, dict[str, Any]]) -> None:
-    facts = epoch["[theirs.Rows-workers=0]"]["facts"]
+    facts = epoch["[project.Rows-workers=0]"]["facts"]
     assert facts["name"] == "Rows"
     assert facts["dataset_samples"] == 64
     assert (facts["batch_tensors"], facts["batch_bytes"]) == (2, 10 * (3 * 4 + 8))
 
 
 def test_the_settings_are_scalars_a_column_each(epoch: dict[str, dict[str, Any]]) -> None:
-    assert epoch["[theirs.Rows-workers=1]"]["settings"] == {
+    assert epoch["[project.Rows-workers=1]"]["settings"] == {
         "device": "cpu",
-        "dataset": "theirs:Rows",
+        "dataset": "project:Rows",
         "num_workers": 1,
         "batch_size": 10,
         "collate_fn": "default",
@@ -46,5 +46,5 @@ def test_the_settings_are_scalars_a_column_each(epoch: dict[str, dict[str, Any]]
         "sampling": "shuffle",
         "fetch": "getitems",
         "in_order": True,
-        "model": "theirs:Net",
+        "model": "project:Net",
     }

@@ -11,21 +11,20 @@ AWAKE = [quantity for quantity in TIMES if "sleep" not in quantity]  # sleeping 
 
 
 @pytest.fixture(scope="module")
-def ended(places: Callable[[str], Any]) -> Any:
-    return places("fidelity").run("-k", "fidelity and not sleep and not text", "--rounds", "1", "--round-seconds", "0")
+def cases(within: Callable[..., list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """The ``extra_info`` of each quantity, read once."""
+    asked = ("-k", "not sleep and not text", "--rounds", "1", "--round-seconds", "0")
+    measured = within("loaderbench.benches.bench_fidelity", *asked)
+    return {case["extra_info"]["settings"]["quantity"]: case["extra_info"] for case in measured}
 
 
 @pytest.fixture(scope="module")
-def rounds(ended: Any) -> dict[str, dict[str, float]]:
-    """Truth and reading of the only round, by quantity."""
-    cases = [case["extra_info"] for case in ended.benchmarks.values()]
-    return {
-        case["settings"]["quantity"]: {name: column[0] for name, column in case["rounds"].items()} for case in cases
-    }
+def rounds(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Truth and reading of the only round."""
+    return {quantity: {name: column[0] for name, column in case["rounds"].items()} for quantity, case in cases.items()}
 
 
-def test_every_quantity_is_measured(ended: Any, rounds: dict[str, dict[str, float]]) -> None:
-    assert ended.ret == 0
+def test_every_quantity_is_measured(rounds: dict[str, dict[str, float]]) -> None:
     assert {*AWAKE, "overhead: table, 0 workers"} < set(rounds)
 
 
@@ -48,6 +47,5 @@ def test_memory_is_read_as_it_is_held(rounds: dict[str, dict[str, float]]) -> No
     assert case["reading"] / case["truth"] == pytest.approx(1, abs=0.05)
 
 
-def test_a_reading_says_its_unit(ended: Any) -> None:
-    units = {case["extra_info"]["facts"]["unit"] for case in ended.benchmarks.values()}
-    assert units == {"s", "B"}
+def test_a_reading_says_its_unit(cases: dict[str, dict[str, Any]]) -> None:
+    assert {case["facts"]["unit"] for case in cases.values()} == {"s", "B"}

@@ -20,9 +20,9 @@ def startup(benches: Benches) -> dict[str, dict[str, Any]]:
 
 def test_workers_are_started_anew_or_kept(startup: dict[str, dict[str, Any]]) -> None:
     assert set(startup) == {
-        "[theirs.Rows-workers=0]",
-        "[theirs.Rows-workers=1]",
-        "[theirs.Rows-workers=1-persistent]",
+        "[project.Rows-workers=0]",
+        "[project.Rows-workers=1]",
+        "[project.Rows-workers=1-persistent]",
     }
 
 

@@ -14,7 +14,7 @@ def rounds(benches: Benches) -> list[dict[str, list[float]]]:
 
 
 def test_there_is_a_case_for_each_number_of_workers(benches: Benches) -> None:
-    assert set(benches("training")) == {"[theirs.Rows-workers=0]", "[theirs.Rows-workers=1]"}
+    assert set(benches("training")) == {"[project.Rows-workers=0]", "[project.Rows-workers=1]"}
 
 
 def test_every_round_has_the_three_parts(rounds: list[dict[str, list[float]]]) -> None:
@@ -33,4 +33,4 @@ def test_waiting_is_a_part_of_training(rounds: list[dict[str, list[float]]]) -> 
 
 
 def test_the_model_is_one_of_the_settings(benches: Benches) -> None:
-    assert all(case["settings"]["model"] == "theirs:Net" for case in benches("training").values())
+    assert all(case["settings"]["model"] == "project:Net" for case in benches("training").values())

@@ -136,7 +136,7 @@ def test_every_figure_is_written_as_svg_and_png(files: dict[str, bytes], realist
 
 def test_csv_and_parquet_hold_every_round_and_agree(files: dict[str, bytes], realistic: Report) -> None:
     table = pd.read_parquet(io.BytesIO(files["records.parquet"]))
-    csv = pd.read_csv(io.BytesIO(files["records.csv"]))
+    csv = pd.read_csv(io.BytesIO(files["records.csv"]), float_precision="round_trip")
     assert len(table) == len(csv) == len(realistic.records.frame)
     assert table["seconds"].tolist() == csv["seconds"].tolist() == realistic.records.frame["seconds"].tolist()
 

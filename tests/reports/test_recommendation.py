@@ -1,5 +1,6 @@
 """The smallest setting that ties with the best; and the plain word where the rounds cannot tell."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -164,7 +165,8 @@ def test_an_open_setting_comes_with_its_own_interval(
     bench.epoch(around(1000), workers=2).epoch(around(500), workers=1).epoch(around(900, 0.3), workers=0)
     (undecided,) = recommended(bench).headline.undecided.to_dict("records")
     assert undecided["num_workers"] == 0
-    assert undecided["low"] < undecided["ratio"] == pytest.approx(0.9) < undecided["high"]
+    assert undecided["ratio"] == pytest.approx(0.9)
+    assert undecided["low"] < undecided["ratio"] < undecided["high"]
 
 
 def test_a_larger_setting_that_surely_ties_is_taken_while_smaller_ones_are_open(
@@ -267,6 +269,20 @@ def test_nothing_measured_is_nothing_recommended(synthetic: Callable[..., Any], 
     source = synthetic()
     document = source.document([source.case("fidelity", {"quantity": "busy"}, 3)])
     assert recommend(cases_of(document)) == []
+
+
+def test_the_call_has_the_switches_of_the_chosen_case(bench: Bench, judged: Callable[..., Verdict]) -> None:
+    settings = {"pin_memory": True, "persistent_workers": True, "prefetch_factor": 4, "shuffle": True}
+    call = judged(bench.epoch(around(1000), workers=2, **settings)).call
+    assert re.findall(r"(\w+)=True", call) == ["shuffle", "pin_memory", "persistent_workers"]
+    assert "prefetch_factor=4," in call
+
+
+def test_of_many_batch_sizes_the_fastest_are_kept(bench: Bench, recommended: Callable[[Bench], Recommendation]) -> None:
+    for batch in range(1, 41):
+        bench.epoch(around(1000 + batch), workers=0, batch_size=batch)
+    found = recommended(bench)
+    assert [choice.chosen["batch_size"] for choice in found.choices] == list(range(40, 16, -1))
 
 
 def test_the_call_is_code_that_can_be_run() -> None:

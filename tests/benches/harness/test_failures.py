@@ -34,7 +34,7 @@ def slipshod(samples, at):
     return list(range(samples))
 """
 ASKED = (
-    *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "2"),
+    *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "1"),
     *("--rounds", "1", "--round-seconds", "0", "--dataset-args", '{"samples": 64, "at": 41}'),
 )
 DATASETS = ",".join([*(f"{KNOWN}:{name}" for name in FAULTS), "sound:Sound", "sound:Repeated"])
@@ -75,7 +75,7 @@ def test_a_worker_that_is_killed_fails_its_case_and_says_so(world: World) -> Non
 
 
 def test_a_worker_that_hangs_fails_its_case_after_the_timeout(world: World) -> None:
-    assert world.reason(f"{KNOWN}.Hanging", 2) == "RuntimeError: DataLoader timed out after 2.0 seconds"
+    assert world.reason(f"{KNOWN}.Hanging", 2) == "RuntimeError: DataLoader timed out after 1.0 seconds"
 
 
 def test_a_stream_that_its_workers_repeat_is_not_fast_but_failed(world: World) -> None:

@@ -1,6 +1,6 @@
 """Training: five steps in order, on any batch; and learning is real."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import cycle, islice
 from statistics import fmean
 from typing import Any
@@ -17,15 +17,6 @@ from loaderbench.datasets.catalog import CATALOG
 
 CPU = torch.device("cpu")
 X, Y, Z = torch.zeros(2, 3), torch.ones(2), torch.full((2,), 2.0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Small steps on a busy machine: threads that wait for each other would take seconds."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_the_last_of_a_sequence_is_its_target() -> None:
@@ -112,7 +103,7 @@ def test_gradients_of_the_step_before_are_gone() -> None:
 def test_the_loss_falls_on_ours(name: str) -> None:
     subject = Sources().subject(name)
     task = ModelChoice().task(subject, CPU)
-    config = LoaderConfig(batch_size=32, collate_fn=collate_fn(subject.collate_fns[0]), seed=0, **_shuffled(subject))
+    config = LoaderConfig(batch_size=16, collate_fn=collate_fn(subject.collate_fns[0]), seed=0, **_shuffled(subject))
     batches = list(islice(config.build(subject.dataset), 12))
     losses = [task(batch).item() for batch in islice(cycle(batches), 5 * len(batches))]  # type: ignore[misc]
     assert fmean(losses[-len(batches) :]) < 0.97 * fmean(losses[: len(batches)])
