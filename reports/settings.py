@@ -175,14 +175,15 @@ def loader_call(row: Row, default_start_method: object = None) -> str:
 
 def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
     start_method = row.get("start_method")
-    shuffled = row.get("sampling") == "shuffle" or is_on(row.get("shuffle"))
+    sampling = row.get("sampling")
+    shuffled = sampling in {"shuffle", "drop_last"} or is_on(row.get("shuffle"))
     candidates: Sequence[tuple[str, object, bool]] = (
         ("batch_size", row.get("batch_size"), True),
         ("shuffle", True, shuffled),
         ("num_workers", row.get("num_workers"), True),
         ("collate_fn", _callable(row.get("collate_fn")), row.get("collate_fn") != "default"),
         ("pin_memory", True, is_on(row.get("pin_memory"))),
-        ("drop_last", True, is_on(row.get("drop_last"))),
+        ("drop_last", True, sampling == "drop_last" or is_on(row.get("drop_last"))),
         ("multiprocessing_context", repr(start_method), start_method != default_start_method),
         ("prefetch_factor", row.get("prefetch_factor"), row.get("prefetch_factor") != 2),  # noqa: PLR2004 - torch's
         ("persistent_workers", True, is_on(row.get("persistent_workers"))),

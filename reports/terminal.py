@@ -9,6 +9,7 @@ from rich.text import Text
 
 from loaderbench.reports.escaping import plain, terminal
 from loaderbench.reports.metrics import METRICS, sample_rate
+from loaderbench.reports.provenance import machine_line, provenance_line
 from loaderbench.reports.quantities import MISSING, count, quantity
 from loaderbench.reports.report import Report
 from loaderbench.reports.settings import levels, settings_of, spoken
@@ -23,7 +24,7 @@ COLOURS = {"loading": "red", "step": "green"}
 
 
 def results(report: Report) -> RenderableType:
-    """Return the results, the best cases of each bench and dataset first, and the failed ones with their reasons."""
+    """Return machine and run, the best cases of each bench and dataset, and the failed ones with their reasons."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("bench", "dataset", "setting"):
         table.add_column(name, overflow="fold")
@@ -32,7 +33,8 @@ def results(report: Report) -> RenderableType:
     groups = sorted((held for _, held in report.cases.groupby(["bench", "dataset"], dropna=False)), key=_place)
     for held in groups[:MOST_GROUPS]:
         _add(table, held)
-    return Group(table, *_missed(report))
+    about = (Text(plain(line(report.run)), style="dim") for line in (machine_line, provenance_line))
+    return Group(*about, "", table, *_missed(report))
 
 
 def _place(held: pd.DataFrame) -> int:
