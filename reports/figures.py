@@ -41,7 +41,7 @@ PLOTS = (
         name="ceiling",
         section="Training",
         title="The ceiling: loader alone, step alone, both",
-        reading="Where the loader's line lies above the step's, loading is not the bottleneck. What the dark line "
+        reading="Where the loader's line lies above the step's, loading is not the bottleneck. What \"both\" "
         "falls short of the lower of the two is lost because loading and training do not fully overlap.",
         draw=training.ceiling,
     ),

@@ -13,8 +13,13 @@ from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import psutil
 import pytest
+
+# How long an example takes is the machine's affair: no test asserts seconds.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 pytest_plugins = ["pytester"]
 

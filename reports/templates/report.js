@@ -16,7 +16,7 @@
   // A cell is null, a text, or [value to sort by, text to show].
   const value = (cell) => (Array.isArray(cell) ? cell[0] : cell);
   const text = (cell) => (cell === null ? "" : String(Array.isArray(cell) ? cell[1] : cell));
-  const haystacks = rows.map((row) => row.map(text).join(" ").toLowerCase());
+  const haystacks = rows.map((row) => row.map((cell, index) => `${columns[index].name}=${text(cell)}`).join(" ").toLowerCase());
   const state = { column: at.throughput ?? 0, descending: true, start: 0, kept: [] };
 
   const compare = (a, b) => {

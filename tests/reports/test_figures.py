@@ -131,7 +131,12 @@ def test_one_case_alone_makes_no_line(synthetic: Callable[..., Any], cases_of: C
 def test_few_rounds_are_drawn_without_a_spread(
     synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame], rounds: int
 ) -> None:
-    assert len(list(pictures(cases_of(synthetic().run(rounds))))) == len(NAMES) - 1  # no transfer without a device
+    cases = cases_of(synthetic().run(rounds))
+    with theme.themed():
+        figures = [figure for plot in PLOTS if (figure := plot.draw(cases)) is not None]
+        for figure in figures:
+            figure.draw_without_rendering()
+    assert len(figures) == len(NAMES) - 1  # no transfer without a device
 
 
 def test_figures_leave_matplotlibs_settings_alone(realistic: Report) -> None:
@@ -154,9 +159,11 @@ def test_hostile_names_are_drawn_as_text(
     document = synthetic().run(2)
     for case in document["benchmarks"]:
         case["extra_info"]["settings"] |= {"dataset": hostile, "collate_fn": hostile}
-    for picture in pictures(cases_of(document)):
-        tree = ET.fromstring(picture.svg)
-        assert not tree.findall(".//{http://www.w3.org/2000/svg}script")
+    cases = cases_of(document)
+    for draw in (throughput, setting_effects, startup, memory):
+        with theme.themed():
+            drawn = theme.svg(draw(cases), "figure")
+        assert not ET.fromstring(drawn).findall(".//{http://www.w3.org/2000/svg}script")
 
 
 def test_figures_refer_to_nothing_outside(realistic: Report) -> None:

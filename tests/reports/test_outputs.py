@@ -159,12 +159,13 @@ def test_the_report_ends_with_its_page(files: dict[str, bytes]) -> None:
     assert list(files)[-1] == "report.html"
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_report_is_made_whatever_settings_and_columns_are_missing(
     synthetic: Callable[..., Any], report_of: Callable[..., Report], data: st.DataObject
 ) -> None:
     document = synthetic().run(2, device="cuda")
+    document["benchmarks"] = document["benchmarks"][::5]
     every = sorted(document["benchmarks"][0]["extra_info"]["settings"])
     missing = data.draw(st.sets(st.sampled_from(every), max_size=3))
     columns = data.draw(

@@ -155,6 +155,11 @@ def test_words_filter_all_of_them_at_once(desktop: Any) -> None:
     assert set(column(desktop, "bench")) == {"training"}
 
 
+def test_a_setting_can_be_filtered_by_name(desktop: Any) -> None:
+    keep(desktop, "epoch num_workers=4 pinned")
+    assert set(column(desktop, "num_workers")) == {"4"}
+
+
 def test_failed_cases_are_listed_with_their_reason(desktop: Any) -> None:
     keep(desktop, "failed")
     assert column(desktop, "reason") == ["DataLoader worker (pid 4242) is killed by signal: Killed."]

@@ -256,7 +256,7 @@ def change(document: Document, place: tuple[Any, ...], value: object, *, remove:
     return changed
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_a_file_holds_reading_it_raises_nothing(
     tmp_path: Path, write: Callable[..., Path], synthetic: Callable[..., Any], data: st.DataObject

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
-from time import perf_counter, sleep
+from time import process_time, sleep
 
 import psutil
 import pytest
@@ -40,8 +40,7 @@ def have_a_child(ready: Connection) -> None:
 
 
 def spin(ready: Connection, seconds: float) -> None:
-    end = perf_counter() + seconds
-    while perf_counter() < end:
+    while process_time() < seconds:
         pass
     ready.send(None)
     sleep(60)
