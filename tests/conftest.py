@@ -26,6 +26,7 @@ pytest_plugins = ["pytester"]
 CLONE = Path(__file__).parents[1]
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
 MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
+SETTLE_S = 5.0  # what is on its way out has gone by then
 GONE_S = 20.0  # torch's workers look every 5 s whether their parent is alive
 
 
@@ -163,11 +164,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def no_strays() -> Iterator[None]:
     """The test leaves no live child process behind."""
-    before = set(psutil.Process().children(recursive=True))
+    before = set(_children())
     yield
     _let_go()
-    left = [child for child in psutil.Process().children(recursive=True) if child not in before]
-    assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE], f"left running: {left}"
+    left = set(_children()) - before
+    assert until(lambda: not left.intersection(_children()), SETTLE_S), f"left running: {left}"
 
 
 @pytest.fixture
@@ -177,22 +178,17 @@ def no_shared_memory() -> Iterator[None]:
     yield
     _let_go()
     left = set(os.listdir("/dev/shm")) - before
-
-    def swept() -> bool:
-        left.intersection_update(os.listdir("/dev/shm"))
-        return not left
-
-    assert until(swept, 5), f"left in /dev/shm: {left}"
+    assert until(lambda: not left.intersection(os.listdir("/dev/shm")), SETTLE_S), f"left in /dev/shm: {left}"
 
 
 @pytest.fixture
 def no_descriptors() -> Iterator[None]:
-    """The test leaves no descriptor open that was not."""
+    """The test leaves no descriptor open; a thread that feeds a queue closes its end a moment after the loader."""
     before = _descriptors()
     yield
     _let_go()
-    left = {number: what for number, what in _descriptors().items() if before.get(number) != what}
-    assert not left, f"left open: {left}"
+    left = _descriptors() - before
+    assert until(lambda: not left.intersection(_descriptors()), SETTLE_S), f"left open: {left}"
 
 
 @pytest.fixture
@@ -207,9 +203,13 @@ def _let_go() -> None:
     gc.collect()
 
 
-def _descriptors() -> dict[str, str]:
-    found = {}
+def _children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def _descriptors() -> set[tuple[str, str]]:
+    found = set()
     for number in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):  # the one that listed them
-            found[number] = os.readlink(f"/proc/self/fd/{number}")
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
     return found
