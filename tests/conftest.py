@@ -124,8 +124,8 @@ class Place:
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
-    with suppress(psutil.Error):
-        return process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
+    with suppress(psutil.Error):  # gone, or someone else's
+        return process.environ() if _is_live(process) else {}
     return {}
 
 
@@ -204,7 +204,14 @@ def _let_go() -> None:
 
 
 def _children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process().children(recursive=True) if _is_live(child)]
+
+
+def _is_live(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _descriptors() -> set[tuple[str, str]]:
