@@ -47,7 +47,7 @@ def read(config: LoaderConfig, dataset: Any, passes: int = 1, *, deterministic: 
 
 
 def workers(count: int, **arguments: Any) -> LoaderConfig:
-    return LoaderConfig(num_workers=count, **{"batch_size": 3, **arguments})
+    return LoaderConfig(num_workers=count, multiprocessing_context="fork", **{"batch_size": 3, **arguments})
 
 
 def test_whole_passes_count_every_sample() -> None:

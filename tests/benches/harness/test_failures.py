@@ -34,7 +34,8 @@ def slipshod(samples, at):
     return list(range(samples))
 """
 ASKED = (
-    *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "1"),
+    *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--start-method", "fork"),
+    *("--loader-timeout", "1"),
     *("--rounds", "1", "--round-seconds", "0", "--dataset-args", '{"samples": 64, "at": 41}'),
 )
 DATASETS = ",".join([*(f"{KNOWN}:{name}" for name in FAULTS), "sound:Sound", "sound:Repeated"])

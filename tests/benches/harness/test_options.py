@@ -15,7 +15,7 @@ REFUSED = {
     "--prefetch-factor 0": "--prefetch-factor takes whole numbers >= 1, got '0'",
     "--pin-memory yes": "--pin-memory takes on or off, got 'yes'",
     "--persistent-workers 1": "--persistent-workers takes on or off, got '1'",
-    "--start-method thread": "--start-method takes fork, spawn, forkserver, got 'thread'",
+    "--start-method thread": "--start-method takes *, got 'thread'",
     "--sampling best": "--sampling takes sequential, shuffle, drop_last, weighted, batch_sampler, blocks, got 'best'",
     "--fetch all": "--fetch takes getitem, getitems, got 'all'",
     "--device abacus": "--device abacus: this machine has cpu*",

@@ -115,8 +115,9 @@ def processes(suite: Callable[..., pytest.RunResult], pytester: pytest.Pytester)
     pytester.makepyfile(bench_own=OWN, pids=PIDS)
 
     def run(persistent: str) -> int:
-        asked = ("--persistent-workers", persistent, "--num-workers", "1", "--batch-size", "4", "--rounds", "2")
-        suite("bench_own.py", "--dataset", "pids:Pids", *asked, "--round-seconds", "0", "--run-dir", persistent)
+        worker = ("--num-workers", "1", "--start-method", "fork", "--persistent-workers", persistent)
+        brief = ("--batch-size", "4", "--rounds", "2", "--round-seconds", "0", "--run-dir", persistent)
+        suite("bench_own.py", "--dataset", "pids:Pids", *worker, *brief)
         (case,) = json.loads((pytester.path / persistent / "run.json").read_text())["benchmarks"]
         return int(case["extra_info"]["facts"]["processes"])
 

@@ -1,14 +1,9 @@
-"""One session: an order that is drawn, a record that survives whatever ends the run, and a run that goes on."""
+"""One session: an order that is drawn, a record of all that was planned, and a run that goes on."""
 
 import json
-import os
-import shutil
-import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
@@ -18,9 +13,6 @@ BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")
 FIVE = ("--dataset", "mine:Numbers", "--num-workers", "0", "--batch-size", "1,2,3,4,5")
 ONE = ("--batch-size", "8")  # instead of five
 BRIEF = ("--rounds", "1", "--round-seconds", "0")
-root_only = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small disk needs root"
-)
 
 
 def record(folder: Path) -> dict[str, Any]:
@@ -188,144 +180,3 @@ def test_a_file_that_is_no_record_is_not_resumed(suite: Suite, pytester: pytest.
     pytester.mkdir("run").joinpath("run.json").write_text("{}")
     result = suite(*BENCHES, *FIVE, *BRIEF, "--resume", "run")
     result.stderr.fnmatch_lines(["ERROR: --resume run: run.json in run is not the record of a run"])
-
-
-SLOW = """
-import time
-
-class Slow:
-    def __len__(self):
-        return 24
-
-    def __getitem__(self, index):
-        time.sleep(0.005)
-        return range(24)[index]
-"""
-FOUR = (
-    *("-k", "bench_epoch", "--dataset", "slow:Slow", "--num-workers", "2", "--batch-size", "1,2,3,4"),
-    *("--rounds", "2", "--round-seconds", "0.1"),
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run that was ended from outside when two of its four cases had been recorded."""
-
-    place: Any
-    ret: int
-    out: str
-    under_way: list[dict[str, Any]]  # lines of the journal just before
-    after: list[dict[str, Any]]  # and after it was dead
-    emptied: bool  # whether its workers went too
-
-
-def ended_by(place: Any, end: Callable[["subprocess.Popen[str]"], None]) -> Ended:
-    place.write(slow=SLOW)
-    journal = place.folder / "run" / "run.jsonl"
-    run = place.start(*FOUR)
-    while run.poll() is None and len(lines(journal)) < 3:
-        sleep(0.01)
-    under_way = lines(journal)
-    end(run)
-    out, _ = run.communicate(timeout=60)
-    after = lines(journal)
-    return Ended(place=place, ret=run.returncode, out=out, under_way=under_way, after=after, emptied=place.emptied())
-
-
-def lines(journal: Path) -> list[dict[str, Any]]:
-    """Whole lines of a journal that may just be written."""
-    text = journal.read_text() if journal.exists() else ""
-    return [json.loads(line) for line in text.split("\n")[:-1]]
-
-
-@pytest.fixture(scope="module")
-def killed(places: Callable[[str], Any]) -> Ended:
-    return ended_by(places("killed"), lambda run: run.kill())
-
-
-@pytest.fixture(scope="module")
-def resumed(killed: Ended) -> Any:
-    return killed.place.call(killed.place.command("--resume", "run", *FOUR))
-
-
-@pytest.fixture(scope="module")
-def interrupted(places: Callable[[str], Any]) -> Ended:
-    return ended_by(places("interrupted"), lambda run: os.killpg(run.pid, signal.SIGINT))
-
-
-def test_a_case_is_on_disk_while_the_next_one_runs(killed: Ended) -> None:
-    head, *cases = killed.under_way
-    assert head["loaderbench"]["planned"] == 4
-    assert len(cases) >= 2
-    assert all(len(case["benchmark"]["extra_info"]["rounds"]["seconds"]) == 2 for case in cases)
-
-
-def test_cases_stand_on_disk_in_the_order_of_the_plan(killed: Ended) -> None:
-    head, *cases = killed.after
-    assert [case["benchmark"]["name"] for case in cases] == head["loaderbench"]["order"][: len(cases)]
-
-
-def test_a_killed_run_loses_only_the_case_under_way(killed: Ended) -> None:
-    assert killed.ret == -signal.SIGKILL
-    assert killed.after[: len(killed.under_way)] == killed.under_way
-
-
-def test_a_killed_run_s_workers_vanish(killed: Ended) -> None:
-    assert killed.emptied
-
-
-def test_a_killed_run_is_completed_in_its_own_folder(killed: Ended, resumed: Any) -> None:
-    assert resumed.ret == 0
-    assert resumed.ours["complete"] is True
-    assert resumed.ours["run"] == killed.after[0]["loaderbench"]["run"]
-    assert len(resumed.benchmarks) == 4
-
-
-def test_a_resumed_run_keeps_what_was_measured(killed: Ended, resumed: Any) -> None:
-    kept = [line["benchmark"] for line in killed.after[1:]]
-    assert resumed.record["benchmarks"][: len(kept)] == kept
-
-
-def test_a_resumed_run_runs_only_what_is_missing(killed: Ended, resumed: Any) -> None:
-    missing = 4 - len(killed.after[1:])
-    assert f"{missing} passed" in resumed.out
-
-
-def test_a_resumed_run_leaves_one_file(killed: Ended, resumed: Any) -> None:
-    assert [file.name for file in (killed.place.folder / "run").iterdir()] == ["run.json"]
-
-
-def test_an_interrupted_run_writes_its_record_as_far_as_it_came(interrupted: Ended) -> None:
-    written = record(interrupted.place.folder / "run")
-    recorded = [{"benchmark": case} for case in written["benchmarks"]]
-    assert recorded[: len(interrupted.under_way) - 1] == interrupted.under_way[1:]
-    assert written["loaderbench"]["complete"] is False
-    assert written["loaderbench"]["finished"]
-
-
-def test_an_interrupted_run_says_how_to_go_on(interrupted: Ended) -> None:
-    assert interrupted.ret == pytest.ExitCode.INTERRUPTED
-    assert "not reached" in interrupted.out
-    assert "resume: the same command with --resume run" in interrupted.out
-
-
-def test_an_interrupted_run_leaves_no_worker(interrupted: Ended) -> None:
-    assert interrupted.emptied
-
-
-@root_only
-def test_a_full_disk_ends_the_run_in_a_line_and_loses_nothing_recorded(place: Any) -> None:
-    sizes = ",".join(str(size) for size in range(2, 18))
-    asked = ("-k", "bench_epoch", "--dataset", "plain:train", "--num-workers", "0", "--batch-size", sizes, *BRIEF)
-    suite = place.write(plain="train = list(range(20))").command("--run-dir", "disk/run", *asked)
-    small = 'mkdir disk && mount -t tmpfs -o size=24k tmpfs disk && "$@"; status=$?; cp -r disk/run .; exit $status'
-    ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
-    told = [line.strip("! ") for line in ended.out.splitlines() if line.startswith("!")]
-    _, *cases = lines(ended.folder / "run.jsonl")
-    assert told == ["disk/run cannot be written: No space left on device"]
-    assert f"{len(cases)} cases measured, 0 failed, 0 skipped, {16 - len(cases)} not reached" in ended.out
-    assert "record: disk/run/run.jsonl (No space left on device)" in ended.out
-    assert [file.name for file in ended.folder.iterdir()] == ["run.jsonl"]
-    assert "Traceback" not in ended.out + ended.err
-    assert len(cases) >= 3
-    assert ended.ret == pytest.ExitCode.TESTS_FAILED
