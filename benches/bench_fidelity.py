@@ -210,7 +210,7 @@ OVERHEADS = {
 
 
 @pytest.mark.parametrize("quantity", OVERHEADS)
-@pytest.mark.sweep(rounds=60)
+@pytest.mark.sweep(rounds=40)
 def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
     """The suite's own pass, beside a bare loop."""
     name, config = OVERHEADS[quantity]

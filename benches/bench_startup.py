@@ -96,7 +96,7 @@ def short(config: LoaderConfig, subject: Subject) -> LoaderConfig:
 
 @pytest.mark.sweep(
     dataset="first",
-    num_workers="last",
+    num_workers=(1,),
     batch_size="first",
     collate_fn="first",
     pin_memory=(False,),

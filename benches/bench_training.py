@@ -55,7 +55,7 @@ class Training(Epoch):
         return self
 
     def _cut(self, subject: Subject, step_s: float) -> Subject:
-        batches = max(LEAST, 1 << int(PASS_S / step_s).bit_length())
+        batches = max(LEAST, 1 << max(1, int(PASS_S / step_s)).bit_length() - 1)
         return subject if subject.is_stream else subject.part(batches * (self.config.batch_size or 1))
 
     def before(self, passes: int) -> None:

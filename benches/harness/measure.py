@@ -51,7 +51,7 @@ class Measure:
             if self.benchmark.disabled:
                 self.benchmark.pedantic(_once, args=(work,))
                 return
-            warmup = [_once(work), _once(work)] if work.steady else [_once(work)]
+            warmup = self._warmup(work)
             passes = self._passes(warmup[-1]["seconds"]) if work.steady else 1
             rounds = self._rounds(work, passes)
         self.benchmark.extra_info.update(
@@ -60,6 +60,12 @@ class Measure:
             rounds=columns(rounds),
             warmup=columns(warmup),
         )
+
+    def _warmup(self, work: Work) -> list[Metrics]:
+        """One pass; and one more, with workers that are already running, where it may not have filled a round."""
+        first = _once(work)
+        surely_s = first["seconds"] - first.get("first_batch_s", 0.0)  # less what the workers took to start
+        return [first, _once(work)] if work.steady and surely_s < self.round_s else [first]
 
     def _passes(self, pass_s: float) -> int:
         return max(1, min(_MOST_PASSES, math.ceil(self.round_s / max(pass_s, 1e-9))))
