@@ -205,7 +205,6 @@ OVERHEADS = {
         "table",
         LoaderConfig(batch_size=256, collate_fn=collate_fn("default"), seed=0),
     ),
-    "overhead: text, 1 worker": ("text", workers(1, batch_size=32, collate_fn=collate_fn("pad"), seed=0)),
 }
 
 

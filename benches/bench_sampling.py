@@ -33,6 +33,7 @@ from loaderbench.benches.harness.subjects import Subject
     collate_fn="first",
     sampling=SAMPLINGS,
     fetch=("getitem", "getitems"),
+    rounds=3,
 )
 def bench_sampling(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds to read every sample that one way of choosing draws."""
