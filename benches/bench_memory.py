@@ -6,7 +6,12 @@ is what the machine holds; RSS would count what ``fork`` shares once for every w
 
 - ``base_pss_bytes``: before the loader exists;
 - ``pss_bytes``, ``uss_bytes``, ``worker_pss_bytes``, ``shm_bytes``: the highest reading of the pass, for the tree,
-  for what each process has for itself, for the mean worker, and for shared memory (where batches wait).
+  for what each process has for itself, for the mean worker (where there is one), and for shared memory (where batches
+  wait).
+
+The report tells ``added_pss_bytes``, a round's ``pss_bytes`` less its ``base_pss_bytes``: what the loader costs. This
+process holds more after some cases than after others, and the order is drawn, so that absolute values say little. A
+difference below 0 is shown as it is.
 
 **What to expect**: up to ``num_workers × prefetch_factor`` batches wait in shared memory, and every worker has its own
 interpreter; under ``fork`` it shares its parent's pages until it writes to them, and reading a Python object writes to
@@ -56,13 +61,14 @@ class Halting(Epoch):
 
     def after(self) -> Metrics:
         """The highest readings, in bytes."""
-        workers = max(1, self.config.num_workers)
+        workers = self.config.num_workers
+        of_workers = max(reading.worker_pss_bytes for reading in self.readings)
         return {
             "seconds": super().after()["seconds"],
             "base_pss_bytes": float(self.base.pss_bytes),
             "pss_bytes": float(max(reading.pss_bytes for reading in self.readings)),
             "uss_bytes": float(max(reading.uss_bytes for reading in self.readings)),
-            "worker_pss_bytes": max(reading.worker_pss_bytes for reading in self.readings) / workers,
+            **({"worker_pss_bytes": of_workers / workers} if workers else {}),
             "shm_bytes": float(max(reading.shm_bytes for reading in self.readings) - self.base.shm_bytes),
         }
 

@@ -68,9 +68,9 @@ def memory(cases: pd.DataFrame) -> Figure | None:
         return None
     shown = facets(table)
     heading = theme.Heading(
-        title="Memory against throughput",
+        title="Memory added against throughput",
         subtitle=note(
-            "PSS of the process and its workers, highest of a pass. "
+            "PSS that the loader adds to the process tree, highest of a pass. "
             f"Line: the Pareto front, no case is better in both; {rounds_of(table)} a point",
             shown,
         ),
@@ -85,21 +85,21 @@ def _with_throughput(cases: pd.DataFrame) -> pd.DataFrame:
     """Join memory cases with the epoch cases of equal settings."""
     memory_, epoch = (cases[cases["bench"] == bench] for bench in ("memory", "epoch"))
     shared = [name for name in settings_of(cases) if memory_[name].notna().any() and epoch[name].notna().any()]
-    if not shared or memory_["pss_bytes"].isna().all():
+    if not shared or memory_["added_pss_bytes"].isna().all():
         return memory_.iloc[:0]
     rates = epoch[[*shared, "samples_per_s"]].drop_duplicates(shared)
     joined = memory_.drop(columns="samples_per_s").merge(rates, on=shared)
-    return joined[joined["pss_bytes"].notna() & joined["samples_per_s"].notna()]
+    return joined[joined["added_pss_bytes"].notna() & joined["samples_per_s"].notna()]
 
 
 def pareto(table: pd.DataFrame) -> pd.DataFrame:
     """Return the cases that none beats in both, least memory first.
 
-    >>> found = pareto(pd.DataFrame({"pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
-    >>> found["pss_bytes"].tolist()
+    >>> found = pareto(pd.DataFrame({"added_pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
+    >>> found["added_pss_bytes"].tolist()
     [1, 2, 4]
     """
-    ordered = table.sort_values(["pss_bytes", "samples_per_s"], ascending=[True, False])
+    ordered = table.sort_values(["added_pss_bytes", "samples_per_s"], ascending=[True, False])
     record = ordered["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
     return ordered[ordered["samples_per_s"] > record]
 
@@ -107,9 +107,10 @@ def pareto(table: pd.DataFrame) -> pd.DataFrame:
 def _scatter(axes: Axes, facet: Facet) -> None:
     front = pareto(facet.table)
     nearest = facet.table.nlargest(MOST_POINTS, "samples_per_s")
-    axes.scatter(nearest["pss_bytes"], nearest["samples_per_s"], s=22, color=theme.MUTED, alpha=0.45, linewidth=0)
-    axes.plot(front["pss_bytes"], front["samples_per_s"], drawstyle="steps-post", color=theme.BLUE, alpha=0.5, lw=1.4)
-    axes.scatter(front["pss_bytes"], front["samples_per_s"], s=38, color=theme.BLUE, edgecolor=theme.PAPER, zorder=3)
+    x, y = "added_pss_bytes", "samples_per_s"
+    axes.scatter(nearest[x], nearest[y], s=22, color=theme.MUTED, alpha=0.45, linewidth=0)
+    axes.plot(front[x], front[y], drawstyle="steps-post", color=theme.BLUE, alpha=0.5, lw=1.4)
+    axes.scatter(front[x], front[y], s=38, color=theme.BLUE, edgecolor=theme.PAPER, zorder=3)
     axes.set_ylim(0, 1.25 * facet.table["samples_per_s"].max())
     axes.margins(x=0.12)
     axes.grid(axis="y")
@@ -118,9 +119,9 @@ def _scatter(axes: Axes, facet: Facet) -> None:
     axes.locator_params(nbins=4)
     named = front.iloc[np.unique(np.linspace(0, len(front) - 1, MOST_NAMES).astype(int))]
     for case in named.to_dict("records"):
-        point = (case["pss_bytes"], case["samples_per_s"])
+        point = (case[x], case[y])
         axes.annotate(_point(case, facet.table), point, (-3, 8), textcoords="offset points", size=8)
-    theme.label(axes, title=facet.name, x="memory, PSS (bytes)", y=sample_rate(facet.dataset))
+    theme.label(axes, title=facet.name, x="memory added, PSS (bytes)", y=sample_rate(facet.dataset))
 
 
 def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:

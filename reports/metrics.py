@@ -55,7 +55,13 @@ ROUND_METRICS: Mapping[str, Metric] = dict(
         _metric("pss_bytes", "memory (PSS)", "bytes", "lower"),
         _metric("uss_bytes", "memory (USS)", "bytes", "lower"),
         _metric("base_pss_bytes", "memory before the loader", "bytes", "lower"),
-        _metric("worker_pss_bytes", "memory a worker", "bytes", "lower"),
+        _metric(
+            "worker_pss_bytes",
+            "memory a worker",
+            "bytes",
+            "lower",
+            "PSS of the mean worker: what it added, and its share of what others hold too.",
+        ),
         _metric("shm_bytes", "shared memory", "bytes", "lower"),
         _metric("truth", "truth", ""),
         _metric("reading", "reading", ""),
@@ -82,6 +88,9 @@ CASE_METRICS: Mapping[str, Metric] = dict(
         ),
         _metric("cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time."),
         _metric("bytes_per_s", "bandwidth", "bytes/s", "higher"),
+        _metric(
+            "added_pss_bytes", "memory added", "bytes", "lower", "PSS of the process tree, less that before the loader."
+        ),
         _metric("error", "error", "share", None, "Reading over truth, less one; the median of the rounds."),
     ]
 )

@@ -16,7 +16,7 @@ from loaderbench.reports.settings import in_order, is_missing, levels, phrase, p
 OWN_COLUMN = ("dataset", "device", "num_workers", "batch_size", "collate_fn")  # settings that readers sort by
 SHOWN = (
     "samples_per_s", "spread", "stall_share", "loader_samples_per_s", "step_samples_per_s", "overlap", "bytes_per_s",
-    "first_batch_s", "next_first_batch_s", "shutdown_s", "pss_bytes", "worker_pss_bytes", "error",
+    "first_batch_s", "next_first_batch_s", "shutdown_s", "added_pss_bytes", "worker_pss_bytes", "error",
 )  # fmt: skip
 
 Cell = str | tuple[float, str] | None

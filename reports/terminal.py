@@ -16,7 +16,7 @@ from loaderbench.reports.settings import levels, settings_of, spoken
 from loaderbench.reports.verdict import Verdict
 
 # A case's result is the first of these that it has.
-RESULTS = ("samples_per_s", "bytes_per_s", "error", "pss_bytes", "first_batch_s")
+RESULTS = ("samples_per_s", "bytes_per_s", "error", "added_pss_bytes", "first_batch_s")
 BENCHES = ("training", "epoch", "sampling", "startup", "transfer", "memory")  # in reading order, others after them
 MOST_ROWS = 6  # of one bench and dataset: the best
 MOST_GROUPS = 24

@@ -16,6 +16,7 @@ from uuid import uuid4
 import hypothesis
 import psutil
 import pytest
+import torch
 
 # How long an example takes is the machine's affair: no test asserts seconds.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -27,6 +28,7 @@ CLONE = Path(__file__).parents[1]
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
 MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
 SETTLE_S = 5.0  # what is on its way out has gone by then
+THERE_S = 60.0  # a run starts, and imports torch, on a busy machine
 GONE_S = 20.0  # torch's workers look every 5 s whether their parent is alive
 
 
@@ -118,6 +120,10 @@ class Place:
         """Live processes that a run of this place started, whoever is their parent now."""
         return [process for process in psutil.process_iter() if _environment(process).get(MARK) == self.mark]
 
+    def has(self, name: str) -> bool:
+        """Whether a run has put a file of that name there, by now or soon."""
+        return until((self.folder / name).exists, THERE_S)
+
     def emptied(self) -> bool:
         """Whether all of them are gone, now or soon."""
         return until(lambda: not self.processes(), GONE_S)
@@ -135,6 +141,20 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     while not (holds := condition()) and monotonic() < end:
         sleep(0.02)
     return holds
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Our pictures are made once for all tests, and in no one's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOADERBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small steps on a busy machine: threads that wait for each other would take seconds."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

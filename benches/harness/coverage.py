@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
-from loaderbench.benches.harness.loading import LoaderConfig
+from loaderbench.benches.harness.loading import LoaderConfig, without_workers
 from loaderbench.datasets.contract import fingerprint
 
 
@@ -104,7 +104,7 @@ class Surveyed:
         self._batches, delivered = _hashes(config, dataset)
         self._samples = delivered.total()
         if config.num_workers:
-            _, alone = _hashes(_without_workers(config), dataset)
+            _, alone = _hashes(without_workers(config), dataset)
             _check_same(delivered, alone, config, deterministic=deterministic)
 
     def samples(self, passes: Sequence[int]) -> int:
@@ -149,10 +149,6 @@ def _counted(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[
         hashes = Counter(digest for batch in batches for digest in batch)
         _SURVEYS[key] = (dataset, len(batches), hashes)
     return _SURVEYS[key][1:]
-
-
-def _without_workers(config: LoaderConfig) -> LoaderConfig:
-    return LoaderConfig(batch_size=config.batch_size, drop_last=config.drop_last, seed=config.seed)
 
 
 def _check_same(workers: Counter[bytes], alone: Counter[bytes], config: LoaderConfig, *, deterministic: bool) -> None:

@@ -96,6 +96,25 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
+def unused(folder: Path) -> Path:
+    """Make `folder`, or where it is there already ``<folder>-2``, ``<folder>-3`` …: two runs may begin in a second."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made, number = folder, 1
+    while True:
+        try:
+            made.mkdir()
+        except FileExistsError:
+            number += 1
+            made = folder.with_name(f"{folder.name}-{number}")
+        else:
+            return made
+
+
+def held(folder: Path) -> list[str]:
+    """Names of the records in `folder`, of a run that ended or of one that did not."""
+    return [name for name in (RECORD, JOURNAL) if (folder / name).exists()]
+
+
 def earlier(folder: Path) -> tuple[Entry, list[Entry]]:
     """Head and entries of the run in `folder`, whether it ended or was killed; ValueError where there is none."""
     for name, read in ((JOURNAL, _journal), (RECORD, _record)):

@@ -1,6 +1,9 @@
 """The configuration of a DataLoader: every argument, checked before anything is started."""
 
+import ctypes
 import math
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.context import BaseContext
@@ -18,6 +21,8 @@ from torch.utils.data import (
 )
 
 from loaderbench.datasets.contract import leaves
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 Samples = Iterable[int] | Callable[[Dataset[Any]], Iterable[int]]
 Batches = Iterable[list[int]] | Callable[[Dataset[Any]], Iterable[list[int]]]
@@ -56,6 +61,8 @@ class LoaderConfig:
     def build(self, dataset: Dataset[Any]) -> "DataLoader[Any]":
         """A DataLoader over `dataset`; two builds with the same seed draw the same order."""
         arguments = {name: value for name, value in self._arguments().items() if value is not None}
+        if self.num_workers:
+            arguments["worker_init_fn"] = Bound(self.worker_init_fn)
         for name in ("sampler", "batch_sampler"):
             if callable(arguments.get(name)):
                 arguments[name] = arguments[name](dataset)
@@ -120,6 +127,24 @@ WITHOUT_WORKERS: Mapping[str, Any] = {
     "timeout": 0,
     "in_order": True,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A ``worker_init_fn`` by which Linux kills a worker at once when its parent dies, whatever the worker is at.
+
+    torch's own watchdog waits until the worker returns from the user's code, if it does. Under ``forkserver`` it stays
+    the only one: there the parent is the fork server, which lives as long as its workers do.
+    """
+
+    init: Callable[[int], None] | None
+
+    def __call__(self, worker_id: int) -> None:
+        """Bind the worker to its parent, then do what the user's own function does."""
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self.init is not None:
+            self.init(worker_id)
 
 
 class Blocks:

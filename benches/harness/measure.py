@@ -43,7 +43,9 @@ class Measure:
     facts: Mapping[str, Any]
     rounds: int
     round_s: float
+    case_s: float  # fewer rounds where they would take longer
     tick: Callable[[int], None]  # told before each round, outside the clock
+    agree: Callable[[str, int], int]  # with the other side of a comparison: both do the same work
 
     def __call__(self, work: Work, **facts: Any) -> None:
         """Measure `work`; `facts` go into the record beside the case's own."""
@@ -52,8 +54,9 @@ class Measure:
                 self.benchmark.pedantic(_once, args=(work,))
                 return
             warmup = self._warmup(work)
-            passes = self._passes(warmup[-1]["seconds"]) if work.steady else 1
-            rounds = self._rounds(work, passes)
+            pass_s = warmup[-1]["seconds"]
+            passes = self.agree("passes", self._passes(pass_s)) if work.steady else 1
+            rounds = self._rounds(work, passes, self.agree("rounds", self._affordable(passes * pass_s)))
         self.benchmark.extra_info.update(
             settings=dict(self.settings),
             facts={**self.facts, **facts, "passes": passes, "steady": work.steady},
@@ -70,7 +73,10 @@ class Measure:
     def _passes(self, pass_s: float) -> int:
         return max(1, min(_MOST_PASSES, math.ceil(self.round_s / max(pass_s, 1e-9))))
 
-    def _rounds(self, work: Work, passes: int) -> list[Metrics]:
+    def _affordable(self, round_s: float) -> int:
+        return max(1, int(min(self.rounds, self.case_s / max(round_s, 1e-9))))
+
+    def _rounds(self, work: Work, passes: int, count: int) -> list[Metrics]:
         rounds: list[Metrics] = []
         started: list[float] = []
 
@@ -83,7 +89,7 @@ class Measure:
             rounds.append({**work.after(), "cpu_s": processes.cpu_s() - started[-1]})
 
         gc.collect()
-        self.benchmark.pedantic(lambda: work.run(passes), setup=before, teardown=after, rounds=self.rounds)
+        self.benchmark.pedantic(lambda: work.run(passes), setup=before, teardown=after, rounds=count)
         return rounds
 
 

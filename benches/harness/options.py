@@ -1,5 +1,7 @@
 """The command line: which cases to run, and how long to measure each."""
 
+import argparse
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +12,10 @@ from torch import multiprocessing
 from loaderbench.benches.harness.devices import available
 from loaderbench.benches.harness.loading import SAMPLINGS
 from loaderbench.benches.harness.machine import usable_cpus
+from loaderbench.benches.harness.placement import Placement
 from loaderbench.benches.harness.subjects import Sources, collate_fn
 from loaderbench.benches.harness.training import ModelChoice
+from loaderbench.benches.harness.turns import Alone, Turns, turns
 
 Values = tuple[Any, ...]
 
@@ -76,16 +80,23 @@ class Options:
     rounds: int | None = None  # as asked; None leaves it to the bench, or to the set
     usual_rounds: int = 5
     round_s: float = 0.2
+    case_s: float = math.inf
     timeout_s: float = 60.0
     seed: int = 0
     sources: Sources = field(default_factory=Sources)
     model: ModelChoice = field(default_factory=ModelChoice)
+    turns: Turns = field(default_factory=Alone)
+    placement: Placement | None = None
 
     def __post_init__(self) -> None:
         if self.rounds is not None and self.rounds < 1:
             raise pytest.UsageError(f"--rounds must be >= 1, got {self.rounds}")
         if self.round_s < 0:
             raise pytest.UsageError(f"--round-seconds must be >= 0, got {self.round_s}")
+        if not self.case_s > 0:
+            raise pytest.UsageError(f"--case-seconds must be > 0, got {self.case_s}")
+        if not self.sources.pass_s > 0:
+            raise pytest.UsageError(f"--pass-seconds must be > 0, got {self.sources.pass_s}")
         if self.timeout_s < 0:
             raise pytest.UsageError(f"--loader-timeout must be >= 0 seconds, got {self.timeout_s}")
 
@@ -96,20 +107,32 @@ class Options:
         if full and config.getoption("quick"):
             raise pytest.UsageError("--quick and --full name two sets of cases: give one")
         asked = {name: _read(name, text) for name in AXES if (text := config.getoption(name)) is not None}
+        named = _full() if full else _quick()
+        other_side = turns(config.getoption("turns"))
+        placed = config.getoption("placement")
         return cls(
-            named=_full() if full else _quick(),
+            named=named,
             asked=asked,
             rounds=config.getoption("rounds"),
             usual_rounds=9 if full else 5,
             round_s=config.getoption("round_s"),
+            case_s=config.getoption("case_s"),
             timeout_s=config.getoption("timeout_s"),
             seed=config.getoption("seed"),
-            sources=Sources(dataset_args=config.getoption("dataset_args"), samples=config.getoption("samples")),
+            sources=Sources(
+                dataset_args=config.getoption("dataset_args"),
+                samples=config.getoption("samples"),
+                pass_s=config.getoption("pass_s"),
+                least=config.getoption("pass_batches") * _widest({**named, **asked}),
+                turns=other_side,
+            ),
             model=ModelChoice(
                 model=config.getoption("model"),
                 model_args=config.getoption("model_args"),
                 loss=config.getoption("loss"),
             ),
+            turns=other_side,
+            placement=None if placed is None else Placement.starting(placed),
         )
 
     def resolve(self) -> None:
@@ -153,8 +176,13 @@ def _read(name: str, text: str) -> Values:
         raise pytest.UsageError(f"--{name.replace('_', '-')} takes {axis.takes}, got {text!r}") from error
 
 
+def _widest(values: Mapping[str, Values]) -> int:
+    """Samples that all workers hold when each has one batch, where both are largest."""
+    return int(max(values["batch_size"]) * max(1, *values["num_workers"]))
+
+
 def _quick() -> dict[str, Values]:
-    """About four minutes on two cores: every bench, the settings people ask about first."""
+    """About five minutes on two cores: every bench, the settings people ask about first."""
     cpus = usable_cpus()
     return {
         "device": available(),
@@ -232,6 +260,33 @@ _SINGLE: Mapping[str, dict[str, Any]] = {
         "metavar": "S",
         "help": "A round lasts at least this long: shorter passes are repeated within it (default: 0.2).",
     },
+    "--pass-seconds": {
+        "dest": "pass_s",
+        "type": float,
+        "default": 2.0,
+        "metavar": "S",
+        "help": "What --samples auto lets a pass over the user's dataset take in one process (default: 2).",
+    },
+    "--pass-batches": {
+        "type": int,
+        "default": 0,
+        "metavar": "N",
+        "help": "What such a pass has at least: batches of the largest size for each worker (default: 0).",
+    },
+    "--case-seconds": {
+        "dest": "case_s",
+        "type": float,
+        "default": math.inf,
+        "metavar": "S",
+        "help": "Fewer rounds where they would take longer than this together (default: no limit).",
+    },
+    "--placement": {
+        "type": int,
+        "default": None,
+        "metavar": "CORE",
+        "help": "Run the main process on this core and worker i on the one i + 1 further: to compare, not to report.",
+    },
+    "--turns": {"type": int, "default": None, "help": argparse.SUPPRESS},  # the gate's end of a socket
     "--loader-timeout": {
         "dest": "timeout_s",
         "type": float,
@@ -248,7 +303,7 @@ _SINGLE: Mapping[str, dict[str, Any]] = {
     "--run-dir": {
         "default": "",
         "metavar": "DIR",
-        "help": "Where the record goes (default: runs/<when>-<commit>).",
+        "help": "Where the record goes: a folder that holds none yet (default: runs/<when>-<commit>).",
     },
     "--resume": {
         "default": "",

@@ -46,6 +46,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Session.of(config).plan(items)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    Session.of(item.config).begin(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -61,6 +66,7 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     session.exitstatus = Session.of(session.config).close(session.exitstatus)
+    Session.of(session.config).options.turns.leave()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -120,6 +126,7 @@ def loader(
         persistent_workers=persistent_workers,
         multiprocessing_context=start_method,
         in_order=in_order,
+        worker_init_fn=bench_options.placement,
         timeout=bench_options.timeout_s if num_workers else 0,
         seed=bench_options.seed,
     )
@@ -154,7 +161,9 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
         facts=facts(request) if "loader" in request.fixturenames else {},
         rounds=rounds,
         round_s=session.options.round_s,
+        case_s=session.options.case_s,
         tick=lambda done: session.tick(request.node.name, done, rounds),
+        agree=session.options.turns.agree,
     )
 
 

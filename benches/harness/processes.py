@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -22,7 +23,7 @@ class Memory:
 
     pss_bytes: int
     uss_bytes: int
-    worker_pss_bytes: int  # PSS of the descendants alone
+    worker_pss_bytes: int  # PSS of `workers` alone
     shm_bytes: int  # used on the shared-memory file system, by anyone
 
 
@@ -30,12 +31,12 @@ def memory() -> Memory:
     """What the tree holds now. Costs milliseconds a process: never call it inside the clock."""
     me = psutil.Process()
     own = me.memory_full_info()
-    below = [info for child in descendants(me) if (info := _memory_of(child))]
-    workers = sum(info.pss for info in below)
+    below = {child: info for child in descendants(me) if (info := _memory_of(child))}
+    working = workers()
     return Memory(
-        pss_bytes=own.pss + workers,
-        uss_bytes=own.uss + sum(info.uss for info in below),
-        worker_pss_bytes=workers,
+        pss_bytes=own.pss + sum(info.pss for info in below.values()),
+        uss_bytes=own.uss + sum(info.uss for info in below.values()),
+        worker_pss_bytes=sum(info.pss for child, info in below.items() if child in working),
         shm_bytes=shutil.disk_usage(_SHARED_MEMORY).used,
     )
 
@@ -49,6 +50,20 @@ def cpu_s() -> float:
 def descendants(process: psutil.Process | None = None) -> list[psutil.Process]:
     """Every live process below `process` (this one by default)."""
     return (process or psutil.Process()).children(recursive=True)
+
+
+def workers() -> set[psutil.Process]:
+    """Every live process that was started here through multiprocessing, and all below them.
+
+    Not multiprocessing's own helpers, which it does not list: the fork server, though workers are its children, and the
+    resource tracker.
+    """
+    found: set[psutil.Process] = set()
+    for started in active_children():
+        with suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(started.pid)
+            found |= {worker, *descendants(worker)}
+    return found
 
 
 def end(strays: Iterable[BaseProcess]) -> None:

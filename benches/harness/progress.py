@@ -64,5 +64,6 @@ def shown(extra_info: dict[str, Any]) -> str:
         ratio = median(reading / truth for reading, truth in zip(rounds["reading"], rounds["truth"], strict=True))
         return f"{ratio - 1:+.2%} of the truth"
     if "pss_bytes" in rounds:
-        return f"{median(rounds['pss_bytes']) / 2**20:,.0f} MiB"
+        added = median(pss - base for pss, base in zip(rounds["pss_bytes"], rounds["base_pss_bytes"], strict=True))
+        return f"{added / 2**20:z,.0f} MiB added"
     return f"{median(rounds['seconds']):.3f} s" if "seconds" in rounds else ""

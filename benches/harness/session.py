@@ -13,7 +13,7 @@ import pytest
 
 from loaderbench.benches.harness import machine
 from loaderbench.benches.harness.failures import reason, skip_reason
-from loaderbench.benches.harness.journal import JOURNAL, SCHEMA, Entry, Journal, earlier, identity, now
+from loaderbench.benches.harness.journal import JOURNAL, SCHEMA, Entry, Journal, earlier, held, identity, now, unused
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.progress import Progress, shown
 
@@ -46,6 +46,8 @@ class Session:
     def from_pytest(cls, config: pytest.Config) -> "Session":
         """A session with the options as given, and with what a run to resume already holds."""
         session = cls(config=config, options=Options.from_pytest(config))
+        if config.getoption("run_dir"):
+            _refuse_to_replace(session.folder, resumed=config.getoption("resume"))
         if config.getoption("resume"):
             session.head, session.kept = _resumed(session.folder)
         return session
@@ -73,6 +75,7 @@ class Session:
         done = [case for case in cases if key(self.described(case)) in recorded]
         left = [case for case in cases if case not in done]
         random.Random(self.options.seed).shuffle(left)  # noqa: S311 - an order, not a secret
+        left = self._agreed(left)
         items[:] = [item for item in items if not is_case(item)] + left
         self.planned = [case.name for case in left]
         if done and not left and not self.config.option.collectonly:
@@ -116,8 +119,26 @@ class Session:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         return {"bench": bench, "settings": {**params, **self.options.extras}}
 
+    def _agreed(self, cases: list[pytest.Item]) -> list[pytest.Item]:
+        """The cases that the other side has as well, in the order that both take; all of them where there is none."""
+        introduced = [{"name": case.name, **self.described(case)} for case in cases]
+        agreed = self.options.turns.introduce(introduced)
+        if agreed is None:
+            return cases
+        by_name = {case.name: case for case in cases}
+        return [by_name[name] for name in agreed]
+
+    def begin(self, item: pytest.Item) -> None:
+        """Wait for the turn to set up a case, in the place where it is to run."""
+        if not is_case(item):
+            return
+        self.options.turns.wait(item.name, -1)
+        if self.options.placement is not None:
+            self.options.placement.settle()
+
     def tick(self, name: str, done: int, rounds: int) -> None:
-        """A round of the case `name` is about to begin, after `done` of `rounds`."""
+        """A round of the case `name` is about to begin, after `done` of `rounds`, once it is its turn."""
+        self.options.turns.wait(name, done)
         if self.progress is not None:
             self.progress.tick(name, done, rounds)
 
@@ -165,6 +186,8 @@ class Session:
 
     def _journal(self) -> Journal:
         if self.journal is None:
+            if not (self.config.getoption("resume") or self.config.getoption("run_dir")):
+                self.folder = unused(self.folder)
             self.journal = Journal(folder=self.folder, head=self._head(), entries=list(self.kept))
             self.journal.open()
         return self.journal
@@ -208,6 +231,15 @@ def _block() -> Entry:
         "complete": False,
         "machine": machine.facts(),
     }
+
+
+def _refuse_to_replace(folder: Path, *, resumed: str) -> None:
+    if resumed:
+        raise pytest.UsageError("--resume and --run-dir both say where the record goes: give one")
+    for name in held(folder):
+        raise pytest.UsageError(
+            f"--run-dir {folder}: {name} of an earlier run is there. Go on with --resume {folder}, or name a new folder"
+        )
 
 
 def _resumed(folder: Path) -> tuple[Entry, list[Entry]]:

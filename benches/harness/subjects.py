@@ -1,9 +1,10 @@
 """What is measured: datasets, collate functions and models by the names that the command line gives."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
@@ -15,12 +16,12 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, Subset
 
 from loaderbench.benches.harness.loading import as_dataset
+from loaderbench.benches.harness.turns import Alone, Turns
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.datasets.contract import Contract, ContractError, check_dataset
 
-_PASS_S = 2.0  # what one pass may take in one process before `--samples auto` takes a part of the dataset
-_LEAST_SAMPLES = 1024
+_LEAST_SAMPLES_PER_S = 512  # of a part, for each second that a pass may take
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +118,9 @@ class Sources:
 
     dataset_args: str = ""
     samples: str = "auto"
+    pass_s: float = 2.0  # what a pass may take in one process before `samples` "auto" takes a part of the dataset
+    least: int = 1  # samples of such a part
+    turns: Turns = field(default_factory=Alone, compare=False)  # both sides of a comparison read the same part
 
     def subject(self, name: str) -> Subject:
         """The dataset called `name`, built and checked once; raises pytest.UsageError where it is broken."""
@@ -136,17 +140,17 @@ def _subject(sources: Sources, name: str) -> Subject:
         raise named.refuse(str(error)) from error
     dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)
-    part = dataset if entry and sources.samples == "auto" else _part(dataset, sources.samples, named)
+    part = dataset if entry and sources.samples == "auto" else _part(dataset, sources, named)
     return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
 
 
-def _part(dataset: Any, samples: str, named: Named) -> Dataset[Any]:
-    """The part of `dataset` that a pass reads: `samples` of it, drawn once with a fixed seed."""
+def _part(dataset: Any, sources: Sources, named: Named) -> Dataset[Any]:
+    """The part of `dataset` that a pass reads: ``sources.samples`` of it, drawn once with a fixed seed."""
     if isinstance(dataset, IterableDataset):
-        if samples not in ("auto", "all"):
-            raise named.refuse(f"--samples {samples} needs a map-style dataset: a stream is read whole")
+        if sources.samples not in ("auto", "all"):
+            raise named.refuse(f"--samples {sources.samples} needs a map-style dataset: a stream is read whole")
         return dataset
-    return _drawn(dataset, _wanted(dataset, samples, named))
+    return _drawn(dataset, _wanted(dataset, sources, named))
 
 
 def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
@@ -156,18 +160,22 @@ def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
     return Subset(dataset, drawn.tolist())
 
 
-def _wanted(dataset: Any, samples: str, named: Named) -> int:
+def _wanted(dataset: Any, sources: Sources, named: Named) -> int:
+    samples, least = sources.samples, max(sources.least, math.ceil(_LEAST_SAMPLES_PER_S * sources.pass_s))
     if samples == "all":
         return len(dataset)
+    if samples == "auto" and len(dataset) <= least:
+        return len(dataset)
     if samples == "auto":
-        return len(dataset) if len(dataset) <= _LEAST_SAMPLES else _affordable(dataset, named)
+        affordable = max(least, _affordable(dataset, sources.pass_s, named))
+        return sources.turns.agree(f"samples of {named.target}", affordable)
     if not samples.isdigit() or int(samples) < 1:
         raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
     return int(samples)
 
 
-def _affordable(dataset: Any, named: Named, probes: int = 16) -> int:
-    """How many samples one process reads in about `_PASS_S` seconds, rounded to a power of two."""
+def _affordable(dataset: Any, pass_s: float, named: Named, probes: int = 16) -> int:
+    """How many samples one process reads in about `pass_s` seconds, rounded to a power of two."""
     step = max(1, len(dataset) // probes)
     indices = range(0, len(dataset), step)[:probes]
     began = perf_counter()
@@ -177,7 +185,7 @@ def _affordable(dataset: Any, named: Named, probes: int = 16) -> int:
         except Exception as error:
             raise named.refuse(f"sample {index} raised {type(error).__name__}: {error}") from error
     each_s = max((perf_counter() - began) / len(indices), 1e-9)
-    return max(_LEAST_SAMPLES, 1 << int(_PASS_S / each_s).bit_length() - 1)
+    return 1 << max(1, int(pass_s / each_s)).bit_length() - 1
 
 
 @cache

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from pytest_benchmark.plugin import get_cpu_info
 
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew in every run
@@ -30,23 +29,6 @@ class Stream:
     def __iter__(self):
         return iter(range(20))
 """
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Our pictures are made once for all of these tests, and in no one's home."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOADERBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small steps on a busy machine: threads that wait for each other would take seconds."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -52,7 +52,7 @@ UNITS = {
     "heatmap": ["num_workers (processes)", "batch_size (samples)"],
     "effects": ["ratio of throughputs"],
     "startup": ["time (s)"],
-    "memory": ["memory, PSS (bytes)", "images/s"],
+    "memory": ["memory added, PSS (bytes)", "images/s"],
     "transfer": ["batch (bytes)", "bytes/s"],
     "fidelity": ["reading over truth, less one (%)"],
 }
@@ -192,6 +192,13 @@ def test_memory_needs_the_epoch_of_equal_settings(realistic: Report) -> None:
     cases = realistic.cases
     assert memory(cases) is not None
     assert memory(cases[cases["bench"] != "epoch"]) is None
+
+
+def test_memory_that_a_loader_gave_back_is_drawn_below_zero(realistic: Report) -> None:
+    with theme.themed():
+        drawn = memory(realistic.cases.assign(added_pss_bytes=realistic.cases["added_pss_bytes"] - 1e9))
+    assert drawn is not None
+    assert all(axes.get_xlim()[0] < 0 for axes in drawn.axes)
 
 
 def test_missing_columns_of_startup_leave_gaps(realistic: Report) -> None:

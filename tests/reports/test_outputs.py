@@ -15,9 +15,12 @@ from loaderbench.reports import terminal
 from loaderbench.reports.escaping import markdown, plain
 from loaderbench.reports.markdown import summary
 from loaderbench.reports.outputs import outputs
+from loaderbench.reports.quantities import quantity
 from loaderbench.reports.report import Report
 
 HOSTILE = "a|b `x` <img src=x> [click](http://evil) **bold** @team\n# head\x1b[2J[red]r[/red] _em_ $x$ \u202e"
+
+FORMULAS = ("=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=1"&"2')
 
 
 def rendered(text: str) -> str:
@@ -113,6 +116,11 @@ def test_the_terminal_lists_the_best_of_each_bench_and_says_how_many_are_left(re
     assert len(text.splitlines()) < 120
 
 
+def test_the_terminal_tells_of_memory_what_the_loader_adds(realistic: Report) -> None:
+    added = realistic.cases.loc[realistic.cases["bench"] == "memory", "added_pss_bytes"].min()
+    assert f"memory added {quantity(added, 'bytes')}" in printed(realistic)
+
+
 def test_a_narrow_terminal_loses_no_figure(realistic: Report) -> None:
     assert "images/s" in printed(realistic, width=80)
 
@@ -147,6 +155,40 @@ def test_missing_is_empty_in_csv_and_null_in_parquet(files: dict[str, bytes], re
     assert missing > 0
     assert pd.read_csv(io.BytesIO(files["records.csv"]))["wait_s"].isna().sum() == missing
     assert pd.read_parquet(io.BytesIO(files["records.parquet"]))["wait_s"].isna().sum() == missing
+
+
+@pytest.fixture
+def formulas(synthetic: Callable[..., Any], report_of: Callable[..., Report]) -> dict[str, bytes]:
+    """Outputs of a report on datasets whose names are formulas to a spreadsheet."""
+    document = synthetic().run(2)
+    for case, dataset in zip(document["benchmarks"], FORMULAS, strict=False):
+        case["extra_info"]["settings"] |= {"dataset": dataset, "=1+1": -1.5}
+    return dict(outputs(report_of(document)))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_text_that_a_spreadsheet_would_run_has_an_apostrophe_before_it_in_csv(
+    formulas: dict[str, bytes], formula: str
+) -> None:
+    datasets = set(pd.read_csv(io.BytesIO(formulas["records.csv"]), lineterminator="\n")["dataset"])
+    assert f"'{formula}" in datasets
+    assert formula not in datasets
+
+
+def test_a_column_s_name_that_a_spreadsheet_would_run_has_one_too(formulas: dict[str, bytes]) -> None:
+    assert "'=1+1" in pd.read_csv(io.BytesIO(formulas["records.csv"])).columns
+
+
+def test_numbers_below_zero_stay_numbers_in_csv(formulas: dict[str, bytes]) -> None:
+    assert pd.read_csv(io.BytesIO(formulas["records.csv"]))["'=1+1"].dropna().unique().tolist() == [-1.5]
+
+
+def test_other_texts_are_in_csv_as_they_are(formulas: dict[str, bytes], realistic: Report) -> None:
+    assert "text" in set(pd.read_csv(io.BytesIO(formulas["records.csv"]))["dataset"])
+
+
+def test_parquet_holds_texts_as_they_are(formulas: dict[str, bytes]) -> None:
+    assert set(FORMULAS) <= set(pd.read_parquet(io.BytesIO(formulas["records.parquet"]))["dataset"])
 
 
 def test_whole_numbers_stay_whole_beside_missing_ones(files: dict[str, bytes]) -> None:

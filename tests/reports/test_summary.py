@@ -83,9 +83,23 @@ def test_without_the_step_there_is_no_bound(case: Callable[..., pd.Series]) -> N
     assert math.isnan(found["bound_samples_per_s"])
 
 
+def test_memory_added_is_what_each_round_holds_more_than_before_its_loader(case: Callable[..., pd.Series]) -> None:
+    found = case(bench="memory", seconds=[1.0] * 3, pss_bytes=[9.0, 30.0, 55.0], base_pss_bytes=[5.0, 20.0, 50.0])
+    assert found["added_pss_bytes"] == 5
+
+
+def test_memory_that_was_given_back_is_below_zero(case: Callable[..., pd.Series]) -> None:
+    found = case(bench="memory", seconds=[1.0], pss_bytes=[4e8], base_pss_bytes=[4.1e8])
+    assert found["added_pss_bytes"] == -1e7
+
+
+def test_memory_added_is_missing_where_that_before_the_loader_is(case: Callable[..., pd.Series]) -> None:
+    assert math.isnan(case(bench="memory", seconds=[1.0], pss_bytes=[4e8])["added_pss_bytes"])
+
+
 def test_a_metric_that_no_case_has_is_missing_and_not_zero(case: Callable[..., pd.Series]) -> None:
     found = case(seconds=[1.0], samples=[1])
-    assert found[["pss_bytes", "bytes_per_s", "error", "first_batch_s"]].isna().all()
+    assert found[["pss_bytes", "added_pss_bytes", "bytes_per_s", "error", "first_batch_s"]].isna().all()
 
 
 def test_a_round_of_no_samples_counts_in_the_total_alone(case: Callable[..., pd.Series]) -> None:

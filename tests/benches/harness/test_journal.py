@@ -2,6 +2,7 @@
 
 import errno
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.journal import Journal, columns, dumps, earlier
+from loaderbench.benches.harness.journal import Journal, columns, dumps, earlier, unused
 
 HEAD = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 1, "order": ["a", "b", "c"]}}
 A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
@@ -20,6 +21,23 @@ def journal(tmp_path: Path) -> Journal:
     opened = Journal(folder=tmp_path / "runs" / "one", head=HEAD)
     opened.open()
     return opened
+
+
+def test_a_folder_that_is_there_is_nobody_else_s(tmp_path: Path) -> None:
+    made = [unused(tmp_path / "runs" / "one").name for _ in range(3)]
+    assert made == ["one", "one-2", "one-3"]
+
+
+def test_of_many_that_want_one_folder_each_has_its_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: unused(tmp_path / "one"), range(40)))
+    assert len(set(made)) == 40
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "runs").symlink_to("nowhere")
+    with pytest.raises(OSError, match="runs"):
+        unused(tmp_path / "runs" / "one")
 
 
 def lines(journal: Journal) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """LoaderConfig: every argument of DataLoader, checked before anything is started; and ways of drawing samples."""
 
 import inspect
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -46,7 +47,6 @@ ARGUMENTS: dict[str, Any] = {
     "pin_memory": True,
     "drop_last": True,
     "timeout": 7,
-    "worker_init_fn": print,
     "prefetch_factor": 5,
     "persistent_workers": True,
     "in_order": False,
@@ -57,6 +57,22 @@ ARGUMENTS: dict[str, Any] = {
 def test_every_argument_reaches_the_dataloader(name: str) -> None:
     loader = LoaderConfig(**ARGUMENTS).build(TEN)
     assert getattr(loader, name) == ARGUMENTS[name]
+
+
+def numbered(worker_id: int) -> None:
+    os.environ["WORKER_NUMBER"] = str(worker_id)
+
+
+class Numbered(IterableDataset[str]):
+    """What each worker knows of its number."""
+
+    def __iter__(self) -> Iterator[str]:
+        yield os.environ["WORKER_NUMBER"]
+
+
+def test_the_user_s_worker_init_fn_is_called_in_every_worker(no_strays: None) -> None:
+    config = LoaderConfig(batch_size=None, num_workers=2, worker_init_fn=numbered, multiprocessing_context="fork")
+    assert sorted(drawn(config.build(Numbered()))) == ["0", "1"]
 
 
 def test_the_start_method_reaches_the_dataloader() -> None:
@@ -165,7 +181,7 @@ CONFIGS = st.fixed_dictionaries(
         "in_order": st.booleans(),
     },
 )
-OF_THE_LOADER = ("num_workers", "drop_last", "timeout", "worker_init_fn", "persistent_workers", "in_order")
+OF_THE_LOADER = ("num_workers", "drop_last", "timeout", "persistent_workers", "in_order")
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from time import process_time, sleep
+from typing import Any
 
 import psutil
 import pytest
@@ -79,6 +82,40 @@ def test_the_children_are_a_part_of_the_tree() -> None:
     with started(hold, 64 * MIB):
         tree = processes.memory()
     assert 0 < tree.worker_pss_bytes < tree.pss_bytes
+
+
+def test_a_worker_and_its_children_are_workers() -> None:
+    with started(have_a_child) as (child, grandchild):
+        assert {worker.pid for worker in processes.workers()} == {child.pid, grandchild}
+        psutil.Process(int(str(grandchild))).kill()
+
+
+def test_what_was_not_started_as_a_worker_counts_in_the_tree_alone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as helper:
+        assert helper.pid in {process.pid for process in processes.descendants()}
+        assert processes.memory().worker_pss_bytes == 0
+        helper.kill()
+
+
+ONE_WORKER = """
+import sys
+import time
+from multiprocessing import get_context
+
+from loaderbench.benches.harness import processes
+
+if __name__ == "__main__":
+    child = get_context(sys.argv[1]).Process(target=time.sleep, args=(60,))
+    child.start()
+    print([process.pid for process in processes.workers()] == [child.pid], len(processes.descendants()))
+    child.kill()
+"""
+
+
+@pytest.mark.parametrize(("start_method", "in_all"), [("fork", 1), ("forkserver", 3), ("spawn", 2)])
+def test_the_helpers_of_a_start_method_are_no_workers(place: Any, start_method: str, in_all: int) -> None:
+    place.write(one_worker=ONE_WORKER)
+    assert place.call([sys.executable, "one_worker.py", start_method]).out == f"True {in_all}\n"
 
 
 def test_pages_shared_by_a_fork_are_not_counted_twice() -> None:

@@ -78,7 +78,8 @@ def test_a_log_of_a_run_has_a_line_for_each_case(suite: Callable[..., pytest.Run
     [
         ({"seconds": [1.0, 3.0], "samples": [2000.0, 4000.0]}, "1,500 samples/s"),
         ({"seconds": [1.0] * 3, "reading": [1.01, 1.02, 9.0], "truth": [1.0] * 3}, "+2.00% of the truth"),
-        ({"seconds": [1.0, 1.0], "pss_bytes": [2.0**30, 2.0**30]}, "1,024 MiB"),
+        ({"seconds": [1.0, 1.0], "pss_bytes": [2.0**31] * 2, "base_pss_bytes": [2.0**30] * 2}, "1,024 MiB added"),
+        ({"seconds": [1.0], "pss_bytes": [2.0**20], "base_pss_bytes": [3 * 2.0**20]}, "-2 MiB added"),
         ({"seconds": [0.25, 0.5, 4.0]}, "0.500 s"),
         ({}, ""),
     ],

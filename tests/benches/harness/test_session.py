@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from loaderbench.benches.harness.journal import now
+
 Suite = Callable[..., pytest.RunResult]
 BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")
 FIVE = ("--dataset", "mine:Numbers", "--num-workers", "0", "--batch-size", "1,2,3,4,5")
@@ -80,6 +82,42 @@ def test_a_run_without_a_commit_says_so(suite: Suite, pytester: pytest.Pytester)
     suite(*BENCHES, *FIVE, *BRIEF, *ONE)
     (folder,) = (pytester.path / "runs").iterdir()
     assert folder.name.endswith("-nocommit")
+
+
+def test_runs_of_one_second_and_commit_have_folders_of_their_own(
+    suite: Suite, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = now()
+    monkeypatch.setattr("loaderbench.benches.harness.session.now", lambda: moment)
+    for _ in range(3):
+        suite(*BENCHES, *FIVE, *BRIEF, *ONE)
+    folders = sorted((pytester.path / "runs").iterdir())
+    assert [folder.name.partition("-nocommit")[2] for folder in folders] == ["", "-2", "-3"]
+    assert len({record(folder)["loaderbench"]["run"] for folder in folders}) == 3
+
+
+@pytest.mark.parametrize("name", ["run.json", "run.jsonl"])
+def test_a_record_is_never_replaced(suite: Suite, pytester: pytest.Pytester, name: str) -> None:
+    there = pytester.mkdir("run") / name
+    there.write_text("precious")
+    result = suite(*BENCHES, *FIVE, *BRIEF, "--run-dir", "run")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"ERROR: --run-dir run: {name} of an earlier run is there. Go on with --resume run, or name a new folder"]
+    )
+    assert there.read_text() == "precious"
+
+
+def test_a_folder_without_a_record_may_be_named(suite: Suite, pytester: pytest.Pytester) -> None:
+    (pytester.mkdir("run") / "notes.txt").touch()
+    assert suite(*BENCHES, *FIVE, *BRIEF, *ONE, "--run-dir", "run").ret == 0
+    assert len(measured(pytester.path / "run")) == 1
+
+
+def test_a_run_is_resumed_or_put_somewhere_and_not_both(suite: Suite) -> None:
+    result = suite(*BENCHES, *FIVE, *BRIEF, "--resume", "one", "--run-dir", "other")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --resume and --run-dir both say where the record goes: give one"])
 
 
 def test_the_end_says_where_the_record_is_and_what_to_do_next(suite: Suite) -> None:

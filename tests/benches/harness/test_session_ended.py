@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,33 @@ def test_an_interrupted_run_says_how_to_go_on(interrupted: Ended) -> None:
 
 def test_an_interrupted_run_leaves_no_worker(interrupted: Ended) -> None:
     assert interrupted.emptied
+
+
+STUCK = """
+from pathlib import Path
+
+from torch.utils.data import get_worker_info
+
+from loaderbench.datasets.known import Hanging
+
+class Stuck(Hanging):
+    def __getitem__(self, index):
+        if get_worker_info() is not None:
+            Path("stuck").touch()
+        return super().__getitem__(index)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker is not told of its parent's death")
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])  # under forkserver the main process is no worker's parent
+def test_a_killed_run_s_workers_vanish_though_they_hang(place: Any, start_method: str) -> None:
+    place.write(stuck=STUCK)
+    asked = ("-k", "bench_epoch", "--dataset", "stuck:Stuck", "--dataset-args", '{"samples": 8, "at": 0}', *BRIEF)
+    with place.start(*asked, "--num-workers", "1", "--batch-size", "8", "--start-method", start_method) as run:
+        hanging = place.has("stuck")
+        run.kill()
+    assert hanging
+    assert place.emptied()
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small disk needs root")
