@@ -1,7 +1,9 @@
 """Texts from files are hostile until written for where they go: terminal, Markdown (HTML is Jinja's to escape)."""
 
 import re
+import shlex
 import unicodedata
+from collections.abc import Iterable
 
 from rich.markup import escape
 
@@ -72,3 +74,22 @@ def terminal(text: object) -> str:
     '\\[bold]x\\[/] \\x1b[2J'
     """
     return escape(plain(text))
+
+
+def shell(words: Iterable[str]) -> str:
+    r"""Return a command for a POSIX shell, in one line that prints whatever its words hold; nothing is cut off.
+
+    >>> print(shell(["loaderbench", "gate", "-k", "a b", "it's\n"]))
+    loaderbench gate -k 'a b' $'it\'s\n'
+    """
+    return " ".join(map(_word, words))
+
+
+def _word(word: str) -> str:
+    if "".join(map(_printable, word)) == word:
+        return shlex.quote(word)
+    return "$'" + "".join(_in_shell(character) for character in word) + "'"  # as bash, zsh and ksh read it
+
+
+def _in_shell(character: str) -> str:
+    return f"\\{character}" if character in "\\'" else _printable(character)

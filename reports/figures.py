@@ -107,10 +107,14 @@ PLOTS = (
 
 def pictures(cases: pd.DataFrame) -> Iterator[Picture]:
     """Draw every plot whose data a summary holds."""
-    for plot in PLOTS:
-        with themed():
-            figure = plot.draw(cases)
-        if figure is not None:
-            yield Picture(
-                plot=plot, svg=svg(figure, plot.name), png=png(figure), width=72 * float(figure.get_figwidth())
-            )
+    drawn = (picture(plot, cases) for plot in PLOTS)
+    return (found for found in drawn if found is not None)
+
+
+def picture(plot: Plot, table: pd.DataFrame) -> Picture | None:
+    """Draw one plot, if `table` holds its data."""
+    with themed():
+        figure = plot.draw(table)
+    if figure is None:
+        return None
+    return Picture(plot=plot, svg=svg(figure, plot.name), png=png(figure), width=72 * float(figure.get_figwidth()))

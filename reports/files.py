@@ -92,16 +92,21 @@ def _locate(path: Path) -> tuple[Path, list[str]]:
 
 def _read(file: Path) -> tuple[Mapping[str, Any], list[str]]:
     """Return the file's document in the form of a ``run.json``, and what was torn."""
+    content = content_of(file)
+    return _journal(content) if file.suffix == ".jsonl" else (parsed(content, "file"), [])
+
+
+def content_of(file: Path) -> str:
+    """Return the text of a file; raises MalformedError."""
     try:
-        content = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise MalformedError(f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise MalformedError(f"is not UTF-8 text (byte {error.start})") from None
-    return _journal(content) if file.suffix == ".jsonl" else (_json(content, "file"), [])
 
 
-def _json(content: str, what: str) -> Mapping[str, Any]:
+def parsed(content: str, what: str, kind: str = "run") -> Mapping[str, Any]:
     """Parse strictly in form; the numbers are judged where they belong."""
     try:
         held = json.loads(content)
@@ -114,7 +119,7 @@ def _json(content: str, what: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"is not a usable JSON {what}: {str(error)[:80]}") from None
     if not isinstance(held, dict):
-        raise MalformedError("is not a loaderbench run: no JSON object")
+        raise MalformedError(f"is not a loaderbench {kind}: no JSON object")
     return held
 
 
@@ -123,7 +128,7 @@ def _journal(content: str) -> tuple[Mapping[str, Any], list[str]]:
     head, *lines = content.split("\n")
     if not lines:
         raise MalformedError("is cut off: not even its first line is whole")
-    document = dict(_json(head, "line"))
+    document = dict(parsed(head, "line"))
     gathered: dict[str, list[object]] = {"benchmark": [], "failed": [], "skipped": []}
     faults = []
     for number, line in enumerate(lines[:-1], start=2):
@@ -136,7 +141,7 @@ def _journal(content: str) -> tuple[Mapping[str, Any], list[str]]:
 
 
 def _gather(line: str, gathered: dict[str, list[object]]) -> None:
-    entry = _json(line, "line")
+    entry = parsed(line, "line")
     kinds = [kind for kind in gathered if kind in entry]
     if not kinds:
         raise MalformedError("holds no benchmark, failed or skipped case")
@@ -199,7 +204,7 @@ def _run(document: Mapping[str, Any], block: Mapping[str, Any], file: Path, *, e
         complete=block.get("complete") is True,
         version=str(block.get("version", ""))[:40],
         command=_words(block.get("command"), faults),
-        machine=_fields(_with_accelerator(block.get("machine")), "machine", faults),
+        machine=machine_facts(block.get("machine"), faults),
         commit=_fields(document.get("commit_info"), "commit_info", faults),
     )
 
@@ -220,6 +225,11 @@ def _words(value: object, faults: list[str]) -> tuple[str, ...]:
         faults.append("command must be a list of texts")
         return ()
     return tuple(word.encode("utf-8", "replace").decode("utf-8")[:1000] for word in value)
+
+
+def machine_facts(value: object, faults: list[str]) -> dict[str, Scalar]:
+    """Return the plain facts of a machine, and note what is not usable."""
+    return _fields(_with_accelerator(value), "machine", faults)
 
 
 def _with_accelerator(machine: object) -> object:

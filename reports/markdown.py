@@ -59,8 +59,8 @@ def _choices(verdict: Verdict) -> Iterator[str]:
         (f"`{code(given(choice))}`", f"`{code(choice.setting)}`", markdown(evidence(choice, unit)))
         for choice in verdict.recommendation.choices[:MOST_CHOICES]
     )
-    yield from _folded(
-        "Other batches", _table(("batches", "smallest setting that ties with the best", "throughput"), rows)
+    yield from folded(
+        "Other batches", table(("batches", "smallest setting that ties with the best", "throughput"), rows)
     )
 
 
@@ -71,18 +71,20 @@ def _cases(report: Report) -> Iterator[str]:
     rows = zip(*([_text(cell) for cell in column.cells] for column in found), strict=True)
     total = len(every)
     title = f"All {count(total, 'case')}" if total <= MOST_ROWS else f"{MOST_ROWS} of {count(total, 'case')}"
-    yield from _folded(title, _table([column.label for column in found], rows))
+    yield from folded(title, table([column.label for column in found], rows))
 
 
 def _text(cell: str | tuple[float, str] | None) -> str:
     return "" if cell is None else markdown(cell if isinstance(cell, str) else cell[1])
 
 
-def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines under a title that opens them."""
     yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>", "")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table; the cells are escaped already."""
     yield _row(head)
     yield _row(["---"] * len(head))
     yield from map(_row, rows)

@@ -1,11 +1,12 @@
 """The files of a report, as names and bytes; writing them is the command line's."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 from pyarrow import compute, csv, parquet
 
+from loaderbench.reports.figures import Picture
 from loaderbench.reports.markdown import summary
 from loaderbench.reports.page import page
 from loaderbench.reports.report import Report
@@ -21,11 +22,16 @@ def outputs(report: Report) -> Iterator[tuple[str, bytes]]:
     table = pa.Table.from_pandas(report.records.frame.convert_dtypes(), preserve_index=False)
     yield "records.csv", _csv(table)
     yield "records.parquet", _parquet(table)
-    for picture in report.pictures:
-        yield f"figures/{picture.plot.name}.svg", picture.svg.encode()
-        yield f"figures/{picture.plot.name}.png", picture.png
+    yield from pictured(report.pictures)
     yield "report.md", summary(report).encode()
     yield PAGE, page(report).encode()
+
+
+def pictured(pictures: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of figures."""
+    for picture in pictures:
+        yield f"figures/{picture.plot.name}.svg", picture.svg.encode()
+        yield f"figures/{picture.plot.name}.png", picture.png
 
 
 def _csv(table: pa.Table) -> bytes:

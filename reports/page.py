@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -52,25 +53,35 @@ def environment() -> Environment:
 
 def page(report: Report) -> str:
     """Render the report as HTML."""
-    script = _source("report.js")
+    return rendered(
+        "report.html",
+        styles=("report.css",),
+        scripts=("report.js", "copy.js"),
+        title=provenance_line(report.run),
+        machine=machine_line(report.run),
+        provenance=provenance_line(report.run),
+        notices=list(notices(report)),
+        verdicts=report.verdicts,
+        sections=sections(report.pictures),
+        table=_data(report),
+        tie=quantity(1 - NEGLIGIBLE, "ratio"),
+        sure=quantity(1 - COARSE, "ratio"),
+        runs=[run_line(run) for run in report.records.runs],
+    )
+
+
+def rendered(template: str, *, styles: Sequence[str], scripts: Sequence[str], **held: object) -> str:
+    """Render one of our templates with our style sheets and scripts inside; no other script may run."""
+    script = "\n".join(map(_source, scripts))
     return (
         environment()
-        .get_template("report.html")
+        .get_template(template)
         .render(
-            title=provenance_line(report.run),
-            style=Markup(palette() + _source("report.css")),  # noqa: S704 - ours
+            style=Markup(palette() + "".join(map(_source, styles))),  # noqa: S704 - ours
             script=Markup(script),  # noqa: S704 - ours
             script_hash=_hash(script),
-            machine=machine_line(report.run),
-            provenance=provenance_line(report.run),
-            notices=list(notices(report)),
-            verdicts=report.verdicts,
-            sections=_sections(report),
-            table=_data(report),
-            tie=quantity(1 - NEGLIGIBLE, "ratio"),
-            sure=quantity(1 - COARSE, "ratio"),
-            runs=[run_line(run) for run in report.records.runs],
             version=version("loaderbench"),
+            **held,
         )
     )
 
@@ -110,10 +121,11 @@ def bars(verdict: Verdict) -> list[Bar]:
     return found
 
 
-def _sections(report: Report) -> list[dict[str, object]]:
+def sections(pictures: Iterable[Picture]) -> list[dict[str, object]]:
+    """Return the pictures as the templates show them, by section."""
     return [
         {"id": title.lower(), "title": title, "pictures": [_figure(picture) for picture in held]}
-        for title, held in groupby(report.pictures, key=lambda picture: picture.plot.section)
+        for title, held in groupby(pictures, key=lambda picture: picture.plot.section)
     ]
 
 

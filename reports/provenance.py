@@ -1,22 +1,27 @@
 """Where figures come from: the machine, the run, and what a reader must know before believing them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from loaderbench.reports.files import Run
 from loaderbench.reports.quantities import THIN, count, quantity
 from loaderbench.reports.recommendation import MOST_SUBJECTS
 from loaderbench.reports.report import Report
+from loaderbench.reports.schema import Scalar
 
 MOST_FAULTS = 8
 
 
 def machine_line(run: Run) -> str:
     """Name the machine: what decides how fast anything can be."""
-    return " · ".join(_machine_words(run)) or "machine unknown"
+    return machine_words(run.machine)
 
 
-def _machine_words(run: Run) -> Iterator[str]:
-    held = run.machine
+def machine_words(machine: Mapping[str, Scalar]) -> str:
+    """Say a machine's facts in one line."""
+    return " · ".join(_machine_words(machine)) or "machine unknown"
+
+
+def _machine_words(held: Mapping[str, Scalar]) -> Iterator[str]:
     if "cpu_model" in held:
         yield str(held["cpu_model"])
     if isinstance(cpus := held.get("cpus_affinity", held.get("cpus")), int):

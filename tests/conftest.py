@@ -1,8 +1,10 @@
-"""What the tests share: a folder to run the suite in, as its users do, and watchers of what a test leaves behind."""
+"""What the tests share: a folder to run the suite in, as users do, watchers of what a test leaves, and a browser."""
 
 import gc
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +27,7 @@ hypothesis.settings.load_profile("unhurried")
 pytest_plugins = ["pytester"]
 
 CLONE = Path(__file__).parents[1]
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
 MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
 SETTLE_S = 5.0  # what is on its way out has gone by then
@@ -240,3 +243,57 @@ def _descriptors() -> set[tuple[str, str]]:
         with suppress(FileNotFoundError):  # the one that listed them
             found.add((number, os.readlink(f"/proc/self/fd/{number}")))
     return found
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    selenium = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser: pip install selenium")
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no chromium with its chromedriver: apt-get install chromium chromium-driver")
+    options = selenium.ChromeOptions()
+    options.binary_location = CHROMIUM
+    profile = tmp_path_factory.mktemp("profile")
+    for option in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+        f"--user-data-dir={profile}",
+    ):  # fmt: skip
+        options.add_argument(option)
+    driver = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Open a page from disk, on a desktop unless told otherwise."""
+
+    def open_page(content: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Any:
+        (tmp_path / "report.html").write_text(content, encoding="utf-8")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        browser.get((tmp_path / "report.html").as_uri())
+        return browser
+
+    return open_page
+
+
+def luminance(colour: str) -> float:
+    channels = [int(channel) / 255 for channel in re.findall(r"\d+", colour)[:3]]
+    linear = [channel / 12.92 if channel <= 0.03928 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return sum(weight * channel for weight, channel in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.fixture(scope="session")
+def contrast() -> Callable[..., float]:
+    """By how much an element's letters stand out from the page's paper, as WCAG 2.2 defines it."""
+
+    def of(browser: Any, selector: str, letters: str = "color") -> float:
+        style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        of_both = (selector, letters), ("body", "backgroundColor")
+        dark, light = sorted(luminance(browser.execute_script(style, *each)) for each in of_both)
+        return (light + 0.05) / (dark + 0.05)
+
+    return of

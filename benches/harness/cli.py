@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from loaderbench.benches.gate import verbs as verbs_of_gate
+from loaderbench.benches.harness import histories
+
 RUNS = Path("runs")
 WIDE = 140  # columns where there is no terminal: a log wraps by itself
 
@@ -20,8 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["run"]:  # before argparse, which would read options that are pytest's
         return run(words[1:])
-    options = _parser().parse_args(words)
-    return report(options.runs, options.out)
+    parser = _parser()
+    options, others = parser.parse_known_args(words)
+    if getattr(options, "passes_on", False):  # what it does not know is for the benches
+        return int(options.run(options, others))
+    if others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    return int(options.run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     reporting.add_argument(
         "--out", type=Path, metavar="DIR", help="where the report goes (default: the newest run's folder)"
     )
+    reporting.add_argument(
+        "--history", metavar="DB", help=f"show trends from this history, a path or a URL (such as {histories.DATABASE})"
+    )
+    reporting.set_defaults(run=lambda options: report(options.runs, options.out, options.history))
+    verbs_of_gate.add_parser(verbs)
+    histories.add_parser(verbs)
     return parser
 
 
@@ -53,8 +67,8 @@ def run(arguments: Sequence[str]) -> int:
     return int(pytest.main([*plugin, "--import-mode=importlib", "--pyargs", "loaderbench.benches", *arguments]))
 
 
-def report(runs: Sequence[Path], out: Path | None) -> int:
-    """Write the report of `runs`, print its gist, and return 0, or 2 where nothing can be read."""
+def report(runs: Sequence[Path], out: Path | None, history: str | None = None) -> int:
+    """Write the report of `runs`, print its gist, and return 0, or 2 where nothing, or not the history, can be read."""
     # pandas, matplotlib and scipy take a second to import, which `loaderbench run` need not wait for.
     from loaderbench.reports import outputs, records, terminal  # noqa: PLC0415
     from loaderbench.reports.escaping import plain  # noqa: PLC0415
@@ -67,7 +81,9 @@ def report(runs: Sequence[Path], out: Path | None) -> int:
         where = "no run could be read" if found.faults else f"no run in {RUNS}/; make one with: loaderbench run --quick"
         print(f"loaderbench: nothing to report: {where}", file=sys.stderr)
         return UNREADABLE
-    made = assemble(found)
+    made, code = assemble(found), 0
+    if history is not None:
+        made, code = histories.with_trend(made, history)
     folder = out or found.runs[-1].path.parent
     try:
         write(outputs.outputs(made), folder)
@@ -78,7 +94,7 @@ def report(runs: Sequence[Path], out: Path | None) -> int:
     console.print(terminal.results(made))
     console.print(terminal.verdicts(made))
     print(f"\n{(folder / outputs.PAGE).resolve()}")
-    return 0
+    return code
 
 
 def write(contents: Iterable[tuple[str, bytes]], folder: Path) -> None:

@@ -61,6 +61,11 @@ class Session:
         commit = str(self._commit().get("id", "")).strip()[:8]
         return Path("runs") / f"{now():%Y%m%d-%H%M%S}-{commit if set(commit) <= set(hexdigits) else 'nocommit'}"
 
+    @cached_property
+    def machine(self) -> Entry:
+        """The machine, as it was first looked at."""
+        return machine.facts()
+
     @property
     def _disabled(self) -> bool:
         benchmarks = self.config.pluginmanager.get_plugin("pytest-benchmark")
@@ -134,6 +139,7 @@ class Session:
             return
         self.options.turns.wait(item.name, -1)
         if self.options.placement is not None:
+            self.machine  # noqa: B018 - read before this process is held to one core
             self.options.placement.settle()
 
     def tick(self, name: str, done: int, rounds: int) -> None:
@@ -202,7 +208,7 @@ class Session:
             "commit_info": self._commit(),
             "datetime": now().isoformat(),
             "version": version("pytest-benchmark"),
-            "loaderbench": _block(),
+            "loaderbench": _block(self.machine),
         }
         kept = [entry["benchmark"]["name"] for entry in self.kept]
         order = list(dict.fromkeys([*kept, *self.planned, *head["loaderbench"].get("order", [])]))
@@ -221,7 +227,7 @@ def key(described: Mapping[str, Any]) -> str:
     return f"{described['bench']} {sorted(described['settings'].items())}"
 
 
-def _block() -> Entry:
+def _block(facts: Entry) -> Entry:
     return {
         "schema": SCHEMA,
         "run": identity(),
@@ -229,7 +235,7 @@ def _block() -> Entry:
         "started": now().isoformat(),
         "finished": None,
         "complete": False,
-        "machine": machine.facts(),
+        "machine": facts,
     }
 
 

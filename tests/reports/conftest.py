@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,26 @@ def wide() -> Iterator[tuple[str, Settings]]:
 def synthetic() -> Callable[..., Synthetic]:
     """Make a source of run documents: ``synthetic(seed=0, noise=0.03)``."""
     return Synthetic
+
+
+def run_of_trunk(number: int, *, slower: float = 1.0, cases: int = 2, rounds: int = 3, **block: Any) -> Document:
+    """The run of the trunk's commit `number`, one an hour: epochs over images with 0, 1 … workers."""
+    source = Synthetic(seed=number)
+    made = [source.case("epoch", settings_of("cpu", "images", workers, 32), rounds) for workers in range(cases)]
+    for case in made:
+        columns = case["extra_info"]["rounds"]
+        columns["seconds"] = [slower * seconds for seconds in columns["seconds"]]
+        case["name"] = f"bench_epoch[images-workers={case['params']['num_workers']}]"
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number)
+    block = {"run": f"{moment:%Y%m%dT%H%M%SZ}-{number:08x}", "started": moment.isoformat(), **block}
+    document = source.document(made, **block)
+    return {**document, "commit_info": {**document["commit_info"], "id": f"{number:08x}" * 5}}
+
+
+@pytest.fixture(scope="session")
+def trunk() -> Callable[..., Document]:
+    """Make runs of a trunk: ``trunk(7, slower=1.1, cases=2, rounds=3)``."""
+    return run_of_trunk
 
 
 @pytest.fixture

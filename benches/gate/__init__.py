@@ -1,0 +1,1 @@
+"""The instrument, twice: two sides of a comparison measured in turns."""

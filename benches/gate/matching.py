@@ -1,0 +1,85 @@
+"""Which case of one side is which of the other."""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Described = Mapping[str, Any]  # a case as a side introduces it: name, bench, settings
+
+CONTROL = "control"  # the bench whose cases no change can touch
+_NOT_JUDGED = ("fidelity",)  # asks about the suite, not about the code under test
+# Settings that follow from the dataset: one that lost its ``__getitems__`` is still the same case.
+_FOLLOWING = frozenset({"fetch", "sampling"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matched:
+    """A case that both sides have, and what each calls it."""
+
+    key: str
+    bench: str
+    settings: Mapping[str, Any]  # head's
+    names: Mapping[str, str]  # by side
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is there to show that the machine did not change."""
+        return self.bench == CONTROL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matching:
+    """All cases of two sides: those to compare, and those that one side lacks, by name."""
+
+    matched: tuple[Matched, ...]
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    def drawn(self, keys: Iterable[str] | None, rng: random.Random) -> list[Matched]:
+        """The cases called `keys` (None: all) and the controls, in an order of their own."""
+        wanted = None if keys is None else set(keys)
+        cases = [case for case in self.matched if wanted is None or case.key in wanted or case.is_control]
+        rng.shuffle(cases)
+        return cases
+
+
+def match(base: Sequence[Described], head: Sequence[Described], differing: frozenset[str] = frozenset()) -> Matching:
+    """Match by bench and settings, less the settings called `differing`, in which the sides differ on purpose.
+
+    What is left on both sides is matched again without the settings that follow from the dataset.
+    """
+    left, right = ([case for case in side if case["bench"] not in _NOT_JUDGED] for side in (base, head))
+    pairs = []
+    for ignored in (differing, differing | _FOLLOWING):
+        found = _pairs(left, right, ignored)
+        pairs += found
+        left = [case for case in left if all(case is not pair[0] for pair in found)]
+        right = [case for case in right if all(case is not pair[1] for pair in found)]
+    return Matching(
+        matched=tuple(_matched(*pair) for pair in pairs),
+        new=tuple(str(case["name"]) for case in right),
+        gone=tuple(str(case["name"]) for case in left),
+    )
+
+
+def _pairs(left: Sequence[Described], right: Sequence[Described], ignored: frozenset[str]) -> list[tuple[Any, Any]]:
+    known: dict[str, list[Described]] = {}
+    for case in left:
+        known.setdefault(_identity(case, ignored), []).append(case)
+    candidates = ((known.get(_identity(case, ignored)), case) for case in right)
+    return [(held.pop(0), case) for held, case in candidates if held]
+
+
+def _identity(case: Described, ignored: frozenset[str]) -> str:
+    settings = sorted((name, value) for name, value in case["settings"].items() if name not in ignored)
+    return f"{case['bench']} {settings}"
+
+
+def _matched(base: Described, head: Described) -> Matched:
+    return Matched(
+        key=str(head["name"]).removeprefix("bench_"),
+        bench=str(head["bench"]),
+        settings=dict(head["settings"]),
+        names={"base": str(base["name"]), "head": str(head["name"])},
+    )

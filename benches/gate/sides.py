@@ -1,0 +1,229 @@
+"""The two sides of a comparison: revisions of the user's repository, interpreters, or settings."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NAMES = ("base", "head")  # of equal length, and so are the paths of their worktrees
+
+
+class RefusedError(Exception):
+    """The comparison cannot be made: one line that says why, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One side as the command line names it."""
+
+    name: str
+    revision: str = ""  # "" is the working tree, uncommitted changes included
+    python: str = ""
+    settings: str = ""  # num_workers=2,batch_size=64
+
+    def options(self) -> tuple[str, ...]:
+        """The settings as options of the benches."""
+        found = []
+        for word in self.settings.replace(",", " ").split():
+            axis, equals, value = word.partition("=")
+            if not (axis and equals and value):
+                raise RefusedError(f"--{self.name}-settings takes name=value, got {word!r}")
+            found.append(f"--{axis.replace('_', '-')}={value}")
+        return tuple(found)
+
+    @property
+    def axes(self) -> frozenset[str]:
+        """Names of the settings."""
+        return frozenset(word.partition("=")[0].replace("-", "_") for word in self.settings.replace(",", " ").split())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """One side, ready to be run: which interpreter, where, with which options."""
+
+    name: str
+    label: str  # for the reader: the revision, the interpreter, the settings
+    python: str = sys.executable
+    folder: Path = field(default_factory=Path.cwd)  # where it runs
+    root: Path | None = None  # where the code under test must be from; None: it is the same on both sides
+    options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> str:
+        """``PYTHONPATH``: this side's own code comes first, from its root or its ``src``."""
+        own = [] if self.root is None else [self.root / "src", self.root]
+        found = [str(path) for path in (self.folder, *own) if path.is_dir()]
+        return os.pathsep.join([*dict.fromkeys(found), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+
+
+@contextmanager
+def prepared(base: Asked, head: Asked, setup: str = "") -> Iterator[tuple[Side, Side]]:
+    """Both sides, ready to run; worktrees are made here and removed at the end, however it comes.
+
+    Raises RefusedError where a revision does not exist or `setup` fails.
+    """
+    if not base.revision:
+        yield _here(base), _here(head)
+        return
+    repository = Repository.around(Path.cwd())
+    with tempfile.TemporaryDirectory(prefix="loaderbench-") as folder, repository.worktrees(Path(folder)) as checkout:
+        sides = [_checked_out(asked, repository, checkout(asked)) for asked in (base, head)]
+        for side in sides:
+            _set_up(side, setup, repository.root)
+        yield sides[0], sides[1]
+
+
+def _here(asked: Asked) -> Side:
+    words = [word for word in (asked.python, asked.settings) if word]
+    return Side(
+        name=asked.name,
+        label=" ".join(words) or "as it stands",
+        python=_interpreter(asked),
+        options=asked.options(),
+    )
+
+
+def _checked_out(asked: Asked, repository: "Repository", made: "Worktree") -> Side:
+    return Side(
+        name=asked.name,
+        label=" ".join(word for word in (made.label, asked.python, asked.settings) if word),
+        python=_interpreter(asked),
+        folder=made.path / repository.prefix,
+        root=made.path,
+        options=asked.options(),
+    )
+
+
+def _interpreter(asked: Asked) -> str:
+    if not asked.python:
+        return sys.executable
+    found = shutil.which(asked.python)
+    if found is None:
+        raise RefusedError(f"--{asked.name}-python {asked.python}: there is no such program")
+    return str(Path(found).absolute())  # not resolved: a virtual environment's python is a link
+
+
+def _set_up(side: Side, command: str, repository: Path) -> None:
+    if not command:
+        return
+    environment = {**os.environ, "LOADERBENCH_REPOSITORY": str(repository), "PYTHONPATH": side.paths}
+    done = subprocess.run(  # noqa: S602 - it is the user's own command, for the user's own shell
+        command, shell=True, cwd=side.root, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        raise RefusedError(f"--setup failed for {side.name} ({side.label}) with exit code {done.returncode}: {last}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worktree:
+    """A checked-out revision, and its name for the reader."""
+
+    path: Path
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """The user's git repository."""
+
+    root: Path
+    prefix: str  # from the root to where the command was given
+
+    @classmethod
+    def around(cls, folder: Path) -> "Repository":
+        """The repository that `folder` is in; raises RefusedError where there is none."""
+        try:
+            root = _git(folder, "rev-parse", "--show-toplevel")
+        except (GitError, OSError) as error:
+            raise RefusedError(f"--base needs a git repository around {folder}: {error}") from error
+        return cls(root=Path(root), prefix=_git(folder, "rev-parse", "--show-prefix"))
+
+    @contextmanager
+    def worktrees(self, folder: Path) -> Iterator["Checkout"]:
+        """What checks out revisions below `folder`; git forgets them at the end."""
+        checkout = Checkout(repository=self, folder=folder)
+        try:
+            yield checkout
+        finally:
+            for name in NAMES:
+                with suppress(GitError):  # it was never made
+                    _git(self.root, "worktree", "remove", "--force", str(folder / name))
+            _git(self.root, "worktree", "prune")
+
+    def commit(self, asked: Asked) -> tuple[str, str]:
+        """The commit of a side, and its name; for the working tree one that no branch holds."""
+        if not asked.revision:
+            return self._snapshot(), "working tree"
+        try:
+            found = _git(self.root, "rev-parse", "--verify", "--end-of-options", f"{asked.revision}^{{commit}}")
+        except GitError as error:
+            raise RefusedError(
+                f"--{asked.name} {asked.revision}: no such revision in {self.root}; fetch it first "
+                "(actions/checkout needs fetch-depth: 0)"
+            ) from error
+        short = found[:8]
+        return found, short if asked.revision.startswith(short) else f"{asked.revision} ({short})"
+
+    def _snapshot(self) -> str:
+        """Tracked and untracked files as they are now, less the ignored ones, as a commit; the index is left alone."""
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            has_commits = _succeeds(self.root, "rev-parse", "--verify", "HEAD")
+            if has_commits:
+                _git(self.root, "read-tree", "HEAD", env=index)
+            _git(self.root, "add", "--all", env=index)
+            tree = _git(self.root, "write-tree", env=index)
+        author = {f"GIT_{who}_{what}": "loaderbench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        parents = ("-p", "HEAD") if has_commits else ()
+        return _git(self.root, "commit-tree", tree, *parents, "-m", "working tree", env=author)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkout:
+    """Makes worktrees of a repository in paths of equal length: a path's length can move a figure."""
+
+    repository: Repository
+    folder: Path
+
+    def __call__(self, asked: Asked) -> Worktree:
+        """A side's worktree."""
+        commit, label = self.repository.commit(asked)
+        path = self.folder / asked.name
+        try:
+            _git(self.repository.root, "worktree", "add", "--detach", str(path), commit)
+        except GitError as error:
+            raise RefusedError(f"--{asked.name} {label}: cannot be checked out: {error}") from error
+        return Worktree(path=path, label=label)
+
+
+class GitError(Exception):
+    """What git said, on one line."""
+
+
+def _git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(  # noqa: S603 - no shell reads it
+        ["git", *arguments],  # noqa: S607 - the user's own git
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise GitError(" ".join(done.stderr.split()) or f"git {arguments[0]} failed")
+    return done.stdout.strip()
+
+
+def _succeeds(folder: Path, *arguments: str) -> bool:
+    try:
+        _git(folder, *arguments)
+    except GitError:
+        return False
+    return True

@@ -1,0 +1,55 @@
+"""What else happened on the machine during a block: to judge whether to believe it, never to choose samples."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+_GROUP = Path("/sys/fs/cgroup/cpu.stat")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Telemetry:
+    """The counters when a block began."""
+
+    steal_s: float
+    total_s: float
+    throttled: float
+
+    @classmethod
+    def begin(cls) -> Self:
+        """Read the counters."""
+        return cls(**_counters())
+
+    def of(self, pid: int) -> dict[str, float]:
+        """Since then. Of the machine: load, share of CPU time stolen, periods throttled; of a process: switches."""
+        now = _counters()
+        total_s = now["total_s"] - self.total_s
+        found = {
+            "load": os.getloadavg()[0],
+            "steal_share": (now["steal_s"] - self.steal_s) / total_s if total_s > 0 else 0.0,
+            "throttled_periods": now["throttled"] - self.throttled,
+        }
+        with suppress(psutil.Error):  # it is gone
+            switches = psutil.Process(pid).num_ctx_switches()
+            found |= {"voluntary_switches": switches.voluntary, "involuntary_switches": switches.involuntary}
+        return found
+
+
+def _counters() -> dict[str, float]:
+    times = psutil.cpu_times()
+    return {
+        "steal_s": float(getattr(times, "steal", 0.0)),
+        "total_s": float(sum(times)),
+        "throttled": _throttled(),
+    }
+
+
+def _throttled() -> float:
+    if not _GROUP.exists():
+        return 0.0
+    fields = dict(line.split() for line in _GROUP.read_text().splitlines() if len(line.split()) == 2)  # noqa: PLR2004
+    return float(fields.get("nr_throttled", 0))

@@ -1,0 +1,145 @@
+"""A run's document as rows of the history's tables."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loaderbench.reports.files import Document, Run
+from loaderbench.reports.schema import Case, Columns, Missed, Scalar
+from loaderbench.reports.settings import OF_WORKERS
+
+Row = dict[str, object]
+Floats = NDArray[np.float64]
+
+# Facts that decide how fast a machine can be. Runs that differ in them are never joined in one series. Versions (torch,
+# Python, driver, kernel) may well be what moves a trend, so they stay out; so does the node, as runners of a kind are
+# alike.
+KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")
+
+# Quotients that a trend shows, of each round: over `seconds`.
+DERIVED: Mapping[str, str] = {"samples_per_s": "samples", "bytes_per_s": "bytes", "stall_share": "wait_s"}
+WAITING = "training"  # the bench in which a wait is the step's
+
+
+def machine_key(machine: Mapping[str, Scalar]) -> str:
+    """Name a kind of machine.
+
+    >>> machine_key({"cpu_model": "EPYC", "cpus_affinity": 2, "cpus_quota": 1.5, "node": "runner-7"})
+    'EPYC, 2 CPUs, quota 1.5'
+    """
+    said = {"cpus_affinity": "{} CPUs", "cpus_quota": "quota {}"}
+    known = [said.get(name, "{}").format(machine[name]) for name in KIND if name in machine]
+    return _text(", ".join(known) or "machine unknown")
+
+
+def identity(bench: str, settings: Mapping[str, Scalar]) -> str:
+    """Return what a case is called in every run: a digest of bench and settings.
+
+    Settings of workers do not count where there are none, and 2.0 is 2. A setting that a later version of a bench adds
+    makes another case.
+
+    >>> identity("epoch", {"num_workers": 0, "prefetch_factor": 2}) == identity("epoch", {"num_workers": 0.0})
+    True
+    """
+    alone = settings.get("num_workers") == 0
+    held = {name: _whole(value) for name, value in settings.items() if not (alone and name in OF_WORKERS)}
+    return hashlib.sha256(json.dumps([bench, held], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _whole(value: Scalar) -> Scalar:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def run_row(run: Run) -> Row:
+    """Return a run's row, its key aside."""
+    dirty, commit, branch = (run.commit.get(name) for name in ("dirty", "id", "branch"))
+    return {
+        "id": _text(run.name),
+        "started": run.started.isoformat(timespec="seconds") if run.started else "",
+        "commit_id": _text(commit) if commit not in {"unknown", "unversioned"} else "",
+        "branch": _text(branch) if branch != "(unknown)" else "",
+        "dirty": dirty if isinstance(dirty, bool) else None,
+        "machine": machine_key(run.machine),
+        "machine_json": json.dumps(dict(run.machine)),
+        "version": _text(run.version),
+        "complete": run.complete,
+        "ended": run.ended,
+        "path": _text(run.path),
+    }
+
+
+def case_rows(document: Document) -> Iterator[Row]:
+    """Yield a row for each case, measured ones first, without the run's key."""
+    for place, case in enumerate(document.cases):
+        measured = {"facts": json.dumps(dict(case.facts)), "status": "measured", "reason": "", "phase": ""}
+        yield {"place": place, **_about(case), **measured}
+    for place, entry in enumerate(document.missed, start=len(document.cases)):
+        why = {"status": entry.status, "reason": _text(entry.reason), "phase": _text(entry.phase)}
+        yield {"place": place, **_about(entry), "facts": "{}", **why}
+
+
+def _about(entry: Case | Missed) -> Row:
+    dataset = entry.settings.get("dataset")
+    return {
+        "identity": identity(entry.bench, entry.settings),
+        "name": _text(entry.name),
+        "bench": _text(entry.bench),
+        "dataset": _text(dataset) if isinstance(dataset, str) else None,
+        "settings": json.dumps(dict(entry.settings)),
+    }
+
+
+def metric_rows(document: Document) -> Iterator[Row]:
+    """Yield a row for each case and metric of a document, without the run's key: raw rounds, median and quartiles."""
+    for place, case in enumerate(document.cases):
+        derived = dict(_derived(case))
+        held = {**case.rounds, **derived}
+        n, quartiles = _summary(np.array(list(held.values()), dtype=np.float64))
+        for metric, count, (low, median, high) in zip(held, n, quartiles, strict=True):
+            raw = metric not in derived
+            yield {
+                "place": place,
+                "metric": _text(metric),
+                "n": count,
+                "low": _known(low),
+                "median": _known(median),
+                "high": _known(high),
+                "warmup": _bytes(case.warmup, metric) if raw else None,
+                "rounds": _bytes(case.rounds, metric) if raw else None,
+            }
+
+
+def _derived(case: Case) -> Iterator[tuple[str, Floats]]:
+    for name, amount in DERIVED.items():
+        wanted = name != "stall_share" or case.bench == WAITING
+        if wanted and amount in case.rounds and "seconds" in case.rounds and name not in case.rounds:
+            yield name, case.rounds[amount] / case.rounds["seconds"]
+    if {"pss_bytes", "base_pss_bytes"} <= set(case.rounds):  # of the same round, as in the summary
+        yield "added_pss_bytes", case.rounds["pss_bytes"] - case.rounds["base_pss_bytes"]
+
+
+def _summary(block: Floats) -> tuple[list[int], list[list[float]]]:
+    """Return for each row of a block (metrics × rounds) the number of its values, and its quartiles."""
+    missing = np.isnan(block)
+    quantile = np.nanquantile if missing.any() else np.quantile
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All-NaN")
+        quartiles = quantile(block, (0.25, 0.5, 0.75), axis=1)
+    return (~missing).sum(axis=1).tolist(), quartiles.T.tolist()
+
+
+def _known(value: float) -> float | None:
+    return value if value == value else None  # noqa: PLR0124 - not NaN
+
+
+def _bytes(columns: Columns, name: str) -> bytes:
+    return columns[name].astype("<f8").tobytes() if name in columns else b""
+
+
+def _text(value: object) -> str:
+    """Return a text that PostgreSQL holds too: it knows no NUL."""
+    return "" if value is None else str(value).replace("\0", "\ufffd")
