@@ -195,7 +195,8 @@ class Trial:
                 case.why = _too_wide(each, self.plan.margin)
 
     def _effects(self, since: int = 0) -> pd.DataFrame:
-        return pd.concat(self.shown[since:], ignore_index=True)
+        shown = self.shown[since:]
+        return pd.concat(shown, ignore_index=True) if shown else effects([])
 
 
 def _of(name: Name, estimates: list[Estimate]) -> Estimate:

@@ -166,7 +166,7 @@ def _with_controls(options: Sequence[str]) -> list[str]:
 
 
 def _astray(side: Side, name: str, file: str) -> str:
-    if not file or ("loaderbench" in Path(file).parts and ":" not in name):
+    if ":" not in name:
         return f"{name} is loaderbench's own dataset, the same on both sides: name one of {side.label} with --dataset"
     return (
         f"{side.name} ({side.label}) loaded {name} from {file}, not from its own worktree {side.root}: an installed "
