@@ -148,7 +148,7 @@ def _judge(blocks: Blocks, options: argparse.Namespace, seed: int, folder: Path)
         kind="gate",
         base=blocks.sides[0].label,
         head=blocks.sides[1].label,
-        command=("loaderbench", *sys.argv[1:]),
+        command=("loaderbench", *sys.argv[1:], *(() if options.seed is not None else (f"--seed={seed}",))),
         seed=seed,
         controlled=blocks.controlled,
         started=started,

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaderbench.benches.harness import cases, machine, options, subjects
+from loaderbench.benches.harness import arguments, cases, machine, options, subjects
 from loaderbench.benches.harness.loading import LoaderConfig, OneByOne, batch_facts, sampling_arguments
 from loaderbench.benches.harness.measure import Measure
 from loaderbench.benches.harness.session import Session
@@ -20,7 +20,7 @@ from loaderbench.benches.harness.training import Task
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    options.add(parser)
+    arguments.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
