@@ -22,9 +22,9 @@ second line, and by exchanging the dataset and the collate function the others:
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
@@ -32,6 +32,9 @@ from torch.utils.data import Dataset
 
 from loaderbench.datasets.collate import Stacked
 from loaderbench.datasets.images import photograph
+
+if TYPE_CHECKING:
+    import pandas as pd  # a third of a second, which no one who loads other data need wait for
 
 # Where a pixel's neighbours lie: rows down, columns to the right.
 _NEIGHBOURS = {
@@ -49,12 +52,13 @@ _NEIGHBOURS = {
 class RowDataset(Dataset[tuple[Tensor, Tensor]]):
     """A frame's rows one by one: (float32 (F,) of all columns but `target`, float32 () of `target`).
 
+    >>> import pandas as pd
     >>> features, target = RowDataset(pd.DataFrame({"width": [1, 2], "price": [10, 20]}), target="price")[1]
     >>> features, target
     (tensor([2.]), tensor(20.))
     """
 
-    def __init__(self, frame: pd.DataFrame, target: str) -> None:
+    def __init__(self, frame: "pd.DataFrame", target: str) -> None:
         if target not in frame:
             raise ValueError(f"target must be one of {', '.join(map(str, frame.columns))}, got {target!r}")
         self.features = torch.tensor(frame.drop(columns=target).to_numpy(np.float32))
@@ -75,8 +79,10 @@ class TableDataset(RowDataset):
         return Stacked(self.features[chosen], self.target[chosen])
 
 
-def pixel_frame(*, step: int = 3) -> pd.DataFrame:
+def pixel_frame(*, step: int = 3) -> "pd.DataFrame":
     """Every `step`-th pixel of the photograph: its brightness, and that of its eight neighbours (0 to 1)."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
     with Image.open(BytesIO(photograph())) as image:
         light = np.asarray(image.convert("L"), dtype=np.float32) / 255
     rows, columns = (np.arange(1, length - 1, step) for length in light.shape)

@@ -1,5 +1,6 @@
 """The panels of a figure: one for each dataset and device, and what is held fixed within them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,10 +9,11 @@ import pandas as pd
 
 from loaderbench.reports.escaping import plain
 from loaderbench.reports.quantities import count
-from loaderbench.reports.settings import SUBJECT, is_missing, levels, rank, settings_of
+from loaderbench.reports.settings import SUBJECT, is_missing, levels, phrase, rank, settings_of
 from loaderbench.reports.theme import MOST_PANELS
 
 LONGEST_NAME = 30
+NAME_LENGTHS = {1: 90, 2: 56, 3: 36}  # characters that fit above a panel, by the number of columns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,3 +95,26 @@ def short(text: str, longest: int = LONGEST_NAME) -> str:
     """
     cleaned = plain(text)
     return cleaned if len(cleaned) <= longest else cleaned[: longest - 1] + "…"
+
+
+def titles(names: Sequence[str]) -> list[str]:
+    """Return of each name what tells it from the others: long names differ where there is no room for them.
+
+    >>> titles(["bench_epoch[text-workers=1-pad]", "bench_epoch[text-workers=2-pad]"])
+    ['workers=1', 'workers=2']
+    >>> titles(["bench_epoch[text]", "bench_epoch[text]"])
+    ['bench_epoch[text]', 'bench_epoch[text]']
+    """
+    words = [re.findall(r"[^\[\]-]+", name) for name in names]
+    common = set(words[0]).intersection(*words[1:])
+    return [
+        " ".join(word for word in held if word not in common) or name for held, name in zip(words, names, strict=True)
+    ]
+
+
+def case_words(table: pd.DataFrame, row: int, names: tuple[str, ...]) -> str:
+    """Name a case by the settings that differ within `table`."""
+    case = table.iloc[row]
+    differing = [name for name in ("dataset", *names) if len(levels(table, name)) > 1] or [names[0]]
+    said = [phrase(name, case[name]) for name in differing if name in case and not pd.isna(case[name])]
+    return short(" · ".join(said) or str(case["case"]), 44)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from loaderbench.reports import figures_costs as costs
+from loaderbench.reports import figures_ledger as ledgers
 from loaderbench.reports import figures_loading as loading
 from loaderbench.reports import figures_training as training
 from loaderbench.reports.theme import png, svg, themed
@@ -73,6 +74,14 @@ PLOTS = (
         reading="Right of 1 is faster. Dots far apart mean that the effect depends on the other settings; a grey bar "
         "crosses 1, so the rounds show no effect.",
         draw=loading.setting_effects,
+    ),
+    Plot(
+        name="ledger",
+        section="Costs",
+        title="Where a pass's seconds go",
+        reading="What a batch was at while the loop waited for it. The widest part is what to make cheaper; a part "
+        "that no one waits for costs nothing, whatever it takes.",
+        draw=ledgers.ledger,
     ),
     Plot(
         name="startup",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports import theme
-from loaderbench.reports.facets import Facet, facets, note, rounds_of, short, usual
+from loaderbench.reports.facets import Facet, case_words, facets, note, rounds_of, short, usual
 from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.quantities import quantity
 from loaderbench.reports.records import FACT
@@ -45,20 +45,13 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         axes.scatter(table[column], y, s=30, color=colour, edgecolor=theme.PAPER, linewidth=0.6, label=name, zorder=3)
     axes.hlines(np.arange(len(table) - 1) + 0.5, 0, 1, color=theme.GRID, lw=0.8, transform=axes.get_yaxis_transform())
     theme.rows(
-        axes, [_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))]
+        axes,
+        [case_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))],
     )
     theme.log_x(axes, "s")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handletextpad=0.1, borderpad=0.2)
     theme.label(axes, x=f"time (s), median of {rounds_of(table)}")
     return figure
-
-
-def _words(table: pd.DataFrame, row: int, names: tuple[str, ...]) -> str:
-    """Name a case by the settings that differ within `table`."""
-    case = table.iloc[row]
-    differing = [name for name in ("dataset", *names) if len(levels(table, name)) > 1] or [names[0]]
-    said = [phrase(name, case[name]) for name in differing if name in case and not pd.isna(case[name])]
-    return short(" · ".join(said) or str(case["case"]), 44)
 
 
 def memory(cases: pd.DataFrame) -> Figure | None:
@@ -185,7 +178,7 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     furthest = 110 * float(np.nanmax(table[["low_error", "high_error", "error"]].abs().to_numpy(float)))
     axes.set_xlim(-max(furthest, 3), max(furthest, 3))
     axes.grid(axis="x")
-    theme.rows(axes, [_words(table, row, ("quantity",)) for row in range(len(table))])
+    theme.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
     for row, case in enumerate(table.to_dict("records")):
         _read_and_true(axes, row, case)
     theme.label(axes, x=f"reading over truth, less one (%); bar: the middle half of {rounds_of(table)}")

@@ -13,6 +13,9 @@ MEDIANS = (
     "seconds", "first_batch_s", "next_first_batch_s", "start_s", "shutdown_s",
     "wait_p05_s", "wait_p25_s", "wait_p50_s", "wait_p75_s", "wait_p95_s",
     "pss_bytes", "uss_bytes", "base_pss_bytes", "worker_pss_bytes", "shm_bytes",
+    "alone_s", "collated_s", "kept_s", "fetch_s", "transform_s", "collate_s", "queue_s", "pickle_s", "transit_s",
+    "unpickle_s", "pin_s", "ready_s", "wait_begin_s", "wait_fetch_s", "wait_collate_s", "wait_hand_over_s",
+    "wait_pin_s", "wait_loop_s", "blocked_s", "closure", "stamping",
 )  # fmt: skip
 LONGEST = ("wait_max_s",)  # the longest wait of a case is that of all its rounds
 

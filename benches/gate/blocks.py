@@ -30,8 +30,11 @@ ALLOCATOR = {  # glibc's; another C library does not heed them
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+# Nor do the plugins of the user's tests: each takes its time to load.
+PLUGINS = ("-p", "pytest_benchmark.plugin", "-p", "loaderbench.benches.harness.plugin")
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Many short rounds, many blocks: it is pairs of processes that count. What the user gives comes after, and holds.
-USUAL = ("--rounds=6", "--round-seconds=0.05", "--pass-seconds=0.05", "--pass-batches=2", "--case-seconds=1")
+USUAL = ("--rounds=5", "--round-seconds=0.05", "--pass-seconds=0.05", "--pass-batches=2", "--case-seconds=1")
 
 
 def _silent(_case: int, _total: int) -> None:
@@ -72,7 +75,7 @@ class Blocks:
                 side.name: (
                     side,
                     [*self._command(side, benches), *cores, f"--run-dir={(folder / side.name).absolute()}"],
-                    {**environment, **side.environment, "PYTHONPATH": side.paths},
+                    {**environment, **ALONE, **side.environment, "PYTHONPATH": side.paths},
                 )
                 for side in self.sides
             },
@@ -99,7 +102,7 @@ class Blocks:
     def _command(self, side: Side, benches: Sequence[str]) -> list[str]:
         settings = self.folder / "pytest.ini"
         settings.write_text("[pytest]\n")  # what the user's own tests want of pytest does not concern the benches
-        pytest = [side.python, "-m", "pytest", "-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib"]
+        pytest = [side.python, "-m", "pytest", *PLUGINS, "--import-mode=importlib"]
         ours = [f"--config-file={settings.absolute()}", f"--rootdir={self.folder.absolute()}", "-p", "no:cacheprovider"]
         return [*pytest, *ours, "-q", *USUAL, *_with_controls(self.options), *side.options, "--pyargs", *benches]
 

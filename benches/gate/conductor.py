@@ -219,6 +219,14 @@ class Conductor:
 
         return first
 
+    def _agreed(self, what: str, case: int, value: int) -> int:
+        """What the first to ask chose. Rounds that take the other side too long are fewer from the next block on."""
+        name = f"{what} of {self.cases[case].key}"
+        agreed = self.agreed.setdefault(name, value)
+        if what == "rounds":
+            self.agreed[name] = min(agreed, value)
+        return agreed
+
     def _listen(self, player: Player) -> None:
         """Hear what a side asks until it waits for a turn, has left, or is gone."""
         while True:
@@ -232,8 +240,7 @@ class Conductor:
                 player.fault = f"{player.side.name} ended in the middle: {player.last_words()}"
                 return
             if "agree" in question:
-                what = f"{question['agree']} of {self.cases[player.case].key}"
-                player.send(self.agreed.setdefault(what, question["value"]))
+                player.send(self._agreed(question["agree"], player.case, question["value"]))
                 continue
             if "leave" in question:
                 player.position = END

@@ -1,16 +1,15 @@
-"""``loaderbench gate`` and ``compare``: did this change make data loading slower?"""
+"""``loaderbench gate``: did this change make data loading slower? And what the verbs beside it share."""
 
 import argparse
 import random
 import secrets
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -20,8 +19,8 @@ from loaderbench.benches.harness.journal import now
 
 # pandas and scipy take a second to import, which other verbs need not wait for: functions import what they need.
 if TYPE_CHECKING:
-    from loaderbench.reports.judgement import Judgement
-    from loaderbench.reports.trial import Trial
+    from loaderbench.reports.gate.judgement import Judgement, Noise
+    from loaderbench.reports.gate.trial import Trial
 
 WIDE = 140  # columns where there is no terminal: a log wraps by itself
 BROKEN = 2  # exit code: could not be judged
@@ -52,7 +51,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     sides.add_argument(
         "--setup", metavar="CMD", default="", help="run in each worktree first, to build what must be built"
     )
-    _add_judging(parser)
+    add_judging(parser)
     parser.add_argument("--as-is", action="store_true", help="leave allocator, threads and placement as they are")
     parser.add_argument(
         "--budget", type=seconds, metavar="TIME", default=600.0, help="such as 90s or 10m (default: 10m)"
@@ -60,28 +59,18 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument(
         "--seed", type=int, metavar="N", default=None, help="of all orders (default: drawn, and recorded)"
     )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="a calibration.json, for what the gate states of itself (default: the newest in runs/)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the verdict goes (default: runs/<when>-gate)")
     parser.set_defaults(run=gate, passes_on=True)
-    _add_compare(verbs)
 
 
-def _add_compare(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = verbs.add_parser(
-        "compare",
-        help="compare recorded runs, or judge a verdict.json again",
-        description="compare BASE HEAD, BASE… --head HEAD…, or a verdict.json. A verdict takes four runs a side.",
-    )
-    parser.add_argument("base", nargs="+", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl")
-    parser.add_argument("--head", nargs="+", type=Path, default=[], metavar="RUN", help="the runs of the other side")
-    parser.add_argument("--anyway", action="store_true", help="compare unlike machines, and say so in the result")
-    _add_judging(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the verdict goes (default: beside the newest head)"
-    )
-    parser.set_defaults(run=compare)
-
-
-def _add_judging(parser: argparse.ArgumentParser) -> None:
+def add_judging(parser: argparse.ArgumentParser) -> None:
+    """Register the options of a verdict, which gate and compare share."""
     judging = parser.add_argument_group("the verdict")
     judging.add_argument(
         "--margin", type=share, metavar="SHARE", default=None, help="what is too small to care about (default: 3%%)"
@@ -111,11 +100,13 @@ def gate(options: argparse.Namespace, others: Sequence[str]) -> int:
     """Measure both sides in turns, judge them, write what came of it, and return the exit code."""
     base, head = asked(options)
     if not (base.revision or base.python != head.python or base.settings != head.settings):
-        return _refuse("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
-    folder = options.out or _unused(Path("runs") / f"{now():%Y%m%d-%H%M%S}-gate")
+        return refuse("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
+    folder = options.out or unused(Path("runs") / f"{now():%Y%m%d-%H%M%S}-gate")
+    if (folder / VERDICT).exists():  # were this comparison refused, that one would be taken for its verdict
+        return refuse(f"--out {folder}: a {VERDICT} of an earlier comparison is there; name a new folder")
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     try:
-        with _ended_by_signals(), prepared(base, head, options.setup) as sides:
+        with ended_by_signals(), prepared(base, head, options.setup) as sides:
             blocks = Blocks(
                 sides=sides,
                 options=others,
@@ -126,16 +117,16 @@ def gate(options: argparse.Namespace, others: Sequence[str]) -> int:
             )
             return _judge(blocks, options, seed, folder)
     except RefusedError as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or folder}: {error.strerror}")
+        return refuse(f"{error.filename or folder}: {error.strerror}")
     except KeyboardInterrupt:
-        return _refuse("interrupted; nothing was judged", INTERRUPTED)
+        return refuse("interrupted; nothing was judged", INTERRUPTED)
 
 
 def _judge(blocks: Blocks, options: argparse.Namespace, seed: int, folder: Path) -> int:
-    from loaderbench.reports.judgement import About, judgement
-    from loaderbench.reports.trial import Plan, Trial
+    from loaderbench.reports.gate.judgement import About, judgement
+    from loaderbench.reports.gate.trial import Plan, Trial
 
     started = now().isoformat()
     trial = Trial(
@@ -154,75 +145,33 @@ def _judge(blocks: Blocks, options: argparse.Namespace, seed: int, folder: Path)
         started=started,
         version=version("loaderbench"),
         machine=trial.blocks[0]["machine"],
+        noise=_noise(options.calibration, trial.blocks[0]["machine"]),
         strict=options.strict,
         accept_gone=options.accept_gone,
     )
     return publish(judgement(trial, about, new=blocks.known.new, gone=blocks.known.gone), folder)
 
 
-def compare(options: argparse.Namespace) -> int:
-    """Judge what was recorded, write what came of it, and return the exit code."""
-    if len(options.base) == 1 and not options.head:
-        return _judge_again(options.base[0], options)
-    base, head = (options.base, options.head) if options.head else (options.base[:1], options.base[1:])
-    if len(head) != 1 and not options.head:
-        return _refuse("more than two runs: say which are the other side with --head RUN…")
-    return _compare(base, head, options)
-
-
-def _judge_again(path: Path, options: argparse.Namespace) -> int:
-    from loaderbench.reports.judgement_file import read_verdict
+def _noise(given: Path | None, machine: Mapping[str, Any]) -> "Noise | None":
+    """What is known of the gate on a machine like this one; a file that cannot be read is told, and loses nothing."""
+    from loaderbench.reports.gate.calibration import stated
     from loaderbench.reports.schema import MalformedError
 
-    file = path / VERDICT if path.is_dir() else path
-    if path.is_dir() and not file.exists():
-        return _refuse(f"{path}: one side alone; name the other one too (compare BASE HEAD), or a {VERDICT}")
+    file = given or max(Path("runs").glob("*-calibration/calibration.json"), default=None)
     try:
-        held = read_verdict(file)
-    except MalformedError as fault:
-        return _refuse(f"{file}: {fault}")
-    about = replace(held.about, strict=options.strict, accept_gone=options.accept_gone)
-    plan = replace(held.plan, margin=options.margin or held.plan.margin)
-    return publish(replace(held, about=about).judged(plan), options.out or file.parent / "again")
-
-
-def _compare(base: Sequence[Path], head: Sequence[Path], options: argparse.Namespace) -> int:
-    from loaderbench.reports import comparing, records
-    from loaderbench.reports.judgement import About
-    from loaderbench.reports.trial import Plan
-
-    sides = [records.read(paths) for paths in (base, head)]
-    faults = [str(fault) for side in sides for fault in side.faults]
-    if faults or not all(side.runs for side in sides):  # what cannot be read cannot be judged
-        return _refuse("; ".join(faults) or "a side holds no run")
-    runs = (*sides[0].runs, *sides[1].runs)
-    unlike = comparing.unlike(runs)
-    if unlike and not options.anyway:
-        return _refuse(
-            f"unlike machines ({'; '.join(unlike)}): what differs is not the code alone. --anyway compares them"
-        )
-    about = About(
-        kind="compare",
-        base=comparing.label(sides[0]),
-        head=comparing.label(sides[1]) + (f" on an unlike machine ({'; '.join(unlike)})" if unlike else ""),
-        command=("loaderbench", *sys.argv[1:]),
-        started=now().isoformat(),
-        version=version("loaderbench"),
-        machine=dict(sides[1].runs[-1].machine),
-        strict=options.strict,
-        accept_gone=options.accept_gone,
-    )
-    found = comparing.compare(sides[0], sides[1], Plan(margin=options.margin or MARGIN), about)
-    return publish(found, options.out or sides[1].runs[-1].path.parent / "compare")
+        return stated(file, machine) if file else None
+    except (MalformedError, OSError) as fault:
+        refuse(f"{file} is passed over: {fault}")
+        return None
 
 
 def publish(found: "Judgement", folder: Path) -> int:
     """Write a judgement's files, show it, and return its exit code."""
-    from loaderbench.reports import gate_outputs, gate_terminal
+    from loaderbench.reports.gate import outputs, terminal
 
-    write(gate_outputs.outputs(found), folder)
+    write(outputs.outputs(found), folder)
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    console.print(gate_terminal.verdicts(found))
+    console.print(terminal.verdicts(found))
     print(f"\n{(folder / 'report.html').resolve()}")
     return found.exit_code
 
@@ -250,14 +199,14 @@ def asked(options: argparse.Namespace) -> tuple[Asked, Asked]:
 
 
 def _told(trial: "Trial") -> None:
-    from loaderbench.reports.gate_terminal import progress
+    from loaderbench.reports.gate.terminal import progress
 
     line = progress(trial)
     print(f"\r\x1b[2K{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() else "\n", file=sys.stderr)
     sys.stderr.flush()
 
 
-def _unused(folder: Path) -> Path:
+def unused(folder: Path) -> Path:
     """`folder`, or the next of its name that nothing holds."""
     found, count = folder, 1
     while found.exists():
@@ -266,13 +215,13 @@ def _unused(folder: Path) -> Path:
     return found
 
 
-def _refuse(why: str, code: int = BROKEN) -> int:
+def refuse(why: str, code: int = BROKEN) -> int:
     print(f"loaderbench: {why}", file=sys.stderr)
     return code
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """SIGTERM unwinds as Ctrl-C does, so that worktrees and processes are cleared away."""
 
     def leave(*_: object) -> None:

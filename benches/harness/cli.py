@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from loaderbench.benches.explain import verbs as verbs_of_explain
+from loaderbench.benches.gate import calibrate, compare
 from loaderbench.benches.gate import verbs as verbs_of_gate
 from loaderbench.benches.harness import histories
 
@@ -55,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     reporting.set_defaults(run=lambda options: report(options.runs, options.out, options.history))
     verbs_of_gate.add_parser(verbs)
+    verbs_of_explain.add_parser(verbs)
+    compare.add_parser(verbs)
+    calibrate.add_parser(verbs)
     histories.add_parser(verbs)
     return parser
 

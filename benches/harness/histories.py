@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 if TYPE_CHECKING:
     import pandas as pd
 
-    from loaderbench.reports.history import History
+    from loaderbench.reports.history.database import History
     from loaderbench.reports.report import Report
 
 DATABASE = "runs/history.sqlite"
@@ -81,7 +81,7 @@ def _date(text: str) -> str:
 
 
 def _with_history(verb: Verb, options: argparse.Namespace, *, writing: bool) -> int:
-    from loaderbench.reports.history import HistoryError, opened
+    from loaderbench.reports.history.database import HistoryError, opened
 
     try:
         with opened(options.db, writing=writing) as history:
@@ -104,7 +104,7 @@ def _print(part: RenderableType) -> None:
 def add(history: "History", options: argparse.Namespace) -> int:
     """Add runs; a file that cannot be used is told in a line, and the others are added."""
     from loaderbench.reports.files import chain, open_document
-    from loaderbench.reports.history import HistoryError
+    from loaderbench.reports.history.database import HistoryError
     from loaderbench.reports.quantities import count
     from loaderbench.reports.schema import MalformedError
 
@@ -129,25 +129,25 @@ def add(history: "History", options: argparse.Namespace) -> int:
 
 def list_runs(history: "History", _: argparse.Namespace) -> int:
     """List the runs."""
-    from loaderbench.reports import history_queries, trend_terminal
+    from loaderbench.reports.history import queries, terminal
 
-    _print(trend_terminal.runs(history_queries.runs(history)))
+    _print(terminal.runs(queries.runs(history)))
     return 0
 
 
 def show(history: "History", options: argparse.Namespace) -> int:
     """Show one case on each machine, and write its figure."""
-    from loaderbench.reports import trend_terminal
-    from loaderbench.reports.trends import marked
+    from loaderbench.reports.history import terminal
+    from loaderbench.reports.history.trends import marked
 
     if options.out and options.out.suffix not in {".svg", ".png"}:
         raise RefusedError(f"--out {options.out} must end in .svg or .png")
     trend = marked(_points_of_case(history, options))
     for _, held in trend.groupby("series", sort=False):
-        _print(trend_terminal.trend(held))
+        _print(terminal.trend(held))
     if options.out:
         from loaderbench.reports.figures import picture
-        from loaderbench.reports.figures_trend import PLOT
+        from loaderbench.reports.history.figures import PLOT
 
         drawn = picture(PLOT, trend)
         if drawn is None:
@@ -157,10 +157,10 @@ def show(history: "History", options: argparse.Namespace) -> int:
 
 
 def _points_of_case(history: "History", options: argparse.Namespace) -> "pd.DataFrame":
-    from loaderbench.reports import history_queries
-    from loaderbench.reports.trends import LEADING, leading
+    from loaderbench.reports.history import queries
+    from loaderbench.reports.history.trends import LEADING, leading
 
-    found = history_queries.named(history, options.case)
+    found = queries.named(history, options.case)
     if not found:
         raise RefusedError(_unknown(history, options.case))
     if len(found) > 1:
@@ -172,7 +172,7 @@ def _points_of_case(history: "History", options: argparse.Namespace) -> "pd.Data
         )
     asked = (options.metric,) if options.metric else LEADING
     points = leading(
-        history_queries.points(history, identities=found, metrics=asked, machine=options.machine, branch=options.branch)
+        queries.points(history, identities=found, metrics=asked, machine=options.machine, branch=options.branch)
     )
     if points.empty:
         raise RefusedError(f"{next(iter(found.values()))} has no such figures; see --metric, --machine and --branch")
@@ -180,7 +180,7 @@ def _points_of_case(history: "History", options: argparse.Namespace) -> "pd.Data
 
 
 def _unknown(history: "History", case: str) -> str:
-    from loaderbench.reports.history_queries import named
+    from loaderbench.reports.history.queries import named
 
     near = get_close_matches(case, sorted(set(named(history, "").values())), cutoff=0)
     return f"no case is called {case!r}; the nearest are: {', '.join(near)[:240] or 'none'}"
@@ -188,33 +188,33 @@ def _unknown(history: "History", case: str) -> str:
 
 def show_changes(history: "History", options: argparse.Namespace) -> int:
     """List the changes of all cases."""
-    from loaderbench.reports import history_queries, trend_terminal, trends
+    from loaderbench.reports.history import queries, terminal, trends
 
-    points = history_queries.points(history, machine=options.machine, branch=options.branch)
+    points = queries.points(history, machine=options.machine, branch=options.branch)
     found = trends.changes(trends.marked(trends.leading(points)))
     since = found[found["started"] >= (options.since or "")]
-    _print(trend_terminal.all_changes(since) if len(since) else "no change point")
+    _print(terminal.all_changes(since) if len(since) else "no change point")
     return 0
 
 
 def export(history: "History", options: argparse.Namespace) -> int:
     """Write rounds or trends to a file or to standard output."""
-    from loaderbench.reports import history_exports, history_queries, trends
+    from loaderbench.reports.history import exports, queries, trends
 
-    found = history_queries.named(history, options.case) if options.case else None
+    found = queries.named(history, options.case) if options.case else None
     if found == {}:
         raise RefusedError(_unknown(history, options.case))
     if options.format == "otava":
-        points = history_queries.points(
+        points = queries.points(
             history, identities=found, metrics=() if options.case else trends.LEADING, machine=options.machine
         )
         points = points if options.case else trends.leading(points)
         if len(kinds := sorted(points["machine"].unique())) > 1:
             raise RefusedError(f"Otava would join unlike machines; choose one with --machine: {'; '.join(kinds)}")
-        content = history_exports.otava(points)
+        content = exports.otava(points)
     else:
-        rounds = history_queries.rounds(history, identities=found, machine=options.machine)
-        content = history_exports.FORMATS[options.format](rounds)
+        rounds = queries.rounds(history, identities=found, machine=options.machine)
+        content = exports.FORMATS[options.format](rounds)
     if options.out:
         _write(content, options.out)
     else:
@@ -232,17 +232,17 @@ def _write(content: bytes, path: Path) -> None:
 
 def with_trend(report: "Report", database: str) -> tuple["Report", int]:
     """Add the trends of the newest run's cases, on its kind of machine; return the exit code beside the report."""
-    from loaderbench.reports import history_queries, trends
     from loaderbench.reports.figures import picture
-    from loaderbench.reports.figures_trend import PLOT
     from loaderbench.reports.files import open_document
-    from loaderbench.reports.history import HistoryError, opened
-    from loaderbench.reports.history_rows import identity, machine_key
+    from loaderbench.reports.history import queries, trends
+    from loaderbench.reports.history.database import HistoryError, opened
+    from loaderbench.reports.history.figures import PLOT
+    from loaderbench.reports.history.rows import identity, machine_key
 
     cases = {identity(case.bench, case.settings) for case in open_document(report.run.path).cases}
     try:
         with opened(database) as history:
-            points = trends.leading(history_queries.points(history, identities=sorted(cases)))
+            points = trends.leading(queries.points(history, identities=sorted(cases)))
     except HistoryError as error:
         _complain(error)
         return report, UNREADABLE

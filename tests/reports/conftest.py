@@ -102,6 +102,11 @@ class Synthetic:
         columns = {name: self.around(value, rounds) for name, value in parts.items()}
         return {"seconds": self.around(sum(parts.values()), rounds), **columns}
 
+    def ledger(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
+        shares = {"begin": 0.05, "fetch": 0.5, "collate": 0.15, "hand_over": 0.25, "pin": 0.0, "loop": 0.04}
+        columns = {f"wait_{name}_s": [0.2 * share] * rounds for name, share in shares.items()}
+        return {"seconds": [0.2] * rounds, **columns, "closure": [0.01] * rounds}
+
     def memory(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         workers, batch = settings["num_workers"], settings["batch_size"]
         pss = 4e8 + workers * (9e7 + 2e5 * batch)
@@ -120,6 +125,7 @@ class Synthetic:
     def case(self, bench: str, settings: Settings, rounds: int) -> Document:
         make: Mapping[str, Callable[..., dict[str, list[float]]]] = {
             "epoch": self.reading, "sampling": self.reading, "training": self.training, "startup": self.startup,
+            "ledger": self.ledger,
             "memory": self.memory, "transfer": self.transfer, "fidelity": self.fidelity,
         }  # fmt: skip
         columns = make[bench](settings, rounds + 1)
@@ -180,6 +186,7 @@ def grid(device: str) -> Iterator[tuple[str, Settings]]:
         yield "memory", settings_of(device, dataset, workers, 32)
     for method, persistent in product(("fork", "forkserver", "spawn"), (True, False)):
         yield "startup", settings_of(device, "text", 2, 32, start_method=method, persistent_workers=persistent)
+    yield "ledger", settings_of(device, "text", 2, 32)
     for sampling in ("sequential", "shuffle", "weighted"):
         yield "sampling", settings_of(device, "table", 0, 256, sampling=sampling)
     for quantity in ("busy 1 ms: pass", "sleep 20 ms, 2 workers: pass", "overhead: text, 0 workers"):

@@ -51,6 +51,7 @@ UNITS = {
     "throughput": ["images/s", "num_workers (processes)"],
     "heatmap": ["num_workers (processes)", "batch_size (samples)"],
     "effects": ["ratio of throughputs"],
+    "ledger": ["share of a pass"],
     "startup": ["time (s)"],
     "memory": ["memory added, PSS (bytes)", "images/s"],
     "transfer": ["batch (bytes)", "bytes/s"],

@@ -85,7 +85,7 @@ def test_markdown_has_verdict_call_and_table(realistic: Report) -> None:
     text = summary(realistic)
     assert "## images · cuda: Loading is not your bottleneck" in text
     assert "```python\nDataLoader(\n" in text
-    assert "60 of 146 cases" in text
+    assert "60 of 147 cases" in text
     assert "killed by signal" in text
 
 

@@ -2,12 +2,15 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 DATA = """
@@ -38,27 +41,29 @@ Gate = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """The command, in a repository with one commit of `DATA`."""
+def theirs(tmp_path: Path) -> Path:
+    """A repository with one commit of `DATA`."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "data.py").write_text(DATA)
     author = ("-c", "user.name=a", "-c", "user.email=a@b")
     for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
         subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
+    return folder
+
+
+def command(out: Path) -> list[str]:
+    return [sys.executable, "-m", "loaderbench.benches.harness.cli", "gate", *ASKED, "--out", str(out)]
+
+
+@pytest.fixture
+def gate(theirs: Path, tmp_path: Path) -> Gate:
+    """The command, in their repository, once the file has been changed."""
 
     def run(*arguments: str, change: tuple[str, str] = ("", "")) -> subprocess.CompletedProcess[str]:
-        (folder / "data.py").write_text(DATA.replace(*change) if change[0] else DATA)
-        command = [
-            sys.executable,
-            "-m",
-            "loaderbench.benches.harness.cli",
-            "gate",
-            *ASKED,
-            "--out",
-            str(tmp_path / "out"),
-        ]
-        return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        (theirs / "data.py").write_text(DATA.replace(*change) if change[0] else DATA)
+        words = [*command(tmp_path / "out"), *arguments]
+        return subprocess.run(words, cwd=theirs, capture_output=True, text=True, check=False)
 
     return run
 
@@ -104,6 +109,48 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(
     done = gate(*arguments, change=change)
     assert done.returncode == 2
     assert re.search(words, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "killed"])
+def test_interrupted_it_leaves_neither_worktrees_nor_processes(
+    theirs: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with subprocess.Popen(
+        [*command(tmp_path / "out"), "--base", "HEAD"], cwd=theirs, stderr=subprocess.PIPE
+    ) as running:
+        until(lambda: len(processes_in(tmp_path)) > 2)
+        running.send_signal(number)
+        assert running.wait(timeout=60) == code
+    assert not processes_in(tmp_path)
+    listed = subprocess.run(["git", "worktree", "list"], cwd=theirs, capture_output=True, text=True, check=True)
+    assert len(listed.stdout.splitlines()) == 1
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """The processes whose command names `folder`."""
+    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [command for command in commands if str(folder) in command]
+
+
+def test_cases_that_are_all_skipped_are_never_green(gate: Gate, tmp_path: Path) -> None:
+    done = gate("--base", "HEAD", "-k", "bench_transfer")
+    assert done.returncode == 2, done.stderr
+    assert verdict(tmp_path)["faults"] == ["no case was compared"]
+
+
+def test_an_earlier_verdict_is_never_taken_for_this_one(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "verdict.json").write_text("{}")
+    done = gate("--base", "nowhere")
+    assert done.returncode == 2
+    assert "a verdict.json of an earlier comparison is there" in done.stderr
 
 
 def test_a_case_that_fails_on_head_is_never_green(gate: Gate, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loaderbench.reports.judgement import About, Judgement, Row, judgement, ordered
-from loaderbench.reports.judging import Estimate
-from loaderbench.reports.trial import Plan, Trial
+from loaderbench.reports.gate.judgement import About, Judgement, Row, judgement, ordered
+from loaderbench.reports.gate.judging import Estimate
+from loaderbench.reports.gate.trial import Plan, Trial
 
 HOSTILE = (
     "epoch[</script><img src=x onerror=\"document.title='owned'\"> | `x` **b** @team ]]> \x1b[2J\u202e\x00 {{7*7}}]"

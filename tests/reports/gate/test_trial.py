@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.judgement import About, judgement
-from loaderbench.reports.judging import Word
-from loaderbench.reports.trial import Block, Plan, Trial
+from loaderbench.reports.gate.judgement import About, judgement
+from loaderbench.reports.gate.judging import Word
+from loaderbench.reports.gate.trial import Block, Plan, Trial
 
 CASES = [f"epoch[case{number}]" for number in range(6)]
 ABOUT = About(kind="gate", base="a", head="b")
@@ -63,6 +63,21 @@ def test_a_suspicion_is_believed_only_after_fresh_blocks() -> None:
     trial = ran(blocks({CASES[0]: 0.5}, noise=0.001), budget_s=39)
     assert words(trial)[CASES[0]] == "inconclusive"
     assert len(trial.blocks) == 3
+
+
+def test_a_suspicion_that_fresh_blocks_deny_is_inconclusive_and_says_so() -> None:
+    slow, same = blocks({CASES[0]: 0.1}, noise=0.001), blocks({}, noise=0.001)
+    made = iter([slow] * 3 + [same] * 5)
+
+    def measure(keys: set[str] | None) -> Block:
+        return next(made)(keys)
+
+    trial = ran(measure, budget_s=80)
+    (verdict,) = [
+        each for each in trial.verdicts() if each.estimate.case == CASES[0] and each.estimate.metric == "samples_per_s"
+    ]
+    assert verdict.word == "inconclusive"
+    assert verdict.why == "looked regressed, and fresh blocks did not confirm it"
 
 
 def test_a_case_that_is_settled_is_not_measured_any_more() -> None:

@@ -1,0 +1,1 @@
+"""Why: what would crash, be wrong or be slow, and what would help."""

@@ -1,0 +1,54 @@
+"""The figure of the ledger: what a pass's seconds went to, each under one heading."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports import theme
+from loaderbench.reports.facets import case_words, rounds_of
+from loaderbench.reports.quantities import percent
+
+# The loop's seconds, by what the batch it waited for was at.
+WAITED = (
+    ("wait_begin_s", "not begun", theme.MUTED),
+    ("wait_fetch_s", "fetching", theme.BLUE),
+    ("wait_collate_s", "collating", theme.ORANGE),
+    ("wait_hand_over_s", "handing over", theme.VERMILLION),
+    ("wait_pin_s", "pinning", theme.PURPLE),
+    ("wait_loop_s", "the loop itself", theme.SKY),
+)
+MOST_ROWS = 16
+LEAST = 0.07  # of a pass: a part that is wide enough for its number
+
+
+def ledger(cases: pd.DataFrame) -> Figure | None:
+    """Draw, for each case, the parts of a pass; they add up to it."""
+    table = cases[(cases["bench"] == "ledger") & cases["wait_fetch_s"].notna()].head(MOST_ROWS)
+    if table.empty:
+        return None
+    closure = float(table["closure"].abs().max())
+    heading = theme.Heading(
+        title="Where a pass's seconds go",
+        subtitle="What the batch was at while the loop stood still for it, as a share of the pass; "
+        f"the parts leave {percent(closure)} of it unexplained, at most",
+    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.4, above=0.62)
+    _bars(axes, table)
+    theme.rows(axes, [case_words(table, row, ("collate_fn", "num_workers", "batch_size")) for row in range(len(table))])
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(theme.in_units("share"))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
+    theme.label(axes, x=f"share of a pass, median of {rounds_of(table)}")
+    return figure
+
+
+def _bars(axes: Axes, table: pd.DataFrame) -> None:
+    left = np.zeros(len(table))
+    for column, name, colour in WAITED:
+        shares = (table[column] / table["seconds"]).fillna(0.0).to_numpy(np.float64)
+        axes.barh(np.arange(len(table)), shares, left=left, height=0.6, color=colour, label=name, linewidth=0)
+        for row, (share, start) in enumerate(zip(shares, left, strict=True)):
+            if share >= LEAST:
+                axes.text(start + share / 2, row, percent(share), ha="center", va="center", size=8, color=theme.PAPER)
+        left += shares

@@ -1,0 +1,1 @@
+"""The verdict: blocks of two sides, judged, and what is said of them."""

@@ -1,0 +1,1 @@
+"""The trunk: every run in a database, its trends and change points."""
