@@ -91,7 +91,9 @@ def _count(samples: list[Any]) -> int:
     return len(samples)
 
 
-@pytest.mark.sweep(batch_size="first", collate_fn="first", pin_memory=(False,))
+@pytest.mark.sweep(
+    dataset=("images",), num_workers="last", batch_size="first", collate_fn="first", pin_memory=(False,), rounds=3
+)
 def bench_ledger(measure: Measure, dataset: Subject, loader: LoaderConfig) -> None:
     """Seconds of a pass, each under one heading."""
     measure(Accounted(dataset, loader))

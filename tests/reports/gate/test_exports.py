@@ -138,7 +138,7 @@ def test_an_interval_that_is_not_known_is_left_out(held: Callable[..., Judgement
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(st.characters(codec=None), max_size=60))
 def test_any_case_name_leaves_valid_json(held: Callable[..., Judgement], row: Callable[..., Row], name: str) -> None:
-    made = held(row("unchanged", name, "seconds"))
+    made = held(row("unchanged", f"mine[{name}]", "seconds"))
     assert len(json.loads(bencher(made).encode())) == 1
     assert sum(map(len, exported(made).values())) == 1
 
