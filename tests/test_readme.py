@@ -73,7 +73,7 @@ def test_the_readme_names_every_bench() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/method.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/method.md", "docs/calibration.md"])
 def test_a_documents_links_lead_somewhere(name: str) -> None:
     document = CLONE / name
     links = re.findall(r"\]\((?!http)([^)#]+)", document.read_text())
