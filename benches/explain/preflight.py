@@ -75,12 +75,12 @@ class Finding:
     limit: float | None
     unit: str  # bytes, or nothing of a count
     why: str
-    todo: str = ""
+    way_out: str = ""
 
     @property
     def remedy(self) -> str:
         """What to do, where there is something to be done."""
-        return "" if self.level == "fine" else self.todo
+        return "" if self.level == "fine" else self.way_out
 
 
 def findings(demand: Demand, limits: Limits) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def _shared_memory(demand: Demand, limits: Limits) -> Finding:
         limit=limit,
         unit="bytes",
         why=f"{demand.in_flight} batches at once in {_SHARED_MEMORY}: num_workers × prefetch_factor, and one in use",
-        todo="fewer workers, a smaller prefetch_factor or batch, or a larger /dev/shm (docker run --shm-size): a "
+        way_out="fewer workers, a smaller prefetch_factor or batch, or a larger /dev/shm (docker run --shm-size): a "
         "worker that finds it full dies of SIGBUS",
     )
 
@@ -124,7 +124,7 @@ def _descriptors(demand: Demand, limits: Limits) -> Finding:
         limit=limits.descriptors,
         unit="",
         why=f"{demand.storages} tensors a batch, each a descriptor while its batch waits behind a slower one",
-        todo="pack a batch's tensors into few, raise `ulimit -n`, or "
+        way_out="pack a batch's tensors into few, raise `ulimit -n`, or "
         'torch.multiprocessing.set_sharing_strategy("file_system")',
     )
 
@@ -141,7 +141,7 @@ def _memory(demand: Demand, limits: Limits) -> Finding:
         unit="bytes",
         why=f"{copies or 'no'} copies of the dataset in workers, and {demand.in_flight} batches; processes themselves "
         "not counted",
-        todo="fewer workers, or keep on disk (np.memmap, Arrow) what every worker would hold",
+        way_out="fewer workers, or keep on disk (np.memmap, Arrow) what every worker would hold",
     )
 
 
@@ -156,7 +156,7 @@ def _cpus(demand: Demand, limits: Limits) -> Finding:
         limit=limits.cpus,
         unit="",
         why=f"workers, beside CPUs under affinity and quota{quota}",
-        todo=f"num_workers={limits.cpus} at most, unless workers wait for a disk or a network",
+        way_out=f"num_workers={limits.cpus} at most, unless workers wait for a disk or a network",
     )
 
 
@@ -169,15 +169,18 @@ def _pickle(demand: Demand, limits: Limits) -> Finding:
     method = demand.start_method or limits.start_method
     size = demand.pickled_bytes
     level: Level = "fine"
-    todo = ""
+    way_out = ""
     if demand.pickle_error:
         level = "wrong" if spawned else "note"
-        todo = (
+        way_out = (
             f"workers started by {method} are given the dataset by pickle: open files and connections in the worker, "
             'not in __init__, or start workers by "fork"'
         )
     elif spawned and size is not None and size * demand.num_workers > LARGE_PICKLE:
-        level, todo = "note", "each worker reads all of it before its first batch: keep the data on disk, send its path"
+        level, way_out = (
+            "note",
+            "each worker reads all of it before its first batch: keep the data on disk, send its path",
+        )
     return Finding(
         what="pickle",
         level=level,
@@ -185,7 +188,7 @@ def _pickle(demand: Demand, limits: Limits) -> Finding:
         limit=None,
         unit="bytes",
         why=demand.pickle_error or f"sent to each worker under spawn and forkserver; here workers start by {method}",
-        todo=todo,
+        way_out=way_out,
     )
 
 
@@ -199,7 +202,7 @@ def _stream(repeated: tuple[int, int]) -> Finding:
         limit=read,
         unit="",
         why="samples that one worker delivered first and another one delivered too",
-        todo="split the stream in __iter__ by torch.utils.data.get_worker_info(): every worker repeats it, and an "
+        way_out="split the stream in __iter__ by torch.utils.data.get_worker_info(): every worker repeats it, and an "
         "epoch is num_workers times as long as it should be",
     )
 

@@ -141,8 +141,8 @@ def _reading(dataset: "Planted") -> Work:
     return lambda: [dataset[index] for index in range(100)]
 
 
-def _collating(side: ModuleType, samples: "list[Sample]") -> Callable[[], object]:
-    return lambda: [side.pad(samples) for _ in range(300)]
+def _collating(side: ModuleType, samples: "list[Sample]") -> Work:
+    return lambda: [side.pad(samples) for _ in range(20)]
 
 
 def _ratio(base: Work, head: Work, *, pairs: int) -> tuple[float, float, float]:

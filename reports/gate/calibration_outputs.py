@@ -94,7 +94,9 @@ def rate(found: Rate) -> str:
 
 
 def _kinds(found: Calibration) -> Iterator[tuple[str, Outcome]]:
-    yield from (("played", each) for each in found.resampled)
+    """Yield outcomes, and how their gates came about: a played one is never longer than the blocks there are."""
+    recorded = {pool.name: len(pool.blocks) for pool in found.pools}
+    yield from ((f"played of {recorded[each.name]} blocks", each) for each in found.resampled)
     yield from (("whole", each) for each in found.whole)
 
 

@@ -68,7 +68,7 @@ def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
     assert noise["blocks"] == 30
     assert noise["of_cases"] == 2 * len(CASES)
     assert noise["needed_s"]["0.1"] <= noise["needed_s"]["0.05"]
-    assert "| slower | 1 played |" in (recorded / "calibration.md").read_text().replace("\u202f", " ")
+    assert "| slower | 1 played of 15 blocks |" in (recorded / "calibration.md").read_text().replace("\u202f", " ")
 
 
 @pytest.mark.parametrize(
