@@ -1,8 +1,8 @@
 """Text, images and a slow store as a user has them, with places for faults of known size.
 
 What ``loaderbench calibrate`` compares with itself: each side of its comparisons imports its own copy of this file, in
-which the numbers below may be others. A fault is real code that takes real time; a share of ``GETITEM`` or ``COLLATE``
-is in proportion to what a sample or a batch costs anyway.
+which the numbers below may be others. A fault is real code that takes real time; ``GETITEM`` and ``COLLATE`` are in
+proportion to what a sample or a batch costs anyway.
 """
 
 import os
@@ -10,16 +10,19 @@ import time
 from multiprocessing.util import Finalize
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, get_worker_info
 
-from loaderbench.datasets.images import photo_crops
+from loaderbench.datasets.images import ImageDataset, crop_folder
 from loaderbench.datasets.text import article_passages
 
 GETITEM = 0.0  # share of the samples that are made twice
-COLLATE = 0.0  # share of the batches that are collated twice
+COLLATE = 0  # how many times more each batch is collated
 START_S = 0.0  # what a worker's first sample takes longer
 EXIT_S = 0.0  # what a worker's end takes longer
 LEAKED_BYTES = 0  # kept for ever of each batch
@@ -89,11 +92,11 @@ class Text(Planted):
 
 
 class Images(Planted):
-    """A decoded picture (3, 160, 160), and its class."""
+    """A decoded picture, bytes (160, 160, 3), and its class."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.crops = photo_crops()
+        self.crops = ImageDataset(crop_folder(), pixels)
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -101,6 +104,11 @@ class Images(Planted):
     def make(self, index: int) -> Sample:
         """Decode it."""
         return self.crops[index]
+
+
+def pixels(image: Image.Image) -> Tensor:
+    """Bytes (160, 160, 3): as floats they would be four times as much to hand over, which is the model's to undo."""
+    return torch.from_numpy(np.array(ImageOps.fit(image, (160, 160), Image.Resampling.BILINEAR)))
 
 
 class Rows(Planted):
@@ -132,14 +140,12 @@ class Collate:
 
     def __init__(self, *, padded: bool) -> None:
         self.padded = padded
-        self.made = 0
 
     def __call__(self, samples: list[Sample]) -> tuple[Tensor, ...]:
         """Pad (B, L) where `padded`, else all in a row (L1 + L2 + …,) with their lengths (B,); and labels (B,)."""
-        self.made += 1
         if LEAKED_BYTES:
             _kept.append(b"x" * LEAKED_BYTES)
-        if is_due(self.made, COLLATE):
+        for _ in range(COLLATE):
             self.make(samples)
         return self.make(samples)
 
@@ -153,3 +159,16 @@ class Collate:
 
 pad = Collate(padded=True)
 pack = Collate(padded=False)
+
+
+class Net(nn.Module):
+    """A model of any of these batches, small beside what it takes to load them."""
+
+    def __init__(self, width: int = 256, classes: int = 256) -> None:
+        super().__init__()
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, values: Tensor, *_: Tensor) -> Tensor:
+        """(B, …) of whatever size to logits (B, classes)."""
+        means = functional.adaptive_avg_pool1d(values.flatten(1).float()[:, None], self.head.in_features)
+        return torch.as_tensor(self.head(means.squeeze(1)))

@@ -52,6 +52,12 @@ ROUND_METRICS: Mapping[str, Metric] = dict(
         _metric("start_s", "start", "s", "lower"),
         _metric("shutdown_s", "shutdown", "s", "lower"),
         _metric("next_first_batch_s", "first batch of the next epoch", "s", "lower"),
+        _metric("gap_s", "gap between epochs", "s", "lower", "From the last batch to the first of the next epoch."),
+        _metric("ask_s", "queues", "s", "lower"),
+        _metric("boot_s", "a worker's interpreter", "s", "lower", "And what it imports, until it takes the dataset."),
+        _metric("init_s", "its first sample", "s", "lower"),
+        _metric("first_fetch_s", "its first batch", "s", "lower"),
+        _metric("deliver_s", "handing it over", "s", "lower"),
         _metric("pss_bytes", "memory (PSS)", "bytes", "lower"),
         _metric("uss_bytes", "memory (USS)", "bytes", "lower"),
         _metric("base_pss_bytes", "memory before the loader", "bytes", "lower"),
@@ -110,6 +116,7 @@ CASE_METRICS: Mapping[str, Metric] = dict(
             "Throughput together over its bound: 1 when neither waits for the other.",
         ),
         _metric("cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time."),
+        _metric("cpu_per_sample_s", "CPU time a sample", "s", "lower", "CPU time of all processes over samples."),
         _metric("bytes_per_s", "bandwidth", "bytes/s", "higher"),
         _metric(
             "added_pss_bytes", "memory added", "bytes", "lower", "PSS of the process tree, less that before the loader."

@@ -16,6 +16,7 @@ MEDIANS = (
     "alone_s", "collated_s", "kept_s", "fetch_s", "transform_s", "collate_s", "queue_s", "pickle_s", "transit_s",
     "unpickle_s", "pin_s", "ready_s", "wait_begin_s", "wait_fetch_s", "wait_collate_s", "wait_hand_over_s",
     "wait_pin_s", "wait_loop_s", "blocked_s", "closure", "stamping",
+    "gap_s", "ask_s", "boot_s", "init_s", "first_fetch_s", "deliver_s",
 )  # fmt: skip
 LONGEST = ("wait_max_s",)  # the longest wait of a case is that of all its rounds
 
@@ -74,6 +75,7 @@ def _shares(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
         {
             "stall_share": rates(_held(rounds, "wait_s").where(rounds["bench"] == "training"), seconds, groups)["rate"],
             "cpu_share": rates(_held(rounds, "cpu_s"), seconds, groups)["rate"],
+            "cpu_per_sample_s": rates(_held(rounds, "cpu_s"), _held(rounds, "samples"), groups)["rate"],
             "bytes_per_s": rates(_held(rounds, "bytes"), seconds, groups)["rate"],
             "truth": _held(rounds, "truth").groupby(groups).median(),
             "error": error.groupby(groups).median(),

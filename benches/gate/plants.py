@@ -23,6 +23,11 @@ EPOCH = (
     "--dataset", "planted:Text,planted:Images", "--num-workers", "0,2", "--collate-fn", "planted:pad,planted:pack",
     "-k", "bench_epoch", *_OF_ALL,
 )  # fmt: skip
+OTHER = (
+    "--dataset", "planted:Text,planted:Images", "--num-workers", "2", "--collate-fn", "planted:pad",
+    "--persistent-workers", "off", "--model", "planted:Net",
+    "-k", "bench_startup or bench_memory or bench_training", *_OF_ALL,
+)  # fmt: skip
 _TEXT = ("--dataset", "planted:Text", "--num-workers", "2", "--collate-fn", "planted:pad", *_OF_ALL)
 STARTUP = (*_TEXT, "--persistent-workers", "off", "-k", "bench_startup")
 MEMORY = (*_TEXT, "-k", "bench_memory")
@@ -48,16 +53,17 @@ class Plant:
         return _file().stem
 
 
-IDENTICAL = Plant(name="identical", weight=5)
+IDENTICAL = Plant(name="identical", weight=4)
 SLOWER_10 = Plant(name="__getitem__ +10 %", head={"GETITEM": 0.10}, word="regressed", weight=2)
 SLOWER_5 = Plant(name="__getitem__ +5 %", head={"GETITEM": 0.05}, word="regressed", weight=2)
-SLOWER_3 = Plant(name="__getitem__ +3 %", head={"GETITEM": 0.03}, word="regressed")
+SLOWER_3 = Plant(name="__getitem__ +3 %", head={"GETITEM": 0.03}, word="regressed", weight=2)
 FASTER_10 = Plant(name="__getitem__ -10 %", base={"GETITEM": 1 / 9}, word="improved")
-COLLATED = Plant(name="collate_fn twice", head={"COLLATE": 1.0}, word="regressed")
-PLANTS = (IDENTICAL, SLOWER_10, SLOWER_5, SLOWER_3, FASTER_10, COLLATED)
+COLLATED = Plant(name="collate_fn 16 times", head={"COLLATE": 15}, word="regressed")
+OTHERS = Plant(name="identical, other benches", cases=OTHER)
+PLANTS = (IDENTICAL, SLOWER_10, SLOWER_5, SLOWER_3, FASTER_10, COLLATED, OTHERS)
 
 LOADED = (
-    Plant(name="identical, loaded", weight=2, loaded=True),
+    Plant(name="identical, loaded", loaded=True),
     Plant(name="__getitem__ +10 %, loaded", head={"GETITEM": 0.10}, word="regressed", loaded=True),
 )
 
@@ -68,7 +74,7 @@ FAULTS = (
     ),
     Plant(
         name="a doubled worker start",
-        head={"START_S": 0.05},
+        head={"START_S": 0.06},
         word="regressed",
         metric="first_batch_s",
         cases=STARTUP,

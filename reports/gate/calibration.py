@@ -32,12 +32,14 @@ from loaderbench.reports.schema import MalformedError
 
 # Schema of calibration.json.
 # 1 (0.2.0): machine, command, noise, sizes, resampled, whole, faults, coverage, spreads.
-SCHEMA = 1
+# 2 (0.2.0): outcomes and faults have a margin.
+SCHEMA = 2
 
 KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")  # what a calibration holds for
 IDENTICAL = "identical"
+QUIET = (IDENTICAL, "identical, other benches")  # with nothing put on the machine
 CHANGES = (0.05, 0.10)
-PLAYED_S = (120.0, 300.0)
+PLAYED = (Plan(budget_s=120.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
 
 
 def summary(document: Mapping[str, Any]) -> Block:
@@ -75,10 +77,10 @@ class Calibration:
 
     def noise(self) -> Noise:
         """What a gate on a machine like this one states of itself."""
-        identical = [each for each in self.resampled if each.name == IDENTICAL]
+        identical = [each for each in self.resampled if each.name in QUIET]
         return Noise(
             measured=str(self.about.get("started", ""))[:10],
-            blocks=sum(len(pool.blocks) for pool in self.pools if pool.name == IDENTICAL),
+            blocks=sum(len(pool.blocks) for pool in self.pools if pool.name in QUIET),
             false_cases=sum(each.found.count for each in identical),
             of_cases=sum(each.found.of for each in identical),
             needed_s={f"{change:g}": taken for change, taken in self.needed_s.items() if np.isfinite(taken)},
@@ -124,13 +126,17 @@ def calibration(
     sizes: Mapping[str, Any],
     draws: int,
 ) -> Calibration:
-    """Work out what was recorded: `draws` gates are played of every comparison, at each budget."""
+    """Work out what was recorded: `draws` gates are played of every comparison, by each plan of `PLAYED`.
+
+    By a plan after the first only where more was recorded than the one before it can use.
+    """
     rng = np.random.default_rng(about.get("seed", 0))
     held = tuple(pools(blocks))
     whole: dict[tuple[str, float], list[Gate]] = {}
     for gate in map(_gate, gates):
         whole.setdefault((gate.name, gate.budget_s), []).append(gate)
     identical = next((pool for pool in held if pool.name == IDENTICAL), None)
+    quiet = [pool for name in reversed(QUIET) for pool in held if pool.name == name]
     return Calibration(
         about=about,
         sizes=sizes,
@@ -141,14 +147,21 @@ def calibration(
             gate for (name, _), same in whole.items() for gate in same if name not in {pool.name for pool in held}
         ),
         needed_s={change: minutes(identical, Plan(), change, draws, rng) for change in CHANGES} if identical else {},
-        coverage={count: coverage(identical, count, rng) for count in (6, 18)} if identical else {},
+        coverage={count: _covered(quiet, count, rng) for count in (6, 18)} if quiet else {},
     )
 
 
 def _resampled(held: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
     for pool in held:
-        for budget_s in PLAYED_S:
-            yield outcome(pool, Plan(budget_s=budget_s), draws, rng)
+        recorded_s = sum(block["seconds"] for block in pool.blocks)
+        for before_s, plan in zip((0.0, *(each.budget_s for each in PLAYED)), PLAYED, strict=False):
+            if recorded_s > before_s:
+                yield outcome(pool, plan, draws, rng)
+
+
+def _covered(quiet: Sequence[Pool], count: int, rng: Rng) -> dict[str, Rate]:
+    """Coverage by metric; of a metric that several pools have, the last one's."""
+    return {metric: rate for pool in quiet for metric, rate in coverage(pool, count, rng).items()}
 
 
 def pools(documents: Iterable[Mapping[str, Any]]) -> Iterator[Pool]:

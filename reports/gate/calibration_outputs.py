@@ -106,9 +106,9 @@ def _identical(found: Calibration) -> Shown:
         note="Played: with recorded blocks, drawn anew for each gate, so that gates share blocks and the intervals are "
         "narrower than the truth. Whole: measured from start to end. A case counts where any of its metrics is called "
         "changed.",
-        head=("code", "gates", "budget", "cases called changed", "gates with a regression"),
+        head=("code", "gates", "budget", "margin", "cases called changed", "gates with a regression"),
         rows=[
-            (each.name, f"{each.gates} {kind}", duration(each.budget_s), rate(each.found), rate(each.red))
+            (each.name, f"{each.gates} {kind}", *_plan(each), rate(each.found), rate(each.red))
             for kind, each in _kinds(found)
             if not each.word
         ],
@@ -119,12 +119,12 @@ def _planted(found: Calibration) -> Shown:
     return Shown(
         title="Planted changes",
         note="Found: cases whose throughput was called regressed (or improved, where head is faster).",
-        head=("plant", "gates", "budget", "cases found", "least found case", "time, median"),
+        head=("plant", "gates", "budget", "margin", "cases found", "least found case", "time, median"),
         rows=[
             (
                 each.name,
                 f"{each.gates} {kind}",
-                duration(each.budget_s),
+                *_plan(each),
                 rate(each.found),
                 _least(each),
                 duration(each.spent_s),
@@ -133,6 +133,10 @@ def _planted(found: Calibration) -> Shown:
             if each.word
         ],
     )
+
+
+def _plan(found: Outcome) -> tuple[str, str]:
+    return duration(found.budget_s), percent(found.margin)
 
 
 def _least(found: Outcome) -> str:

@@ -15,7 +15,6 @@ from loaderbench.reports.gate.judging import EXACT, Estimate, Floats, Word, is_c
 from loaderbench.reports.gate.pairs import Judged, judged
 from loaderbench.reports.gate.trial import Plan
 from loaderbench.reports.records import Records
-from loaderbench.reports.settings import settings_of
 
 # What must be the same on both sides. Versions may be what is compared, and are named in the sides' labels.
 KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "threads", "accelerator_name")
@@ -49,7 +48,8 @@ def compare(base: Records, head: Records, plan: Plan, about: About) -> Judgement
         for key, case in sides[1].items()
         if key not in sides[0]
     ]
-    return Judgement(about=about, plan=plan, rows=ordered(rows), moved=tuple(moved))
+    values = [each for key in both for each in _recorded(sides[0][key], sides[1][key])]
+    return Judgement(about=about, plan=plan, rows=ordered(rows), moved=tuple(moved), values=tuple(values))
 
 
 def label(records: Records) -> str:
@@ -64,7 +64,8 @@ def _cases(records: Records) -> dict[Hashable, pd.DataFrame]:
     """The timed rounds of each case, by its bench and settings: a name says only what varied in its run."""
     frame = records.frame
     rounds = frame[~frame["warmup"].astype(bool) & (frame["bench"] != _ASIDE)] if len(frame) else frame
-    identity = ["bench", *settings_of(frame)] if len(frame) else ["bench"]
+    named = list(frame.columns)
+    identity = named[named.index("bench") : named.index("warmup")] if len(frame) else ["bench"]  # and the settings
     return {
         str(sorted((name, str(value)) for name, value in zip(identity, key, strict=True) if str(value) != "nan")): held
         for key, held in rounds.groupby(identity, dropna=False, sort=False)
@@ -82,6 +83,14 @@ def _estimates(base: pd.DataFrame, head: pd.DataFrame) -> Iterator[Estimate]:
         if all(map(len, values)):
             runs = min(held["run"].nunique() for held in (base, head))
             yield unpaired(case, quantity, values[0], values[1], runs=runs)
+
+
+def _recorded(base: pd.DataFrame, head: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """What was judged, in the order of the runs, so that another tool can judge it again."""
+    case = _name(head)
+    for quantity in judged(case):
+        for side, held in (("base", base), ("head", head)):
+            yield {"case": case, "metric": quantity.name, "side": side, "values": _values(held, quantity).tolist()}
 
 
 def _values(rounds: pd.DataFrame, quantity: Judged) -> Floats:

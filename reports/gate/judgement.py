@@ -13,7 +13,7 @@ from loaderbench.reports.gate.trial import Plan, Trial, Verdict
 from loaderbench.reports.metrics import METRICS
 
 # Schema of verdict.json.
-# 1 (0.2.0): sides, plan, seed, machine, blocks with every sample in order, verdicts, new, gone, missed.
+# 1 (0.2.0): sides, plan, seed, machine, blocks with every sample in order (of recorded runs: values), verdicts.
 SCHEMA = 1
 
 WORDS: tuple[Word, ...] = (
@@ -79,6 +79,7 @@ class Judgement:
     moved: tuple[str, ...] = ()  # controls that no change to the code can move
     looks: tuple[int, ...] = ()  # after how many blocks
     blocks: tuple[Mapping[str, Any], ...] = ()
+    values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in the place of blocks: case, metric, side, values
     spent_s: float = 0.0
 
     @property
@@ -128,6 +129,7 @@ class Judgement:
             "moved": list(self.moved),
             "verdicts": [_plain(row) for row in self.rows],
             "blocks": list(self.blocks),
+            "values": list(self.values),
         }
 
 

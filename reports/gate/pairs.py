@@ -55,7 +55,7 @@ def _column(rounds: pd.DataFrame, name: str) -> pd.Series:
 _COLD: Mapping[str, Any] = {"margins": 4.0, "floor": 0.02}
 _PASSES = (
     Judged(name="samples_per_s", value=_per("samples", "seconds")),
-    Judged(name="cpu_s", value=_per("cpu_s", "samples"), summed=True, margins=3.0),
+    Judged(name="cpu_per_sample_s", value=_per("cpu_s", "samples"), summed=True, margins=3.0),
 )
 JUDGED: Mapping[str, tuple[Judged, ...]] = {
     "epoch": _PASSES,

@@ -75,6 +75,7 @@ class Gate:
     spent_s: float
     blocks: int
     words: Mapping[tuple[str, str], str]
+    margin: float = Plan().margin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +85,7 @@ class Outcome:
     name: str
     word: str  # what it is; nothing of identical code
     budget_s: float
+    margin: float
     gates: int
     found: Rate  # cases called what they are; of identical code, cases called changed
     red: Rate  # gates with a regression
@@ -134,6 +136,7 @@ def outcome(pool: Pool, plan: Plan, gates: int, rng: Rng, shift: float = 0.0, wo
             spent_s=trial.spent_s,
             blocks=len(trial.blocks),
             words=words(trial),
+            margin=plan.margin,
         )
         for trial in trials
     ]
@@ -151,6 +154,7 @@ def counted(gates: Sequence[Gate]) -> Outcome:
         name=gates[0].name,
         word=gates[0].word,
         budget_s=gates[0].budget_s,
+        margin=gates[0].margin,
         gates=len(gates),
         found=Rate(count=sum(rate.count for rate in rates.values()), of=sum(rate.of for rate in rates.values())),
         red=Rate(count=sum("regressed" in gate.words.values() for gate in gates), of=len(gates)),

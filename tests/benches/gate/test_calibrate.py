@@ -2,18 +2,18 @@
 
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loaderbench.benches.harness.cli import main
+
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus_affinity": 8, "accelerator": None}
 CASES = ("epoch[a]", "epoch[b]", "epoch[c]", "epoch[d]")
 
-Calibrate = Callable[..., subprocess.CompletedProcess[str]]
+Calibrate = Callable[..., tuple[int, str, str]]
 
 
 def block(plant: str, word: str, change: float, rng: random.Random) -> dict[str, Any]:
@@ -49,10 +49,14 @@ def recorded(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def calibrate(tmp_path: Path) -> Calibrate:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "loaderbench.benches.harness.cli", "calibrate", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Calibrate:
+    """The command, in a folder of its own: its exit code, what it prints, what it complains of."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["calibrate", *arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
 
     return run
 
@@ -60,10 +64,10 @@ def calibrate(tmp_path: Path) -> Calibrate:
 def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
     calibrate: Calibrate, recorded: Path
 ) -> None:
-    done = calibrate("--again", str(recorded), "--draws", "1")
-    assert done.returncode == 0, done.stderr
+    code, out, _ = calibrate("--again", str(recorded), "--draws", "1")
+    assert code == 0
     for word in ("Identical code", "Planted changes", "Time needed", "Intervals", "shutdown_s regressed", "1.100×"):
-        assert word in done.stdout
+        assert word in out
     noise = json.loads((recorded / "calibration.json").read_text())["noise"]
     assert noise["blocks"] == 30
     assert noise["of_cases"] == 2 * len(CASES)
@@ -82,17 +86,17 @@ def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
 def test_a_folder_that_does_not_fit_is_refused(
     calibrate: Calibrate, recorded: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = calibrate(*arguments)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    code, _, told = calibrate(*arguments)
+    assert code == 2
+    assert words in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("torn", ["{", '{"plant": "identical"}\n', "[]\n"], ids=["cut off", "incomplete", "no object"])
 def test_a_record_that_cannot_be_read_is_one_line(calibrate: Calibrate, recorded: Path, torn: str) -> None:
     with (recorded / "blocks.jsonl").open("a") as file:
         file.write(torn)
-    done = calibrate("--again", str(recorded), "--draws", "1")
-    assert done.returncode == 2
-    assert "cannot be read" in done.stderr
-    assert done.stderr.count("\n") == 1
+    code, _, told = calibrate("--again", str(recorded), "--draws", "1")
+    assert code == 2
+    assert "cannot be read" in told
+    assert told.count("\n") == 1

@@ -30,9 +30,13 @@ def test_a_number_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "called"), [("GETITEM", "Text.__getitem__"), ("COLLATE", "Text, collated")], ids=["getitem", "collate"]
+    ("number", "value", "called"),
+    [("GETITEM", 1.0, "Text.__getitem__"), ("COLLATE", 1, "Text, collated")],
+    ids=["getitem", "collate"],
 )
-def test_by_itself_what_is_done_twice_takes_about_twice_as_long(number: str, called: str, tmp_path: Path) -> None:
-    plant = Plant(name="twice", head={number: 1.0})
+def test_by_itself_what_is_done_twice_takes_about_twice_as_long(
+    number: str, value: float, called: str, tmp_path: Path
+) -> None:
+    plant = Plant(name="twice", head={number: value})
     (ratio, *_) = in_isolation(plant, sides(plant, tmp_path), pairs=5)[called]
     assert 1.5 < ratio < 2.7

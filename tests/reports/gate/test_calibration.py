@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Callable[..., Path]:
 
     def write(**changed: Any) -> Path:
         path = tmp_path / "calibration.json"
-        document = {"schema": 1, "machine": MACHINE, "noise": asdict(NOISE), **changed}
+        document = {"schema": 2, "machine": MACHINE, "noise": asdict(NOISE), **changed}
         path.write_text(json.dumps(document))
         return path
 

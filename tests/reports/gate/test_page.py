@@ -1,4 +1,4 @@
-"""The page of a judgement in a real browser: it opens from disk, is light and dark, and obeys no name."""
+"""The page of a judgement in a real browser: what it shows, what it folds away, and that it obeys no name."""
 
 import json
 import re
@@ -28,24 +28,6 @@ def html(measured: Judgement) -> str:
 @pytest.fixture
 def desktop(opened: Callable[..., Any], html: str) -> Any:
     return opened(html)
-
-
-def test_it_opens_without_an_error_and_asks_for_nothing(desktop: Any) -> None:
-    assert desktop.get_log("browser") == []
-    assert desktop.execute_script("return performance.getEntriesByType('resource').length") == 0
-
-
-def test_nothing_in_it_points_outside(html: str) -> None:
-    assert re.findall(r"(?:src|href|action)\s*=\s*[\"']?(?!#)([^\"'\s>]+)|url\((?!#)([^)]*)\)|@import", html) == []
-
-
-def test_its_policy_allows_its_own_script_alone(desktop: Any) -> None:
-    script = (
-        "const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s);"
-        "window.ran === undefined"
-    )
-    assert desktop.execute_cdp_cmd("Runtime.evaluate", {"expression": script})["result"]["value"] is True
-    desktop.get_log("browser")  # the refusal is logged
 
 
 def test_the_first_screen_has_headline_faults_counts_and_command(desktop: Any) -> None:
@@ -105,11 +87,6 @@ def test_a_page_of_very_many_samples_leaves_them_to_the_file(
     assert [block["samples"] for block in found["blocks"]] == [[]] * len(measured.blocks)
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
-def test_no_width_scrolls_sideways(opened: Callable[..., Any], html: str, width: int) -> None:
-    assert opened(html, width=width).execute_script("return document.documentElement.scrollWidth") <= width
-
-
 def test_on_a_desktop_the_table_is_not_cut_off(opened: Callable[..., Any], html: str) -> None:
     script = "const s = document.querySelector('.verdicts').parentElement; return s.scrollWidth - s.clientWidth"
     assert opened(html).execute_script(script) == 0
@@ -122,13 +99,6 @@ def test_words_stand_out_from_the_paper(
 ) -> None:
     browser = opened(html, scheme=scheme)
     assert contrast(browser, selector) >= 4.5  # WCAG 2.2, AA
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_are_light_or_dark_as_the_page_is(
-    opened: Callable[..., Any], html: str, scheme: str, contrast: Callable[..., float]
-) -> None:
-    assert contrast(opened(html, scheme=scheme), "figure svg text", "fill") >= 4.5
 
 
 def test_hostile_names_are_shown_and_nothing_more(opened: Callable[..., Any], hostile: Judgement) -> None:
