@@ -89,17 +89,22 @@ def stack_into(samples: Sequence[Any]) -> Any:
     {'x': tensor([[1, 2],
             [3, 4]])}
     """
+    return stacked(samples, unfilled)
+
+
+def stacked(samples: Sequence[Any], allocate: Callable[[tuple[int, ...], torch.dtype], Tensor]) -> Any:
+    """As `stack_into`, each field written to what `allocate` returns for its shape and dtype."""
     if isinstance(samples, Stacked):
         return default(samples)
     first = samples[0]
     if isinstance(first, Mapping):
-        return {key: stack_into([sample[key] for sample in samples]) for key in first}
+        return {key: stacked([sample[key] for sample in samples], allocate) for key in first}
     if isinstance(first, (list, tuple)):
-        return [stack_into(field) for field in zip(*samples, strict=True)]
+        return [stacked(field, allocate) for field in zip(*samples, strict=True)]
     if isinstance(first, Tensor):
-        return torch.stack(list(samples), out=_batch((len(samples), *first.shape), first.dtype))
+        return torch.stack(list(samples), out=allocate((len(samples), *first.shape), first.dtype))
     if isinstance(first, np.ndarray):
-        batch = _batch((len(samples), *first.shape), torch.as_tensor(first).dtype)
+        batch = allocate((len(samples), *first.shape), torch.as_tensor(first).dtype)
         np.stack(samples, out=batch.numpy())
         return batch
     return default_collate(list(samples))
@@ -150,7 +155,7 @@ def _packed(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.cat(rows), torch.tensor(starts)
 
 
-def _batch(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def unfilled(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """An unfilled tensor; in a worker it lies in shared memory, where the main process will read it."""
     if get_worker_info() is None:
         return torch.empty(shape, dtype=dtype)

@@ -4,7 +4,7 @@ import copyreg
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from hashlib import blake2b
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
@@ -70,6 +70,25 @@ def children(thing: Any) -> Iterator[tuple[Any, Any]] | None:
     if is_dataclass(thing) and not isinstance(thing, type):
         return ((field.name, getattr(thing, field.name)) for field in fields(thing))
     return None
+
+
+def rebuilt(thing: Any, change: Callable[[Any], Any]) -> Any:
+    """`thing` with `change` made to each of its leaves: mappings, lists, tuples and dataclasses keep their kind.
+
+    >>> rebuilt({"a": [1, 2], "b": (3,)}, lambda leaf: 10 * leaf)
+    {'a': [10, 20], 'b': (30,)}
+    """
+    parts = children(thing)
+    if parts is None:
+        return change(thing)
+    made = {key: rebuilt(part, change) for key, part in parts}
+    if isinstance(thing, Mapping):
+        return made if type(thing) is dict else type(thing)(made)  # type: ignore[call-arg]  # as mappings are made
+    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
+        return type(thing)(*made.values())
+    if isinstance(thing, (list, tuple)):
+        return type(thing)(made.values())
+    return replace(thing, **made)
 
 
 def fingerprint(sample: Any) -> bytes:

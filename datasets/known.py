@@ -98,6 +98,35 @@ class Bytes(Dataset[Tensor]):
         return torch.full((self.sample_bytes,), range(self.samples)[index] % 256, dtype=torch.uint8)
 
 
+@dataclass(frozen=True)
+class SlowCollate:
+    """A collate function that takes `collate_s` seconds of one core for each batch: a list becomes a tensor (B,)."""
+
+    collate_s: float
+
+    def __call__(self, samples: list[int]) -> Tensor:
+        """The batch."""
+        until_s = perf_counter() + self.collate_s
+        batch = torch.tensor(samples)
+        spin(until_s)
+        return batch
+
+
+@dataclass(frozen=True)
+class Payload(_Numbered):
+    """A dataset of `payload_bytes`, which pickle copies to each worker that is not forked."""
+
+    samples: int
+    payload_bytes: int
+    payload: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "payload", b"x" * self.payload_bytes)
+
+    def __getitem__(self, index: int) -> int:
+        return self._index(index)
+
+
 @dataclass
 class Resident(_Numbered):
     """Each process that reads a sample holds `resident_bytes` of its own memory, written to, from then on."""
