@@ -20,12 +20,14 @@ from typing import Any, Self
 import pytest
 import torch
 
+from loaderbench.benches.explain.ledger import Ledger
+from loaderbench.benches.explain.stamps import stamped
 from loaderbench.benches.harness import processes
 from loaderbench.benches.harness.loading import LoaderConfig, batch_facts
 from loaderbench.benches.harness.measure import Measure
 from loaderbench.benches.harness.passes import Epoch, Metrics, Step, keep
 from loaderbench.benches.harness.subjects import Sources, collate_fn, known
-from loaderbench.datasets.known import Busy, Bytes, Resident, Sleeping, Straggler
+from loaderbench.datasets.known import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
 
 CPU = torch.device("cpu")
 STEP_S = 0.01
@@ -162,6 +164,70 @@ class Weighed(Epoch):
 def bench_fidelity_bytes(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
     """The bytes stated for a batch, beside what its samples hold by construction."""
     measure(Weighed(10_000, 64), unit="B")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """A part of the ledger that is known: of 16 batches of 4 samples, each part of a batch takes what is said of it."""
+
+    entry: str
+    truth: float
+    config: LoaderConfig
+    busy_s: float = 0.0  # a sample
+    collate_s: float = 0.0  # a batch
+    step: Step | None = None
+
+
+ACCOUNTS = {
+    "ledger: fetching, busy 5 ms a sample": Account(
+        entry="fetch_s", truth=64 * 5e-3, busy_s=5e-3, config=workers(1, batch_size=4)
+    ),
+    "ledger: collating, 10 ms a batch": Account(
+        entry="collate_s", truth=16 * 10e-3, collate_s=10e-3, config=workers(1, batch_size=4)
+    ),
+    "ledger: waiting for samples, no workers": Account(
+        entry="wait_fetch_s", truth=64 * 5e-3, busy_s=5e-3, collate_s=10e-3, config=LoaderConfig(batch_size=4)
+    ),
+    "ledger: a step of 10 ms": Account(
+        entry="step_s", truth=16 * STEP_S, busy_s=1e-3, config=workers(1, batch_size=4), step=spin
+    ),
+}
+
+
+class Booked:
+    """Passes of a loader whose batches carry stamps; what the ledger makes of them, beside the truth."""
+
+    steady = False
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def __enter__(self) -> Self:
+        account = self.account
+        dataset = Busy(64, account.busy_s)
+        self.loader = stamped(dataset, account.config, SlowCollate(account.collate_s))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self.loader
+
+    def before(self, _passes: int) -> None:
+        """The loader is there already."""
+
+    def run(self, _passes: int) -> None:
+        """One pass."""
+        self.ledger = Ledger().read(self.loader, self.account.step)
+
+    def after(self) -> Metrics:
+        """Truth and reading, in seconds."""
+        reading = {**self.ledger.done(), **self.ledger.waited()}[self.account.entry]
+        return {"seconds": self.ledger.seconds, "truth": self.account.truth, "reading": reading}
+
+
+@pytest.mark.parametrize("quantity", ACCOUNTS)
+def bench_fidelity_ledger(measure: Measure, quantity: str) -> None:
+    """A part of the ledger, beside the seconds that it takes by construction."""
+    measure(Booked(ACCOUNTS[quantity]), unit="s")
 
 
 class Beside(Epoch):

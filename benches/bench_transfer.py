@@ -4,14 +4,17 @@
 the last. With ``pin_memory`` the batch lies in page-locked memory, as DataLoader's pinning thread leaves it; the cost
 of pinning itself is not in here but in ``bench_epoch``.
 
-**Read as** bytes per second, beside the bytes in a batch: small batches pay for the call, large ones for the link.
-``non_blocking`` can only help from page-locked memory.
+**Read as** bytes per second, beside the bytes in a batch and beside the link's ceiling, which is measured: the
+fastest of a few copies of `LINK_BYTES` of page-locked memory. Small batches pay for the call, large ones for the
+link. ``non_blocking`` can only help from page-locked memory.
 
 Needs an accelerator; skipped elsewhere.
 
     pytest benches/bench_transfer.py --device cuda --batch-size 32,256,1024
 """
 
+import math
+from functools import cache
 from time import perf_counter
 from typing import Self
 
@@ -26,6 +29,8 @@ from loaderbench.benches.harness.subjects import Subject
 from loaderbench.datasets.contract import leaves
 
 COPIES = 16  # in a pass
+LINK_BYTES = 256 << 20
+LINK_COPIES = 5
 
 
 class Transfer:
@@ -61,9 +66,27 @@ class Transfer:
         return {"seconds": self.seconds, "bytes": float(self.copies * leaves(self.batch).bytes)}
 
 
+@cache
+def link_bytes_per_s(device: torch.device) -> float:
+    """What the link to `device` can carry."""
+    source = torch.empty(LINK_BYTES, dtype=torch.uint8, pin_memory=True)
+    target = torch.empty(LINK_BYTES, dtype=torch.uint8, device=device)
+    fastest_s = math.inf
+    for _ in range(LINK_COPIES):
+        synchronise(device)
+        began = perf_counter()
+        target.copy_(source, non_blocking=True)
+        synchronise(device)
+        fastest_s = min(fastest_s, perf_counter() - began)
+    return LINK_BYTES / fastest_s
+
+
 @pytest.mark.sweep(num_workers=(0,), collate_fn="first", non_blocking=(False, True))
 def bench_transfer(
     measure: Measure, dataset: Subject, loader: LoaderConfig, accelerator: torch.device, non_blocking: bool
 ) -> None:
     """Seconds to copy a batch to the device."""
-    measure(Transfer(dataset, loader, accelerator, non_blocking=non_blocking))
+    measure(
+        Transfer(dataset, loader, accelerator, non_blocking=non_blocking),
+        link_bytes_per_s=link_bytes_per_s(accelerator),
+    )

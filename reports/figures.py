@@ -91,6 +91,14 @@ PLOTS = (
         draw=costs.startup,
     ),
     Plot(
+        name="payload",
+        section="Costs",
+        title="What the first batch waits for",
+        reading="Under spawn and forkserver each worker is an interpreter of its own that is sent the dataset: the "
+        "start grows with its size. Under fork it is there already.",
+        draw=ledgers.starts,
+    ),
+    Plot(
         name="memory",
         section="Costs",
         title="Memory against throughput",

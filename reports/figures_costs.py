@@ -149,6 +149,10 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
         axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=theme.PAPER)
         said = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
         ends.append((float(ordered["size"].iloc[-1]), float(ordered["bytes_per_s"].iloc[-1]), said, colour))
+    if (ceiling := facet.table.get(f"{FACT}link_bytes_per_s")) is not None and ceiling.notna().any():
+        link = float(ceiling.max())
+        axes.axhline(link, color=theme.MUTED, lw=1, ls="--")
+        ends.append((float(facet.table["size"].max()), link, "the link", theme.MUTED))
     theme.log_x(axes, "bytes")
     axes.grid(visible=False, axis="x")
     axes.set_ylim(bottom=0)

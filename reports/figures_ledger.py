@@ -1,4 +1,4 @@
-"""The figure of the ledger: what a pass's seconds went to, each under one heading."""
+"""The figures of the ledgers: what a pass's seconds went to, and a start's, each under one heading."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports import theme
 from loaderbench.reports.facets import case_words, rounds_of
-from loaderbench.reports.quantities import percent
+from loaderbench.reports.quantities import percent, quantity
+from loaderbench.reports.settings import rank
 
 # The loop's seconds, by what the batch it waited for was at.
 WAITED = (
@@ -52,3 +53,42 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
             if share >= LEAST:
                 axes.text(start + share / 2, row, percent(share), ha="center", va="center", size=8, color=theme.PAPER)
         left += shares
+
+
+# The first batch's way, from iter(loader) on.
+STARTS = (
+    ("ask_s", "queues", theme.MUTED),
+    ("pickle_s", "pickling the dataset", theme.ORANGE),
+    ("boot_s", "interpreter, imports, pipe", theme.BLUE),
+    ("unpickle_s", "unpickling it", theme.VERMILLION),
+    ("init_s", "first sample asked for", theme.SKY),
+    ("first_fetch_s", "first batch made", theme.PURPLE),
+    ("deliver_s", "handed over", theme.GREEN),
+)
+
+
+def starts(cases: pd.DataFrame) -> Figure | None:
+    """Draw, for each start method and payload, what the first batch waits for."""
+    table = cases[(cases["bench"] == "payload") & cases["boot_s"].notna()]
+    if table.empty:
+        return None
+    known = [name for name in ("start_method", "payload_mb", "num_workers") if name in table]
+    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
+    table = table.loc[order.sort_values().index[:MOST_ROWS]]
+    heading = theme.Heading(
+        title="What the first batch waits for",
+        subtitle="From iter(loader) to the first batch of the first worker; the parts add up to it",
+    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.6, above=0.82)
+    left = np.zeros(len(table))
+    for column, name, colour in STARTS:
+        taken = table[column].fillna(0.0).to_numpy(np.float64)
+        axes.barh(np.arange(len(table)), taken, left=left, height=0.6, color=colour, label=name, linewidth=0)
+        left += taken
+    for row, whole in enumerate(left):
+        axes.annotate(quantity(whole, "s"), (whole, row), (5, 0), textcoords="offset points", va="center", size=8)
+    theme.rows(axes, [case_words(table, row, tuple(known)) for row in range(len(table))])
+    axes.xaxis.set_major_formatter(theme.in_units("s"))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
+    theme.label(axes, x=f"seconds, median of {rounds_of(table)}")
+    return figure

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from loaderbench.reports.escaping import code, markdown, plain
+from loaderbench.reports.explain import lines
+from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.provenance import machine_line, notices, provenance_line
 from loaderbench.reports.quantities import count
@@ -28,6 +30,7 @@ def summary(report: Report) -> str:
         "",
         *_notices(report),
         *(line for verdict in report.verdicts for line in _verdict(verdict)),
+        *(line for each in report.explained for line in ("## What would make it faster", "", *explained(each))),
         *_cases(report),
         SPREAD,
     ]
@@ -51,6 +54,16 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
     yield ""
     if verdict.recommendation.others:
         yield from _choices(verdict)
+
+
+def explained(found: Ranking) -> Iterator[str]:
+    """Render what ``loaderbench explain`` found, without a title."""
+    yield from (
+        f"{markdown(line)}  " for line in (*lines.about(found), lines.waiting(found), lines.epoch(found)) if line
+    )
+    yield from ("", f"**{markdown(found.headline)}**", "")
+    yield from table(lines.COLUMNS, ([markdown(cell) for cell in lines.cells(cause)] for cause in found.causes))
+    yield from ("", *(f"- {markdown(line)}" for line in lines.memory(found)), "")
 
 
 def _choices(verdict: Verdict) -> Iterator[str]:

@@ -13,6 +13,8 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from loaderbench.reports.escaping import plain
+from loaderbench.reports.explain import lines
+from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures import Picture
 from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.provenance import machine_line, notices, provenance_line, run_line
@@ -63,6 +65,7 @@ def page(report: Report) -> str:
         notices=list(notices(report)),
         verdicts=report.verdicts,
         sections=sections(report.pictures),
+        explained=[_explained(each) for each in report.explained],
         table=_data(report),
         tie=quantity(1 - NEGLIGIBLE, "ratio"),
         sure=quantity(1 - COARSE, "ratio"),
@@ -127,6 +130,16 @@ def sections(pictures: Iterable[Picture]) -> list[dict[str, object]]:
         {"id": title.lower(), "title": title, "pictures": [_figure(picture) for picture in held]}
         for title, held in groupby(pictures, key=lambda picture: picture.plot.section)
     ]
+
+
+def _explained(found: Ranking) -> dict[str, object]:
+    return {
+        "about": [line for line in (*lines.about(found), lines.waiting(found), lines.epoch(found)) if line],
+        "headline": found.headline,
+        "columns": lines.COLUMNS,
+        "rows": [(cause.word, lines.cells(cause)) for cause in found.causes],
+        "memory": list(lines.memory(found)),
+    }
 
 
 def _figure(picture: Picture) -> dict[str, object]:

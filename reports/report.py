@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures import Picture, pictures
 from loaderbench.reports.files import Run
 from loaderbench.reports.recommendation import recommend
@@ -22,6 +23,8 @@ class Report:
     verdicts: tuple[Verdict, ...]
     """One for each dataset and device."""
     pictures: tuple[Picture, ...]
+    explained: tuple[Ranking, ...] = ()
+    """What ``loaderbench explain`` found, where the report was given it."""
 
     @property
     def run(self) -> Run:

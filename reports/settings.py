@@ -25,7 +25,7 @@ SAMPLINGS = ("sequential", "shuffle")
 ORDER = (
     "dataset", "device", "model", "quantity", "num_workers", "batch_size", "collate_fn", "sampling", "shuffle",
     "fetch", "pin_memory", "non_blocking", "prefetch_factor", "persistent_workers", "start_method", "drop_last",
-    "in_order", "batch_bytes",
+    "in_order", "batch_bytes", "payload_mb",
 )  # fmt: skip
 
 _SPOKEN: Mapping[str, str] = {
@@ -33,6 +33,7 @@ _SPOKEN: Mapping[str, str] = {
     "batch_size": "batch={}",
     "prefetch_factor": "prefetch={}",
     "batch_bytes": "batch_bytes={}",
+    "payload_mb": "{} MB",
     "quantity": "{}",
 }
 _SWITCHED: Mapping[str, tuple[str, str]] = {

@@ -3,8 +3,6 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,7 +10,7 @@ import pytest
 import torch
 
 CLONE = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/method.md", *sorted(
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/method.md", "docs/explain.md", *sorted(
     str(bench.relative_to(CLONE)) for bench in (CLONE / "benches").glob("bench_*.py")
 )]  # fmt: skip
 USER = {
@@ -50,21 +48,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_documented_command_selects_cases(command: str, project: Path) -> None:
+def test_a_documented_command_selects_cases(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     program, *arguments = shlex.split(command)
     if "cuda" in arguments and not torch.cuda.is_available():
         pytest.skip("needs CUDA: a device that is not there is refused before anything is collected")
-    module = {"pytest": "pytest", "loaderbench": "loaderbench.benches.harness.cli"}[program]
-    ended = subprocess.run(
-        [sys.executable, "-m", module, *arguments, "--collect-only", "-q", "-p", "no:cacheprovider"],
-        cwd=CLONE if program == "pytest" else project,
-        env={**os.environ, "PYTHONPATH": str(project)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "bench_" in ended.stdout
+    plugin = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew
+    doors = {"pytest": ("--import-mode=importlib",), "loaderbench": ("--pyargs", "loaderbench.benches")}
+    asked = arguments if program == "pytest" else arguments[1:]
+    monkeypatch.chdir(CLONE if program == "pytest" else project)
+    monkeypatch.syspath_prepend(project)
+    quiet = ("--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", str(project), "-c", os.devnull)
+    assert pytest.main([*plugin, *quiet, *doors[program], *asked]) == pytest.ExitCode.OK
+    assert "bench_" in capsys.readouterr().out
 
 
 def test_the_readme_names_every_bench() -> None:
@@ -73,7 +70,9 @@ def test_the_readme_names_every_bench() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/method.md", "docs/calibration.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/method.md", "docs/explain.md", "docs/calibration.md"]
+)
 def test_a_documents_links_lead_somewhere(name: str) -> None:
     document = CLONE / name
     links = re.findall(r"\]\((?!http)([^)#]+)", document.read_text())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 from torch.utils.data import Dataset, IterableDataset, Subset
@@ -31,6 +31,7 @@ class Stamps:
     pinning: float = 0.0
     pinned: float = 0.0
     transform_s: float = 0.0  # no moment: how much of fetching was in the dataset's ``transform``
+    cpu_s: float = 0.0  # no moment: CPU time of the thread that fetched and collated
     samples: int = 0
 
     @property
@@ -51,6 +52,12 @@ class Watch:
     """What the dataset's wrapper has seen since the last batch; it and the collate function's are pickled together."""
 
     stamps: Stamps = field(default_factory=Stamps)
+    cpu_s: float = 0.0  # of this thread, when the batch was begun
+
+    def begin(self) -> None:
+        """The first sample of a batch is asked for."""
+        self.cpu_s = thread_time()
+        self.stamps.fetch = perf_counter()
 
     def take(self) -> Stamps:
         """What was seen, and begin anew."""
@@ -86,7 +93,7 @@ class Fetched(Dataset[Any]):
 
     def __getitems__(self, indices: list[int]) -> Any:
         """As torch's own fetcher does it, between two looks at the clock."""
-        self.watch.stamps.fetch = perf_counter()
+        self.watch.begin()
         whole = getattr(self.dataset, "__getitems__", None)
         samples = whole(indices) if whole else [self.dataset[index] for index in indices]
         self.watch.stamps.fetched = perf_counter()
@@ -103,13 +110,13 @@ class Flowing(IterableDataset[Any]):
     def __iter__(self) -> Iterator[Any]:
         stream = iter(self.dataset)
         while True:
-            began = perf_counter()
+            stamps = self.watch.stamps
+            if not stamps.fetch:
+                self.watch.begin()
             try:
                 sample = next(stream)
             except StopIteration:
                 return
-            stamps = self.watch.stamps
-            stamps.fetch = stamps.fetch or began
             stamps.fetched = perf_counter()
             stamps.samples += 1
             yield sample
@@ -168,6 +175,7 @@ class Collated:
         batch = self.collate_fn(samples)
         stamps = self.watch.take()
         stamps.collated = perf_counter()
+        stamps.cpu_s = thread_time() - self.watch.cpu_s
         return Stamped(batch if self.handed else None, stamps)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     reporting.add_argument(
         "--history", metavar="DB", help=f"show trends from this history, a path or a URL (such as {histories.DATABASE})"
     )
-    reporting.set_defaults(run=lambda options: report(options.runs, options.out, options.history))
+    reporting.add_argument(
+        "--explain", action="append", default=[], type=Path, metavar="DIR", help="show what `loaderbench explain` found"
+    )
+    reporting.set_defaults(run=lambda options: report(options.runs, options.out, options.history, options.explain))
     verbs_of_gate.add_parser(verbs)
     verbs_of_explain.add_parser(verbs)
     compare.add_parser(verbs)
@@ -72,12 +76,14 @@ def run(arguments: Sequence[str]) -> int:
     return int(pytest.main([*plugin, "--import-mode=importlib", "--pyargs", "loaderbench.benches", *arguments]))
 
 
-def report(runs: Sequence[Path], out: Path | None, history: str | None = None) -> int:
-    """Write the report of `runs`, print its gist, and return 0, or 2 where nothing, or not the history, can be read."""
+def report(runs: Sequence[Path], out: Path | None, history: str | None, explained: Sequence[Path]) -> int:
+    """Write the report of `runs`, print its gist, and return 0, or 2 where nothing, or not all of it, can be read."""
     # pandas, matplotlib and scipy take a second to import, which `loaderbench run` need not wait for.
     from loaderbench.reports import outputs, records, terminal  # noqa: PLC0415
     from loaderbench.reports.escaping import plain  # noqa: PLC0415
+    from loaderbench.reports.explain import ranking  # noqa: PLC0415
     from loaderbench.reports.report import assemble  # noqa: PLC0415
+    from loaderbench.reports.schema import MalformedError  # noqa: PLC0415
 
     found = records.read(runs or records.newest(RUNS))
     for fault in found.faults:
@@ -89,6 +95,12 @@ def report(runs: Sequence[Path], out: Path | None, history: str | None = None) -
     made, code = assemble(found), 0
     if history is not None:
         made, code = histories.with_trend(made, history)
+    for path in explained:
+        try:
+            made = replace(made, explained=(*made.explained, ranking.read(path)))
+        except (MalformedError, OSError) as fault:
+            print(f"loaderbench: --explain {path} is passed over: {plain(fault)}", file=sys.stderr)
+            code = UNREADABLE
     folder = out or found.runs[-1].path.parent
     try:
         write(outputs.outputs(made), folder)

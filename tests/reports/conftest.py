@@ -1,6 +1,7 @@
 """A small model of loaders, which writes run files as the harness does: seeded, with a truth that is known."""
 
 import json
+import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice, product
@@ -107,6 +108,16 @@ class Synthetic:
         columns = {f"wait_{name}_s": [0.2 * share] * rounds for name, share in shares.items()}
         return {"seconds": [0.2] * rounds, **columns, "closure": [0.01] * rounds}
 
+    def payload(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
+        sent = 0.0 if settings["start_method"] == "fork" else settings["payload_mb"] / 1000
+        parts = {
+            "ask_s": 0.01, "pickle_s": sent, "boot_s": 2.0 if sent else 0.03, "unpickle_s": sent, "init_s": 0.001,
+            "first_fetch_s": 0.001, "deliver_s": 0.001,
+        }  # fmt: skip
+        columns = {name: self.around(value, rounds) for name, value in parts.items()}
+        whole = [sum(values) for values in zip(*columns.values(), strict=True)]
+        return {"seconds": whole, "first_batch_s": whole, "start_s": whole, "shutdown_s": whole, **columns}
+
     def memory(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         workers, batch = settings["num_workers"], settings["batch_size"]
         pss = 4e8 + workers * (9e7 + 2e5 * batch)
@@ -125,7 +136,7 @@ class Synthetic:
     def case(self, bench: str, settings: Settings, rounds: int) -> Document:
         make: Mapping[str, Callable[..., dict[str, list[float]]]] = {
             "epoch": self.reading, "sampling": self.reading, "training": self.training, "startup": self.startup,
-            "ledger": self.ledger,
+            "ledger": self.ledger, "payload": self.payload,
             "memory": self.memory, "transfer": self.transfer, "fidelity": self.fidelity,
         }  # fmt: skip
         columns = make[bench](settings, rounds + 1)
@@ -187,6 +198,7 @@ def grid(device: str) -> Iterator[tuple[str, Settings]]:
     for method, persistent in product(("fork", "forkserver", "spawn"), (True, False)):
         yield "startup", settings_of(device, "text", 2, 32, start_method=method, persistent_workers=persistent)
     yield "ledger", settings_of(device, "text", 2, 32)
+    yield from (("payload", {"payload_mb": size, "num_workers": 2, "start_method": "spawn"}) for size in (0, 64))
     for sampling in ("sequential", "shuffle", "weighted"):
         yield "sampling", settings_of(device, "table", 0, 256, sampling=sampling)
     for quantity in ("busy 1 ms: pass", "sleep 20 ms, 2 workers: pass", "overhead: text, 0 workers"):
@@ -209,7 +221,7 @@ def wide() -> Iterator[tuple[str, Settings]]:
         yield bench, {**settings, "prefetch_factor": prefetch, "shuffle": bench == "training"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def synthetic() -> Callable[..., Synthetic]:
     """Make a source of run documents: ``synthetic(seed=0, noise=0.03)``."""
     return Synthetic
@@ -282,3 +294,43 @@ def realistic(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("realistic")
     (folder / "run.json").write_text(json.dumps(document))
     return assemble(read([folder]))
+
+
+def block_of(cause: str, gain: float, rng: random.Random, base_s: float = 1.0) -> dict[str, Any]:
+    """Passes with and without a cause that costs `gain` of them, with noise of 1 %."""
+    with_it = [base_s * rng.gauss(1, 0.01) for _ in range(4)]
+    return {"cause": cause, "base_s": with_it, "other_s": [base_s * (1 - gain) * rng.gauss(1, 0.01) for _ in range(4)]}
+
+
+def suspect_of(cause: str, **held: Any) -> dict[str, Any]:
+    return {
+        "cause": cause, "evidence": f"why {cause}", "change": f"change {cause}", "at_start": False, "is_restart": False,
+        "builds_on": "",
+        **held,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def explained() -> Callable[..., Document]:
+    """An ``explain.json`` of causes by what of a pass each costs."""
+
+    def make(gains: dict[str, float], *, blocks: int = 6, samples: int = 1000, starts: float = 0.0) -> Document:
+        rng = random.Random(0)
+        made = [block_of(cause, gain, rng) for cause, gain in gains.items() for _ in range(blocks)]
+        suspects = [suspect_of(cause) for cause in gains]
+        if starts:
+            suspects.append(suspect_of("restarts", at_start=True, is_restart=True))
+            made += [block_of("restarts", starts / (starts + 0.1), rng, starts + 0.1) for _ in range(blocks)]
+        flat = {"pss_bytes": [1e8] * 13, "uss_bytes": [1e8] * 13, "peak_shm_bytes": [1e6], "before_pss_bytes": [1e8]}
+        return {
+            "schema": 1, "version": "0", "started": "2026-11-25T01:00:00", "command": ["loaderbench", "explain"],
+            "seed": 1, "machine": {"cpu_model": "Imaginary"}, "loader": {"num_workers": 2},
+            "dataset": {"name": "mine:Train", "samples": samples, "samples_read": 1000},
+            "waits": {"wait_fetch_s": 0.7, "wait_hand_over_s": 0.3}, "suspects": suspects,
+            "untried": [{"cause": "pinning", "why": "no accelerator here"}], "blocks": made,
+            "memory": {
+                "watched": flat, "lists": [], "predicted_shm_bytes": 2e6, "pairs": {"listed": [], "backed": []},
+            },
+        }  # fmt: skip
+
+    return make

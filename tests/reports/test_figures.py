@@ -53,6 +53,7 @@ UNITS = {
     "effects": ["ratio of throughputs"],
     "ledger": ["share of a pass"],
     "startup": ["time (s)"],
+    "payload": ["seconds"],
     "memory": ["memory added, PSS (bytes)", "images/s"],
     "transfer": ["batch (bytes)", "bytes/s"],
     "fidelity": ["reading over truth, less one (%)"],

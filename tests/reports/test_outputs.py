@@ -1,6 +1,7 @@
 """Markdown, terminal and tables: short, whole, and deaf to what hostile names would have them do."""
 
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,8 @@ from loaderbench.reports.escaping import markdown, plain
 from loaderbench.reports.markdown import summary
 from loaderbench.reports.outputs import outputs
 from loaderbench.reports.quantities import quantity
-from loaderbench.reports.report import Report
+from loaderbench.reports.records import read
+from loaderbench.reports.report import Report, assemble
 
 HOSTILE = "a|b `x` <img src=x> [click](http://evil) **bold** @team\n# head\x1b[2J[red]r[/red] _em_ $x$ \u202e"
 
@@ -85,7 +87,7 @@ def test_markdown_has_verdict_call_and_table(realistic: Report) -> None:
     text = summary(realistic)
     assert "## images · cuda: Loading is not your bottleneck" in text
     assert "```python\nDataLoader(\n" in text
-    assert "60 of 147 cases" in text
+    assert "60 of 149 cases" in text
     assert "killed by signal" in text
 
 
@@ -157,13 +159,15 @@ def test_missing_is_empty_in_csv_and_null_in_parquet(files: dict[str, bytes], re
     assert pd.read_parquet(io.BytesIO(files["records.parquet"]))["wait_s"].isna().sum() == missing
 
 
-@pytest.fixture
-def formulas(synthetic: Callable[..., Any], report_of: Callable[..., Report]) -> dict[str, bytes]:
+@pytest.fixture(scope="module")
+def formulas(synthetic: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Outputs of a report on datasets whose names are formulas to a spreadsheet."""
     document = synthetic().run(2)
     for case, dataset in zip(document["benchmarks"], FORMULAS, strict=False):
         case["extra_info"]["settings"] |= {"dataset": dataset, "=1+1": -1.5}
-    return dict(outputs(report_of(document)))
+    folder = tmp_path_factory.mktemp("formulas")
+    (folder / "run.json").write_text(json.dumps(document))
+    return dict(outputs(assemble(read([folder]))))
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

@@ -1,11 +1,11 @@
 """``loaderbench check`` as its user calls it."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from loaderbench.benches.harness.cli import main
 
 DATA = """
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
@@ -39,58 +39,62 @@ class Endless(IterableDataset):
             number += step
 """
 
-Check = Callable[..., subprocess.CompletedProcess[str]]
+Check = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Check:
-    (tmp_path / "data.py").write_text(DATA)
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+    """The command, where `DATA` is ``checked``: its exit code, and all that it says."""
+    (tmp_path / "checked.py").write_text(DATA)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "loaderbench.benches.harness.cli", "check", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["check", *arguments])
+        told = capsys.readouterr()
+        return code, told.out + told.err
 
     return run
 
 
 def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check) -> None:
-    done = check("--dataset", "data:Train")
-    assert done.returncode == 0, done.stderr
+    code, told = check("--dataset", "checked:Train")
+    assert code == 0
     for what in ("shared memory", "file descriptors", "memory", "CPUs", "pickle"):
-        assert what in done.stdout
-    assert "nothing that would crash or be wrong" in done.stdout
+        assert what in told
+    assert "nothing that would crash or be wrong" in told
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("data:Repeating",), "would crash or be wrong: stream"),
-        (("data:Opened", "--start-method", "spawn"), "would crash or be wrong: pickle"),
-        (("data:Train", "--num-workers", "4000", "--prefetch-factor", "4000"), "file descriptors"),
+        (("checked:Repeating",), "would crash or be wrong: stream"),
+        (("checked:Opened", "--start-method", "spawn"), "would crash or be wrong: pickle"),
+        (("checked:Train", "--num-workers", "4000", "--prefetch-factor", "4000"), "file descriptors"),
     ],
     ids=["a stream that repeats itself", "no pickle", "out of descriptors"],
 )
 def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tuple[str, ...], words: str) -> None:
-    done = check("--dataset", *arguments)
-    assert done.returncode == 1, done.stderr
-    assert words in done.stdout
+    code, told = check("--dataset", *arguments)
+    assert code == 1
+    assert words in told
 
 
 def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:
-    assert check("--dataset", "data:Endless").returncode == 0
+    assert check("--dataset", "checked:Endless")[0] == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("data:Nothing",), "has no attribute 'Nothing'"),
-        (("data:Ragged",), "Name a collate function that fits with --collate-fn"),
-        (("data:Train", "--num-workers", "-1"), "num_workers must be >= 0, got -1"),
+        (("checked:Nothing",), "has no attribute 'Nothing'"),
+        (("checked:Ragged",), "Name a collate function that fits with --collate-fn"),
+        (("checked:Train", "--num-workers", "-1"), "num_workers must be >= 0, got -1"),
     ],
     ids=["no dataset", "no batch", "no such number"],
 )
 def test_what_cannot_be_looked_at_is_refused_in_one_line(check: Check, arguments: tuple[str, ...], words: str) -> None:
-    done = check("--dataset", *arguments)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    code, told = check("--dataset", *arguments)
+    assert code == 2
+    assert words in told
+    assert told.count("\n") == 1

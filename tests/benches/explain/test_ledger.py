@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import pytest
@@ -69,9 +70,8 @@ class Turned(Dataset[int]):
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
 def test_fetching_takes_what_the_samples_cost(read: Read, num_workers: int) -> None:
-    done = read(Sleeping(samples=32, sleep_s=0.005), num_workers=num_workers).done()
-    assert done["fetch_s"] == pytest.approx(32 * 0.005, rel=0.1)
-    assert done["collate_s"] < 0.1 * done["fetch_s"]
+    read_s = [read(Sleeping(samples=32, sleep_s=0.005), num_workers=num_workers).done()["fetch_s"] for _ in range(3)]
+    assert median(read_s) == pytest.approx(32 * 0.005, rel=0.05)
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

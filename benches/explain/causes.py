@@ -1,0 +1,363 @@
+"""Causes: known pitfalls of loading, each with the same loader without it.
+
+What cannot be tried on the loader at hand says why: nothing is claimed that was not run.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
+
+from loaderbench.benches.harness.devices import available
+from loaderbench.benches.harness.loading import WITHOUT_WORKERS, LoaderConfig
+from loaderbench.benches.harness.subjects import Subject
+from loaderbench.datasets.content import Leaves, children, fingerprint, leaves, rebuilt
+from loaderbench.datasets.handover import Packed, Reused, arrayed
+from loaderbench.datasets.workers import keep_memory, one_thread, pools
+
+DEEPER = 4  # times the prefetch_factor
+_TIMEOUT_S = 60.0  # for a batch
+_FEW = 2  # tensors of a batch that are not worth packing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loading:
+    """A loader as its user has it, and what is known of it."""
+
+    subject: Subject
+    config: LoaderConfig
+    batch: Any  # its first one
+    parts: Leaves  # of that batch
+    waits: Mapping[str, float]  # shares of a pass, by what the loop waited for
+    blocked: float  # share of a pass in which a later batch was ready
+    cpus: int
+
+    @property
+    def prefetch(self) -> int:
+        """Batches in flight for each worker."""
+        return self.config.prefetch_factor or 2
+
+    @property
+    def collate_fn(self) -> Callable[[Any], Any]:
+        """What makes a batch."""
+        assert self.config.collate_fn is not None
+        return self.config.collate_fn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspect:
+    """A cause that can be tried: both loaders, what speaks for it beforehand, and what to change."""
+
+    cause: str
+    evidence: str
+    change: str
+    base: LoaderConfig
+    other: LoaderConfig
+    at_start: bool = False  # it is paid once an epoch, however long that is
+    builds_on: str = ""  # another cause, without which both loaders are
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Untried:
+    """A cause that was not run, and why."""
+
+    cause: str
+    why: str
+
+
+Finding = Suspect | Untried
+
+
+def causes(loading: Loading) -> Iterator[Finding]:
+    """Every known cause, to be tried or not."""
+    for name, look in CAUSES.items():
+        found = look(loading)
+        yield Untried(cause=name, why=found) if isinstance(found, str) else replace(found, cause=name)
+
+
+def _suspect(
+    loading: Loading, evidence: str, change: str, *, base: Mapping[str, Any] | None = None, **changed: Any
+) -> Suspect:
+    """The same loader with some arguments changed, both with workers that live on."""
+    steady = _steady(replace(loading.config, **(base or {})))
+    return Suspect(cause="", evidence=evidence, change=change, base=steady, other=_steady(replace(steady, **changed)))
+
+
+def _steady(config: LoaderConfig) -> LoaderConfig:
+    return replace(config, persistent_workers=config.num_workers > 0)
+
+
+_NO_WORKERS = "nothing crosses from a worker: num_workers is 0"
+
+
+def _workers(loading: Loading) -> Suspect | str:
+    count = loading.config.num_workers
+    if count >= loading.cpus:
+        return f"num_workers is {count}, and {loading.cpus} CPUs can be used"
+    changed: dict[str, Any] = {"num_workers": loading.cpus, "timeout": _TIMEOUT_S}
+    evidence = f"num_workers is {count}, and {loading.cpus} CPUs can be used"
+    return _suspect(loading, evidence, f"num_workers={loading.cpus}", **changed)
+
+
+def _fetched(loading: Loading) -> Suspect | str:
+    dataset, config = loading.subject.dataset, loading.config
+    if loading.subject.is_stream:
+        return "a stream has no indices"
+    if not _answers_for_many(dataset, loading.collate_fn):
+        if callable(getattr(loading.subject.source, "__getitems__", None)):  # a part of it, a Subset, always has it
+            return "it has __getitems__ already"
+        return "dataset[[0, 1, …]] is not what collate_fn makes of those samples"
+    if config.sampler is not None or config.batch_sampler is not None:
+        return "the sampler is the user's own"
+    size = config.batch_size or 1
+    return _suspect(
+        loading,
+        f"dataset[[0, 1, …]] is a batch; it is asked {size} times for each",
+        "sampler=BatchSampler(RandomSampler(dataset), batch_size, drop_last), batch_size=None, collate_fn=None",
+        batch_size=None,
+        shuffle=False,
+        sampler=partial(_batches, shuffle=config.shuffle, size=size, drop_last=config.drop_last),
+        drop_last=False,
+        collate_fn=None,
+    )
+
+
+def _batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> Any:
+    order: Any = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
+    return BatchSampler(order, size, drop_last)
+
+
+def _answers_for_many(dataset: Any, collate_fn: Callable[[Any], Any]) -> bool:
+    """Whether ``dataset[[i, j, k]]`` is the batch of these samples."""
+    picked = sorted({0, len(dataset) // 2, len(dataset) - 1})
+    try:
+        return bool(_content(dataset[picked]) == _content(collate_fn([dataset[index] for index in picked])))
+    except Exception:  # noqa: BLE001 - a stranger's dataset may refuse a list in any way
+        return False
+
+
+def _content(batch: Any) -> Any:
+    """A batch's content, arrays being tensors and tuples lists, as torch makes them of a batch anyway."""
+    parts = children(batch)
+    if parts is None:
+        return fingerprint(torch.as_tensor(batch))
+    return {str(key): _content(part) for key, part in parts}
+
+
+def _packed(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return _NO_WORKERS
+    if loading.parts.tensors < _FEW:
+        return f"a batch has {loading.parts.tensors} tensor"
+    if fault := _fault(loading.batch):
+        return fault
+    return _suspect(
+        loading,
+        f"{loading.parts.tensors} tensors a batch, each sent by itself",
+        "collate_fn=Packed(collate_fn), of loaderbench.datasets.handover; or return one tensor of each dtype",
+        collate_fn=Packed(loading.collate_fn),
+    )
+
+
+def _fault(batch: Any) -> str:
+    """Why a batch cannot be taken apart and put together again; nothing where it can."""
+    try:
+        rebuilt(batch, lambda leaf: leaf)
+    except Exception as error:  # noqa: BLE001 - a stranger's container may refuse in any way
+        return f"a batch cannot be put together again: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    return ""
+
+
+def _arrayed(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return _NO_WORKERS
+    objects = _loose(loading.parts)
+    if not objects:
+        return "a batch has none"
+    if objects <= _loose(leaves(arrayed(loading.batch))):
+        return f"the {objects} of a batch are in no lists"
+    return _suspect(
+        loading,
+        f"{loading.parts.strings} strings and {loading.parts.objects} other objects a batch, each pickled by itself",
+        "return arrays: what making them costs is not counted here. Arrayed(collate_fn), of "
+        "loaderbench.datasets.handover, makes them of a batch",
+        collate_fn=ArraysAgain(loading.collate_fn),
+    )
+
+
+class ArraysAgain:
+    """A collate function whose first batch, with arrays in the place of its objects, is handed over again and again.
+
+    What it costs to hand over objects is then gone, and nothing else: batches are made as before.
+    """
+
+    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
+        self.collate_fn = collate_fn
+        self.first: Any = None
+
+    def __call__(self, samples: Any) -> Any:
+        """The first batch, arrayed."""
+        batch = self.collate_fn(samples)
+        if self.first is None:
+            self.first = arrayed(batch)
+        return self.first
+
+
+def _loose(parts: Leaves) -> int:
+    """Objects that are neither tensors nor arrays."""
+    return parts.objects + parts.strings
+
+
+def _reused(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return _NO_WORKERS
+    if not loading.parts.tensors:
+        return "a batch has no tensors"
+    if fault := _fault(loading.batch):
+        return fault
+    slots = loading.prefetch + 2
+    many = loading.parts.tensors >= _FEW  # what is gained by packing them is another cause's
+    found = _suspect(
+        loading,
+        f"{loading.parts.bytes / 1e6:.3g} MB a batch, in a new file of shared memory each",
+        f"collate_fn=Reused(collate_fn, slots={slots}), of loaderbench.datasets.handover; who keeps a batch copies it",
+        base={"collate_fn": Packed(loading.collate_fn)} if many else {},
+        collate_fn=Reused(loading.collate_fn, slots),
+    )
+    return replace(found, builds_on="many tensors a batch" if many else "")
+
+
+def _threads(loading: Loading) -> Suspect | str:
+    workers = loading.config.num_workers
+    if not workers:
+        return "no workers that would share the CPUs: num_workers is 0"
+    many = {name: threads for name, threads in pools().items() if threads > 1}
+    if not many:
+        return "every pool of threads has one"
+    held = ", ".join(f"{name} {threads}" for name, threads in many.items())
+    return _suspect(
+        loading,
+        f"{workers} workers × threads of {held}, on {loading.cpus} CPUs",
+        "worker_init_fn=one_thread, of loaderbench.datasets.workers; or OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
+        worker_init_fn=one_thread,
+    )
+
+
+def _allocator(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return "it would change this process for good: num_workers is 0"
+    return _suspect(
+        loading,
+        "malloc gives freed memory back, and faults it in again",
+        "worker_init_fn=keep_memory, of loaderbench.datasets.workers; or MALLOC_MMAP_THRESHOLD_=1073741824 "
+        "MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864",
+        worker_init_fn=keep_memory,
+    )
+
+
+def _persistent(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return "no workers: num_workers is 0"
+    if loading.config.persistent_workers:
+        return "on already"
+    config = loading.config
+    return Suspect(
+        cause="",
+        evidence="workers are started anew for each epoch",
+        change="persistent_workers=True",
+        base=config,
+        other=_steady(config),
+        at_start=True,
+    )
+
+
+def _start_method(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return "no workers: num_workers is 0"
+    now = str(loading.config.multiprocessing_context or torch.multiprocessing.get_start_method())
+    if now == "fork":
+        return "workers are forked already"
+    if "fork" not in torch.multiprocessing.get_all_start_methods():
+        return "this system cannot fork"
+    config = replace(loading.config, persistent_workers=False)
+    return Suspect(
+        cause="",
+        evidence=f"{now}: each worker imports torch, and is sent the dataset",
+        change='multiprocessing_context="fork", where no thread and no CUDA has been started yet',
+        base=config,
+        other=replace(config, multiprocessing_context="fork"),
+        at_start=True,
+    )
+
+
+def _in_order(loading: Loading) -> Suspect | str:
+    if loading.config.num_workers < 2:  # noqa: PLR2004 - one worker's batches have one order
+        return f"num_workers is {loading.config.num_workers}"
+    if not loading.config.in_order:
+        return "off already"
+    return _suspect(
+        loading,
+        f"{loading.blocked:.0%} of a pass is waiting while a later batch is ready",
+        "in_order=False: batches then come as they are ready, not as the sampler drew them",
+        in_order=False,
+    )
+
+
+def _prefetch(loading: Loading) -> Suspect | str:
+    if not loading.config.num_workers:
+        return "no workers: num_workers is 0"
+    deeper = DEEPER * loading.prefetch
+    return _suspect(
+        loading,
+        f"prefetch_factor is {loading.prefetch}: {loading.prefetch * loading.config.num_workers} batches may be ahead",
+        f"prefetch_factor={deeper}",
+        prefetch_factor=deeper,
+    )
+
+
+def _pinned(loading: Loading) -> Suspect | str:
+    if len(available()) == 1:
+        return "no accelerator here"
+    if loading.config.pin_memory:
+        return "on already"
+    return _suspect(
+        loading,
+        "batches are copied to the device from pageable memory",
+        "pin_memory=True, and batch.to(device, non_blocking=True)",
+        pin_memory=True,
+    )
+
+
+CAUSES: Mapping[str, Callable[[Loading], Suspect | str]] = {
+    "too few workers": _workers,
+    "samples asked for one by one": _fetched,
+    "many tensors a batch": _packed,
+    "Python objects in a batch": _arrayed,
+    "new shared memory for each batch": _reused,
+    "threads of the workers": _threads,
+    "memory given back by malloc": _allocator,
+    "workers started each epoch": _persistent,
+    "how workers start": _start_method,
+    "batches wait for a slower one": _in_order,
+    "little prefetched": _prefetch,
+    "pageable batches": _pinned,
+}
+
+
+def config_of(
+    *, num_workers: int, batch_size: int, collate_fn: Callable[[Any], Any], shuffle: bool, **arguments: Any
+) -> LoaderConfig:
+    """The loader's arguments as a command line gives them, without those that need workers where there are none."""
+    if not num_workers:
+        arguments = {**arguments, **WITHOUT_WORKERS}
+    return LoaderConfig(
+        num_workers=num_workers,
+        batch_size=batch_size,
+        collate_fn=collate_fn,
+        shuffle=shuffle,
+        seed=0,
+        **({"timeout": _TIMEOUT_S} if num_workers else {}) | arguments,
+    )

@@ -1,0 +1,257 @@
+"""What ``loaderbench explain`` does: each known cause removed in turn, and what an epoch gains by that."""
+
+import argparse
+import random
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from loaderbench.benches.explain import growth
+from loaderbench.benches.explain.causes import Loading, Suspect, Untried, causes, config_of
+from loaderbench.benches.explain.ledger import Ledger
+from loaderbench.benches.explain.preflight import storages
+from loaderbench.benches.explain.rivals import Consumer, block
+from loaderbench.benches.explain.stamps import stamped
+from loaderbench.benches.harness import machine, subjects
+from loaderbench.benches.harness.devices import available
+from loaderbench.benches.harness.journal import now
+from loaderbench.benches.harness.loading import LoaderConfig, without_workers
+from loaderbench.benches.harness.measure import NoStrays
+from loaderbench.benches.harness.passes import keep
+from loaderbench.benches.harness.subjects import Sources, Subject
+from loaderbench.benches.harness.training import ModelChoice
+from loaderbench.datasets.backed import backed
+from loaderbench.datasets.content import leaves
+from loaderbench.reports.explain import outputs, terminal
+from loaderbench.reports.explain.ranking import DOCUMENT, SCHEMA, ranking
+
+WIDE = 140  # columns where there is no terminal: a log wraps by itself
+REFUSED, INTERRUPTED = 2, 130  # exit codes
+PASS_S = 0.3  # what a pass may take in one process before a part of the dataset is read
+BATCHES = 4  # of each worker, in a pass at least
+MOST_BLOCKS = 10  # of a cause
+FRESH = 3  # pairs of loaders, with lists and with arrays
+COPYING = 2  # epochs, in which a worker has read most of what it ever reads
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Try everything, write what came of it, show it, and return the exit code."""
+    folder = options.out or Path("runs") / f"{now():%Y%m%d-%H%M%S}-explain"
+    if (folder / DOCUMENT).exists():
+        return _refuse(f"--out {folder}: {DOCUMENT} of an earlier one is there; name a new folder")
+    try:
+        document = _document(options)
+        made = ranking(document)
+        for name, content in outputs.outputs(made):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    except (pytest.UsageError, ValueError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename or folder}: {error.strerror}")
+    except KeyboardInterrupt:
+        return _refuse("interrupted; nothing was explained", INTERRUPTED)
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(terminal.shown(made))
+    print(f"\n{(folder / outputs.PAGE).resolve()}")
+    return 0
+
+
+def _refuse(why: str, code: int = REFUSED) -> int:
+    print(f"loaderbench: {' '.join(why.split())}", file=sys.stderr)
+    return code
+
+
+def _document(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that was measured: ``explain.json``."""
+    seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+    subject = _subject(options)
+    config = _config(options, subject)
+    consumer = _consumer(options, subject)
+    loading = _loading(subject, config, consumer)
+    findings = list(causes(loading))
+    inquiry = Inquiry(
+        subject=subject,
+        consumer=consumer,
+        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        suspects=[each for each in findings if isinstance(each, Suspect)],
+        untried=[each for each in findings if isinstance(each, Untried)],
+        began=time.perf_counter(),
+    )
+    inquiry.run(options.budget)
+    whole = subject.contract.length
+    read = len(subject.dataset) if hasattr(subject.dataset, "__len__") else 1
+    return {
+        "schema": SCHEMA,
+        "version": version("loaderbench"),
+        "started": now().isoformat(),
+        "command": ["loaderbench", *sys.argv[1:]],
+        "seed": seed,
+        "machine": machine.facts(),
+        "loader": _spoken(config),
+        "dataset": {"name": subject.name, "samples": whole or read, "samples_read": read},
+        "waits": dict(loading.waits),
+        "suspects": [
+            {
+                "cause": each.cause, "evidence": each.evidence, "change": each.change, "at_start": each.at_start,
+                "is_restart": each.at_start and each.other.persistent_workers, "builds_on": each.builds_on,
+            }
+            for each in inquiry.suspects
+        ],
+        "untried": [{"cause": each.cause, "why": each.why} for each in inquiry.untried],
+        "blocks": inquiry.blocks,
+        "memory": _memory(loading),
+    }  # fmt: skip
+
+
+def _subject(options: argparse.Namespace) -> Subject:
+    least = BATCHES * options.batch_size * max(1, options.num_workers)
+    sources = Sources(dataset_args=options.dataset_args, samples=options.samples, pass_s=PASS_S, least=least)
+    return sources.subject(options.dataset)
+
+
+def _config(options: argparse.Namespace, subject: Subject) -> LoaderConfig:
+    collate_fn = subjects.collate_fn(options.collate_fn or subject.collate_fns[0])
+    return config_of(
+        num_workers=options.num_workers,
+        batch_size=options.batch_size,
+        collate_fn=collate_fn,
+        shuffle=not subject.is_stream,
+        prefetch_factor=options.prefetch_factor if options.num_workers else None,
+        persistent_workers=options.persistent_workers == "on" and options.num_workers > 0,
+        multiprocessing_context=options.start_method if options.num_workers else None,
+        pin_memory=options.pin_memory == "on",
+    )
+
+
+def _consumer(options: argparse.Namespace, subject: Subject) -> Consumer:
+    device = torch.device(options.device or available()[-1])
+    if options.step:
+        return Consumer(device=device, step=lambda _: time.sleep(options.step))
+    if options.model:
+        choice = ModelChoice(model=options.model, model_args=options.model_args, loss=options.loss)
+        task = choice.task(subject, device)
+        assert task is not None  # a model was named
+        return Consumer(device=device, step=task)
+    return Consumer(device=device, step=keep)
+
+
+def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Loading:
+    """What is known of the loader before any cause is tried: its first batch, and a ledger of one pass."""
+    try:
+        batch = next(iter(without_workers(config).build(subject.dataset)))
+    except Exception as error:
+        raise ValueError(
+            f"{subject.name}: its first batch of {config.batch_size} raised {type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}. Name a collate function that fits with --collate-fn"
+        ) from error
+    collate_fn = config.collate_fn
+    assert collate_fn is not None
+    step = None if consumer.step is keep else consumer.step
+    with NoStrays():
+        steady = replace(config, persistent_workers=config.num_workers > 0)
+        loader = stamped(subject.dataset, steady, collate_fn)
+        Ledger().read(loader)
+        ledger = Ledger().read(loader, step)
+        del loader
+    return Loading(
+        subject=subject,
+        config=config,
+        batch=batch,
+        parts=leaves(batch),
+        waits={name: seconds / ledger.seconds for name, seconds in ledger.waited().items()},
+        blocked=ledger.blocked_s() / ledger.seconds,
+        cpus=machine.usable_cpus(),
+    )
+
+
+@dataclass(kw_only=True)
+class Inquiry:
+    """Blocks of every suspect, in shuffled decks, while the budget lasts."""
+
+    subject: Subject
+    consumer: Consumer
+    rng: random.Random
+    suspects: list[Suspect]
+    untried: list[Untried]
+    began: float
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds since the beginning."""
+        return time.perf_counter() - self.began
+
+    def run(self, budget_s: float) -> None:
+        """Measure; a suspect whose loader fails without its cause is one that was not tried."""
+        taken: dict[str, float] = {}
+        for suspect in self._decks():
+            if suspect not in self.suspects:
+                continue
+            if self.spent_s + taken.get(suspect.cause, 0.0) > budget_s:
+                return
+            began = self.spent_s
+            self._block(suspect)
+            taken[suspect.cause] = self.spent_s - began
+            _tell(f"{suspect.cause} · {max(0.0, budget_s - self.spent_s):.0f} s left")
+
+    def _decks(self) -> Iterator[Suspect]:
+        for _ in range(MOST_BLOCKS):
+            deck = list(self.suspects)
+            self.rng.shuffle(deck)
+            yield from deck
+
+    def _block(self, suspect: Suspect) -> None:
+        try:
+            found = block(suspect, self.subject, self.consumer, self.rng)
+        except Exception as error:  # noqa: BLE001 - a stranger's dataset may not bear the change, in any way
+            self.suspects.remove(suspect)
+            self.blocks = [each for each in self.blocks if each["cause"] != suspect.cause]
+            why = f"it failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            self.untried.append(Untried(cause=suspect.cause, why=why))
+        else:
+            self.blocks.append({"cause": suspect.cause, **found})
+
+
+def _memory(loading: Loading) -> dict[str, Any]:
+    """What the loader's processes hold, epoch by epoch: as it is, and with its long lists, if any, in arrays."""
+    config = loading.config
+    watched = growth.readings(loading.subject.dataset, config)
+    kept, names = backed(loading.subject.dataset)
+    pairs: dict[str, list[dict[str, list[float]]]] = {"listed": [], "backed": []}
+    for number in range(FRESH if names and config.num_workers else 0):
+        for name, dataset in (("listed", loading.subject.dataset), ("backed", kept)):
+            pairs[name].append(growth.readings(dataset, config, COPYING))
+        _tell(f"memory, pair {number + 1}")
+    in_flight = loading.prefetch * config.num_workers + 1 if config.num_workers else 0
+    return {
+        "watched": watched,
+        "lists": list(names),
+        "pairs": pairs,
+        "predicted_shm_bytes": in_flight * storages(loading.batch)[1],
+    }
+
+
+def _spoken(config: LoaderConfig) -> dict[str, Any]:
+    """The arguments that are not torch's defaults, as texts and numbers."""
+    held = {name: getattr(config, name) for name in LoaderConfig.__dataclass_fields__}
+    usual = LoaderConfig()
+    changed = {name: value for name, value in held.items() if value != getattr(usual, name) and name != "seed"}
+    return {name: value if isinstance(value, (int, float, str)) else _name(value) for name, value in changed.items()}
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "__qualname__", type(value).__name__))
+
+
+def _tell(line: str) -> None:
+    print(f"\r\x1b[2K{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() else "\n", file=sys.stderr)
+    sys.stderr.flush()

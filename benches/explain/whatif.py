@@ -1,0 +1,208 @@
+"""What ``loaderbench whatif`` does: a ledger of this loader, and what it would do with settings that were not run."""
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from loaderbench.benches.explain.causes import config_of
+from loaderbench.benches.explain.ledger import Entry, Ledger
+from loaderbench.benches.explain.stamps import stamped
+from loaderbench.benches.harness import machine, passes, subjects
+from loaderbench.benches.harness.journal import now
+from loaderbench.benches.harness.loading import LoaderConfig
+from loaderbench.benches.harness.measure import NoStrays
+from loaderbench.benches.harness.subjects import Sources, Subject
+from loaderbench.reports.explain import prediction
+from loaderbench.reports.explain.prediction import Cell, Lookup
+from loaderbench.reports.explain.simulation import Costs, Setting
+
+WIDE = 140  # columns where there is no terminal: a log wraps by itself
+REFUSED, INTERRUPTED = 2, 130  # exit codes
+PASS_S = 1.0  # of the passes that are measured, in one process
+ROUNDS = 5
+APART = 4  # the two batch sizes that costs are read at are so many times apart
+DOCUMENT = "whatif.json"
+
+
+def whatif(options: argparse.Namespace) -> int:
+    """Measure, predict, write, show, and return the exit code."""
+    folder = options.out or Path("runs") / f"{now():%Y%m%d-%H%M%S}-whatif"
+    if (folder / DOCUMENT).exists():
+        return _refuse(f"--out {folder}: {DOCUMENT} of an earlier one is there; name a new folder")
+    try:
+        found = _lookup(options)
+        for name, content in prediction.outputs(found):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    except (pytest.UsageError, ValueError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename or folder}: {error.strerror}")
+    except KeyboardInterrupt:
+        return _refuse("interrupted; nothing was predicted", INTERRUPTED)
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(prediction.terminal(found))
+    print(f"\n{(folder / prediction.PAGE).resolve()}")
+    return 0
+
+
+def _refuse(why: str, code: int = REFUSED) -> int:
+    print(f"loaderbench: {' '.join(why.split())}", file=sys.stderr)
+    return code
+
+
+def _lookup(options: argparse.Namespace) -> Lookup:
+    subject = Sources(
+        dataset_args=options.dataset_args,
+        samples=options.samples,
+        pass_s=PASS_S,
+        least=8 * APART * max(options.batch_size),
+    ).subject(options.dataset)
+    if subject.is_stream:
+        raise ValueError(f"--dataset {options.dataset}: a stream is not predicted: its workers split it as they like")
+    collate_fn = subjects.collate_fn(options.collate_fn or subject.collate_fns[0])
+    survey = Survey(subject=subject, collate_fn=collate_fn, rng=random.Random(options.seed))  # noqa: S311 - an order
+    ledgers = survey.ledgers(_read_at(options.batch_size))
+    held_out = list(survey.held_out(_held_out(options.batch_size, machine.usable_cpus())))
+    whole = subject.contract.length or len(subject.dataset)  # type: ignore[arg-type]
+    asked = [
+        replace(setting, storage_bytes_per_s=options.storage) if options.storage else setting
+        for setting in _asked(options)
+    ]
+    return prediction.lookup(
+        about={
+            "command": ["loaderbench", *sys.argv[1:]],
+            "started": now().isoformat(),
+            "machine": machine.facts(),
+            "dataset": subject.name,
+            "samples": whole,
+        },
+        ledgers=ledgers,
+        held_out=held_out,
+        cpus=machine.usable_cpus(),
+        asked=asked,
+        batch_sizes=options.batch_size,
+        sample_bytes=options.sample_bytes,
+    )
+
+
+def _asked(options: argparse.Namespace) -> Iterator[Setting]:
+    cpus = options.cpus or [machine.usable_cpus()]
+    for ranks, cpu, workers in product(options.ranks, cpus, options.num_workers):
+        yield Setting(
+            num_workers=workers, cpus=cpu, ranks=ranks, step_s=options.step, prefetch_factor=options.prefetch_factor
+        )
+
+
+def _read_at(batch_sizes: Sequence[int]) -> tuple[int, int]:
+    """Two batch sizes at which costs are read, about the middle one: what is linear between them is taken to go on."""
+    middle = sorted(batch_sizes)[len(batch_sizes) // 2]
+    return max(1, middle // APART), middle
+
+
+def _held_out(batch_sizes: Sequence[int], cpus: int) -> Iterator[tuple[int, int]]:
+    """Workers and batch sizes that are measured only to be compared with what is predicted for them."""
+    _, middle = _read_at(batch_sizes)
+    for workers in sorted({0, 1, 2, cpus}):
+        for size in sorted({max(1, middle // 2), 2 * middle}):
+            yield workers, size
+    for workers in sorted({2, cpus} - {0, 1}):
+        yield workers, middle
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """Measures a dataset's costs, and the passes that they are to predict."""
+
+    subject: Subject
+    collate_fn: Any
+    rng: random.Random
+
+    def ledgers(self, sizes: tuple[int, int]) -> list[dict[int, prediction.Read]]:
+        """Costs by batch size, of each round: with one worker, and with none."""
+        found = []
+        with NoStrays():
+            loaders = {
+                (workers, size): stamped(self.subject.dataset, self._config(workers, size), self.collate_fn)
+                for workers in (0, 1)
+                for size in sizes
+            }
+            _ = [Ledger().read(loader) for loader in loaders.values()]  # workers start, files are read
+            for _ in range(ROUNDS):
+                order = list(loaders)
+                self.rng.shuffle(order)
+                read = {name: Ledger().read(loaders[name]) for name in order}
+                found.append({size: _read(read[1, size], read[0, size]) for size in sizes})
+            del loaders
+        return found
+
+    def held_out(self, cells: Iterator[tuple[int, int]]) -> Iterator[Cell]:
+        """Plain passes, in turns: the median of their rounds."""
+        with NoStrays():
+            loaders = {cell: self._config(*cell).build(self.subject.dataset) for cell in cells}
+            seconds: dict[tuple[int, int], list[float]] = {cell: [] for cell in loaders}
+            _ = [passes.read(loader) for loader in loaders.values()]
+            for _ in range(ROUNDS):
+                order = list(loaders)
+                self.rng.shuffle(order)
+                for cell in order:
+                    seconds[cell].append(passes.read(loaders[cell]).seconds)
+            lengths = {cell: len(loaders[cell]) for cell in loaders}
+            loaders.clear()
+        for (workers, size), taken in seconds.items():
+            yield Cell(
+                num_workers=workers, batch_size=size, batches=lengths[workers, size], seconds=median(taken),
+                rounds=tuple(taken),
+            )  # fmt: skip
+
+    def _config(self, workers: int, size: int) -> LoaderConfig:
+        return config_of(
+            num_workers=workers,
+            batch_size=size,
+            collate_fn=self.collate_fn,
+            shuffle=True,
+            drop_last=True,
+            persistent_workers=workers > 0,
+        )
+
+
+def _read(one: Ledger, none: Ledger) -> prediction.Read:
+    """What batches took: in one worker, and in this process without any.
+
+    With two batches in flight a worker is given the one after the next when one arrives: what it takes from there, or
+    from the end of its last batch, to the next one's beginning is its own loop's. What this process takes of a batch
+    that is there already is its part.
+    """
+    entries = one.entries
+    loops = [
+        max(0.0, after.stamps.fetch - max(each.stamps.collated, before.arrived))
+        for before, each, after in zip(entries, entries[1:], entries[2:], strict=False)
+    ]
+    loop_s = median(loops) if loops else 0.0
+    pickle_s = median(each.stamps.pickled - each.stamps.pickling for each in entries)
+    take_s = median(each.arrived - max(each.asked, each.stamps.pickled) for each in entries)
+    alone = [each.done - each.asked for each in none.entries]
+    return prediction.Read(
+        begin_s=max(0.0, entries[0].stamps.fetch - entries[0].asked),
+        costs=tuple(
+            Costs(
+                read_s=max(0.0, _made(each) - each.stamps.cpu_s),
+                work_s=min(_made(each), each.stamps.cpu_s) + pickle_s + loop_s,
+                take_s=take_s,
+                alone_s=alone[number % len(alone)],
+            )
+            for number, each in enumerate(entries)
+        ),
+    )
+
+
+def _made(entry: Entry) -> float:
+    return entry.stamps.collated - entry.stamps.fetch

@@ -1,0 +1,178 @@
+"""``loaderbench explain`` as its user calls it: each planted cause comes first, and none is imagined."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loaderbench.benches.harness.cli import main
+from loaderbench.reports.explain.ranking import Cause, Ranking, read
+
+PITFALLS = "loaderbench.datasets.pitfalls"
+ALIVE = ("--persistent-workers", "on")
+
+Explain = Callable[..., Ranking]
+
+
+@pytest.fixture
+def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
+    """Explain one of the pitfalls' datasets in a few seconds."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(dataset: str, *arguments: str, budget: str = "7s") -> Ranking:
+        asked = (
+            "--dataset",
+            f"{PITFALLS}:{dataset}",
+            "--start-method",
+            "fork",
+            "--seed",
+            "1",
+            "--budget",
+            budget,
+            "--samples",
+            "64",
+            *ALIVE,
+        )
+        assert main(["explain", *asked, "--out", str(tmp_path / "out"), *arguments]) == 0
+        return read(tmp_path / "out")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("dataset", "made", "arguments", "cause"),
+    [
+        ("ManyTensors", {"small": 12, "large_bytes": 1000}, ("--batch-size", "4", "--samples", "32"), "many tensors"),
+        ("ManyObjects", {"boxes": 200}, ("--collate-fn", f"{PITFALLS}:as_they_come", "--samples", "256"), "objects"),
+        ("Indexable", {}, ("--batch-size", "256", "--samples", "2048"), "one by one"),
+        ("SlowStart", {"start_s": 0.1}, ("--persistent-workers", "off"), "started each epoch"),
+        ("Stragglers", {"usual_s": 1e-4, "slow_s": 0.015}, ("--batch-size", "4", "--samples", "128"), "a slower one"),
+        ("Returned", {}, ("--batch-size", "1", "--samples", "8"), "malloc"),
+        ("Large", {}, ("--batch-size", "16"), "new shared memory"),
+        ("ManyThreads", {"side": 200}, ("--batch-size", "1", "--samples", "8", "--budget", "15s"), "threads"),
+    ],
+    ids=["tensors", "objects", "one by one", "start", "order", "malloc", "shared memory", "threads"],
+)
+def test_a_planted_cause_comes_first(
+    explain: Explain, dataset: str, made: dict[str, Any], arguments: tuple[str, ...], cause: str
+) -> None:
+    first = explain(dataset, "--dataset-args", json.dumps(made), *arguments).causes[0]
+    assert cause in first.cause
+    assert first.word == "helps"
+    assert first.evidence
+    assert first.change
+
+
+def test_on_a_dataset_without_any_nothing_is_said_to_help(explain: Explain, tmp_path: Path) -> None:
+    (tmp_path / "sound.py").write_text(SOUND)
+    found = explain("Returned", "--dataset", "sound:Sleepy", "--batch-size", "8")
+    assert [cause for cause in found.causes if cause.word in ("helps", "harms")] == []
+
+
+SOUND = """
+import time
+from torch.utils.data import Dataset
+
+class Sleepy(Dataset):
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        time.sleep(0.002)
+        return range(64)[index]
+"""
+
+
+def test_what_cannot_be_tried_says_why(explain: Explain) -> None:
+    found = explain("Indexable", "--num-workers", "0", "--batch-size", "256", budget="4s")
+    why = {cause.cause: cause.why for cause in found.causes if cause.word == "not run"}
+    assert "num_workers is 0" in why["many tensors a batch"]
+    assert "no accelerator" in why["pageable batches"]
+
+
+def test_memory_that_leaks_is_told_from_memory_that_is_copied(explain: Explain, capsys: Any) -> None:
+    explain("Leaking", budget="3s")
+    assert "memory: grows by" in capsys.readouterr().out
+
+
+def test_copies_of_python_objects_are_proved_by_arrays(explain: Explain, capsys: Any) -> None:
+    explain("Listed", "--samples", "all", "--batch-size", "4096", budget="1s")
+    told = capsys.readouterr().out
+    assert "copy-on-write: with names kept in arrays" in told
+
+
+def test_a_step_is_taken_between_batches(explain: Explain) -> None:
+    found = explain("Stragglers", "--step", "20ms", "--batch-size", "16", budget="3s")
+    assert found.about["waits"]["step_s"] > 0.3
+
+
+def test_a_change_that_a_dataset_does_not_bear_was_not_run(explain: Explain, tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(ODD)
+    found = explain("Returned", "--dataset", "odd:Odd", "--collate-fn", "odd:collate", budget="4s")
+    (cause,) = [each for each in found.causes if each.cause == "many tensors a batch"]
+    assert isinstance(cause, Cause)
+    assert cause.word == "not run"
+    assert "cannot be put together again" in cause.why
+
+
+ODD = """
+import torch
+from collections.abc import Mapping
+
+class Odd:
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        return float(range(64)[index])
+
+class Strict(Mapping):
+    def __init__(self, values=None, *, key="no"):
+        if key != "yes":
+            raise TypeError("made by collate alone")
+        self.values = values
+
+    def __getitem__(self, name):
+        return self.values[name]
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __reduce__(self):
+        return again, (self.values,)
+
+def again(values):
+    return Strict(values, key="yes")
+
+def collate(samples):
+    return Strict({"a": torch.tensor(samples), "b": torch.tensor(samples)}, key="yes")
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--dataset", "nothing:here"), "no module 'nothing'"),
+        (("--dataset", "text", "--collate-fn", "default"), "Name a collate function that fits with --collate-fn"),
+    ],
+    ids=["dataset", "collate_fn"],
+)
+def test_what_cannot_be_explained_is_refused_in_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+
+
+def test_an_earlier_explanation_is_not_replaced(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "explain.json").write_text(json.dumps({}))
+    assert main(["explain", "--dataset", "text", "--out", str(tmp_path)]) == 2
+    assert "name a new folder" in capsys.readouterr().err

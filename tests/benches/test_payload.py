@@ -1,0 +1,47 @@
+"""bench_payload: what a worker's start grows with."""
+
+import pytest
+
+from loaderbench.benches.explain.starts import Start
+from loaderbench.benches.harness.loading import LoaderConfig
+from loaderbench.datasets.known import Payload
+
+PARTS = ("ask_s", "pickle_s", "boot_s", "unpickle_s", "init_s", "first_fetch_s", "deliver_s")
+LARGE = 64_000_000
+
+
+def started(payload_bytes: int, start_method: str, num_workers: int = 1) -> dict[str, float]:
+    dataset = Payload(samples=2 * num_workers, payload_bytes=payload_bytes)
+    config = LoaderConfig(num_workers=num_workers, multiprocessing_context=start_method, timeout=60)
+    with Start(config=config, dataset=dataset) as work:
+        work.run(1)
+        return work.after()
+
+
+@pytest.fixture(scope="module")
+def spawned() -> dict[int, dict[str, float]]:
+    """Starts under spawn, by the size of the dataset."""
+    return {size: started(size, "spawn") for size in (0, LARGE)}
+
+
+def test_the_first_batch_s_way_adds_up(spawned: dict[int, dict[str, float]]) -> None:
+    for held in (*spawned.values(), started(LARGE, "fork")):
+        assert sum(held[part] for part in PARTS) == pytest.approx(held["first_batch_s"])
+        assert min(held[part] for part in PARTS) >= 0
+
+
+def test_under_spawn_a_dataset_is_pickled_and_unpickled(spawned: dict[int, dict[str, float]]) -> None:
+    small, large = (held["pickle_s"] + held["unpickle_s"] for held in spawned.values())
+    assert large > 3 * small
+
+
+def test_under_fork_nothing_is_sent_however_large(spawned: dict[int, dict[str, float]]) -> None:
+    held = started(LARGE, "fork")
+    assert held["pickle_s"] == held["unpickle_s"] == 0
+    assert held["first_batch_s"] < spawned[LARGE]["first_batch_s"]
+
+
+def test_an_epoch_ends_with_its_workers_and_the_next_one_starts_them_again() -> None:
+    held = started(0, "fork", num_workers=2)
+    assert held["shutdown_s"] > 0
+    assert held["gap_s"] >= held["shutdown_s"] / 2
