@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
+from loaderbench.benches.explain.batches import ArraysAgain, answers_for_many, fault_of, whole_batches
 from loaderbench.benches.harness.devices import available
 from loaderbench.benches.harness.loading import WITHOUT_WORKERS, LoaderConfig
 from loaderbench.benches.harness.subjects import Subject
-from loaderbench.datasets.content import Leaves, children, fingerprint, leaves, rebuilt
+from loaderbench.datasets.content import Leaves, leaves
 from loaderbench.datasets.handover import Packed, Reused, arrayed
 from loaderbench.datasets.workers import keep_memory, one_thread, pools
 
@@ -106,7 +106,7 @@ def _fetched(loading: Loading) -> Suspect | str:
     dataset, config = loading.subject.dataset, loading.config
     if loading.subject.is_stream:
         return "a stream has no indices"
-    if not _answers_for_many(dataset, loading.collate_fn):
+    if not answers_for_many(dataset, loading.collate_fn):
         if callable(getattr(loading.subject.source, "__getitems__", None)):  # a part of it, a Subset, always has it
             return "it has __getitems__ already"
         return "dataset[[0, 1, …]] is not what collate_fn makes of those samples"
@@ -119,32 +119,10 @@ def _fetched(loading: Loading) -> Suspect | str:
         "sampler=BatchSampler(RandomSampler(dataset), batch_size, drop_last), batch_size=None, collate_fn=None",
         batch_size=None,
         shuffle=False,
-        sampler=partial(_batches, shuffle=config.shuffle, size=size, drop_last=config.drop_last),
+        sampler=partial(whole_batches, shuffle=config.shuffle, size=size, drop_last=config.drop_last),
         drop_last=False,
         collate_fn=None,
     )
-
-
-def _batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> Any:
-    order: Any = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
-    return BatchSampler(order, size, drop_last)
-
-
-def _answers_for_many(dataset: Any, collate_fn: Callable[[Any], Any]) -> bool:
-    """Whether ``dataset[[i, j, k]]`` is the batch of these samples."""
-    picked = sorted({0, len(dataset) // 2, len(dataset) - 1})
-    try:
-        return bool(_content(dataset[picked]) == _content(collate_fn([dataset[index] for index in picked])))
-    except Exception:  # noqa: BLE001 - a stranger's dataset may refuse a list in any way
-        return False
-
-
-def _content(batch: Any) -> Any:
-    """A batch's content, arrays being tensors and tuples lists, as torch makes them of a batch anyway."""
-    parts = children(batch)
-    if parts is None:
-        return fingerprint(torch.as_tensor(batch))
-    return {str(key): _content(part) for key, part in parts}
 
 
 def _packed(loading: Loading) -> Suspect | str:
@@ -152,7 +130,7 @@ def _packed(loading: Loading) -> Suspect | str:
         return _NO_WORKERS
     if loading.parts.tensors < _FEW:
         return f"a batch has {loading.parts.tensors} tensor"
-    if fault := _fault(loading.batch):
+    if fault := fault_of(loading.batch):
         return fault
     return _suspect(
         loading,
@@ -160,15 +138,6 @@ def _packed(loading: Loading) -> Suspect | str:
         "collate_fn=Packed(collate_fn), of loaderbench.datasets.handover; or return one tensor of each dtype",
         collate_fn=Packed(loading.collate_fn),
     )
-
-
-def _fault(batch: Any) -> str:
-    """Why a batch cannot be taken apart and put together again; nothing where it can."""
-    try:
-        rebuilt(batch, lambda leaf: leaf)
-    except Exception as error:  # noqa: BLE001 - a stranger's container may refuse in any way
-        return f"a batch cannot be put together again: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
-    return ""
 
 
 def _arrayed(loading: Loading) -> Suspect | str:
@@ -188,24 +157,6 @@ def _arrayed(loading: Loading) -> Suspect | str:
     )
 
 
-class ArraysAgain:
-    """A collate function whose first batch, with arrays in the place of its objects, is handed over again and again.
-
-    What it costs to hand over objects is then gone, and nothing else: batches are made as before.
-    """
-
-    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
-        self.collate_fn = collate_fn
-        self.first: Any = None
-
-    def __call__(self, samples: Any) -> Any:
-        """The first batch, arrayed."""
-        batch = self.collate_fn(samples)
-        if self.first is None:
-            self.first = arrayed(batch)
-        return self.first
-
-
 def _loose(parts: Leaves) -> int:
     """Objects that are neither tensors nor arrays."""
     return parts.objects + parts.strings
@@ -216,7 +167,7 @@ def _reused(loading: Loading) -> Suspect | str:
         return _NO_WORKERS
     if not loading.parts.tensors:
         return "a batch has no tensors"
-    if fault := _fault(loading.batch):
+    if fault := fault_of(loading.batch):
         return fault
     slots = loading.prefetch + 2
     many = loading.parts.tensors >= _FEW  # what is gained by packing them is another cause's

@@ -21,7 +21,7 @@ from loaderbench.benches.harness.journal import now
 from loaderbench.benches.harness.loading import LoaderConfig
 from loaderbench.benches.harness.measure import NoStrays
 from loaderbench.benches.harness.subjects import Sources, Subject
-from loaderbench.reports.explain import prediction
+from loaderbench.reports.explain import prediction, prediction_outputs
 from loaderbench.reports.explain.prediction import Cell, Lookup
 from loaderbench.reports.explain.simulation import Costs, Setting
 
@@ -30,17 +30,16 @@ REFUSED, INTERRUPTED = 2, 130  # exit codes
 PASS_S = 1.0  # of the passes that are measured, in one process
 ROUNDS = 5
 APART = 4  # the two batch sizes that costs are read at are so many times apart
-DOCUMENT = "whatif.json"
 
 
 def whatif(options: argparse.Namespace) -> int:
     """Measure, predict, write, show, and return the exit code."""
     folder = options.out or Path("runs") / f"{now():%Y%m%d-%H%M%S}-whatif"
-    if (folder / DOCUMENT).exists():
-        return _refuse(f"--out {folder}: {DOCUMENT} of an earlier one is there; name a new folder")
+    if (folder / prediction_outputs.DOCUMENT).exists():
+        return _refuse(f"--out {folder}: {prediction_outputs.DOCUMENT} of an earlier one is there; name a new folder")
     try:
         found = _lookup(options)
-        for name, content in prediction.outputs(found):
+        for name, content in prediction_outputs.outputs(found):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
     except (pytest.UsageError, ValueError) as error:
@@ -49,8 +48,8 @@ def whatif(options: argparse.Namespace) -> int:
         return _refuse(f"{error.filename or folder}: {error.strerror}")
     except KeyboardInterrupt:
         return _refuse("interrupted; nothing was predicted", INTERRUPTED)
-    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(prediction.terminal(found))
-    print(f"\n{(folder / prediction.PAGE).resolve()}")
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(prediction_outputs.terminal(found))
+    print(f"\n{(folder / prediction_outputs.PAGE).resolve()}")
     return 0
 
 

@@ -1,0 +1,60 @@
+"""Batches made in another way: asked for at once, taken apart and put together again, with arrays for objects."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
+
+from loaderbench.datasets.content import children, fingerprint, rebuilt
+from loaderbench.datasets.handover import arrayed
+
+
+def whole_batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> Any:
+    """A sampler of whole batches, for batch_size=None."""
+    order: Any = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
+    return BatchSampler(order, size, drop_last)
+
+
+def answers_for_many(dataset: Any, collate_fn: Callable[[Any], Any]) -> bool:
+    """Whether ``dataset[[i, j, k]]`` is the batch of these samples."""
+    picked = sorted({0, len(dataset) // 2, len(dataset) - 1})
+    try:
+        return bool(_content(dataset[picked]) == _content(collate_fn([dataset[index] for index in picked])))
+    except Exception:  # noqa: BLE001 - a stranger's dataset may refuse a list in any way
+        return False
+
+
+def _content(batch: Any) -> Any:
+    """A batch's content, arrays being tensors and tuples lists, as torch makes them of a batch anyway."""
+    parts = children(batch)
+    if parts is None:
+        return fingerprint(torch.as_tensor(batch))
+    return {str(key): _content(part) for key, part in parts}
+
+
+def fault_of(batch: Any) -> str:
+    """Why a batch cannot be taken apart and put together again; nothing where it can."""
+    try:
+        rebuilt(batch, lambda leaf: leaf)
+    except Exception as error:  # noqa: BLE001 - a stranger's container may refuse in any way
+        return f"a batch cannot be put together again: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    return ""
+
+
+class ArraysAgain:
+    """A collate function whose first batch, with arrays in the place of its objects, is handed over again and again.
+
+    What it costs to hand over objects is then gone, and nothing else: batches are made as before.
+    """
+
+    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
+        self.collate_fn = collate_fn
+        self.first: Any = None
+
+    def __call__(self, samples: Any) -> Any:
+        """The first batch, arrayed."""
+        batch = self.collate_fn(samples)
+        if self.first is None:
+            self.first = arrayed(batch)
+        return self.first
