@@ -32,6 +32,8 @@ BATCHES = 2  # of each worker, in an epoch
 @pytest.mark.sweep(num_workers=(1, 2), rounds=2)
 def bench_payload(measure: Measure, payload_mb: int, num_workers: int, start_method: str) -> None:
     """Seconds to the first batch, to the next epoch's, and to the end of the workers."""
+    if not num_workers:
+        pytest.skip("no workers to start")
     dataset = Payload(samples=BATCHES * num_workers, payload_bytes=payload_mb * 1_000_000)
     config = LoaderConfig(num_workers=num_workers, multiprocessing_context=start_method, timeout=60)
     measure(Start(config=config, dataset=dataset), payload_bytes=dataset.payload_bytes)

@@ -100,7 +100,8 @@ def stacked(samples: Sequence[Any], allocate: Callable[[tuple[int, ...], torch.d
     if isinstance(first, Mapping):
         return {key: stacked([sample[key] for sample in samples], allocate) for key in first}
     if isinstance(first, (list, tuple)):
-        return [stacked(field, allocate) for field in zip(*samples, strict=True)]
+        fields = [stacked(field, allocate) for field in zip(*samples, strict=True)]
+        return type(first)(*fields) if hasattr(first, "_fields") else fields
     if isinstance(first, Tensor):
         return torch.stack(list(samples), out=allocate((len(samples), *first.shape), first.dtype))
     if isinstance(first, np.ndarray):
@@ -160,6 +161,8 @@ def unfilled(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     if get_worker_info() is None:
         return torch.empty(shape, dtype=dtype)
     size_bytes = torch.empty(shape, dtype=dtype, device="meta").nbytes
+    if not size_bytes:  # no file is that short
+        return torch.empty(shape, dtype=dtype)
     storage: Any = torch.UntypedStorage  # its class method has neither a public name nor types
     shared = storage._new_shared(size_bytes)  # noqa: SLF001  as default_collate does it
     return torch.empty(0, dtype=dtype).set_(shared).view(shape)

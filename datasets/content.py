@@ -2,9 +2,10 @@
 
 import copyreg
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass, replace
+from copy import copy
+from dataclasses import dataclass, fields, is_dataclass
 from hashlib import blake2b
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
@@ -82,13 +83,20 @@ def rebuilt(thing: Any, change: Callable[[Any], Any]) -> Any:
     if parts is None:
         return change(thing)
     made = {key: rebuilt(part, change) for key, part in parts}
+    if isinstance(thing, MutableMapping):
+        clone = copy(thing)
+        clone.update(made)
+        return clone
     if isinstance(thing, Mapping):
-        return made if type(thing) is dict else type(thing)(made)  # type: ignore[call-arg]  # as mappings are made
+        return type(thing)(made)  # type: ignore[call-arg]  # as mappings are made
     if isinstance(thing, tuple) and hasattr(thing, "_fields"):
         return type(thing)(*made.values())
     if isinstance(thing, (list, tuple)):
         return type(thing)(made.values())
-    return replace(thing, **made)
+    clone = copy(thing)  # not made anew: its __post_init__ has done what it does
+    for name, part in made.items():
+        object.__setattr__(clone, name, part)
+    return clone
 
 
 def fingerprint(sample: Any) -> bytes:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from loaderbench.datasets.collate import default, stack_into, stacked, unfilled
-from loaderbench.datasets.content import rebuilt
+from loaderbench.datasets.content import children, rebuilt
 
 Collate = Callable[[Any], Any]
 Name = tuple[int, int, int]  # of a slot: process, ring, number
@@ -38,14 +38,15 @@ class Packed:
     def __call__(self, samples: Any) -> Any:
         """The batch, packed when it is pickled."""
         batch = self.collate_fn(samples)
-        return batch if get_worker_info() is None else _Parcel(batch)
+        return batch if get_worker_info() is None else _Parcel.of(batch)
 
 
 class Reused:
     """A batch crosses in shared memory that is used again: no file is made, mapped and filled with zeros for it.
 
     Each worker has `slots` pieces of it, as large as its largest batch. The loop must be done with a batch when it asks
-    for the one after the next: `slots` is to be prefetch_factor + 2, and whoever keeps a batch must copy it. A
+    for the one after the next: `slots` is to be prefetch_factor + 2 (of a stream, whose workers may end one by one,
+    prefetch_factor + num_workers + 1), and whoever keeps a batch must copy it. A
     `collate_fn` that stacks (torch's default, `stack_into`) writes there at once, another one's batch is copied.
     """
 
@@ -139,6 +140,16 @@ def forget() -> None:
     _slots.clear()
 
 
+def _forget_the_dead() -> None:
+    """Let go of what workers had sent that are gone: the next epoch's, without persistent_workers, are others."""
+    for process in {name[0] for name in _slots}:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            for name in [each for each in _slots if each[0] == process]:
+                del _slots[name]
+
+
 class _Place:
     """Where a tensor of a batch lies in what is sent: its first element (or byte), its shape and dtype."""
 
@@ -149,18 +160,20 @@ class _Place:
 
 
 def _is_plain(leaf: Any) -> bool:
-    return (
-        isinstance(leaf, Tensor) and leaf.layout is torch.strided and not leaf.is_nested and leaf.device.type == "cpu"
-    )
+    """Whether it is a tensor as such, which a view of memory can stand for: a subclass is more than its values."""
+    is_dense = type(leaf) is Tensor and leaf.layout is torch.strided
+    return is_dense and not leaf.is_nested and not leaf.is_quantized and leaf.device.type == "cpu"
 
 
 class _Parcel:
     """A batch on its way: what it is pickled to is one tensor of each dtype, and what it becomes is the batch."""
 
-    def __init__(self, batch: Any) -> None:
-        self.batch = batch
+    def __init__(self, skeleton: Any, held: dict[torch.dtype, list[Tensor]]) -> None:
+        self.skeleton, self.held = skeleton, held
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    @classmethod
+    def of(cls, batch: Any) -> "_Parcel":
+        """`batch`, taken apart: here, as what fails while it is pickled is lost and not told."""
         held: dict[torch.dtype, list[Tensor]] = {}
         filled: dict[torch.dtype, int] = {}
 
@@ -172,8 +185,10 @@ class _Parcel:
             held.setdefault(leaf.dtype, []).append(leaf.reshape(-1))
             return _Place(leaf.dtype, begins, leaf.shape)
 
-        skeleton = rebuilt(self.batch, placed)
-        return _opened, (skeleton, {dtype: _joined(pieces) for dtype, pieces in held.items()})
+        return cls(rebuilt(batch, placed), held)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (self.skeleton, {dtype: _joined(pieces) for dtype, pieces in self.held.items()})
 
 
 def _joined(pieces: list[Tensor]) -> Tensor:
@@ -207,14 +222,14 @@ class _Memory:
         """A tensor in it, unfilled."""
         size = torch.Size(shape).numel() * dtype.itemsize
         if self.filled + size > self.held.nbytes:
-            self._grow(self.filled + size)
+            self._grow(_aligned(self.filled + size))
         begins, self.filled = self.filled, _aligned(self.filled + size)
         return self.held[begins : begins + size].view(dtype).view(shape)
 
     def place(self, batch: Any) -> Any:
         """`batch` with a place in it for each tensor; what lies elsewhere is copied."""
         outside = [leaf for leaf in _tensors(batch) if not self._holds(leaf)]
-        if self.filled + sum(_aligned(leaf.nbytes) for leaf in outside) > self.held.nbytes:
+        if outside and self.filled + sum(_aligned(leaf.nbytes) for leaf in outside) > self.held.nbytes:
             self._grow(sum(_aligned(leaf.nbytes) for leaf in _tensors(batch)))
             self.filled = 0
         return rebuilt(batch, self._placed)
@@ -244,9 +259,10 @@ def _aligned(size: int) -> int:
 
 
 def _tensors(batch: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    rebuilt(batch, lambda leaf: found.append(leaf) if _is_plain(leaf) else None)
-    return found
+    parts = children(batch)
+    if parts is None:
+        return [batch] if _is_plain(batch) else []
+    return [leaf for _, part in parts for leaf in _tensors(part)]
 
 
 class _Slot:
@@ -261,6 +277,8 @@ class _Slot:
 
 def _read(name: Name, skeleton: Any, sent: Tensor | None) -> Any:
     if sent is not None:
+        if name not in _slots:
+            _forget_the_dead()
         _slots[name] = sent
     memory = _slots[name]
 

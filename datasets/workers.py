@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_limits
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _HELD = {_MMAP_THRESHOLD: 1 << 30, _TRIM_THRESHOLD: (1 << 31) - 1, _TOP_PAD: 64 << 20}
 
+_MOST_OF_OLD = 32 << 20  # what an older glibc takes at most
+
 
 def one_thread(_worker_id: int) -> None:
     """One thread for each native library that has a pool of them: OpenMP, MKL, OpenBLAS, OpenCV, torch.
@@ -32,14 +34,18 @@ def keep_memory(_worker_id: int) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         for name, value in _HELD.items():
-            mallopt(name, value)
+            if not mallopt(name, value) and name == _MMAP_THRESHOLD:
+                mallopt(name, _MOST_OF_OLD)
 
 
 def pools() -> dict[str, int]:
     """The native thread pools of this process, and how many threads each would use."""
     from threadpoolctl import threadpool_info  # noqa: PLC0415 - it looks through all that is loaded
 
-    found = {str(pool["internal_api"]): int(pool["num_threads"]) for pool in threadpool_info()}
+    found: dict[str, int] = {}
+    for pool in threadpool_info():
+        name = str(pool["internal_api"])
+        found[name] = max(found.get(name, 0), int(pool["num_threads"]))
     if opencv := sys.modules.get("cv2"):
         found["opencv"] = int(opencv.getNumThreads())
     return found

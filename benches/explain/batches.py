@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 from loaderbench.datasets.content import children, fingerprint, rebuilt
@@ -43,9 +44,9 @@ def fault_of(batch: Any) -> str:
 
 
 class ArraysAgain:
-    """A collate function whose first batch, with arrays in the place of its objects, is handed over again and again.
+    """A collate function whose batches are handed over with the arrays of the first one in the place of their objects.
 
-    What it costs to hand over objects is then gone, and nothing else: batches are made as before.
+    What it costs to hand over objects is then gone, and nothing else: batches are made as before, their tensors sent.
     """
 
     def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
@@ -53,8 +54,16 @@ class ArraysAgain:
         self.first: Any = None
 
     def __call__(self, samples: Any) -> Any:
-        """The first batch, arrayed."""
+        """The first batch's arrays, and this one's tensors."""
         batch = self.collate_fn(samples)
         if self.first is None:
-            self.first = arrayed(batch)
-        return self.first
+            self.first = rebuilt(arrayed(batch), lambda leaf: None if isinstance(leaf, Tensor) else leaf)
+        return self.first, tensors_of(batch)
+
+
+def tensors_of(batch: Any) -> list[Tensor]:
+    """The tensors of a batch, however deep."""
+    parts = children(batch)
+    if parts is None:
+        return [batch] if isinstance(batch, Tensor) else []
+    return [leaf for _, part in parts for leaf in tensors_of(part)]

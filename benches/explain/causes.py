@@ -34,6 +34,8 @@ class Loading:
     waits: Mapping[str, float]  # shares of a pass, by what the loop waited for
     blocked: float  # share of a pass in which a later batch was ready
     cpus: int
+    samples: int  # of a pass
+    device: str  # where batches go
 
     @property
     def prefetch(self) -> int:
@@ -146,7 +148,11 @@ def _arrayed(loading: Loading) -> Suspect | str:
     objects = _loose(loading.parts)
     if not objects:
         return "a batch has none"
-    if objects <= _loose(leaves(arrayed(loading.batch))):
+    try:
+        after = leaves(arrayed(loading.batch))
+    except (TypeError, ValueError) as error:
+        return f"its lists cannot become arrays: {type(error).__name__}: {str(error)[:100]}"
+    if objects <= _loose(after):
         return f"the {objects} of a batch are in no lists"
     return _suspect(
         loading,
@@ -169,12 +175,13 @@ def _reused(loading: Loading) -> Suspect | str:
         return "a batch has no tensors"
     if fault := fault_of(loading.batch):
         return fault
-    slots = loading.prefetch + 2
+    slots = loading.prefetch + (loading.config.num_workers + 1 if loading.subject.is_stream else 2)
     many = loading.parts.tensors >= _FEW  # what is gained by packing them is another cause's
     found = _suspect(
         loading,
         f"{loading.parts.bytes / 1e6:.3g} MB a batch, in a new file of shared memory each",
-        f"collate_fn=Reused(collate_fn, slots={slots}), of loaderbench.datasets.handover; who keeps a batch copies it",
+        f"collate_fn=Reused(collate_fn, slots={slots}), of loaderbench.datasets.handover, and persistent_workers=True; "
+        "who keeps a batch copies it",
         base={"collate_fn": Packed(loading.collate_fn)} if many else {},
         collate_fn=Reused(loading.collate_fn, slots),
     )
@@ -233,7 +240,9 @@ def _start_method(loading: Loading) -> Suspect | str:
         return "workers are forked already"
     if "fork" not in torch.multiprocessing.get_all_start_methods():
         return "this system cannot fork"
-    config = replace(loading.config, persistent_workers=False)
+    if loading.config.persistent_workers:
+        return f"workers start once, by {now}"
+    config = loading.config
     return Suspect(
         cause="",
         evidence=f"{now}: each worker imports torch, and is sent the dataset",
@@ -272,6 +281,8 @@ def _prefetch(loading: Loading) -> Suspect | str:
 def _pinned(loading: Loading) -> Suspect | str:
     if len(available()) == 1:
         return "no accelerator here"
+    if loading.device == "cpu":
+        return "batches stay on the CPU"
     if loading.config.pin_memory:
         return "on already"
     return _suspect(

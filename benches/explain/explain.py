@@ -87,8 +87,8 @@ def _document(options: argparse.Namespace) -> dict[str, Any]:
         began=time.perf_counter(),
     )
     inquiry.run(options.budget)
-    whole = subject.contract.length
-    read = len(subject.dataset) if hasattr(subject.dataset, "__len__") else 1
+    read = loading.samples
+    whole = read if subject.is_stream else subject.contract.length
     return {
         "schema": SCHEMA,
         "version": version("loaderbench"),
@@ -133,6 +133,8 @@ def _config(options: argparse.Namespace, subject: Subject) -> LoaderConfig:
 
 
 def _consumer(options: argparse.Namespace, subject: Subject) -> Consumer:
+    if options.device and options.device not in available():
+        raise ValueError(f"--device {options.device}: this machine has {', '.join(available())}")
     device = torch.device(options.device or available()[-1])
     if options.step:
         return Consumer(device=device, step=lambda _: time.sleep(options.step))
@@ -155,13 +157,18 @@ def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Load
         ) from error
     collate_fn = config.collate_fn
     assert collate_fn is not None
-    step = None if consumer.step is keep else consumer.step
-    with NoStrays():
-        steady = replace(config, persistent_workers=config.num_workers > 0)
-        loader = stamped(subject.dataset, steady, collate_fn)
-        Ledger().read(loader)
-        ledger = Ledger().read(loader, step)
-        del loader
+    step = None if consumer.step is keep else consumer.stepped(config)
+    steady = replace(config, persistent_workers=config.num_workers > 0)
+    try:
+        with NoStrays():
+            loader = stamped(subject.dataset, steady, collate_fn)
+            Ledger().read(loader)
+            ledger = Ledger().read(loader, step)
+            del loader
+    except Exception as error:
+        raise ValueError(
+            f"{subject.name}: a pass raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        ) from error
     return Loading(
         subject=subject,
         config=config,
@@ -169,6 +176,8 @@ def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Load
         parts=leaves(batch),
         waits={name: seconds / ledger.seconds for name, seconds in ledger.waited().items()},
         blocked=ledger.blocked_s() / ledger.seconds,
+        samples=ledger.samples,
+        device=consumer.device.type,
         cpus=machine.usable_cpus(),
     )
 
@@ -225,12 +234,10 @@ def _memory(loading: Loading) -> dict[str, Any]:
     """What the loader's processes hold, epoch by epoch: as it is, and with its long lists, if any, in arrays."""
     config = loading.config
     watched = growth.readings(loading.subject.dataset, config)
-    kept, names = backed(loading.subject.dataset)
-    pairs: dict[str, list[dict[str, list[float]]]] = {"listed": [], "backed": []}
-    for number in range(FRESH if names and config.num_workers else 0):
-        for name, dataset in (("listed", loading.subject.dataset), ("backed", kept)):
-            pairs[name].append(growth.readings(dataset, config, COPYING))
-        _tell(f"memory, pair {number + 1}")
+    try:
+        names, pairs = _pairs(loading)
+    except Exception:  # noqa: BLE001 - a stranger's dataset may not bear its lists to be others, in any way
+        names, pairs = (), {"listed": [], "backed": []}
     in_flight = loading.prefetch * config.num_workers + 1 if config.num_workers else 0
     return {
         "watched": watched,
@@ -238,6 +245,17 @@ def _memory(loading: Loading) -> dict[str, Any]:
         "pairs": pairs,
         "predicted_shm_bytes": in_flight * storages(loading.batch)[1],
     }
+
+
+def _pairs(loading: Loading) -> tuple[tuple[str, ...], dict[str, list[dict[str, list[float]]]]]:
+    """Fresh loaders of the dataset as it is, and of one whose long lists are arrays; the names of these lists."""
+    kept, names = backed(loading.subject.dataset)
+    pairs: dict[str, list[dict[str, list[float]]]] = {"listed": [], "backed": []}
+    for number in range(FRESH if names and loading.config.num_workers else 0):
+        for name, dataset in (("listed", loading.subject.dataset), ("backed", kept)):
+            pairs[name].append(growth.readings(dataset, loading.config, COPYING))
+        _tell(f"memory, pair {number + 1}")
+    return names, pairs
 
 
 def _spoken(config: LoaderConfig) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+import torch
 from torch import Tensor
 
 from loaderbench.benches.harness import machine
@@ -218,7 +219,7 @@ def _tensors(thing: Any) -> Iterator[Tensor]:
     if parts is not None:
         for _, part in parts:
             yield from _tensors(part)
-    elif isinstance(thing, Tensor):
+    elif isinstance(thing, Tensor) and thing.layout is torch.strided:
         yield thing
 
 

@@ -36,11 +36,12 @@ class Consumer:
         """Seconds of a whole pass, the device synchronised at both its edges."""
         synchronise(self.device)
         began = perf_counter()
-        passes.read(loader, self._step(config))
+        passes.read(loader, self.stepped(config))
         synchronise(self.device)
         return perf_counter() - began
 
-    def _step(self, config: LoaderConfig) -> Callable[[Any], object]:
+    def stepped(self, config: LoaderConfig) -> Callable[[Any], object]:
+        """What is done with each batch."""
         if self.device.type == "cpu":
             return self.step
         return lambda batch: self.step(place(batch, self.device, non_blocking=config.pin_memory))

@@ -29,6 +29,7 @@ WIDE = 140  # columns where there is no terminal: a log wraps by itself
 REFUSED, INTERRUPTED = 2, 130  # exit codes
 PASS_S = 1.0  # of the passes that are measured, in one process
 ROUNDS = 5
+FEWEST = 3  # batches of a pass
 APART = 4  # the two batch sizes that costs are read at are so many times apart
 
 
@@ -69,8 +70,16 @@ def _lookup(options: argparse.Namespace) -> Lookup:
         raise ValueError(f"--dataset {options.dataset}: a stream is not predicted: its workers split it as they like")
     collate_fn = subjects.collate_fn(options.collate_fn or subject.collate_fns[0])
     survey = Survey(subject=subject, collate_fn=collate_fn, rng=random.Random(options.seed))  # noqa: S311 - an order
-    ledgers = survey.ledgers(_read_at(options.batch_size))
-    held_out = list(survey.held_out(_held_out(options.batch_size, machine.usable_cpus())))
+    sizes, samples = _read_at(options.batch_size), len(subject.dataset)  # type: ignore[arg-type]
+    if max(sizes) * FEWEST > samples:
+        raise ValueError(f"--dataset {options.dataset}: {samples} samples are not {FEWEST} batches of {max(sizes)}")
+    try:
+        ledgers = survey.ledgers(sizes)
+        held_out = list(survey.held_out(_held_out(options.batch_size, machine.usable_cpus(), samples)))
+    except Exception as error:
+        raise ValueError(
+            f"{subject.name}: a pass raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        ) from error
     whole = subject.contract.length or len(subject.dataset)  # type: ignore[arg-type]
     asked = [
         replace(setting, storage_bytes_per_s=options.storage) if options.storage else setting
@@ -103,16 +112,21 @@ def _asked(options: argparse.Namespace) -> Iterator[Setting]:
 
 def _read_at(batch_sizes: Sequence[int]) -> tuple[int, int]:
     """Two batch sizes at which costs are read, about the middle one: what is linear between them is taken to go on."""
-    middle = sorted(batch_sizes)[len(batch_sizes) // 2]
-    return max(1, middle // APART), middle
+    middle = _middle(batch_sizes)
+    return (max(1, middle // APART), middle) if middle > 1 else (1, APART)
 
 
-def _held_out(batch_sizes: Sequence[int], cpus: int) -> Iterator[tuple[int, int]]:
+def _middle(batch_sizes: Sequence[int]) -> int:
+    return sorted(batch_sizes)[len(batch_sizes) // 2]
+
+
+def _held_out(batch_sizes: Sequence[int], cpus: int, samples: int) -> Iterator[tuple[int, int]]:
     """Workers and batch sizes that are measured only to be compared with what is predicted for them."""
-    _, middle = _read_at(batch_sizes)
+    middle = _middle(batch_sizes)
     for workers in sorted({0, 1, 2, cpus}):
         for size in sorted({max(1, middle // 2), 2 * middle}):
-            yield workers, size
+            if size <= samples:
+                yield workers, size
     for workers in sorted({2, cpus} - {0, 1}):
         yield workers, middle
 

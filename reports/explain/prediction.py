@@ -7,6 +7,7 @@ itself; what the model misses on passes that were measured and not used is added
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from statistics import fmean, median
 from typing import Any
 
@@ -182,9 +183,13 @@ def answer(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_by
 
 
 def _fewest(costs: Sequence[Costs], setting: Setting) -> int | None:
+    fed_s = setting.step_s * (1 + FED)
+    taken_s, worked_s, alone_s = (fmean(map(attrgetter(part), costs)) for part in ("take_s", "work_s", "alone_s"))
+    if min(alone_s, max(taken_s, worked_s * setting.ranks / setting.cpus)) > fed_s:
+        return None  # not by any number
     most = max(1, math.ceil(MOST_WORKERS * setting.cpus / setting.ranks))
     paces = ((workers, batch_seconds(costs, replace(setting, num_workers=workers))) for workers in _ladder(most))
-    return next((workers for workers, pace in paces if pace <= setting.step_s * (1 + FED)), None)
+    return next((workers for workers, pace in paces if pace <= fed_s), None)
 
 
 def _ladder(most: int) -> Iterator[int]:

@@ -93,11 +93,14 @@ def ranking(document: Mapping[str, Any]) -> Ranking:
         raise MalformedError(f"has schema {str(document.get('schema'))[:24]!r}; this loaderbench reads schema {SCHEMA}")
     try:
         return _ranked(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError) as fault:
         raise MalformedError(f"is no explanation: {type(fault).__name__}: {str(fault)[:80]}") from fault
 
 
 def _ranked(document: Mapping[str, Any]) -> Ranking:
+    for name in ("machine", "loader", "waits", "command"):
+        _ = document[name]
+    _ = document["memory"]["watched"]["peak_shm_bytes"][0], document["memory"]["pairs"]["listed"]
     blocks: dict[str, list[Mapping[str, Any]]] = {}
     for block in document["blocks"]:
         blocks.setdefault(str(block["cause"]), []).append(block)
@@ -179,7 +182,7 @@ def _cause(
     mean, low, high, _ = estimate
     own_s = float(np.median([seconds for block in blocks for seconds in block["base_s"]]))
     paid_s = own_s if suspect["at_start"] else epoch.scale * own_s if suspect["builds_on"] else epoch.passing_s
-    share = paid_s / epoch.seconds if epoch.seconds > 0 else 1.0  # NaN where no pass was measured: all of it, then
+    share = min(1.0, paid_s / epoch.seconds) if epoch.seconds > 0 else 1.0  # NaN where no pass was measured: all of it
     gain, least, most = (-math.expm1(-effect) * share for effect in (mean, low, high))
     if is_found and gain >= MARGIN:
         word: Word = "helps"

@@ -93,7 +93,7 @@ def test_what_cannot_be_tried_says_why(explain: Explain) -> None:
 
 
 def test_memory_that_leaks_is_told_from_memory_that_is_copied(explain: Explain, capsys: Any) -> None:
-    explain("Leaking", budget="3s")
+    explain("Leaking", "--samples", "256", budget="3s")
     assert "memory: grows by" in capsys.readouterr().out
 
 
