@@ -5,6 +5,7 @@ A sample costs little but for that fault.
 
 import time
 from dataclasses import dataclass, field
+from mmap import PAGESIZE
 from typing import Any
 
 import numpy as np
@@ -41,25 +42,26 @@ class ManyObjects(Dataset[list[Box]]):
 
     samples: int = 256
     boxes: int = 200
-    held: list[Box] = field(init=False, repr=False)
+    held: list[list[Box]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        made = [
-            {"name": f"a box {n}", "x": n, "y": 2 * n, "width": 0.5 * n, "height": 1.5 * n} for n in range(self.boxes)
-        ]
+        made = [[_box(number) for number in range(self.boxes)] for _ in range(self.samples)]
         object.__setattr__(self, "held", made)
 
     def __len__(self) -> int:
         return self.samples
 
     def __getitem__(self, index: int) -> list[Box]:
-        range(self.samples)[index]
-        return self.held
+        return self.held[index]
+
+
+def _box(number: int) -> Box:
+    return {"name": f"box {number}", "x": number, "y": 2 * number, "width": 0.5 * number, "height": 1.5 * number}
 
 
 def as_they_come(samples: list[list[Box]]) -> list[Box]:
     """The boxes of all samples, end to end."""
-    return [dict(box) for sample in samples for box in sample]
+    return [box for sample in samples for box in sample]
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class ManyThreads(Dataset[Tensor]):
 
 @dataclass(frozen=True)
 class Returned(Dataset[int]):
-    """Each sample fills `size_bytes` that malloc asks of the system anew, and returns."""
+    """Each sample writes to every page of `size_bytes`, which malloc asks of the system anew, and returns."""
 
     samples: int = 64
     size_bytes: int = 40 << 20
@@ -143,7 +145,9 @@ class Returned(Dataset[int]):
         return self.samples
 
     def __getitem__(self, index: int) -> int:
-        return int(np.full(self.size_bytes, range(self.samples)[index] % 256, dtype=np.uint8)[-1])
+        made = np.empty(self.size_bytes, dtype=np.uint8)
+        made[::PAGESIZE] = range(self.samples)[index] % 256
+        return int(made[0])
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,15 @@ class ArraysAgain:
     def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
         self.collate_fn = collate_fn
         self.first: Any = None
+        self.has_tensors = False  # to look for them costs as much as to pickle what they are among
 
     def __call__(self, samples: Any) -> Any:
         """The first batch's arrays, and this one's tensors."""
         batch = self.collate_fn(samples)
         if self.first is None:
+            self.has_tensors = bool(tensors_of(batch))
             self.first = rebuilt(arrayed(batch), lambda leaf: None if isinstance(leaf, Tensor) else leaf)
-        return self.first, tensors_of(batch)
+        return (self.first, tensors_of(batch)) if self.has_tensors else self.first
 
 
 def tensors_of(batch: Any) -> list[Tensor]:

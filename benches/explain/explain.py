@@ -32,7 +32,7 @@ from loaderbench.benches.harness.training import ModelChoice
 from loaderbench.datasets.backed import backed
 from loaderbench.datasets.content import leaves
 from loaderbench.reports.explain import outputs, terminal
-from loaderbench.reports.explain.ranking import DOCUMENT, SCHEMA, ranking
+from loaderbench.reports.explain.ranking import DOCUMENT, FEWEST, SCHEMA, ranking
 
 WIDE = 140  # columns where there is no terminal: a log wraps by itself
 REFUSED, INTERRUPTED = 2, 130  # exit codes
@@ -184,7 +184,7 @@ def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Load
 
 @dataclass(kw_only=True)
 class Inquiry:
-    """Blocks of every suspect, in shuffled decks, while the budget lasts."""
+    """Blocks of every suspect, in shuffled decks: as many as tell anything, and more while the budget lasts."""
 
     subject: Subject
     consumer: Consumer
@@ -202,21 +202,21 @@ class Inquiry:
     def run(self, budget_s: float) -> None:
         """Measure; a suspect whose loader fails without its cause is one that was not tried."""
         taken: dict[str, float] = {}
-        for suspect in self._decks():
+        for number, suspect in self._decks():
             if suspect not in self.suspects:
                 continue
-            if self.spent_s + taken.get(suspect.cause, 0.0) > budget_s:
+            if number >= FEWEST and self.spent_s + taken[suspect.cause] > budget_s:
                 return
             began = self.spent_s
             self._block(suspect)
             taken[suspect.cause] = self.spent_s - began
             _tell(f"{suspect.cause} · {max(0.0, budget_s - self.spent_s):.0f} s left")
 
-    def _decks(self) -> Iterator[Suspect]:
-        for _ in range(MOST_BLOCKS):
+    def _decks(self) -> Iterator[tuple[int, Suspect]]:
+        for number in range(MOST_BLOCKS):
             deck = list(self.suspects)
             self.rng.shuffle(deck)
-            yield from deck
+            yield from ((number, suspect) for suspect in deck)
 
     def _block(self, suspect: Suspect) -> None:
         try:

@@ -21,7 +21,7 @@ def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
     """Explain one of the pitfalls' datasets in a few seconds."""
     monkeypatch.chdir(tmp_path)
 
-    def run(dataset: str, *arguments: str, budget: str = "7s") -> Ranking:
+    def run(dataset: str, *arguments: str, budget: str = "12s") -> Ranking:
         asked = (
             "--dataset",
             f"{PITFALLS}:{dataset}",
@@ -51,7 +51,7 @@ def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
         ("Stragglers", {"usual_s": 1e-4, "slow_s": 0.015}, ("--batch-size", "4", "--samples", "128"), "a slower one"),
         ("Returned", {}, ("--batch-size", "1", "--samples", "8"), "malloc"),
         ("Large", {}, ("--batch-size", "16"), "new shared memory"),
-        ("ManyThreads", {"side": 200}, ("--batch-size", "1", "--samples", "8", "--budget", "15s"), "threads"),
+        ("ManyThreads", {"side": 200}, ("--batch-size", "1", "--samples", "8", "--budget", "20s"), "threads"),
     ],
     ids=["tensors", "objects", "one by one", "start", "order", "malloc", "shared memory", "threads"],
 )
