@@ -10,12 +10,34 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Subset
 
 LEAST = 1000  # elements that are worth it
 
 
-class Backed(Sequence[Any]):
+class Joined(Sequence[Any]):
+    """Elements whose bytes lie end to end in one array; `read` makes an element of its own."""
+
+    ends: NDArray[np.int64]
+    held: NDArray[np.uint8]
+
+    def read(self, content: bytes) -> Any:
+        """The element that has these bytes."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[each] for each in range(len(self))[number]]
+        place = range(len(self))[number]
+        begins = int(self.ends[place - 1]) if place else 0
+        return self.read(self.held[begins : int(self.ends[place])].tobytes())
+
+
+class Backed(Joined):
     """Elements pickled into one array, each unpickled when it is read: the way of detectron2's datasets.
 
     >>> Backed([{"file": "a.jpg"}, {"file": "b.jpg"}])[1]
@@ -27,15 +49,9 @@ class Backed(Sequence[Any]):
         self.ends = np.cumsum([len(each) for each in pickled], dtype=np.int64)
         self.held = np.frombuffer(b"".join(pickled), dtype=np.uint8)
 
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, number: Any) -> Any:
-        if isinstance(number, slice):
-            return [self[each] for each in range(len(self))[number]]
-        place = range(len(self))[number]
-        begins = int(self.ends[place - 1]) if place else 0
-        return pickle.loads(self.held[begins : self.ends[place]].tobytes())  # noqa: S301 - pickled above
+    def read(self, content: bytes) -> Any:
+        """Unpickle it."""
+        return pickle.loads(content)  # noqa: S301 - pickled above
 
 
 def backed(dataset: Any) -> tuple[Any, tuple[str, ...]]:

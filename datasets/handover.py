@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
+from loaderbench.datasets.backed import Joined
 from loaderbench.datasets.collate import default, stack_into, stacked, unfilled
 from loaderbench.datasets.content import children, rebuilt
 
@@ -90,7 +91,7 @@ class Arrayed:
         return arrayed(self.collate_fn(samples))
 
 
-class Texts(Sequence[str]):
+class Texts(Joined):
     """Strings in one array of their UTF-8: `texts[number]` is decoded when it is asked for."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -98,17 +99,11 @@ class Texts(Sequence[str]):
         letters = whole.encode()
         sizes = map(len, texts if len(letters) == len(whole) else [text.encode() for text in texts])
         self.ends = np.fromiter(sizes, np.int64, len(texts)).cumsum()
-        self.letters = np.frombuffer(letters, np.uint8)
+        self.held = np.frombuffer(letters, np.uint8)
 
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, number: Any) -> Any:
-        if isinstance(number, slice):
-            return [self[each] for each in range(len(self))[number]]
-        place = range(len(self))[number]
-        begins = int(self.ends[place - 1]) if place else 0
-        return self.letters[begins : int(self.ends[place])].tobytes().decode()
+    def read(self, content: bytes) -> str:
+        """Decode it."""
+        return content.decode()
 
 
 def arrayed(thing: Any) -> Any:

@@ -4,70 +4,22 @@ What cannot be tried on the loader at hand says why: nothing is claimed that was
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
 from loaderbench.benches.explain.batches import ArraysAgain, answers_for_many, fault_of, whole_batches
+from loaderbench.benches.explain.suspects import TIMEOUT_S, Loading, Suspect, Untried
 from loaderbench.benches.harness.devices import available
-from loaderbench.benches.harness.loading import WITHOUT_WORKERS, LoaderConfig
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.loading import LoaderConfig
 from loaderbench.datasets.content import Leaves, leaves
 from loaderbench.datasets.handover import Packed, Reused, arrayed
 from loaderbench.datasets.workers import keep_memory, one_thread, pools
 
 DEEPER = 4  # times the prefetch_factor
-_TIMEOUT_S = 60.0  # for a batch
 _FEW = 2  # tensors of a batch that are not worth packing
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Loading:
-    """A loader as its user has it, and what is known of it."""
-
-    subject: Subject
-    config: LoaderConfig
-    batch: Any  # its first one
-    parts: Leaves  # of that batch
-    waits: Mapping[str, float]  # shares of a pass, by what the loop waited for
-    blocked: float  # share of a pass in which a later batch was ready
-    cpus: int
-    samples: int  # of a pass
-    device: str  # where batches go
-
-    @property
-    def prefetch(self) -> int:
-        """Batches in flight for each worker."""
-        return self.config.prefetch_factor or 2
-
-    @property
-    def collate_fn(self) -> Callable[[Any], Any]:
-        """What makes a batch."""
-        assert self.config.collate_fn is not None
-        return self.config.collate_fn
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Suspect:
-    """A cause that can be tried: both loaders, what speaks for it beforehand, and what to change."""
-
-    cause: str
-    evidence: str
-    change: str
-    base: LoaderConfig
-    other: LoaderConfig
-    at_start: bool = False  # it is paid once an epoch, however long that is
-    builds_on: str = ""  # another cause, without which both loaders are
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Untried:
-    """A cause that was not run, and why."""
-
-    cause: str
-    why: str
 
 
 Finding = Suspect | Untried
@@ -99,7 +51,7 @@ def _workers(loading: Loading) -> Suspect | str:
     count = loading.config.num_workers
     if count >= loading.cpus:
         return f"num_workers is {count}, and {loading.cpus} CPUs can be used"
-    changed: dict[str, Any] = {"num_workers": loading.cpus, "timeout": _TIMEOUT_S}
+    changed: dict[str, Any] = {"num_workers": loading.cpus, "timeout": TIMEOUT_S}
     evidence = f"num_workers is {count}, and {loading.cpus} CPUs can be used"
     return _suspect(loading, evidence, f"num_workers={loading.cpus}", **changed)
 
@@ -307,19 +259,3 @@ CAUSES: Mapping[str, Callable[[Loading], Suspect | str]] = {
     "little prefetched": _prefetch,
     "pageable batches": _pinned,
 }
-
-
-def config_of(
-    *, num_workers: int, batch_size: int, collate_fn: Callable[[Any], Any], shuffle: bool, **arguments: Any
-) -> LoaderConfig:
-    """The loader's arguments as a command line gives them, without those that need workers where there are none."""
-    if not num_workers:
-        arguments = {**arguments, **WITHOUT_WORKERS}
-    return LoaderConfig(
-        num_workers=num_workers,
-        batch_size=batch_size,
-        collate_fn=collate_fn,
-        shuffle=shuffle,
-        seed=0,
-        **({"timeout": _TIMEOUT_S} if num_workers else {}) | arguments,
-    )

@@ -16,11 +16,12 @@ import torch
 from rich.console import Console
 
 from loaderbench.benches.explain import growth
-from loaderbench.benches.explain.causes import Loading, Suspect, Untried, causes, config_of
+from loaderbench.benches.explain.causes import causes
 from loaderbench.benches.explain.ledger import Ledger
 from loaderbench.benches.explain.preflight import storages
 from loaderbench.benches.explain.rivals import Consumer, block
 from loaderbench.benches.explain.stamps import stamped
+from loaderbench.benches.explain.suspects import Loading, Suspect, Untried, config_of
 from loaderbench.benches.harness import machine, subjects
 from loaderbench.benches.harness.devices import available
 from loaderbench.benches.harness.journal import now

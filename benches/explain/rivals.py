@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from loaderbench.benches.explain.causes import Suspect
+from loaderbench.benches.explain.suspects import Suspect
 from loaderbench.benches.harness import passes
 from loaderbench.benches.harness.devices import place, synchronise
 from loaderbench.benches.harness.loading import LoaderConfig

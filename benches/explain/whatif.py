@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loaderbench.benches.explain.causes import config_of
 from loaderbench.benches.explain.ledger import Entry, Ledger
 from loaderbench.benches.explain.stamps import stamped
+from loaderbench.benches.explain.suspects import config_of
 from loaderbench.benches.harness import machine, passes, subjects
 from loaderbench.benches.harness.journal import now
 from loaderbench.benches.harness.loading import LoaderConfig
