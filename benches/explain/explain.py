@@ -8,17 +8,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
-from rich.console import Console
 
 from loaderbench.benches.explain import growth
 from loaderbench.benches.explain.causes import causes
 from loaderbench.benches.explain.ledger import Ledger
 from loaderbench.benches.explain.preflight import storages
+from loaderbench.benches.explain.publishing import publish
 from loaderbench.benches.explain.rivals import Consumer, block
 from loaderbench.benches.explain.stamps import stamped
 from loaderbench.benches.explain.suspects import Loading, Suspect, Untried, config_of
@@ -33,10 +31,8 @@ from loaderbench.benches.harness.training import ModelChoice
 from loaderbench.datasets.backed import backed
 from loaderbench.datasets.content import leaves
 from loaderbench.reports.explain import outputs, terminal
-from loaderbench.reports.explain.ranking import DOCUMENT, FEWEST, SCHEMA, ranking
+from loaderbench.reports.explain.ranking import FEWEST, SCHEMA, ranking
 
-WIDE = 140  # columns where there is no terminal: a log wraps by itself
-REFUSED, INTERRUPTED = 2, 130  # exit codes
 PASS_S = 0.3  # what a pass may take in one process before a part of the dataset is read
 BATCHES = 4  # of each worker, in a pass at least
 MOST_BLOCKS = 10  # of a cause
@@ -46,29 +42,7 @@ COPYING = 2  # epochs, in which a worker has read most of what it ever reads
 
 def explain(options: argparse.Namespace) -> int:
     """Try everything, write what came of it, show it, and return the exit code."""
-    folder = options.out or Path("runs") / f"{now():%Y%m%d-%H%M%S}-explain"
-    if (folder / DOCUMENT).exists():
-        return _refuse(f"--out {folder}: {DOCUMENT} of an earlier one is there; name a new folder")
-    try:
-        document = _document(options)
-        made = ranking(document)
-        for name, content in outputs.outputs(made):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
-    except (pytest.UsageError, ValueError) as error:
-        return _refuse(str(error))
-    except OSError as error:
-        return _refuse(f"{error.filename or folder}: {error.strerror}")
-    except KeyboardInterrupt:
-        return _refuse("interrupted; nothing was explained", INTERRUPTED)
-    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(terminal.shown(made))
-    print(f"\n{(folder / outputs.PAGE).resolve()}")
-    return 0
-
-
-def _refuse(why: str, code: int = REFUSED) -> int:
-    print(f"loaderbench: {' '.join(why.split())}", file=sys.stderr)
-    return code
+    return publish("explain", options.out, lambda: ranking(_document(options)), outputs.outputs, terminal.shown)
 
 
 def _document(options: argparse.Namespace) -> dict[str, Any]:

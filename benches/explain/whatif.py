@@ -6,14 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-import pytest
-from rich.console import Console
-
 from loaderbench.benches.explain.ledger import Entry, Ledger
+from loaderbench.benches.explain.publishing import publish
 from loaderbench.benches.explain.stamps import stamped
 from loaderbench.benches.explain.suspects import config_of
 from loaderbench.benches.harness import machine, passes, subjects
@@ -25,8 +22,6 @@ from loaderbench.reports.explain import prediction, prediction_outputs
 from loaderbench.reports.explain.prediction import Cell, Lookup
 from loaderbench.reports.explain.simulation import Costs, Setting
 
-WIDE = 140  # columns where there is no terminal: a log wraps by itself
-REFUSED, INTERRUPTED = 2, 130  # exit codes
 PASS_S = 1.0  # of the passes that are measured, in one process
 ROUNDS = 5
 FEWEST = 3  # batches of a pass
@@ -35,28 +30,8 @@ APART = 4  # the two batch sizes that costs are read at are so many times apart
 
 def whatif(options: argparse.Namespace) -> int:
     """Measure, predict, write, show, and return the exit code."""
-    folder = options.out or Path("runs") / f"{now():%Y%m%d-%H%M%S}-whatif"
-    if (folder / prediction_outputs.DOCUMENT).exists():
-        return _refuse(f"--out {folder}: {prediction_outputs.DOCUMENT} of an earlier one is there; name a new folder")
-    try:
-        found = _lookup(options)
-        for name, content in prediction_outputs.outputs(found):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
-    except (pytest.UsageError, ValueError) as error:
-        return _refuse(str(error))
-    except OSError as error:
-        return _refuse(f"{error.filename or folder}: {error.strerror}")
-    except KeyboardInterrupt:
-        return _refuse("interrupted; nothing was predicted", INTERRUPTED)
-    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(prediction_outputs.terminal(found))
-    print(f"\n{(folder / prediction_outputs.PAGE).resolve()}")
-    return 0
-
-
-def _refuse(why: str, code: int = REFUSED) -> int:
-    print(f"loaderbench: {' '.join(why.split())}", file=sys.stderr)
-    return code
+    shown = prediction_outputs.terminal
+    return publish("whatif", options.out, lambda: _lookup(options), prediction_outputs.outputs, shown)
 
 
 def _lookup(options: argparse.Namespace) -> Lookup:
