@@ -3,10 +3,10 @@
 **Timed**, from ``iter(loader)``, on a dataset of `payload_mb` megabytes (held as ``bytes``, so that pickle copies
 them) whose samples cost nothing. The way of the first batch, by stamps of its worker, adds up to ``first_batch_s``:
 
-- ``ask_s`` (torch's queues), ``pickle_s`` (the dataset, in this process), ``boot_s`` (from there until the worker
-  unpickles it: the interpreter starts, the main module and torch are imported again, and the bytes come through a
-  pipe; of a fork, until it is there), ``unpickle_s``, ``init_s`` (until its first sample is asked for),
-  ``first_fetch_s``, ``deliver_s``;
+- ``ask_s`` (torch's queues), ``pickle_s`` (the dataset, in this process), ``process_s`` (a process and its
+  interpreter start; of a fork, until it is there), ``main_s`` (the main module is imported again), ``imports_s`` (what
+  the worker's loop and the dataset's class need, torch above all), ``unpickle_s`` (the dataset, as its bytes come
+  through a pipe), ``init_s`` (until its first sample is asked for), ``first_fetch_s``, ``deliver_s``;
 - ``start_s``: until ``iter(loader)`` returned, which is when the last worker has taken its dataset out of the pipe:
   this process starts one after the other;
 - ``gap_s``: from the last batch of an epoch to the first of the next; ``shutdown_s``: what the ends of the workers

@@ -120,6 +120,23 @@ class Stragglers(Dataset[int]):
 
 
 @dataclass(frozen=True)
+class Hiccups(Dataset[int]):
+    """In the first `still_s` of every `period_s` no process reads a sample: their storage stands still."""
+
+    samples: int = 256
+    period_s: float = 0.03
+    still_s: float = 0.018
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, index: int) -> int:
+        since = time.perf_counter() % self.period_s  # all processes of a machine share the clock
+        time.sleep(max(0.0, self.still_s - since))
+        return range(self.samples)[index]
+
+
+@dataclass(frozen=True)
 class ManyThreads(Dataset[Tensor]):
     """Each sample multiplies two matrices, on as many threads as its library likes."""
 

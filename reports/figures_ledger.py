@@ -57,19 +57,20 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
 
 # The first batch's way, from iter(loader) on.
 STARTS = (
-    ("ask_s", "queues", theme.MUTED),
-    ("pickle_s", "pickling the dataset", theme.ORANGE),
-    ("boot_s", "interpreter, imports, pipe", theme.BLUE),
-    ("unpickle_s", "unpickling it", theme.VERMILLION),
-    ("init_s", "first sample asked for", theme.SKY),
-    ("first_fetch_s", "first batch made", theme.PURPLE),
-    ("deliver_s", "handed over", theme.GREEN),
+    (("ask_s",), "queues", theme.MUTED),
+    (("pickle_s",), "pickling the dataset", theme.ORANGE),
+    (("process_s",), "process, interpreter", theme.SKY),
+    (("main_s",), "main module again", theme.PURPLE),
+    (("imports_s",), "imports: torch", theme.BLUE),
+    (("unpickle_s",), "unpickling it", theme.VERMILLION),
+    (("init_s", "first_fetch_s"), "first batch made", theme.INK),
+    (("deliver_s",), "handed over", theme.GREEN),
 )
 
 
 def starts(cases: pd.DataFrame) -> Figure | None:
     """Draw, for each start method and payload, what the first batch waits for."""
-    table = cases[(cases["bench"] == "payload") & cases["boot_s"].notna()]
+    table = cases[(cases["bench"] == "payload") & cases["process_s"].notna()]
     if table.empty:
         return None
     known = [name for name in ("start_method", "payload_mb", "num_workers") if name in table]
@@ -81,8 +82,8 @@ def starts(cases: pd.DataFrame) -> Figure | None:
     )
     figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.6, above=0.82)
     left = np.zeros(len(table))
-    for column, name, colour in STARTS:
-        taken = table[column].fillna(0.0).to_numpy(np.float64)
+    for columns, name, colour in STARTS:
+        taken = table[list(columns)].fillna(0.0).sum(axis="columns").to_numpy(np.float64)
         axes.barh(np.arange(len(table)), taken, left=left, height=0.6, color=colour, label=name, linewidth=0)
         left += taken
     for row, whole in enumerate(left):

@@ -16,7 +16,7 @@ MEDIANS = (
     "alone_s", "collated_s", "kept_s", "fetch_s", "transform_s", "collate_s", "queue_s", "pickle_s", "transit_s",
     "unpickle_s", "pin_s", "ready_s", "wait_begin_s", "wait_fetch_s", "wait_collate_s", "wait_hand_over_s",
     "wait_pin_s", "wait_loop_s", "blocked_s", "closure", "stamping",
-    "gap_s", "ask_s", "boot_s", "init_s", "first_fetch_s", "deliver_s",
+    "gap_s", "ask_s", "process_s", "main_s", "imports_s", "init_s", "first_fetch_s", "deliver_s",
 )  # fmt: skip
 LONGEST = ("wait_max_s",)  # the longest wait of a case is that of all its rounds
 

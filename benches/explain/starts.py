@@ -1,10 +1,14 @@
 """Starts: what happens from ``iter(loader)`` to the first batch, in this process and in its first worker.
 
 Nothing of torch is patched. The dataset is wrapped: pickle says when it is packed and unpacked, a ``worker_init_fn``
-when the worker is ready, and the first batch brings all that with it. All processes of a machine share the clock.
+when the worker is ready, and the first batch brings all that with it. What multiprocessing tells a new interpreter
+before that, its ``sys.argv`` and its parent's name, are a `Moment` each. All processes of a machine share the clock.
 """
 
-from collections.abc import Callable
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Self
@@ -22,11 +26,46 @@ class Arrival:
 
     pickling: float = 0.0  # in this process
     pickled: float = 0.0
-    unpickling: float = 0.0  # in the worker, from here on
+    running: float = 0.0  # in the worker, from here on: its interpreter has been told what to be
+    prepared: float = 0.0  # it has imported the main module again
+    unpickling: float = 0.0  # and torch; the dataset comes
     unpickled: float = 0.0
     ready: float = 0.0  # its own loop begins
     fetch: float = 0.0  # its first sample is asked for
     collated: float = 0.0  # its first batch is there
+
+
+class Moment(str):
+    """A text that is, once it was pickled, the moment at which it was unpickled."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return perf_counter, ()
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Processes started meanwhile know when they began, if their start method sends them anything.
+
+    ``multiprocessing.spawn`` sends ``sys.argv``, then imports the main module again, then sends the process object,
+    with its parent's name before anything of torch.
+    """
+    process = multiprocessing.current_process()
+    arguments, name = sys.argv, process.name
+    sys.argv, process.name = [*arguments, Moment()], Moment(name)
+    try:
+        yield
+    finally:
+        sys.argv, process.name = arguments, name
+
+
+def _told() -> tuple[float, float]:
+    """In a worker, what `telling` made of both; zeros where nothing was sent."""
+    parent = multiprocessing.parent_process()
+    name: Any = parent.name if parent else ""
+    last: Any = sys.argv[-1] if sys.argv else ""
+    return (last, name) if isinstance(last, float) and isinstance(name, float) else (0.0, 0.0)
 
 
 class Sent(Dataset[Any]):
@@ -48,8 +87,7 @@ class Sent(Dataset[Any]):
 
 def _arrived(first: tuple[float, float], dataset: Any, last: tuple[float, float]) -> Sent:
     (pickling, unpickling), (pickled, unpickled) = first, last
-    arrival = Arrival(pickling=pickling, pickled=pickled, unpickling=unpickling, unpickled=unpickled)
-    return Sent(dataset, arrival)
+    return Sent(dataset, Arrival(pickling=pickling, pickled=pickled, unpickling=unpickling, unpickled=unpickled))
 
 
 class Ready:
@@ -62,7 +100,9 @@ class Ready:
         """Note it, then do what the user's own function does."""
         worker = get_worker_info()
         assert worker is not None
-        worker.dataset.arrival.ready = perf_counter()  # type: ignore[attr-defined]  # it is a `Sent`
+        arrival: Arrival = worker.dataset.arrival  # type: ignore[attr-defined]  # it is a `Sent`
+        arrival.ready = perf_counter()
+        arrival.running, arrival.prepared = _told()
         if self.init is not None:
             self.init(worker_id)
 
@@ -110,7 +150,8 @@ class Start:
         """Two epochs, and the end of their workers."""
         loader = self.told.build(Sent(self.dataset))
         began = perf_counter()
-        iterator = iter(loader)
+        with telling():
+            iterator = iter(loader)
         started = perf_counter()
         _, arrival = next(iterator)
         first = last = perf_counter()
@@ -145,7 +186,9 @@ def _parts(began: float, arrival: Arrival, first: float) -> Metrics:
     edges = {
         "ask_s": arrival.pickling if sent else began,
         "pickle_s": arrival.pickled if sent else began,
-        "boot_s": arrival.unpickling if sent else arrival.ready,
+        "process_s": arrival.running if sent else arrival.ready,
+        "main_s": arrival.prepared if sent else arrival.ready,
+        "imports_s": arrival.unpickling if sent else arrival.ready,
         "unpickle_s": arrival.unpickled if sent else arrival.ready,
         "init_s": arrival.fetch,
         "first_fetch_s": arrival.collated,

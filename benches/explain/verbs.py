@@ -46,7 +46,7 @@ def _add_explain(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--step", type=_seconds, default=0.0, metavar="TIME", help="in its place: a pause, such as 20ms"
     )
     parser.add_argument(
-        "--budget", type=_seconds, default=BUDGET_S, metavar="TIME", help="for more than 3 blocks a cause (default: 5m)"
+        "--budget", type=_seconds, default=BUDGET_S, metavar="TIME", help="for more than 4 blocks a cause (default: 5m)"
     )
     parser.add_argument("--seed", type=int, default=None, metavar="N", help="of all orders (default: drawn)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: runs/<when>-explain)")

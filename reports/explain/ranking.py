@@ -29,7 +29,7 @@ DOCUMENT = "explain.json"
 RATE = 0.05  # of what is called a help or a harm, by chance
 MARGIN = 0.03  # of an epoch: less is no difference
 LEVEL = 0.95
-FEWEST = 3  # blocks
+FEWEST = 4  # blocks
 WORDS: tuple[Word, ...] = ("helps", "unclear", "no difference", "harms", "not run")
 
 Floats = NDArray[np.float64]

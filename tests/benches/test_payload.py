@@ -1,12 +1,18 @@
 """bench_payload: what a worker's start grows with."""
 
+import json
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from loaderbench.benches.explain.starts import Start
 from loaderbench.benches.harness.loading import LoaderConfig
 from loaderbench.datasets.known import Payload
 
-PARTS = ("ask_s", "pickle_s", "boot_s", "unpickle_s", "init_s", "first_fetch_s", "deliver_s")
+PARTS = ("ask_s", "pickle_s", "process_s", "main_s", "imports_s", "unpickle_s", "init_s", "first_fetch_s", "deliver_s")
 LARGE = 64_000_000
 
 
@@ -45,3 +51,35 @@ def test_an_epoch_ends_with_its_workers_and_the_next_one_starts_them_again() -> 
     held = started(0, "fork", num_workers=2)
     assert held["shutdown_s"] > 0
     assert held["gap_s"] >= held["shutdown_s"] / 2
+
+
+def test_under_spawn_the_main_module_is_imported_again(tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(MAIN)
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=120)
+    held = json.loads(ran.stdout)
+    assert held["main_s"] >= 0.5
+
+
+MAIN = """
+import json
+import time
+time.sleep(0.5)
+
+if __name__ == "__main__":
+    from loaderbench.benches.explain.starts import Start
+    from loaderbench.benches.harness.loading import LoaderConfig
+    from loaderbench.datasets.known import Payload
+
+    config = LoaderConfig(num_workers=1, multiprocessing_context="spawn", timeout=60)
+    with Start(config=config, dataset=Payload(samples=2, payload_bytes=0)) as work:
+        work.run(1)
+        print(json.dumps(work.after()))
+"""
+
+
+def test_a_start_leaves_this_process_as_it_was() -> None:
+    arguments, name = list(sys.argv), multiprocessing.current_process().name
+    started(0, "fork")
+    assert (sys.argv, multiprocessing.current_process().name) == (arguments, name)
+    assert type(multiprocessing.current_process().name) is str

@@ -111,7 +111,8 @@ class Synthetic:
     def payload(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         sent = 0.0 if settings["start_method"] == "fork" else settings["payload_mb"] / 1000
         parts = {
-            "ask_s": 0.01, "pickle_s": sent, "boot_s": 2.0 if sent else 0.03, "unpickle_s": sent, "init_s": 0.001,
+            "ask_s": 0.01, "pickle_s": sent, "process_s": 0.03, "main_s": sent, "imports_s": 20 * sent,
+            "unpickle_s": sent, "init_s": 0.001,
             "first_fetch_s": 0.001, "deliver_s": 0.001,
         }  # fmt: skip
         columns = {name: self.around(value, rounds) for name, value in parts.items()}

@@ -17,17 +17,17 @@ class Sleepy(Dataset):
         return 4096
 
     def __getitem__(self, index):
-        time.sleep(0.002)
+        time.sleep(0.001)
         return range(4096)[index]
 """
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """What a dataset whose samples wait for 2 ms would do on a large machine; and where it is written."""
+    """What a dataset whose samples wait for 1 ms would do on a large machine; and where it is written."""
     folder = tmp_path_factory.mktemp("sleepy")
     (folder / "sleepy.py").write_text(DATA)
-    asked = ("--batch-size", "16", "--num-workers", "1,4,8", "--cpus", "2,64", "--step", "5ms", "--samples", "128")
+    asked = ("--batch-size", "16", "--num-workers", "1,4,8", "--cpus", "2,64", "--step", "2.5ms", "--samples", "128")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["whatif", "--dataset", "sleepy:Sleepy", *asked, "--out", "out"]) == 0
@@ -50,7 +50,7 @@ def test_waiting_samples_gain_by_workers_whatever_the_cpus(found: tuple[dict[str
 def test_a_step_is_fed_by_as_many_workers_as_it_takes(found: tuple[dict[str, Any], Path]) -> None:
     answer = found[0]["answers"][-1]
     assert answer["best"] <= answer["workers"]
-    assert answer["workers"] == pytest.approx(16 * 2 / 5, abs=2)  # 32 ms a batch, one every 5 ms
+    assert answer["workers"] == pytest.approx(16 * 1 / 2.5, abs=2)  # 16 ms a batch, one every 2.5 ms
 
 
 def test_a_page_and_a_figure_are_written(found: tuple[dict[str, Any], Path]) -> None:
