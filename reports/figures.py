@@ -84,6 +84,14 @@ PLOTS = (
         draw=ledgers.ledger,
     ),
     Plot(
+        name="ladder",
+        section="Costs",
+        title="What each part of a loader adds",
+        reading="Dark is what a part adds to the row above it, dotted what it saves: workers side by side read faster "
+        "than one process, and what they read must then be handed over.",
+        draw=ledgers.ladder,
+    ),
+    Plot(
         name="startup",
         section="Costs",
         title="Starting and stopping workers",

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from loaderbench.reports import theme
 from loaderbench.reports.facets import case_words, rounds_of
@@ -55,6 +56,64 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
         left += shares
 
 
+# The rungs of a ladder: the same samples read with ever more of the loader.
+RUNGS = (
+    ("alone_s", "dataset alone"),
+    ("collated_s", "and collate_fn"),
+    ("kept_s", "and workers"),
+    ("seconds", "and hand-over"),
+)
+
+
+def ladder(cases: pd.DataFrame) -> Figure | None:
+    """Draw, for each case, what a pass takes longer with every part of the loader, or less."""
+    if not {column for column, _ in RUNGS} <= set(cases):
+        return None
+    table = cases[(cases["bench"] == "ledger") & cases["alone_s"].notna()]
+    if table.empty:
+        return None
+    table = _ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(theme.MOST_PANELS)
+    heading = theme.Heading(
+        title="What each part of a loader adds",
+        subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
+    )
+    figure, panels = theme.sheet(heading, len(table), heights=(0.3 * len(RUNGS),), left=1.1, right=0.95, above=0.42)
+    for row, (axes,) in enumerate(panels):
+        rungs = table[[column for column, _ in RUNGS]].iloc[row].to_numpy(np.float64)
+        _rungs(axes, rungs)
+        named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
+        axes.set_title(named, loc="left", pad=4, size=9, weight="bold")
+    return figure
+
+
+def _rungs(axes: Axes, rungs: NDArray[np.float64]) -> None:
+    """A bar for each rung: what the one before took, what it adds, and, hollow, what it saves."""
+    before = np.concatenate([[0.0], rungs[:-1]])
+    places = np.arange(len(rungs))
+    axes.barh(places, np.minimum(rungs, before), height=0.62, color=theme.SKY, linewidth=0)
+    axes.barh(places, (rungs - before).clip(min=0), left=before, height=0.62, color=theme.BLUE, linewidth=0)
+    less = rungs < before
+    saved = (before - rungs)[less]
+    axes.barh(
+        places[less], saved, left=rungs[less], height=0.62, facecolor="none", edgecolor=theme.GREEN, linestyle=":"
+    )
+    for place, (whole, one) in enumerate(zip(rungs, before, strict=True)):
+        added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
+        axes.annotate(
+            f"{quantity(whole, 's')}{added}",
+            (max(whole, one), place),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+        )
+    theme.rows(axes, [name for _, name in RUNGS])
+    axes.set_xlim(0, float(rungs.max()))
+    axes.xaxis.set_major_formatter(theme.in_units("s"))
+    axes.locator_params(axis="x", nbins=3)
+    theme.label(axes, x="seconds of a pass")
+
+
 # The first batch's way, from iter(loader) on.
 STARTS = (
     (("ask_s",), "queues", theme.MUTED),
@@ -63,8 +122,8 @@ STARTS = (
     (("main_s",), "main module again", theme.PURPLE),
     (("imports_s",), "imports: torch", theme.BLUE),
     (("unpickle_s",), "unpickling it", theme.VERMILLION),
-    (("init_s", "first_fetch_s"), "first batch made", theme.INK),
-    (("deliver_s",), "handed over", theme.GREEN),
+    (("init_s",), "waiting for the others", theme.INK),
+    (("first_fetch_s", "deliver_s"), "its first batch", theme.GREEN),
 )
 
 
@@ -73,9 +132,8 @@ def starts(cases: pd.DataFrame) -> Figure | None:
     table = cases[(cases["bench"] == "payload") & cases["process_s"].notna()]
     if table.empty:
         return None
-    known = [name for name in ("start_method", "payload_mb", "num_workers") if name in table]
-    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
-    table = table.loc[order.sort_values().index[:MOST_ROWS]]
+    known = ("start_method", "payload_mb", "num_workers")
+    table = _ordered(table, known).head(MOST_ROWS)
     heading = theme.Heading(
         title="What the first batch waits for",
         subtitle="From iter(loader) to the first batch of the first worker; the parts add up to it",
@@ -88,8 +146,15 @@ def starts(cases: pd.DataFrame) -> Figure | None:
         left += taken
     for row, whole in enumerate(left):
         axes.annotate(quantity(whole, "s"), (whole, row), (5, 0), textcoords="offset points", va="center", size=8)
-    theme.rows(axes, [case_words(table, row, tuple(known)) for row in range(len(table))])
+    theme.rows(axes, [case_words(table, row, known) for row in range(len(table))])
     axes.xaxis.set_major_formatter(theme.in_units("s"))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
     theme.label(axes, x=f"seconds, median of {rounds_of(table)}")
     return figure
+
+
+def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """The cases by these settings, of those that they have."""
+    known = [name for name in names if name in table]
+    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
+    return table.loc[order.sort_values().index]

@@ -106,7 +106,8 @@ class Synthetic:
     def ledger(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         shares = {"begin": 0.05, "fetch": 0.5, "collate": 0.15, "hand_over": 0.25, "pin": 0.0, "loop": 0.04}
         columns = {f"wait_{name}_s": [0.2 * share] * rounds for name, share in shares.items()}
-        return {"seconds": [0.2] * rounds, **columns, "closure": [0.01] * rounds}
+        rungs = {"alone_s": [0.25] * rounds, "collated_s": [0.3] * rounds, "kept_s": [0.15] * rounds}
+        return {"seconds": [0.2] * rounds, **columns, **rungs, "closure": [0.01] * rounds}
 
     def payload(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         sent = 0.0 if settings["start_method"] == "fork" else settings["payload_mb"] / 1000

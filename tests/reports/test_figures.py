@@ -52,6 +52,7 @@ UNITS = {
     "heatmap": ["num_workers (processes)", "batch_size (samples)"],
     "effects": ["ratio of throughputs"],
     "ledger": ["share of a pass"],
+    "ladder": ["seconds of a pass"],
     "startup": ["time (s)"],
     "payload": ["seconds"],
     "memory": ["memory added, PSS (bytes)", "images/s"],
@@ -214,3 +215,9 @@ def test_ceiling_takes_the_batch_size_that_trains_fastest(realistic: Report) -> 
     training = realistic.cases[realistic.cases["bench"] == "training"]
     best = training[training["dataset"] == "tokens"].nlargest(1, "samples_per_s")["batch_size"].iloc[0]
     assert f"tokens, batch {best:.0f}" in texts(figure)
+
+
+def test_the_ladder_says_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -> None:
+    said = " ".join(texts(drawn["ladder"])).replace("\u202f", " ")  # a narrow space
+    for words in ("250 ms", "300 ms  +50.0 ms", "150 ms  −150 ms", "200 ms  +50.0 ms"):
+        assert words in said
