@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from loaderbench.reports import theme
 from loaderbench.reports.facets import case_words, rounds_of
@@ -19,6 +18,7 @@ WAITED = (
     ("wait_hand_over_s", "handing over", theme.VERMILLION),
     ("wait_pin_s", "pinning", theme.PURPLE),
     ("wait_loop_s", "the loop itself", theme.SKY),
+    ("copy_s", "copying to the device", theme.GREEN),
 )
 MOST_ROWS = 16
 LEAST = 0.07  # of a pass: a part that is wide enough for its number
@@ -48,6 +48,8 @@ def ledger(cases: pd.DataFrame) -> Figure | None:
 def _bars(axes: Axes, table: pd.DataFrame) -> None:
     left = np.zeros(len(table))
     for column, name, colour in WAITED:
+        if table[column].isna().all():
+            continue  # no copies to a device
         shares = (table[column] / table["seconds"]).fillna(0.0).to_numpy(np.float64)
         axes.barh(np.arange(len(table)), shares, left=left, height=0.6, color=colour, label=name, linewidth=0)
         for row, (share, start) in enumerate(zip(shares, left, strict=True)):
@@ -57,18 +59,13 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
 
 
 # The rungs of a ladder: the same samples read with ever more of the loader.
-RUNGS = (
-    ("alone_s", "dataset alone"),
-    ("collated_s", "and collate_fn"),
-    ("kept_s", "and workers"),
-    ("seconds", "and hand-over"),
-)
+LOWER = (("alone_s", "dataset alone"), ("collated_s", "and collate_fn"), ("kept_s", "and workers"))
+RUNGS = (*LOWER, ("seconds", "and hand-over"))
+RUNGS_OF_A_DEVICE = (*LOWER, ("handed_s", "and hand-over"), ("seconds", "and copies"))
 
 
 def ladder(cases: pd.DataFrame) -> Figure | None:
     """Draw, for each case, what a pass takes longer with every part of the loader, or less."""
-    if not {column for column, _ in RUNGS} <= set(cases):
-        return None
     table = cases[(cases["bench"] == "ledger") & cases["alone_s"].notna()]
     if table.empty:
         return None
@@ -77,17 +74,19 @@ def ladder(cases: pd.DataFrame) -> Figure | None:
         title="What each part of a loader adds",
         subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
     )
-    figure, panels = theme.sheet(heading, len(table), heights=(0.3 * len(RUNGS),), left=1.1, right=0.95, above=0.42)
+    high = 0.3 * (len(RUNGS_OF_A_DEVICE) if table["handed_s"].notna().any() else len(RUNGS))
+    figure, panels = theme.sheet(heading, len(table), heights=(high,), left=1.1, right=0.95, above=0.42)
     for row, (axes,) in enumerate(panels):
-        rungs = table[[column for column, _ in RUNGS]].iloc[row].to_numpy(np.float64)
-        _rungs(axes, rungs)
+        _rungs(axes, table.iloc[row])
         named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
         axes.set_title(named, loc="left", pad=4, size=9, weight="bold")
     return figure
 
 
-def _rungs(axes: Axes, rungs: NDArray[np.float64]) -> None:
+def _rungs(axes: Axes, case: "pd.Series[float]") -> None:
     """A bar for each rung: what the one before took, what it adds, and, hollow, what it saves."""
+    columns, names = zip(*(RUNGS if pd.isna(case["handed_s"]) else RUNGS_OF_A_DEVICE), strict=True)
+    rungs = case[list(columns)].to_numpy(np.float64)
     before = np.concatenate([[0.0], rungs[:-1]])
     places = np.arange(len(rungs))
     axes.barh(places, np.minimum(rungs, before), height=0.62, color=theme.SKY, linewidth=0)
@@ -97,7 +96,7 @@ def _rungs(axes: Axes, rungs: NDArray[np.float64]) -> None:
     axes.barh(
         places[less], saved, left=rungs[less], height=0.62, facecolor="none", edgecolor=theme.GREEN, linestyle=":"
     )
-    for place, (whole, one) in enumerate(zip(rungs, before, strict=True)):
+    for place, (whole, one) in enumerate(zip(rungs.tolist(), before.tolist(), strict=True)):
         added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
         axes.annotate(
             f"{quantity(whole, 's')}{added}",
@@ -107,7 +106,7 @@ def _rungs(axes: Axes, rungs: NDArray[np.float64]) -> None:
             va="center",
             size=8,
         )
-    theme.rows(axes, [name for _, name in RUNGS])
+    theme.rows(axes, names)
     axes.set_xlim(0, float(rungs.max()))
     axes.xaxis.set_major_formatter(theme.in_units("s"))
     axes.locator_params(axis="x", nbins=3)

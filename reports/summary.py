@@ -13,9 +13,10 @@ MEDIANS = (
     "seconds", "first_batch_s", "next_first_batch_s", "start_s", "shutdown_s",
     "wait_p05_s", "wait_p25_s", "wait_p50_s", "wait_p75_s", "wait_p95_s",
     "pss_bytes", "uss_bytes", "base_pss_bytes", "worker_pss_bytes", "shm_bytes",
-    "alone_s", "collated_s", "kept_s", "fetch_s", "transform_s", "collate_s", "queue_s", "pickle_s", "transit_s",
+    "alone_s", "collated_s", "kept_s", "handed_s",
+    "fetch_s", "transform_s", "off_cpu_s", "collate_s", "queue_s", "pickle_s", "transit_s",
     "unpickle_s", "pin_s", "ready_s", "wait_begin_s", "wait_fetch_s", "wait_collate_s", "wait_hand_over_s",
-    "wait_pin_s", "wait_loop_s", "blocked_s", "closure", "stamping",
+    "wait_pin_s", "wait_loop_s", "copy_s", "blocked_s", "closure", "stamping",
     "gap_s", "ask_s", "process_s", "main_s", "imports_s", "init_s", "first_fetch_s", "deliver_s",
 )  # fmt: skip
 LONGEST = ("wait_max_s",)  # the longest wait of a case is that of all its rounds

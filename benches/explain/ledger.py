@@ -6,7 +6,7 @@ collated or handed over; each of the loop's seconds falls under one of these or 
 the pass.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -46,10 +46,11 @@ class Ledger:
     """A pass under way, and then what became of its seconds."""
 
     seconds: float = 0.0
+    drain_s: float = 0.0  # after the last batch: what the steps began comes to its end
     entries: list[Entry] = field(default_factory=list)
 
-    def read(self, loader: Iterable[Any], step: Any = None) -> "Ledger":
-        """Read `loader`, whose batches are `Stamped`, to its end, giving each batch to `step`."""
+    def read(self, loader: Iterable[Any], step: Any = None, drain: Callable[[], object] = lambda: None) -> "Ledger":
+        """Read `loader`, whose batches are `Stamped`, to its end, giving each batch to `step`, and then `drain`."""
         began = asked = perf_counter()
         for each in loader:
             arrived = perf_counter()
@@ -58,6 +59,9 @@ class Ledger:
             done = perf_counter()
             self.entries.append(Entry(asked, arrived, done, each.stamps))
             asked = done
+        ended = perf_counter()
+        drain()
+        self.drain_s = perf_counter() - ended
         self.seconds = perf_counter() - began
         return self
 
@@ -67,10 +71,19 @@ class Ledger:
         return sum(entry.stamps.samples for entry in self.entries)
 
     def done(self) -> dict[str, float]:
-        """Seconds that each stage took, over all batches: of workers, side by side, they may exceed the pass."""
+        """Seconds that each stage took, over all batches: of workers, side by side, they may exceed the pass.
+
+        ``transform_s`` of fetching was in the dataset's ``transform``; for ``off_cpu_s`` of fetching and collating
+        their thread had no CPU: it waited for a file, a network, other threads, or a CPU.
+        """
         lengths = np.diff(self._moments(), axis=1).clip(min=0).sum(axis=0)
         found = {f"{stage}_s": float(taken) for stage, taken in zip(STAGES, lengths, strict=True)}
-        return {**found, "transform_s": sum(entry.stamps.transform_s for entry in self.entries)}
+        off_cpu_s = sum(max(0.0, each.collated - each.fetch - each.cpu_s) for each in self._stamps())
+        transform_s = sum(each.transform_s for each in self._stamps())
+        return {**found, "transform_s": transform_s, "off_cpu_s": off_cpu_s}
+
+    def _stamps(self) -> Iterator[Stamps]:
+        return (entry.stamps for entry in self.entries)
 
     def waited(self) -> dict[str, float]:
         """Seconds of the loop: waiting, by what the batch it waited for was at; at its step; and between the two."""
@@ -83,7 +96,7 @@ class Ledger:
             f"wait_{name}_s": float(sum(parts[stage] for stage in (stages or (name,))))
             for name, stages in WAITS.items()
         }
-        step_s = float(sum(entry.done - entry.arrived for entry in self.entries))
+        step_s = self.drain_s + float(sum(entry.done - entry.arrived for entry in self.entries))
         return {**waits, "step_s": step_s}
 
     def blocked_s(self) -> float:

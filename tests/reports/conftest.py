@@ -107,6 +107,8 @@ class Synthetic:
         shares = {"begin": 0.05, "fetch": 0.5, "collate": 0.15, "hand_over": 0.25, "pin": 0.0, "loop": 0.04}
         columns = {f"wait_{name}_s": [0.2 * share] * rounds for name, share in shares.items()}
         rungs = {"alone_s": [0.25] * rounds, "collated_s": [0.3] * rounds, "kept_s": [0.15] * rounds}
+        if settings["device"] == "cuda":
+            rungs |= {"handed_s": [0.18] * rounds, "copy_s": [0.02] * rounds}
         return {"seconds": [0.2] * rounds, **columns, **rungs, "closure": [0.01] * rounds}
 
     def payload(self, settings: Settings, rounds: int) -> dict[str, list[float]]:

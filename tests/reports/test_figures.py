@@ -219,5 +219,24 @@ def test_ceiling_takes_the_batch_size_that_trains_fastest(realistic: Report) -> 
 
 def test_the_ladder_says_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -> None:
     said = " ".join(texts(drawn["ladder"])).replace("\u202f", " ")  # a narrow space
-    for words in ("250 ms", "300 ms  +50.0 ms", "150 ms  −150 ms", "200 ms  +50.0 ms"):
+    for words in (
+        "250 ms",
+        "300 ms  +50.0 ms",
+        "150 ms  −150 ms",
+        "180 ms  +30",
+        "200 ms  +20.0 ms",
+        "and copies",
+    ):
         assert words in said
+
+
+def test_on_the_cpu_the_ladder_has_no_copies(
+    synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
+) -> None:
+    source = synthetic()
+    settings = {"dataset": "text", "device": "cpu", "num_workers": 2}
+    plot = next(plot for plot in PLOTS if plot.name == "ladder")
+    figure = plot.draw(cases_of(source.document([source.case("ledger", settings, 3)])))
+    assert figure is not None
+    assert "and copies" not in texts(figure)
+    assert "200\u202fms  +50.0\u202fms" in texts(figure)

@@ -138,3 +138,19 @@ def test_stamps_cross_to_workers_however_they_start(read: Read, start_method: st
 def test_a_batch_that_is_kept_in_its_worker_is_not_handed_over() -> None:
     loader = stamped(Pictures(), LoaderConfig(batch_size=4, num_workers=1), default_collate, handed=False)
     assert {each.batch for each in loader} == {None}
+
+
+def test_what_is_waited_for_without_a_cpu_is_told_apart(read: Read) -> None:
+    slept, worked = (
+        read(dataset, num_workers=1).done()
+        for dataset in (Sleeping(samples=8, sleep_s=0.02), Busy(samples=16, busy_s=0.005))
+    )
+    assert slept["off_cpu_s"] > 0.7 * slept["fetch_s"]  # it spins for the last milliseconds
+    assert worked["off_cpu_s"] < 0.5 * worked["fetch_s"]
+
+
+def test_what_a_device_still_does_after_the_last_batch_belongs_to_the_step() -> None:
+    loader = stamped(Sleeping(samples=8, sleep_s=0.0), LoaderConfig(batch_size=4), default_collate)
+    ledger = Ledger().read(loader, step=lambda _: None, drain=lambda: time.sleep(0.05))
+    assert ledger.waited()["step_s"] >= 0.05
+    assert abs(ledger.closure()) < 0.05
