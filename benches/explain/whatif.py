@@ -9,6 +9,8 @@ from itertools import product
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from loaderbench.benches.explain.ledger import Entry, Ledger
 from loaderbench.benches.explain.publishing import publish
 from loaderbench.benches.explain.stamps import stamped
@@ -25,6 +27,7 @@ from loaderbench.reports.explain.simulation import Costs, Setting
 PASS_S = 1.0  # of the passes that are measured, in one process
 ROUNDS = 5
 FEWEST = 3  # batches of a pass
+SLOWEST = 0.05  # pace at which a batch is taken from a worker that works
 APART = 4  # the two batch sizes that costs are read at are so many times apart
 
 
@@ -115,20 +118,24 @@ class Survey:
     rng: random.Random
 
     def ledgers(self, sizes: tuple[int, int]) -> list[dict[int, prediction.Read]]:
-        """Costs by batch size, of each round: with one worker, and with none."""
+        """Costs by batch size, of each round: with one worker, from stamps; with none, from the clock alone."""
+        dataset = self.subject.dataset
         found = []
         with NoStrays():
-            loaders = {
-                (workers, size): stamped(self.subject.dataset, self._config(workers, size), self.collate_fn)
-                for workers in (0, 1)
-                for size in sizes
-            }
+            alone = {size: self._config(0, size).build(dataset) for size in sizes}
+            loaders = {size: stamped(dataset, self._config(1, size), self.collate_fn) for size in sizes}
             _ = [Ledger().read(loader) for loader in loaders.values()]  # workers start, files are read
+            order = [(workers, size) for workers in (0, 1) for size in sizes]
+            ones: dict[int, Ledger] = {}
+            nones: dict[int, list[float]] = {}
             for _ in range(ROUNDS):
-                order = list(loaders)
                 self.rng.shuffle(order)
-                read = {name: Ledger().read(loaders[name]) for name in order}
-                found.append({size: _read(read[1, size], read[0, size]) for size in sizes})
+                for workers, size in order:
+                    if workers:
+                        ones[size] = Ledger().read(loaders[size])
+                    else:
+                        nones[size] = passes.read(alone[size]).waits_s[0].tolist()
+                found.append({size: _read(ones[size], nones[size]) for size in sizes})
             del loaders
         return found
 
@@ -162,7 +169,7 @@ class Survey:
         )
 
 
-def _read(one: Ledger, none: Ledger) -> prediction.Read:
+def _read(one: Ledger, alone: Sequence[float]) -> prediction.Read:
     """What batches took: in one worker, and in this process without any.
 
     With two batches in flight a worker is given the one after the next when one arrives: what it takes from there, or
@@ -176,20 +183,37 @@ def _read(one: Ledger, none: Ledger) -> prediction.Read:
     ]
     loop_s = median(loops) if loops else 0.0
     pickle_s = median(each.stamps.pickled - each.stamps.pickling for each in entries)
-    take_s = median(each.arrived - max(each.asked, each.stamps.pickled) for each in entries)
-    alone = [each.done - each.asked for each in none.entries]
+    take_s, pace = _taking(entries)
     return prediction.Read(
         begin_s=max(0.0, entries[0].stamps.fetch - entries[0].asked),
         costs=tuple(
             Costs(
                 read_s=max(0.0, _made(each) - each.stamps.cpu_s),
-                work_s=min(_made(each), each.stamps.cpu_s) + pickle_s + loop_s,
+                work_s=min(_made(each), each.stamps.cpu_s),
+                send_s=pickle_s + loop_s,
                 take_s=take_s,
+                pace=pace,
                 alone_s=alone[number % len(alone)],
             )
             for number, each in enumerate(entries)
         ),
     )
+
+
+def _taking(entries: Sequence[Entry]) -> tuple[float, float]:
+    """What the loop takes for a batch while its worker rests, and at what pace it goes while that works.
+
+    Of each taking so much fell into the worker's work; the least squares' line of what did not, over that, says both.
+    """
+    begun = np.array([max(each.asked, each.stamps.pickled) for each in entries])[:, None]
+    ended = np.array([each.arrived for each in entries])[:, None]
+    works = np.array([(each.stamps.fetch, each.stamps.collated) for each in entries])
+    within = (np.minimum(ended, works[:, 1]) - np.maximum(begun, works[:, 0])).clip(min=0).sum(axis=1)
+    beside = (ended - begun)[:, 0] - within
+    spread = float(within.var())
+    slope = float(np.cov(within, beside, bias=True)[0, 1]) / spread if spread else -1.0
+    pace = min(1.0, max(SLOWEST, -slope))
+    return float(np.median(beside + pace * within)), pace
 
 
 def _made(entry: Entry) -> float:

@@ -135,13 +135,14 @@ def costs_at(read: Mapping[int, Read], size: int, *, times: float = 1.0, sample_
     """Costs of batches of `size` samples: those of the larger size that was read, each part scaled to its line."""
     small, large = sorted(read)
     scales = {}
-    for part in fields(Costs):
-        low, high = (fmean(getattr(cost, part.name) for cost in read[each].costs) for each in (small, large))
+    for part in (each.name for each in fields(Costs) if each.name.endswith("_s")):
+        low, high = (fmean(getattr(cost, part) for cost in read[each].costs) for each in (small, large))
         slope = (high - low) / (large - small) if large > small else 0.0
-        scales[part.name] = max(0.0, high + slope * (size - large)) / high if high else 0.0
+        scales[part] = max(0.0, high + slope * (size - large)) / high if high else 0.0
     return [
-        Costs(
-            **{name: times * scale * getattr(cost, name) for name, scale in scales.items() if name != "storage_bytes"},
+        replace(
+            cost,
+            **{name: times * scale * getattr(cost, name) for name, scale in scales.items()},
             storage_bytes=times * size * sample_bytes,
         )
         for cost in read[large].costs
@@ -174,7 +175,9 @@ def guess(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_byt
 
 def answer(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_bytes: float = 0.0) -> Answer:
     """Find the fewest workers that feed the step: with costs as read, and off by what the model misses."""
-    read = sorted(ledgers, key=lambda each: fmean(cost.work_s for cost in each[max(each)].costs))[len(ledgers) // 2]
+    read = sorted(ledgers, key=lambda each: fmean(cost.work_s + cost.send_s for cost in each[max(each)].costs))[
+        len(ledgers) // 2
+    ]
     likely, best, worst = (
         _fewest(costs_at(read, size, times=times, sample_bytes=sample_bytes), setting)
         for times in (1.0, math.exp(-wide), math.exp(wide))
@@ -184,8 +187,9 @@ def answer(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_by
 
 def _fewest(costs: Sequence[Costs], setting: Setting) -> int | None:
     fed_s = setting.step_s * (1 + FED)
-    taken_s, worked_s, alone_s = (fmean(map(attrgetter(part), costs)) for part in ("take_s", "work_s", "alone_s"))
-    if min(alone_s, max(taken_s, worked_s * setting.ranks / setting.cpus)) > fed_s:
+    parts = ("take_s", "work_s", "send_s", "alone_s")
+    taken_s, worked_s, sent_s, alone_s = (fmean(map(attrgetter(part), costs)) for part in parts)
+    if min(alone_s, max(taken_s, (worked_s + sent_s) * setting.ranks / setting.cpus)) > fed_s:
         return None  # not by any number
     most = max(1, math.ceil(MOST_WORKERS * setting.cpus / setting.ranks))
     paces = ((workers, batch_seconds(costs, replace(setting, num_workers=workers))) for workers in _ladder(most))

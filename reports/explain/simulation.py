@@ -5,8 +5,10 @@ Workers are given batches as torch gives them: in turn, `prefetch_factor` each, 
 Who needs a CPU shares those there are (processor sharing: L. Kleinrock, J. ACM 14, 1967), and so do all readers the
 storage.
 
-What is left out: caches and memory bandwidth that more processes share, threads of native libraries, the
-interpreter's lock between a worker's own thread and the one that sends its batches.
+A batch's tensors are taken out of its worker by a thread of that worker's, which shares an interpreter with the thread
+that works: while the worker works, its batches are taken at a slower `pace`.
+
+What is left out: caches and memory bandwidth that more processes share, threads of native libraries.
 """
 
 import math
@@ -26,8 +28,10 @@ class Costs:
     """What one batch takes, in seconds with nothing else running."""
 
     read_s: float = 0.0  # of a worker's time, in which it needs no CPU
-    work_s: float = 0.0  # of a worker's CPU: fetching, collating, pickling, its loop
-    take_s: float = 0.0  # of the main process's CPU: unpickling, its loop
+    work_s: float = 0.0  # of a worker's CPU: fetching, collating
+    send_s: float = 0.0  # of a worker's CPU: pickling, its loop
+    take_s: float = 0.0  # of the main process's CPU: unpickling, its loop, while the batch's worker rests
+    pace: float = 1.0  # of taking it while that worker works; no seconds
     alone_s: float = 0.0  # of the main process where there are no workers: all of it
     storage_bytes: float = 0.0  # read from storage that all share
 
@@ -61,7 +65,7 @@ class Task:
     """What a process is at: what is left of it, and what that needs."""
 
     left: float = 0.0
-    needs: str = ""  # cpu, storage, time; nothing of one that waits
+    needs: str = ""  # cpu, interpreter (and a CPU), storage, time; nothing of one that waits
 
 
 @dataclass(slots=True)
@@ -70,6 +74,11 @@ class Worker:
 
     given: deque[int] = field(default_factory=deque)
     phases: deque[Task] = field(default_factory=deque)
+
+    @property
+    def works(self) -> bool:
+        """Whether its interpreter is in use."""
+        return bool(self.phases) and self.phases[0].needs == "interpreter"
 
 
 @dataclass(slots=True)
@@ -84,6 +93,7 @@ class Loop:
     turn: int = 0
     at: str = "wanting"  # taking, stepping, ended
     taking: int = -1
+    makers: dict[int, Worker] = field(default_factory=dict)  # of batches that were not taken yet
     task: Task = field(default_factory=Task)
     free: float = 0.0  # when the device has done all that it was given
     ends: list[float] = field(default_factory=list)  # of steps
@@ -135,33 +145,41 @@ class Simulation:
 
     def _advance(self) -> None:
         tasks = [(loop, worker, task) for loop in self.loops for worker, task in _busy(loop)]
-        speeds = self._speeds([task.needs for *_, task in tasks])
-        passed = min(task.left / speeds[task.needs] for *_, task in tasks)
+        speeds = self._speeds([(task.needs, self._pace(loop, worker)) for loop, worker, task in tasks])
+        passed = min(task.left / speed for (*_, task), speed in zip(tasks, speeds, strict=True))
         self.now += passed
         touched = []
-        for loop, worker, task in tasks:
-            task.left -= passed * speeds[task.needs]
+        for (loop, worker, task), speed in zip(tasks, speeds, strict=True):
+            task.left -= passed * speed
             if task.left <= LEAST:
                 self._done(loop, worker)
                 touched.append(loop)
         for loop in touched:
             self._settle(loop)
 
-    def _speeds(self, needs: Sequence[str]) -> dict[str, float]:
-        working, reading = needs.count("cpu"), needs.count("storage")
-        return {
-            "time": 1.0,
-            "cpu": min(1.0, self.setting.cpus / working) if working else 1.0,
-            "storage": self.setting.storage_bytes_per_s / reading if reading else 1.0,
-        }
+    def _speeds(self, needs: Sequence[tuple[str, float]]) -> list[float]:
+        """Of each task, from what it needs and its pace: one that is held up needs less of a CPU."""
+        working = sum(pace for need, pace in needs if need in ("cpu", "interpreter"))
+        reading = sum(need == "storage" for need, _ in needs)
+        cpu = min(1.0, self.setting.cpus / working) if working else 1.0
+        storage = self.setting.storage_bytes_per_s / reading if reading else 1.0
+        shares = {"time": 1.0, "cpu": cpu, "interpreter": cpu, "storage": storage}
+        return [pace * shares[need] for need, pace in needs]
+
+    def _pace(self, loop: Loop, worker: Worker | None) -> float:
+        is_held = worker is None and loop.at == "taking" and loop.workers and loop.makers[loop.taking].works
+        return self._cost(loop.taking).pace if is_held else 1.0
 
     def _done(self, loop: Loop, worker: Worker | None) -> None:
         if worker is not None:
             worker.phases.popleft()
             if not worker.phases:
-                loop.queue.append(worker.given.popleft())
+                made = worker.given.popleft()
+                loop.makers[made] = worker
+                loop.queue.append(made)
         elif loop.at == "taking":
             loop.held.add(loop.taking)
+            loop.makers.pop(loop.taking, None)
             loop.at, loop.task = "wanting", Task()
         else:
             loop.free = self.now + (0.0 if self.setting.step_on_cpu else self.setting.step_s)
@@ -215,7 +233,12 @@ class Simulation:
 
     def _phases(self, batch: int) -> list[Task]:
         cost = self._cost(batch)
-        wanted = (Task(cost.storage_bytes, "storage"), Task(cost.read_s, "time"), Task(cost.work_s + LEAST, "cpu"))
+        wanted = (
+            Task(cost.storage_bytes, "storage"),
+            Task(cost.read_s, "time"),
+            Task(cost.work_s + LEAST, "interpreter"),
+            Task(cost.send_s, "cpu"),
+        )
         is_bounded = math.isfinite(self.setting.storage_bytes_per_s)
         return [task for task in wanted if task.left > 0 and (task.needs != "storage" or is_bounded)]
 

@@ -105,3 +105,15 @@ def test_no_pass_beats_its_bounds(
 def test_a_machine_that_cannot_be_is_refused(wrong: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Setting(**{"num_workers": 1, "cpus": 1, **wrong})  # type: ignore[arg-type]
+
+
+def test_a_batch_is_taken_more_slowly_from_a_worker_that_works() -> None:
+    costs = {"work_s": 0.002, "take_s": 0.002}
+    free, held = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
+    assert held > 1.2 * free
+
+
+def test_taking_from_a_worker_that_rests_is_not_held_up() -> None:
+    costs = {"read_s": 0.002, "take_s": 0.002}  # it waits for a file, and its interpreter is free
+    free, held = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
+    assert held == pytest.approx(free)
