@@ -48,8 +48,8 @@ def ledger(cases: pd.DataFrame) -> Figure | None:
 def _bars(axes: Axes, table: pd.DataFrame) -> None:
     left = np.zeros(len(table))
     for column, name, colour in WAITED:
-        if table[column].isna().all():
-            continue  # no copies to a device
+        if not (table[column] > 0).any():
+            continue  # nothing is pinned, or copied to a device
         shares = (table[column] / table["seconds"]).fillna(0.0).to_numpy(np.float64)
         axes.barh(np.arange(len(table)), shares, left=left, height=0.6, color=colour, label=name, linewidth=0)
         for row, (share, start) in enumerate(zip(shares, left, strict=True)):
@@ -141,6 +141,8 @@ def starts(cases: pd.DataFrame) -> Figure | None:
     left = np.zeros(len(table))
     for columns, name, colour in STARTS:
         taken = table[list(columns)].fillna(0.0).sum(axis="columns").to_numpy(np.float64)
+        if not taken.any():
+            continue  # of forks alone, nothing is sent
         axes.barh(np.arange(len(table)), taken, left=left, height=0.6, color=colour, label=name, linewidth=0)
         left += taken
     for row, whole in enumerate(left):
