@@ -175,14 +175,16 @@ def guess(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_byt
 
 def answer(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_bytes: float = 0.0) -> Answer:
     """Find the fewest workers that feed the step: with costs as read, and off by what the model misses."""
-    read = sorted(ledgers, key=lambda each: fmean(cost.work_s + cost.send_s for cost in each[max(each)].costs))[
-        len(ledgers) // 2
-    ]
+    read = sorted(ledgers, key=_worked_s)[len(ledgers) // 2]
     likely, best, worst = (
         _fewest(costs_at(read, size, times=times, sample_bytes=sample_bytes), setting)
         for times in (1.0, math.exp(-wide), math.exp(wide))
     )
     return Answer(setting=setting, batch_size=size, workers=likely, best=best, worst=worst)
+
+
+def _worked_s(read: Mapping[int, Read]) -> float:
+    return fmean(cost.work_s + cost.send_s for cost in read[max(read)].costs)
 
 
 def _fewest(costs: Sequence[Costs], setting: Setting) -> int | None:

@@ -35,6 +35,10 @@ class Costs:
     alone_s: float = 0.0  # of the main process where there are no workers: all of it
     storage_bytes: float = 0.0  # read from storage that all share
 
+    def __post_init__(self) -> None:
+        if not 0 < self.pace <= 1:
+            raise ValueError(f"pace must be in (0, 1], got {self.pace}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:

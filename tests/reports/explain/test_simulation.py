@@ -117,3 +117,9 @@ def test_taking_from_a_worker_that_rests_is_not_held_up() -> None:
     costs = {"read_s": 0.002, "take_s": 0.002}  # it waits for a file, and its interpreter is free
     free, held = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
     assert held == pytest.approx(free)
+
+
+@pytest.mark.parametrize("pace", [0.0, -1.0, 1.5])
+def test_a_pace_is_a_share(pace: float) -> None:
+    with pytest.raises(ValueError, match=r"pace must be in \(0, 1\]"):
+        Costs(pace=pace)
