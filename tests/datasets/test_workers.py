@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from loaderbench.datasets.workers import keep_memory, one_thread, pools
 
+SIZE = 400 << 20  # bytes: forked from a process of many tests, a worker once filled 40 MB without asking for a page
+
 
 class Pools(Dataset[dict[str, int]]):
     """How many threads the libraries of the process have that reads a sample."""
@@ -44,7 +46,7 @@ def test_memory_that_is_given_back_is_kept() -> None:
 
 
 class Faults(Dataset[int]):
-    """Pages that a process had to ask for while it filled and freed 40 MB, ten times."""
+    """Pages that a process had to ask for while it filled and freed `SIZE`, four times."""
 
     def __len__(self) -> int:
         return 1
@@ -52,10 +54,10 @@ class Faults(Dataset[int]):
     def __getitem__(self, index: int) -> int:
         import resource  # noqa: PLC0415 - Unix
 
-        np.ones(40 << 20, dtype=np.uint8)
+        np.ones(SIZE, dtype=np.uint8)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(10):
-            np.ones(40 << 20, dtype=np.uint8)
+        for _ in range(4):
+            np.ones(SIZE, dtype=np.uint8)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 

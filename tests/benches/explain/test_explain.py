@@ -90,7 +90,7 @@ def test_memory_that_leaks_is_told_from_memory_that_is_copied(explain: Explain, 
 
 
 def test_copies_of_python_objects_are_proved_by_arrays(explain: Explain, capsys: Any) -> None:
-    explain("Listed", "--dataset-args", '{"samples": 40000}', "--samples", "all", "--batch-size", "4096", budget="1s")
+    explain("Listed", "--dataset-args", '{"samples": 100000}', "--samples", "all", "--batch-size", "4096", budget="1s")
     told = capsys.readouterr().out
     assert "copy-on-write: with names kept in arrays" in told
 
