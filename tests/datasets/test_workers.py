@@ -10,7 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from loaderbench.datasets.workers import keep_memory, one_thread, pools
 
-SIZE = 400 << 20  # bytes: forked from a process of many tests, a worker once filled 40 MB without asking for a page
+SIZE = (
+    400 << 20
+)  # bytes: more than may lie free within the heap that a worker is forked with, where nothing is faulted in
 
 
 class Pools(Dataset[dict[str, int]]):
