@@ -18,8 +18,8 @@ from typing import Self
 import numpy as np
 import pytest
 
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Metrics
+from loaderbench.benches.harness.clock import Metrics
+from loaderbench.benches.harness.rounds import Measure
 
 COPIED_BYTES = 8 << 20  # more than a core's own caches hold
 HASHED = bytes(16 << 10)

@@ -15,10 +15,10 @@ loses, because its rows are cheaper to index than to send through a queue.
 
 import torch
 
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Epoch
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Subject
 
 
 def bench_epoch(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:

@@ -2,8 +2,8 @@
 
 Two questions, asked of the instrument itself, on this machine, in every run:
 
-**Are readings true?** Datasets whose cost is known by construction (``loaderbench.datasets.known``) are read like any
-other, and each reading stands beside the truth. To reach: within 2 %.
+**Are readings true?** Datasets whose cost is known by construction (``datasets/synthetic/known_cost.py``) are read like
+any other, and each reading stands beside the truth. To reach: within 2 %.
 
 **Does measuring slow the loader?** The suite's own pass, with its audit of samples and its two looks at the clock a
 batch, takes turns with a bare ``for batch in loader: pass`` over a plain loader with the same arguments. Which of the
@@ -20,14 +20,14 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.explain.ledger import Ledger
-from loaderbench.benches.explain.stamps import stamped
-from loaderbench.benches.harness import processes
-from loaderbench.benches.harness.loading import LoaderConfig, batch_facts
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Epoch, Metrics, Step, keep
-from loaderbench.benches.harness.subjects import Sources, collate_fn, known
-from loaderbench.datasets.known import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
+from loaderbench.benches.harness.clock import Epoch, Metrics, Step, keep
+from loaderbench.benches.harness.loader import LoaderConfig, batch_facts
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Sources, collate_fn, known
+from loaderbench.benches.harness.system import processes
+from loaderbench.benches.harness.tracing.breakdown import Ledger
+from loaderbench.benches.harness.tracing.timestamps import stamped
+from loaderbench.datasets.synthetic.known_cost import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
 
 CPU = torch.device("cpu")
 STEP_S = 0.01

@@ -26,11 +26,11 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness import processes
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Epoch, Metrics
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.clock import Epoch, Metrics
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system import processes
 
 SETTLE_S = 0.02  # for the workers to fill the queues while the consumer stands still
 

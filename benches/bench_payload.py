@@ -20,10 +20,10 @@ Linux from Python 3.14 on, the start grows with payload × workers; under ``fork
 
 import pytest
 
-from loaderbench.benches.explain.starts import Start
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.datasets.known import Payload
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.tracing.startup import Start
+from loaderbench.datasets.synthetic.known_cost import Payload
 
 BATCHES = 2  # of each worker, in an epoch
 

@@ -20,10 +20,10 @@ needs to ask for it (pytorch#106704); with ``__getitems__`` it asks once a batch
 import pytest
 import torch
 
-from loaderbench.benches.harness.loading import SAMPLINGS, LoaderConfig
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Epoch
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.loader import SAMPLINGS, LoaderConfig
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Subject
 
 
 @pytest.mark.sweep(

@@ -23,10 +23,10 @@ from typing import Self
 import pytest
 from torch import multiprocessing
 
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Metrics
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.clock import Metrics
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Subject
 
 BATCHES = 2  # of each worker, in each epoch
 

@@ -27,11 +27,11 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.devices import place, synchronise
-from loaderbench.benches.harness.loading import LoaderConfig, without_workers
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Epoch, Metrics, keep
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.clock import Epoch, Metrics, keep
+from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task
 
 CACHED = 4  # batches: one alone would not stand for texts of unequal length

@@ -21,12 +21,12 @@ from typing import Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.devices import place, synchronise
-from loaderbench.benches.harness.loading import LoaderConfig, without_workers
-from loaderbench.benches.harness.measure import Measure
-from loaderbench.benches.harness.passes import Metrics
-from loaderbench.benches.harness.subjects import Subject
-from loaderbench.datasets.contract import leaves
+from loaderbench.benches.harness.clock import Metrics
+from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.devices import place, synchronise
+from loaderbench.datasets.validation import leaves
 
 COPIES = 16  # in a pass
 LINK_BYTES = 256 << 20

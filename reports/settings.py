@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.quantities import MISSING
+from loaderbench.reports.units import MISSING
 
 # Free: they change how fast batches come, not which. From the dearest to have more of (memory, processes) to the
 # cheapest: the order in which "the smallest setting" is decided.

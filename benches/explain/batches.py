@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from loaderbench.datasets.content import children, fingerprint, rebuilt
-from loaderbench.datasets.handover import arrayed
+from loaderbench.datasets.pytree import children, fingerprint, rebuilt
+from loaderbench.datasets.recipes.transport import arrayed
 
 
 def whole_batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> Any:

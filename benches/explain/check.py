@@ -12,12 +12,12 @@ from rich.text import Text
 from torch.utils.data import DataLoader, get_worker_info
 
 from loaderbench.benches.explain.preflight import Demand, Finding, Limits, findings, storages
-from loaderbench.benches.harness import subjects
-from loaderbench.benches.harness.loading import LoaderConfig, without_workers
-from loaderbench.benches.harness.subjects import Sources, Subject
-from loaderbench.datasets.content import fingerprint
-from loaderbench.reports.escaping import plain
-from loaderbench.reports.quantities import quantity
+from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.subject import Sources, Subject
+from loaderbench.datasets.pytree import fingerprint
+from loaderbench.reports.text import plain
+from loaderbench.reports.units import quantity
 
 WIDE = 140  # columns where there is no terminal: a log wraps by itself
 WRONG, REFUSED = 1, 2  # exit codes

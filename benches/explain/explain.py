@@ -12,26 +12,28 @@ from typing import Any
 
 import torch
 
-from loaderbench.benches.explain import growth
-from loaderbench.benches.explain.causes import causes
-from loaderbench.benches.explain.ledger import Ledger
+from loaderbench.benches.cli.publishing import publish
+from loaderbench.benches.explain import memory_growth as growth
+from loaderbench.benches.explain.ab_passes import Consumer, block
+from loaderbench.benches.explain.candidates import Loading, Suspect, Untried, config_of
+from loaderbench.benches.explain.interventions import causes
 from loaderbench.benches.explain.preflight import storages
-from loaderbench.benches.explain.publishing import publish
-from loaderbench.benches.explain.rivals import Consumer, block
-from loaderbench.benches.explain.stamps import stamped
-from loaderbench.benches.explain.suspects import Loading, Suspect, Untried, config_of
-from loaderbench.benches.harness import machine, subjects
-from loaderbench.benches.harness.devices import available
-from loaderbench.benches.harness.journal import now
-from loaderbench.benches.harness.loading import LoaderConfig, without_workers
-from loaderbench.benches.harness.measure import NoStrays
-from loaderbench.benches.harness.passes import keep
-from loaderbench.benches.harness.subjects import Sources, Subject
+from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.clock import keep
+from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.rounds import NoStrays
+from loaderbench.benches.harness.subject import Sources, Subject
+from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.devices import available
+from loaderbench.benches.harness.tracing.breakdown import Ledger
+from loaderbench.benches.harness.tracing.timestamps import stamped
 from loaderbench.benches.harness.training import ModelChoice
-from loaderbench.datasets.backed import backed
-from loaderbench.datasets.content import leaves
-from loaderbench.reports.explain import outputs, terminal
+from loaderbench.datasets.pytree import leaves
+from loaderbench.datasets.recipes.compact import backed
 from loaderbench.reports.explain.ranking import FEWEST, SCHEMA, ranking
+from loaderbench.reports.render import explain_outputs as outputs
+from loaderbench.reports.render import explain_terminal as terminal
 
 PASS_S = 0.3  # what a pass may take in one process before a part of the dataset is read
 BATCHES = 4  # of each worker, in a pass at least

@@ -11,8 +11,8 @@ import psutil
 import torch
 from torch import Tensor
 
-from loaderbench.benches.harness import machine
-from loaderbench.datasets.content import children
+from loaderbench.benches.harness.system import machine
+from loaderbench.datasets.pytree import children
 
 Level = Literal["fine", "note", "wrong"]
 

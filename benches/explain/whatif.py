@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from loaderbench.benches.explain.ledger import Entry, Ledger
-from loaderbench.benches.explain.publishing import publish
-from loaderbench.benches.explain.stamps import stamped
-from loaderbench.benches.explain.suspects import config_of
-from loaderbench.benches.harness import machine, passes, subjects
-from loaderbench.benches.harness.journal import now
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.measure import NoStrays
-from loaderbench.benches.harness.subjects import Sources, Subject
-from loaderbench.reports.explain import prediction, prediction_outputs
+from loaderbench.benches.cli.publishing import publish
+from loaderbench.benches.explain.candidates import config_of
+from loaderbench.benches.harness import clock as passes
+from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.rounds import NoStrays
+from loaderbench.benches.harness.subject import Sources, Subject
+from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.tracing.breakdown import Entry, Ledger
+from loaderbench.benches.harness.tracing.timestamps import stamped
+from loaderbench.reports.documents import whatif as prediction_outputs
+from loaderbench.reports.explain import prediction
 from loaderbench.reports.explain.prediction import Cell, Lookup
 from loaderbench.reports.explain.simulation import Costs, Setting
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loaderbench.benches.gate.conductor import Conductor, Message, Played, PlayerError
-from loaderbench.benches.gate.load import Load
-from loaderbench.benches.gate.matching import CONTROL, Matched, Matching, match
-from loaderbench.benches.gate.sides import NAMES, RefusedError, Side
+from loaderbench.benches.gate.background_load import Load
+from loaderbench.benches.gate.case_matching import CONTROL, Matched, Matching, match
+from loaderbench.benches.gate.revisions import NAMES, RefusedError, Side
+from loaderbench.benches.gate.scheduler import Conductor, Message, Played, PlayerError
 
 Document = dict[str, Any]
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from rich.console import Console
 
-from loaderbench.benches.gate import plants
+from loaderbench.benches.cli.gate import INTERRUPTED, WIDE, ended_by_signals, refuse, seconds, unused, write
+from loaderbench.benches.gate import injected_regressions as plants
 from loaderbench.benches.gate.blocks import Blocks
-from loaderbench.benches.gate.plants import IDENTICAL, Plant
-from loaderbench.benches.gate.sides import RefusedError
-from loaderbench.benches.gate.verbs import INTERRUPTED, WIDE, ended_by_signals, refuse, seconds, unused, write
-from loaderbench.benches.harness.journal import now
+from loaderbench.benches.gate.injected_regressions import IDENTICAL, Plant
+from loaderbench.benches.gate.revisions import RefusedError
+from loaderbench.benches.harness.record import now
 
 ABOUT = "about.json"
 SIZES = "sizes.json"
@@ -101,7 +101,7 @@ class Measuring:
 
     def begin(self, seed: int) -> None:
         """Note when, how, and on what machine."""
-        from loaderbench.benches.harness import machine
+        from loaderbench.benches.harness.system import machine
 
         held = {
             "version": version("loaderbench"),
@@ -138,8 +138,8 @@ class Measuring:
 
     def gate(self, plant: Plant, budget_s: float) -> None:
         """A whole gate, as `loaderbench gate` conducts it."""
-        from loaderbench.reports.gate.resampling import words
-        from loaderbench.reports.gate.trial import Plan, Trial
+        from loaderbench.reports.gate.replay import words
+        from loaderbench.reports.gate.sequential import Plan, Trial
 
         trial = Trial(plan=Plan(budget_s=budget_s), measure=self._made(plant, "gate").measure)
         trial.run()
@@ -173,7 +173,7 @@ def _tell(line: str) -> None:
 
 
 def _publish(folder: Path, draws: int) -> int:
-    from loaderbench.reports.gate import calibration_outputs
+    from loaderbench.reports.documents import calibration as calibration_outputs
     from loaderbench.reports.gate.calibration import calibration
 
     try:

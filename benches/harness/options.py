@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from torch import multiprocessing
 
-from loaderbench.benches.harness.devices import available
-from loaderbench.benches.harness.loading import SAMPLINGS
-from loaderbench.benches.harness.machine import usable_cpus
-from loaderbench.benches.harness.placement import Placement
-from loaderbench.benches.harness.subjects import Sources, collate_fn
+from loaderbench.benches.harness.loader import SAMPLINGS
+from loaderbench.benches.harness.lockstep import Alone, Turns, turns
+from loaderbench.benches.harness.subject import Sources, collate_fn
+from loaderbench.benches.harness.system.devices import available
+from loaderbench.benches.harness.system.machine import usable_cpus
+from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
-from loaderbench.benches.harness.turns import Alone, Turns, turns
 
 Values = tuple[Any, ...]
 

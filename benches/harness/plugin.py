@@ -11,11 +11,14 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaderbench.benches.harness import arguments, cases, machine, options, subjects
-from loaderbench.benches.harness.loading import LoaderConfig, OneByOne, batch_facts, sampling_arguments
-from loaderbench.benches.harness.measure import Measure
+from loaderbench.benches.harness import arguments, options
+from loaderbench.benches.harness import grid as cases
+from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.loader import LoaderConfig, OneByOne, batch_facts, sampling_arguments
+from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session import Session
-from loaderbench.benches.harness.subjects import Subject
+from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.training import Task
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loaderbench.benches.harness.models import MLP, BagClassifier, SmallCNN, SmallTransformer
-from loaderbench.benches.harness.subjects import Named, Subject
+from loaderbench.benches.harness.subject import Named, Subject
 
 Loss = Callable[[Any, Any], Tensor]
 Inputs = tuple[Any, ...] | dict[str, Any]

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats  # type: ignore[import-untyped]  # it ships no types
 
-from loaderbench.reports.files import content_of, parsed
-from loaderbench.reports.gate.chances import discoveries
-from loaderbench.reports.schema import MalformedError
+from loaderbench.reports.records.files import content_of, parsed
+from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.stats.significance import discoveries
 
 Word = Literal["helps", "harms", "no difference", "unclear", "not run"]
 

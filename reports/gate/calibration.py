@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from loaderbench.reports.files import content_of, machine_facts, parsed
-from loaderbench.reports.gate.judgement import Noise
-from loaderbench.reports.gate.pairs import effects
-from loaderbench.reports.gate.resampling import (
+from loaderbench.reports.gate.comparison import Noise
+from loaderbench.reports.gate.paired_effects import effects
+from loaderbench.reports.gate.replay import (
     Gate,
     Outcome,
     Pool,
@@ -26,9 +25,10 @@ from loaderbench.reports.gate.resampling import (
     outcome,
     spreads,
 )
-from loaderbench.reports.gate.trial import Block, Plan
+from loaderbench.reports.gate.sequential import Block, Plan
 from loaderbench.reports.gate.verdict_file import read_noise
-from loaderbench.reports.schema import MalformedError
+from loaderbench.reports.records.files import content_of, machine_facts, parsed
+from loaderbench.reports.records.schema import MalformedError
 
 # Schema of calibration.json.
 # 1 (0.2.0): machine, command, noise, sizes, resampled, whole, faults, coverage, spreads.

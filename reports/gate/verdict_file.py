@@ -5,11 +5,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from loaderbench.reports.files import content_of, parsed
-from loaderbench.reports.gate.judgement import SCHEMA, About, Judgement, Noise, judgement
-from loaderbench.reports.gate.judging import is_control
-from loaderbench.reports.gate.trial import Block, Plan, Trial
-from loaderbench.reports.schema import LARGEST, LONGEST_TEXT, MOST_NAMES, MalformedError, mapping, text
+from loaderbench.reports.gate.comparison import SCHEMA, About, Judgement, Noise, judgement
+from loaderbench.reports.gate.estimate import is_control
+from loaderbench.reports.gate.sequential import Block, Plan, Trial
+from loaderbench.reports.records.files import content_of, parsed
+from loaderbench.reports.records.schema import LARGEST, LONGEST_TEXT, MOST_NAMES, MalformedError, mapping, text
 
 KINDS = ("gate", "compare")
 SIDES = ("base", "head")

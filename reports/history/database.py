@@ -16,8 +16,8 @@ from sqlalchemy import Column, Connection, Integer, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from loaderbench.reports.files import Document
 from loaderbench.reports.history.rows import case_rows, metric_rows, run_row
+from loaderbench.reports.records.files import Document
 
 # The version of the tables below. 1  loaderbench 0.1.0.
 VERSION = 1

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from loaderbench.reports.files import Document, Run
-from loaderbench.reports.schema import Case, Columns, Missed, Scalar
+from loaderbench.reports.records.files import Document, Run
+from loaderbench.reports.records.schema import Case, Columns, Missed, Scalar
 from loaderbench.reports.settings import OF_WORKERS
 
 Row = dict[str, object]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.loading import SAMPLINGS
+from loaderbench.benches.harness.loader import SAMPLINGS
 
 Benches = Callable[[str], dict[str, dict[str, Any]]]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.bench_startup import Startup
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.subjects import known
-from loaderbench.datasets.known import Busy
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.subject import known
+from loaderbench.datasets.synthetic.known_cost import Busy
 
 Benches = Callable[[str], dict[str, dict[str, Any]]]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from loaderbench.benches.bench_transfer import COPIES, Transfer
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.subjects import known
-from loaderbench.datasets.known import Bytes
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.subject import known
+from loaderbench.datasets.synthetic.known_cost import Bytes
 
 
 @pytest.mark.parametrize("passes", [1, 3])

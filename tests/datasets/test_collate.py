@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
 from loaderbench.datasets.collate import COLLATE_FNS, Stacked, default, pack, pad, stack_into
-from loaderbench.datasets.known import Bytes
+from loaderbench.datasets.synthetic.known_cost import Bytes
 
 TEXTS = [{"Text": torch.tensor([5, 6]), "Class": 0}, {"Text": torch.tensor([7]), "Class": 1}]
 ragged = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=6), min_size=1, max_size=6)

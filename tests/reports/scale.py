@@ -22,7 +22,7 @@ import pytest
 # In the process itself: the highest resident memory, in kB on Linux and in bytes on macOS.
 REPORT = """
 import resource, sys
-from loaderbench.benches.harness.cli import main
+from loaderbench.benches.cli.main import main
 code = main(["report", sys.argv[1], "--out", sys.argv[2]])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 sys.exit(code)

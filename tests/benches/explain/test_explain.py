@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.cli import main
+from loaderbench.benches.cli.main import main
 from loaderbench.reports.explain.ranking import Cause, Ranking, read
 
-PITFALLS = "loaderbench.datasets.pitfalls"
-SLEEPING = "loaderbench.datasets.known:Sleeping"
+PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
+SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
 FEW = '{"samples": 64, "sleep_s": 0.001}'
 ALIVE = ("--persistent-workers", "on")
 

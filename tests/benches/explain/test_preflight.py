@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from loaderbench.benches.explain.preflight import IDLE_DESCRIPTORS, Demand, Finding, Limits, findings, storages
-from loaderbench.benches.harness import processes
+from loaderbench.benches.harness.system import processes
 
 ROOM = Limits(
     shm_bytes=1 << 30, memory_bytes=8 << 30, descriptors=1024, cpus=4, cpus_affinity=4, start_method="fork"

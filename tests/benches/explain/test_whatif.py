@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.cli import main
+from loaderbench.benches.cli.main import main
 
 DATA = """
 import time

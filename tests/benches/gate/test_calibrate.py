@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.cli import main
+from loaderbench.benches.cli.main import main
 
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus_affinity": 8, "accelerator": None}
 CASES = ("epoch[a]", "epoch[b]", "epoch[c]", "epoch[d]")

@@ -11,10 +11,10 @@ import pytest
 
 from loaderbench.benches.harness.failures import reason
 
-KNOWN = "loaderbench.datasets.known"
+KNOWN = "loaderbench.datasets.synthetic.known_cost"
 FAULTS = {"Raising": "raising", "Killed": "killed", "Hanging": "hanging"}
 SOUND = """
-from loaderbench.datasets.known import Duplicated
+from loaderbench.datasets.synthetic.known_cost import Duplicated
 
 class Sound:
     def __init__(self, samples, at):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.journal import now
+from loaderbench.benches.harness.record import now
 
 Suite = Callable[..., pytest.RunResult]
 BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")

@@ -143,7 +143,7 @@ from pathlib import Path
 
 from torch.utils.data import get_worker_info
 
-from loaderbench.datasets.known import Hanging
+from loaderbench.datasets.synthetic.known_cost import Hanging
 
 class Stuck(Hanging):
     def __getitem__(self, index):

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.subjects import Sources, collate_fn
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.subject import Sources, collate_fn
 from loaderbench.benches.harness.training import ModelChoice, split, train_step
 from loaderbench.datasets.catalog import CATALOG
 

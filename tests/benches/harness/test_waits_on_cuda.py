@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from loaderbench.benches.harness.loading import LoaderConfig
-from loaderbench.benches.harness.passes import Epoch
-from loaderbench.benches.harness.subjects import known
-from loaderbench.datasets.known import Sleeping
+from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.subject import known
+from loaderbench.datasets.synthetic.known_cost import Sleeping
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA: its queue runs beside the host")
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.explain import lines, outputs, terminal
+from loaderbench.reports.documents import explain_wording as lines
 from loaderbench.reports.explain.ranking import ranking, read
-from loaderbench.reports.schema import MalformedError
+from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.render import explain_outputs as outputs
+from loaderbench.reports.render import explain_terminal as terminal
 
 Document = dict[str, Any]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.gate import lines
+from loaderbench.reports.documents import gate_wording as lines
 from loaderbench.reports.gate.calibration import spans, stated
-from loaderbench.reports.gate.exports import dumps
-from loaderbench.reports.gate.judgement import Judgement, Noise, Row
-from loaderbench.reports.gate.markdown import gate_markdown
+from loaderbench.reports.gate.comparison import Judgement, Noise, Row
 from loaderbench.reports.gate.verdict_file import read_verdict
-from loaderbench.reports.schema import MalformedError
+from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.render.gate_exports import dumps
+from loaderbench.reports.render.gate_markdown import gate_markdown
 
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus_affinity": 8, "accelerator": None, "torch": "2.13.0"}
 NOISE = Noise(measured="2026-11-25", blocks=44, false_cases=3, of_cases=1000, needed_s={"0.05": 240.0, "0.1": 120.0})

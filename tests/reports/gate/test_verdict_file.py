@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.gate.exports import dumps
-from loaderbench.reports.gate.judgement import Judgement, Noise, Row
+from loaderbench.reports.gate.comparison import Judgement, Noise, Row
 from loaderbench.reports.gate.verdict_file import read_verdict
-from loaderbench.reports.schema import MalformedError
+from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.render.gate_exports import dumps
 
 Written = Callable[[object], Path]
 

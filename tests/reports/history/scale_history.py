@@ -18,11 +18,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from loaderbench.benches.harness import cli
+from loaderbench.benches.cli import main as cli
 
-MAIN = "import sys; from loaderbench.benches.harness.cli import main; sys.exit(main(sys.argv[1:]))"
+MAIN = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"
 IMPORT = (
-    "import loaderbench.benches.harness.cli, loaderbench.reports.history.queries, loaderbench.reports.history.terminal"
+    "import loaderbench.benches.cli.main, loaderbench.reports.history.queries, loaderbench.reports.documents.history"
 )
 RUNS, CASES = 1000, 100
 

@@ -19,15 +19,15 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness import cli
-from loaderbench.reports import records
-from loaderbench.reports.files import Document, open_document
+from loaderbench.benches.cli import main as cli
 from loaderbench.reports.history import database as databases
 from loaderbench.reports.history import queries, trends
 from loaderbench.reports.history.database import CASES, METRICS, RUNS, SCHEMA, HistoryError, opened
+from loaderbench.reports.records import frame as records
+from loaderbench.reports.records.files import Document, open_document
 
 ROOT = os.getuid() == 0
-ADD = "import sys; from loaderbench.benches.harness.cli import main; sys.exit(main(sys.argv[1:]))"
+ADD = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"
 WRITERS, EACH, APART = 8, 100, 50  # each writer's runs begin 50 after those of the one before: half are another's too
 
 

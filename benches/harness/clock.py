@@ -1,0 +1,155 @@
+"""The clock: whole passes over a loader, and what they show."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from loaderbench.benches.harness.delivery import audit
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.devices import Timeline, place, synchronise
+
+Step = Callable[[Any], object]
+Metrics = dict[str, float]
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+QUANTILES = (5, 25, 50, 75, 95)
+
+Marks = list[float]
+
+
+def keep(batch: Any) -> Any:
+    """The step of a loader measured alone: a batch is held until the next one arrives, as in any loop."""
+    return batch
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the host clock saw of some passes. All else is worked out after the clock.
+
+    The marks of a pass are its start and the arrival of each batch; where batches go through a step, also its end.
+    """
+
+    stepped: bool
+    passes: list[Marks] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def batches(self) -> list[int]:
+        """Batches delivered by each pass."""
+        return [len(waits) for waits in self.waits_s]
+
+    @property
+    def waits_s(self) -> list[FloatArray]:
+        """The waits of each pass, one for each batch: from the end of the step before, or the pass's start."""
+        return [np.diff(marks)[:: 2 if self.stepped else 1] for marks in self.passes]
+
+    def metrics(self) -> Metrics:
+        """Seconds and batches in all, the mean wait for a first batch, total and quantiles of all waits."""
+        waits_s = self.waits_s
+        return {
+            "seconds": self.seconds,
+            "batches": float(sum(self.batches)),
+            "first_batch_s": float(np.mean([waits[0] for waits in waits_s])),
+            **wait_metrics(np.concatenate(waits_s)),
+        }
+
+
+def wait_metrics(waits_s: Sequence[float] | FloatArray) -> Metrics:
+    """Total and quantiles of the waits for single batches, in seconds."""
+    waits = np.asarray(waits_s)
+    quantiles = np.percentile(waits, QUANTILES)
+    named = {f"wait_p{q:02d}_s": float(value) for q, value in zip(QUANTILES, quantiles, strict=True)}
+    return {"wait_s": float(waits.sum()), **named, "wait_max_s": float(waits.max())}
+
+
+def read(loader: Iterable[Any], step: Step = keep, passes: int = 1) -> Reading:
+    """Read `loader` to its end `passes` times, giving each batch to `step`.
+
+    One look at the clock a batch is all that is added to ``for batch in loader: pass``, and one more to
+    ``for batch in loader: step(batch)``. Raises ValueError where a pass delivers nothing.
+    """
+    reading = Reading(stepped=step is not keep)
+    began = perf_counter()
+    for _ in range(passes):
+        marks = _stepped(loader, step) if reading.stepped else _alone(loader)
+        if len(marks) == 1:
+            raise ValueError("the loader delivered no batch; with drop_last, batch_size must not exceed the dataset")
+        reading.passes.append(marks)
+    reading.seconds = perf_counter() - began
+    return reading
+
+
+def _alone(loader: Iterable[Any]) -> Marks:
+    clock = perf_counter
+    marks = [clock()]
+    mark = marks.append
+    for _batch in loader:
+        mark(clock())
+    return marks
+
+
+def _stepped(loader: Iterable[Any], step: Step) -> Marks:
+    clock = perf_counter
+    marks = [clock()]
+    mark = marks.append
+    for batch in loader:
+        mark(clock())
+        step(batch)
+        mark(clock())
+    return marks
+
+
+class Epoch:
+    """Work for `measure`: whole passes over one loader, each batch placed on the device and given to `step`.
+
+    With ``persistent_workers``, or without workers, the clock starts with all of them alive: *steady*. Otherwise
+    each pass starts and joins its workers inside the clock: *cold*.
+    """
+
+    def __init__(self, subject: Subject, config: LoaderConfig, *, device: torch.device, step: Step = keep) -> None:
+        self.subject, self.config, self.device, self.step = subject, config, device, step
+        self.steady = config.persistent_workers or not config.num_workers
+
+    def __enter__(self) -> Self:
+        deterministic = self.subject.contract.deterministic
+        self._audit = audit(self.config, self.subject.dataset, deterministic=deterministic)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._audit  # the last reference to the loader: its workers are joined here
+
+    def before(self, passes: int) -> None:
+        """Outside the clock, before each round of so many passes."""
+
+    def run(self, passes: int) -> None:
+        """One round: the device synchronised at both edges of the clock and nowhere between them."""
+        self._timeline = None if self.device.type == "cpu" else Timeline(self.device)
+        synchronise(self.device)
+        began = perf_counter()
+        self._reading = read(self._audit.loader, self._consumer(), passes)
+        synchronise(self.device)
+        self._reading.seconds = perf_counter() - began
+
+    def after(self) -> Metrics:
+        """Outside the clock, after each round: count what arrived, work out the metrics."""
+        metrics = {**self._reading.metrics(), "samples": float(self._audit.samples(self._reading.batches))}
+        if self._timeline is None:
+            return metrics
+        return {**metrics, "host_wait_s": metrics["wait_s"], **wait_metrics(self._timeline.waits_s())}
+
+    def _consumer(self) -> Step:
+        step, device, timeline = self.step, self.device, self._timeline
+        if timeline is None:
+            return step
+
+        def on_device(batch: Any) -> None:
+            timeline.mark()
+            step(place(batch, device, non_blocking=self.config.pin_memory))
+            timeline.mark()
+
+        timeline.mark()
+        return on_device

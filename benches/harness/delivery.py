@@ -1,0 +1,162 @@
+"""Count what arrives: a loader that repeats or loses samples is never called fast."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset, IterableDataset
+
+from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.datasets.validation import fingerprint
+
+
+class CoverageError(Exception):
+    """The loader delivered other samples than its dataset holds."""
+
+
+@dataclass(slots=True)
+class Handed:
+    """A sampler or ``batch_sampler`` that counts what it hands out; `kept` holds the indices while it is a list.
+
+    To keep every index of every pass would slow a loader of cheap samples by some 5 %: integers that live on cannot
+    be allocated where others have just died. So only the first pass, which is never timed, keeps them.
+    """
+
+    indices: Iterable[Any]
+    batched: bool
+    counts: list[int] = field(default_factory=list)
+    kept: list[Any] | None = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.indices)  # type: ignore[arg-type]  # raises where a sampler has no length, as it would alone
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in self.indices:
+            self.counts.append(len(index) if self.batched else 1)
+            if self.kept is not None:
+                self.kept.append(index)
+            yield index
+
+
+class Indexed:
+    """The audit of a map-style loader.
+
+    Every pass delivers as many batches as its sampler handed out, holding as many samples as the dataset; the first
+    pass, a warm-up, hands out each index once. Where the user's own sampler chooses, only batches are judged.
+    """
+
+    def __init__(self, config: LoaderConfig, dataset: Dataset[Any]) -> None:
+        plain = config.build(dataset)
+        batched = plain.batch_sampler is not None
+        chosen: Any = plain.batch_sampler if batched else plain.sampler
+        self._handed = Handed(chosen, batched)
+        self._whole = _whole(config, dataset)
+        self.loader = _handing(config, self._handed, batched=batched).build(dataset)
+
+    def samples(self, passes: Sequence[int]) -> int:
+        """Samples delivered by `passes` (batches of each); raises CoverageError where one was not whole."""
+        counts, kept = self._handed.counts[:], self._handed.kept
+        self._handed.counts.clear()
+        self._handed.kept = None
+        if sum(passes) != len(counts):
+            raise CoverageError(
+                f"the loader delivered {sum(passes)} batches of the {len(counts)} its sampler handed out"
+            )
+        if self._whole is not None:
+            self._check(counts, passes, kept)
+        return sum(counts)
+
+    def _check(self, counts: list[int], passes: Sequence[int], kept: list[Any] | None) -> None:
+        ends = np.cumsum(passes)
+        each = [sum(counts[end - batches : end]) for end, batches in zip(ends, passes, strict=True)]
+        unique = self._whole if kept is None else len(np.unique(np.hstack(kept)))
+        if unique != self._whole or any(count != self._whole for count in each):
+            raise CoverageError(
+                f"the sampler handed out {each[0]} indices, {unique} of them unique, for {self._whole} samples"
+            )
+
+
+def _whole(config: LoaderConfig, dataset: Any) -> int | None:
+    """Samples in one pass, where torch draws them; None where the user's own sampler decides."""
+    if config.sampler is not None or config.batch_sampler is not None:
+        return None
+    batch = config.batch_size or 1
+    return len(dataset) // batch * batch if config.drop_last else len(dataset)
+
+
+def _handing(config: LoaderConfig, handed: Handed, *, batched: bool) -> LoaderConfig:
+    bare = replace(config, shuffle=False, sampler=None, batch_sampler=None, drop_last=False, batch_size=None)
+    return replace(bare, batch_sampler=handed) if batched else replace(bare, sampler=handed)
+
+
+class Surveyed:
+    """The audit of a stream: the workers together deliver what one process alone would.
+
+    Identity is judged once, on content hashes taken inside the workers before anything is timed; each timed pass
+    must then deliver as many batches as that survey did. Where samples differ from pass to pass (`deterministic`
+    is false) hashes say nothing, and only their number is judged.
+    """
+
+    def __init__(self, config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool) -> None:
+        self.loader = config.build(dataset)
+        self._batches, delivered = _hashes(config, dataset)
+        self._samples = delivered.total()
+        if config.num_workers:
+            _, alone = _hashes(without_workers(config), dataset)
+            _check_same(delivered, alone, config, deterministic=deterministic)
+
+    def samples(self, passes: Sequence[int]) -> int:
+        """Samples delivered by `passes` (batches of each); raises CoverageError where one was not whole."""
+        for batches in passes:
+            if batches != self._batches:
+                raise CoverageError(f"the stream delivered {batches} batches, {self._batches} when surveyed")
+        return self._samples * len(passes)
+
+
+def audit(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool = True) -> Indexed | Surveyed:
+    """A loader built from `config`, with the means to count what it delivers."""
+    if isinstance(dataset, IterableDataset):
+        return Surveyed(config, dataset, deterministic=deterministic)
+    return Indexed(config, dataset)
+
+
+def fingerprints(samples: list[Any]) -> list[bytes]:
+    """A ``collate_fn`` that keeps each sample's content hash and drops the sample."""
+    return [fingerprint(sample) for sample in samples]
+
+
+def fingerprint_alone(sample: Any) -> list[bytes]:
+    """The same where batching is off (``batch_size=None``)."""
+    return [fingerprint(sample)]
+
+
+def _hashes(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[bytes]]:
+    collate_fn = fingerprint_alone if config.batch_size is None else fingerprints
+    return _counted(replace(config, collate_fn=collate_fn, pin_memory=False), dataset)
+
+
+# A survey reads the whole stream: once for all cases that differ only in what they make of a batch. A dataset need not
+# be hashable; it is kept beside its survey, so that its id stays its own.
+_SURVEYS: dict[tuple[LoaderConfig, int], tuple[Dataset[Any], int, Counter[bytes]]] = {}
+
+
+def _counted(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[bytes]]:
+    key = (config, id(dataset))
+    if key not in _SURVEYS:
+        batches = list(config.build(dataset))
+        hashes = Counter(digest for batch in batches for digest in batch)
+        _SURVEYS[key] = (dataset, len(batches), hashes)
+    return _SURVEYS[key][1:]
+
+
+def _check_same(workers: Counter[bytes], alone: Counter[bytes], config: LoaderConfig, *, deterministic: bool) -> None:
+    same = workers == alone if deterministic else workers.total() == alone.total()
+    if same or (config.drop_last and workers.total() <= alone.total()):
+        return
+    raise CoverageError(
+        f"{config.num_workers} workers delivered {workers.total()} samples, {len(workers)} of them unique, where one "
+        f"process alone delivers {alone.total()}, {len(alone)} unique: split the stream among workers by "
+        "torch.utils.data.get_worker_info() in its __iter__"
+    )

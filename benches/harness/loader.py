@@ -1,0 +1,232 @@
+"""The configuration of a DataLoader: every argument, checked before anything is started."""
+
+import ctypes
+import math
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.context import BaseContext
+from typing import Any
+
+import torch
+from torch import multiprocessing
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SequentialSampler,
+    WeightedRandomSampler,
+)
+
+from loaderbench.datasets.validation import leaves
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+Samples = Iterable[int] | Callable[[Dataset[Any]], Iterable[int]]
+Batches = Iterable[list[int]] | Callable[[Dataset[Any]], Iterable[list[int]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoaderConfig:
+    """Arguments of ``torch.utils.data.DataLoader``, with torch's own defaults, as one immutable value.
+
+    ``sampler`` and ``batch_sampler`` may also be functions of the dataset, so that a config can be stated
+    before its dataset exists. ``seed`` stands for ``generator``: each `build` seeds a fresh one.
+
+    Raises ValueError where DataLoader would refuse the combination, or would ignore an argument.
+    """
+
+    batch_size: int | None = 1
+    shuffle: bool = False
+    sampler: Samples | None = None
+    batch_sampler: Batches | None = None
+    num_workers: int = 0
+    collate_fn: Callable[[list[Any]], Any] | None = None
+    pin_memory: bool = False
+    drop_last: bool = False
+    timeout: float = 0  # seconds to wait for a batch; 0 waits for ever
+    worker_init_fn: Callable[[int], None] | None = None
+    multiprocessing_context: str | BaseContext | None = None
+    seed: int | None = None
+    prefetch_factor: int | None = None  # batches in flight for each worker
+    persistent_workers: bool = False
+    in_order: bool = True
+
+    def __post_init__(self) -> None:
+        for broken in self._faults():
+            raise ValueError(broken)
+
+    def build(self, dataset: Dataset[Any]) -> "DataLoader[Any]":
+        """A DataLoader over `dataset`; two builds with the same seed draw the same order."""
+        arguments = {name: value for name, value in self._arguments().items() if value is not None}
+        if self.num_workers:
+            arguments["worker_init_fn"] = Bound(self.worker_init_fn)
+        for name in ("sampler", "batch_sampler"):
+            if callable(arguments.get(name)):
+                arguments[name] = arguments[name](dataset)
+        if self.batch_sampler is not None:
+            arguments.pop("batch_size", None)
+        elif self.batch_size is None:
+            arguments["batch_size"] = None
+        if isinstance(dataset, IterableDataset) and not self.shuffle:
+            arguments.pop("shuffle")  # torch wants it unsaid for a stream
+        return DataLoader(dataset, **arguments)
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments = {name: getattr(self, name) for name in self.__slots__ if name != "seed"}
+        if self.seed is not None:
+            arguments["generator"] = torch.Generator().manual_seed(self.seed)
+        return arguments
+
+    def _faults(self) -> Iterator[str]:
+        yield from self._out_of_range()
+        yield from self._needs_workers()
+        yield from self._exclusive()
+
+    def _out_of_range(self) -> Iterator[str]:
+        if self.num_workers < 0:
+            yield f"num_workers must be >= 0, got {self.num_workers}"
+        if self.batch_size is not None and self.batch_size < 1:
+            yield f"batch_size must be >= 1, or None for single samples, got {self.batch_size}"
+        if self.prefetch_factor is not None and self.prefetch_factor < 1:
+            yield f"prefetch_factor must be >= 1, got {self.prefetch_factor}"
+        if self.timeout < 0:
+            yield f"timeout must be >= 0 seconds, got {self.timeout}"
+        methods = multiprocessing.get_all_start_methods()
+        if isinstance(self.multiprocessing_context, str) and self.multiprocessing_context not in methods:
+            yield (
+                f"multiprocessing_context must be one of {', '.join(methods)} here, "
+                f"got {self.multiprocessing_context!r}"
+            )
+
+    def _needs_workers(self) -> Iterator[str]:
+        if self.num_workers:
+            return
+        for name, idle in WITHOUT_WORKERS.items():
+            if getattr(self, name) != idle:
+                yield f"{name} needs num_workers > 0, got {name}={getattr(self, name)!r} with num_workers=0"
+
+    def _exclusive(self) -> Iterator[str]:
+        if self.shuffle and (self.sampler is not None or self.batch_sampler is not None):
+            yield "shuffle cannot go with a sampler or batch_sampler: the sampler decides the order"
+        if self.batch_sampler is not None and (
+            self.sampler is not None or self.drop_last or self.batch_size not in (1, None)
+        ):
+            yield "batch_sampler cannot go with batch_size, sampler or drop_last: it decides what a batch is"
+        if self.batch_size is None and self.batch_sampler is None and self.drop_last:
+            yield "drop_last needs a batch_size: with batch_size=None there is no last batch to drop"
+
+
+# What these arguments must be when no worker process exists: DataLoader refuses the rest, or ignores it.
+WITHOUT_WORKERS: Mapping[str, Any] = {
+    "prefetch_factor": None,
+    "persistent_workers": False,
+    "multiprocessing_context": None,
+    "timeout": 0,
+    "in_order": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A ``worker_init_fn`` by which Linux kills a worker at once when its parent dies, whatever the worker is at.
+
+    torch's own watchdog waits until the worker returns from the user's code, if it does. Under ``forkserver`` it stays
+    the only one: there the parent is the fork server, which lives as long as its workers do.
+    """
+
+    init: Callable[[int], None] | None
+
+    def __call__(self, worker_id: int) -> None:
+        """Bind the worker to its parent, then do what the user's own function does."""
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self.init is not None:
+            self.init(worker_id)
+
+
+class Blocks:
+    """A ``batch_sampler``: the dataset in contiguous blocks of one batch, the blocks in shuffled order.
+
+    Reads as sequentially as a disk likes and still varies the order of batches from epoch to epoch.
+    """
+
+    def __init__(self, length: int, batch_size: int, generator: torch.Generator | None = None) -> None:
+        self.length = length
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return math.ceil(self.length / self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for block in torch.randperm(len(self), generator=self.generator).tolist():
+            yield list(range(block * self.batch_size, min((block + 1) * self.batch_size, self.length)))
+
+
+class OneByOne(Dataset[Any]):
+    """A map-style dataset without its ``__getitems__``: the loader asks for one sample at a time."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]
+
+
+class Streamed(IterableDataset[Any]):
+    """Any object with ``__iter__``, given the base class by which DataLoader knows a stream."""
+
+    def __init__(self, iterable: Iterable[Any]) -> None:
+        self.iterable = iterable
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+
+def as_dataset(thing: Any) -> Dataset[Any]:
+    """`thing` as DataLoader wants it: streams need torch's base class, map-style objects nothing."""
+    is_map = hasattr(thing, "__getitem__") and hasattr(thing, "__len__")
+    return thing if is_map or isinstance(thing, IterableDataset) else Streamed(thing)
+
+
+def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> dict[str, Any]:
+    """The arguments that make up one way of drawing samples, by its name on the command line."""
+    if name == "weighted":
+        weights = torch.ones(len(dataset), dtype=torch.double)
+        generator = torch.Generator().manual_seed(seed)
+        return {"sampler": WeightedRandomSampler(weights.tolist(), len(dataset), generator=generator)}
+    if name == "blocks":
+        return {
+            "batch_size": None,
+            "batch_sampler": Blocks(len(dataset), batch_size, torch.Generator().manual_seed(seed)),
+        }
+    if name == "batch_sampler":
+        return {
+            "batch_size": None,
+            "batch_sampler": BatchSampler(SequentialSampler(dataset), batch_size, drop_last=False),
+        }
+    return {"sequential": {}, "shuffle": {"shuffle": True}, "drop_last": {"drop_last": True}}[name]
+
+
+SAMPLINGS = ("sequential", "shuffle", "drop_last", "weighted", "batch_sampler", "blocks")
+
+
+def without_workers(config: LoaderConfig) -> LoaderConfig:
+    """`config` read in this process alone."""
+    return replace(config, num_workers=0, **WITHOUT_WORKERS)
+
+
+def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
+    """Tensors, other objects and bytes in the first batch, read in this process."""
+    parts = leaves(next(iter(without_workers(config).build(dataset))))
+    return {
+        "batch_tensors": parts.tensors,
+        "batch_objects": parts.arrays + parts.strings + parts.objects,
+        "batch_bytes": parts.bytes,
+    }

@@ -1,0 +1,110 @@
+"""Rounds: a warm-up that is thrown away, then passes long enough to time, under pytest-benchmark's clock."""
+
+import gc
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from multiprocessing import active_children
+from typing import Any, Protocol, Self
+
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from loaderbench.benches.harness.clock import Metrics
+from loaderbench.benches.harness.record import columns
+from loaderbench.benches.harness.system import processes
+
+_MOST_PASSES = 1000  # in a round: what is shorter than a five-thousandth of a second a pass is not worth timing
+
+
+class Work(Protocol):
+    """What a bench measures: opened once for a case, then asked for rounds."""
+
+    steady: bool  # whether a round may be made of several passes
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def before(self, passes: int) -> None:
+        """Outside the clock, before each round of so many passes."""
+
+    def run(self, passes: int) -> None:
+        """Inside the clock."""
+
+    def after(self) -> Metrics:
+        """Outside the clock, after each round: what it showed, in SI units; ``seconds`` among them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """The `measure` fixture: times `Work` and leaves settings, facts and rounds in the case's ``extra_info``."""
+
+    benchmark: BenchmarkFixture
+    settings: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    rounds: int
+    round_s: float
+    case_s: float  # fewer rounds where they would take longer
+    tick: Callable[[int], None]  # told before each round, outside the clock
+    agree: Callable[[str, int], int]  # with the other side of a comparison: both do the same work
+
+    def __call__(self, work: Work, **facts: Any) -> None:
+        """Measure `work`; `facts` go into the record beside the case's own."""
+        with NoStrays(), work:
+            if self.benchmark.disabled:
+                self.benchmark.pedantic(_once, args=(work,))
+                return
+            warmup = self._warmup(work)
+            pass_s = warmup[-1]["seconds"]
+            passes = self.agree("passes", self._passes(pass_s)) if work.steady else 1
+            rounds = self._rounds(work, passes, self.agree("rounds", self._affordable(passes * pass_s)))
+        self.benchmark.extra_info.update(
+            settings=dict(self.settings),
+            facts={**self.facts, **facts, "passes": passes, "steady": work.steady},
+            rounds=columns(rounds),
+            warmup=columns(warmup),
+        )
+
+    def _warmup(self, work: Work) -> list[Metrics]:
+        """One pass; and one more, with workers that are already running, where it may not have filled a round."""
+        first = _once(work)
+        surely_s = first["seconds"] - first.get("first_batch_s", 0.0)  # less what the workers took to start
+        return [first, _once(work)] if work.steady and surely_s < self.round_s else [first]
+
+    def _passes(self, pass_s: float) -> int:
+        return max(1, min(_MOST_PASSES, math.ceil(self.round_s / max(pass_s, 1e-9))))
+
+    def _affordable(self, round_s: float) -> int:
+        return max(1, int(min(self.rounds, self.case_s / max(round_s, 1e-9))))
+
+    def _rounds(self, work: Work, passes: int, count: int) -> list[Metrics]:
+        rounds: list[Metrics] = []
+        started: list[float] = []
+
+        def before() -> None:
+            self.tick(len(rounds))
+            work.before(passes)
+            started.append(processes.cpu_s())
+
+        def after() -> None:
+            rounds.append({**work.after(), "cpu_s": processes.cpu_s() - started[-1]})
+
+        gc.collect()
+        self.benchmark.pedantic(lambda: work.run(passes), setup=before, teardown=after, rounds=count)
+        return rounds
+
+
+def _once(work: Work) -> Metrics:
+    work.before(1)
+    work.run(1)
+    return work.after()
+
+
+class NoStrays(AbstractContextManager["NoStrays"]):
+    """Leaves no worker behind: those started within that still live at the end are ended."""
+
+    def __enter__(self) -> Self:
+        self._known = set(active_children())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        processes.end(set(active_children()) - self._known)

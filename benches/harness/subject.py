@@ -1,0 +1,202 @@
+"""What is measured: datasets, collate functions and models by the names that the command line gives."""
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from pkgutil import resolve_name
+from time import perf_counter
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import Dataset, IterableDataset, Subset
+
+from loaderbench.benches.harness.loader import as_dataset
+from loaderbench.benches.harness.lockstep import Alone, Turns
+from loaderbench.datasets.catalog import CATALOG
+from loaderbench.datasets.collate import COLLATE_FNS
+from loaderbench.datasets.validation import Contract, ContractError, check_dataset
+
+_LEAST_SAMPLES_PER_S = 512  # of a part, for each second that a pass may take
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A dataset under its name, checked, with the collate functions that fit it (the first is its default)."""
+
+    name: str
+    dataset: Dataset[Any]
+    source: Any  # the object as it was made: `dataset` may be a part of it
+    contract: Contract
+    collate_fns: tuple[str, ...]
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is read by ``iter()``, so that no sampler can choose."""
+        return isinstance(self.dataset, IterableDataset)
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether it offers ``__getitems__``: a whole batch of indices in one call."""
+        return callable(getattr(self.dataset, "__getitems__", None))
+
+    def part(self, samples: int) -> "Subject":
+        """The same, with a map-style dataset cut to `samples` of it, drawn once with a fixed seed."""
+        return replace(self, dataset=_drawn(self.dataset, samples))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a record says of it: samples in one pass, bytes pickled, and the make-up of a sample."""
+        length = len(self.dataset) if hasattr(self.dataset, "__len__") else None
+        return {"dataset_samples": length, **asdict(self.contract)}
+
+
+def known(dataset: Any) -> Subject:
+    """A dataset that a bench made itself, checked like any other."""
+    name = type(dataset).__name__.lower()
+    return Subject(
+        name=name, dataset=dataset, source=dataset, contract=check_dataset(dataset), collate_fns=("default",)
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """An option and the object it named, so that an error can say which."""
+
+    option: str
+    target: str
+
+    def load(self) -> Any:
+        """The object `target` names; raises pytest.UsageError saying what is missing and what to do."""
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie where they stand
+        try:
+            return resolve_name(self.target)
+        except ModuleNotFoundError as error:
+            raise self.refuse(f"no module {error.name!r}. Run from its folder, or install it") from error
+        except (AttributeError, ValueError) as error:
+            raise self.refuse(f"{error}. Name it as module:attribute") from error
+        except Exception as error:
+            raise self.refuse(f"importing it raised {type(error).__name__}: {error}") from error
+
+    def call(self, arguments: str) -> Any:
+        """The object `target` names or, where that is a class or a function, what it returns."""
+        made = self.load()
+        if not isinstance(made, type) and (hasattr(made, "__getitem__") or hasattr(made, "__iter__")):
+            return made
+        args, kwargs = _arguments(arguments, f"{self.option}-args")
+        try:
+            return made(*args, **kwargs)
+        except Exception as error:
+            raise self.refuse(f"calling it raised {type(error).__name__}: {error}") from error
+
+    def refuse(self, why: str) -> pytest.UsageError:
+        """The error for this option, in one line."""
+        return pytest.UsageError(f"{self.option} {self.target}: {' '.join(why.split())}")
+
+
+def _arguments(text: str, option: str) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        given = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise pytest.UsageError(f"{option} must be JSON, got {text!r}: {error}") from error
+    if isinstance(given, list):
+        return given, {}
+    if isinstance(given, dict):
+        return [], given
+    raise pytest.UsageError(f"{option} must be a JSON object of keywords or an array, got {text!r}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sources:
+    """Where datasets come from: our catalogue, or the user's module with these arguments."""
+
+    dataset_args: str = ""
+    samples: str = "auto"
+    pass_s: float = 2.0  # what a pass may take in one process before `samples` "auto" takes a part of the dataset
+    least: int = 1  # samples of such a part
+    turns: Turns = field(default_factory=Alone, compare=False)  # both sides of a comparison read the same part
+
+    def subject(self, name: str) -> Subject:
+        """The dataset called `name`, built and checked once; raises pytest.UsageError where it is broken."""
+        return _subject(self, name)
+
+
+@cache
+def _subject(sources: Sources, name: str) -> Subject:
+    named = Named(option="--dataset", target=name)
+    entry = CATALOG.get(name)
+    if entry is None and ":" not in name:
+        raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
+    made = entry.build() if entry else named.call(sources.dataset_args)
+    try:
+        contract = check_dataset(made)
+    except ContractError as error:
+        raise named.refuse(str(error)) from error
+    dataset = as_dataset(made)
+    collate_fns = entry.collate_fns if entry else ("default",)
+    part = dataset if entry and sources.samples == "auto" else _part(dataset, sources, named)
+    return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
+
+
+def _part(dataset: Any, sources: Sources, named: Named) -> Dataset[Any]:
+    """The part of `dataset` that a pass reads: ``sources.samples`` of it, drawn once with a fixed seed."""
+    if isinstance(dataset, IterableDataset):
+        if sources.samples not in ("auto", "all"):
+            raise named.refuse(f"--samples {sources.samples} needs a map-style dataset: a stream is read whole")
+        return dataset
+    return _drawn(dataset, _wanted(dataset, sources, named))
+
+
+def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
+    if wanted >= len(dataset):
+        return dataset  # type: ignore[no-any-return]
+    drawn = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:wanted]
+    return Subset(dataset, drawn.tolist())
+
+
+def _wanted(dataset: Any, sources: Sources, named: Named) -> int:
+    samples, least = sources.samples, max(sources.least, math.ceil(_LEAST_SAMPLES_PER_S * sources.pass_s))
+    if samples == "all":
+        return len(dataset)
+    if samples == "auto" and len(dataset) <= least:
+        return len(dataset)
+    if samples == "auto":
+        affordable = max(least, _affordable(dataset, sources.pass_s, named))
+        return sources.turns.agree(f"samples of {named.target}", affordable)
+    if not samples.isdigit() or int(samples) < 1:
+        raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
+    return int(samples)
+
+
+def _affordable(dataset: Any, pass_s: float, named: Named, probes: int = 16) -> int:
+    """How many samples one process reads in about `pass_s` seconds, rounded to a power of two."""
+    step = max(1, len(dataset) // probes)
+    indices = range(0, len(dataset), step)[:probes]
+    began = perf_counter()
+    for index in indices:
+        try:
+            dataset[index]
+        except Exception as error:
+            raise named.refuse(f"sample {index} raised {type(error).__name__}: {error}") from error
+    each_s = max((perf_counter() - began) / len(indices), 1e-9)
+    return 1 << max(1, int(pass_s / each_s)).bit_length() - 1
+
+
+@cache
+def collate_fn(name: str) -> Callable[[list[Any]], Any]:
+    """The collate function called `name`: one of ours, or ``module:attribute``."""
+    if name in COLLATE_FNS:
+        return COLLATE_FNS[name]
+    named = Named(option="--collate-fn", target=name)
+    if ":" not in name:
+        raise named.refuse(f"not one of {', '.join(COLLATE_FNS)}, nor module:attribute")
+    found: Callable[[list[Any]], Any] = named.load()
+    if not callable(found):
+        raise named.refuse(f"it is a {type(found).__name__}, which cannot be called")
+    return found

@@ -1,0 +1,1 @@
+"""What the instrument asks of the operating system: devices, processes, the machine, placement on cores."""

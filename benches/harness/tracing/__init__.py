@@ -1,0 +1,1 @@
+"""Timestamps of a batch from its first sample to the loop that uses it, and what they add up to."""

@@ -1,0 +1,1 @@
+"""Results to one `Document` each: headings, texts, tables, figures and callouts."""

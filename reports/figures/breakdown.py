@@ -1,0 +1,161 @@
+"""The figures of the ledgers: what a pass's seconds went to, and a start's, each under one heading."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures.panels import case_words, rounds_of
+from loaderbench.reports.settings import rank
+from loaderbench.reports.units import percent, quantity
+
+# The loop's seconds, by what the batch it waited for was at.
+WAITED = (
+    ("wait_begin_s", "not begun", theme.MUTED),
+    ("wait_fetch_s", "fetching", theme.BLUE),
+    ("wait_collate_s", "collating", theme.ORANGE),
+    ("wait_hand_over_s", "handing over", theme.VERMILLION),
+    ("wait_pin_s", "pinning", theme.PURPLE),
+    ("wait_loop_s", "the loop itself", theme.SKY),
+    ("copy_s", "copying to the device", theme.GREEN),
+)
+MOST_ROWS = 16
+LEAST = 0.07  # of a pass: a part that is wide enough for its number
+
+
+def ledger(cases: pd.DataFrame) -> Figure | None:
+    """Draw, for each case, the parts of a pass; they add up to it."""
+    table = cases[(cases["bench"] == "ledger") & cases["wait_fetch_s"].notna()].head(MOST_ROWS)
+    if table.empty:
+        return None
+    closure = float(table["closure"].abs().max())
+    heading = theme.Heading(
+        title="Where a pass's seconds go",
+        subtitle="What the batch was at while the loop stood still for it, as a share of the pass; "
+        f"the parts leave {percent(closure)} of it unexplained, at most",
+    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.4, above=0.62)
+    _bars(axes, table)
+    theme.rows(axes, [case_words(table, row, ("collate_fn", "num_workers", "batch_size")) for row in range(len(table))])
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(theme.in_units("share"))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
+    theme.label(axes, x=f"share of a pass, median of {rounds_of(table)}")
+    return figure
+
+
+def _bars(axes: Axes, table: pd.DataFrame) -> None:
+    left = np.zeros(len(table))
+    for column, name, colour in WAITED:
+        if not (table[column] > 0).any():
+            continue  # nothing is pinned, or copied to a device
+        shares = (table[column] / table["seconds"]).fillna(0.0).to_numpy(np.float64)
+        axes.barh(np.arange(len(table)), shares, left=left, height=0.6, color=colour, label=name, linewidth=0)
+        for row, (share, start) in enumerate(zip(shares, left, strict=True)):
+            if share >= LEAST:
+                axes.text(start + share / 2, row, percent(share), ha="center", va="center", size=8, color=theme.PAPER)
+        left += shares
+
+
+# The rungs of a ladder: the same samples read with ever more of the loader.
+LOWER = (("alone_s", "dataset alone"), ("collated_s", "and collate_fn"), ("kept_s", "and workers"))
+RUNGS = (*LOWER, ("seconds", "and hand-over"))
+RUNGS_OF_A_DEVICE = (*LOWER, ("handed_s", "and hand-over"), ("seconds", "and copies"))
+
+
+def ladder(cases: pd.DataFrame) -> Figure | None:
+    """Draw, for each case, what a pass takes longer with every part of the loader, or less."""
+    table = cases[(cases["bench"] == "ledger") & cases["alone_s"].notna()]
+    if table.empty:
+        return None
+    table = _ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(theme.MOST_PANELS)
+    heading = theme.Heading(
+        title="What each part of a loader adds",
+        subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
+    )
+    high = 0.3 * (len(RUNGS_OF_A_DEVICE) if table["handed_s"].notna().any() else len(RUNGS))
+    figure, panels = theme.sheet(heading, len(table), heights=(high,), left=1.1, right=0.95, above=0.42)
+    for row, (axes,) in enumerate(panels):
+        _rungs(axes, table.iloc[row])
+        named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
+        axes.set_title(named, loc="left", pad=4, size=9, weight="bold")
+    return figure
+
+
+def _rungs(axes: Axes, case: "pd.Series[float]") -> None:
+    """A bar for each rung: what the one before took, what it adds, and, hollow, what it saves."""
+    columns, names = zip(*(RUNGS if pd.isna(case["handed_s"]) else RUNGS_OF_A_DEVICE), strict=True)
+    rungs = case[list(columns)].to_numpy(np.float64)
+    before = np.concatenate([[0.0], rungs[:-1]])
+    places = np.arange(len(rungs))
+    axes.barh(places, np.minimum(rungs, before), height=0.62, color=theme.SKY, linewidth=0)
+    axes.barh(places, (rungs - before).clip(min=0), left=before, height=0.62, color=theme.BLUE, linewidth=0)
+    less = rungs < before
+    saved = (before - rungs)[less]
+    axes.barh(
+        places[less], saved, left=rungs[less], height=0.62, facecolor="none", edgecolor=theme.GREEN, linestyle=":"
+    )
+    for place, (whole, one) in enumerate(zip(rungs.tolist(), before.tolist(), strict=True)):
+        added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
+        axes.annotate(
+            f"{quantity(whole, 's')}{added}",
+            (max(whole, one), place),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+        )
+    theme.rows(axes, names)
+    axes.set_xlim(0, float(rungs.max()))
+    axes.xaxis.set_major_formatter(theme.in_units("s"))
+    axes.locator_params(axis="x", nbins=3)
+    theme.label(axes, x="seconds of a pass")
+
+
+# The first batch's way, from iter(loader) on.
+STARTS = (
+    (("ask_s",), "queues", theme.MUTED),
+    (("pickle_s",), "pickling the dataset", theme.ORANGE),
+    (("process_s",), "process, interpreter", theme.SKY),
+    (("main_s",), "main module again", theme.PURPLE),
+    (("imports_s",), "imports: torch", theme.BLUE),
+    (("unpickle_s",), "unpickling it", theme.VERMILLION),
+    (("init_s",), "waiting for the others", theme.INK),
+    (("first_fetch_s", "deliver_s"), "its first batch", theme.GREEN),
+)
+
+
+def starts(cases: pd.DataFrame) -> Figure | None:
+    """Draw, for each start method and payload, what the first batch waits for."""
+    table = cases[(cases["bench"] == "payload") & cases["process_s"].notna()]
+    if table.empty:
+        return None
+    known = ("start_method", "payload_mb", "num_workers")
+    table = _ordered(table, known).head(MOST_ROWS)
+    heading = theme.Heading(
+        title="What the first batch waits for",
+        subtitle="From iter(loader) to the first batch of the first worker; the parts add up to it",
+    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.6, above=0.82)
+    left = np.zeros(len(table))
+    for columns, name, colour in STARTS:
+        taken = table[list(columns)].fillna(0.0).sum(axis="columns").to_numpy(np.float64)
+        if not taken.any():
+            continue  # of forks alone, nothing is sent
+        axes.barh(np.arange(len(table)), taken, left=left, height=0.6, color=colour, label=name, linewidth=0)
+        left += taken
+    for row, whole in enumerate(left):
+        axes.annotate(quantity(whole, "s"), (whole, row), (5, 0), textcoords="offset points", va="center", size=8)
+    theme.rows(axes, [case_words(table, row, known) for row in range(len(table))])
+    axes.xaxis.set_major_formatter(theme.in_units("s"))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
+    theme.label(axes, x=f"seconds, median of {rounds_of(table)}")
+    return figure
+
+
+def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """The cases by these settings, of those that they have."""
+    known = [name for name in names if name in table]
+    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
+    return table.loc[order.sort_values().index]

@@ -1,0 +1,198 @@
+"""Figures of what loading costs beside time in the loop: starting, memory, copies; and whether the figures are true."""
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures.panels import Facet, case_words, facets, note, rounds_of, short, usual
+from loaderbench.reports.metrics import sample_rate
+from loaderbench.reports.records.frame import FACT
+from loaderbench.reports.settings import levels, phrase, rank, settings_of
+from loaderbench.reports.units import quantity
+
+STARTUP = (
+    ("first_batch_s", "first batch", theme.BLUE),
+    ("next_first_batch_s", "first batch of the next epoch", theme.ORANGE),
+    ("shutdown_s", "shutdown", theme.GREEN),
+)
+MOST_ROWS = 16
+LANE = 0.2  # of a row: between the dots of its three times, which may be equal
+MOST_POINTS = 300  # of a scatter: those nearest to the front
+MOST_NAMES = 6  # of points on the front
+WITHIN = 0.02  # readings are to be within 2 % of the truth
+
+
+def startup(cases: pd.DataFrame) -> Figure | None:
+    """Draw the time to the first batch, to the next epoch's, and to the end of the workers."""
+    table = cases[(cases["bench"] == "startup") & cases["first_batch_s"].notna()]
+    if table.empty:
+        return None
+    known = [name for name in ("dataset", "start_method", "persistent_workers", "num_workers") if name in table]
+    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
+    table = table.loc[order.sort_values().index[:MOST_ROWS]]
+    fewer = "" if len(order) <= MOST_ROWS else f" ({MOST_ROWS} of {len(order)} rows)"
+    heading = theme.Heading(
+        title="Starting and stopping workers",
+        subtitle=f"From iter(loader) to a batch in hand, and from the last batch to the last worker's end{fewer}",
+    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.4, above=0.42)
+    for lane, (column, name, colour) in enumerate(STARTUP):
+        y = np.arange(len(table)) + LANE * (lane - 1)
+        axes.scatter(table[column], y, s=30, color=colour, edgecolor=theme.PAPER, linewidth=0.6, label=name, zorder=3)
+    axes.hlines(np.arange(len(table) - 1) + 0.5, 0, 1, color=theme.GRID, lw=0.8, transform=axes.get_yaxis_transform())
+    theme.rows(
+        axes,
+        [case_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))],
+    )
+    theme.log_x(axes, "s")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handletextpad=0.1, borderpad=0.2)
+    theme.label(axes, x=f"time (s), median of {rounds_of(table)}")
+    return figure
+
+
+def memory(cases: pd.DataFrame) -> Figure | None:
+    """Draw memory against throughput; the front holds the cases that none beats in both."""
+    table = _with_throughput(cases)
+    if table.empty:
+        return None
+    shown = facets(table)
+    heading = theme.Heading(
+        title="Memory added against throughput",
+        subtitle=note(
+            "PSS that the loader adds to the process tree, highest of a pass. "
+            f"Line: the Pareto front, no case is better in both; {rounds_of(table)} a point",
+            shown,
+        ),
+    )
+    figure, panels = theme.sheet(heading, len(shown.panels), right=0.7)
+    for (axes,), facet in zip(panels, shown.panels, strict=True):
+        _scatter(axes, facet)
+    return figure
+
+
+def _with_throughput(cases: pd.DataFrame) -> pd.DataFrame:
+    """Join memory cases with the epoch cases of equal settings."""
+    memory_, epoch = (cases[cases["bench"] == bench] for bench in ("memory", "epoch"))
+    shared = [name for name in settings_of(cases) if memory_[name].notna().any() and epoch[name].notna().any()]
+    if not shared or memory_["added_pss_bytes"].isna().all():
+        return memory_.iloc[:0]
+    rates = epoch[[*shared, "samples_per_s"]].drop_duplicates(shared)
+    joined = memory_.drop(columns="samples_per_s").merge(rates, on=shared)
+    return joined[joined["added_pss_bytes"].notna() & joined["samples_per_s"].notna()]
+
+
+def pareto(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the cases that none beats in both, least memory first.
+
+    >>> found = pareto(pd.DataFrame({"added_pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
+    >>> found["added_pss_bytes"].tolist()
+    [1, 2, 4]
+    """
+    ordered = table.sort_values(["added_pss_bytes", "samples_per_s"], ascending=[True, False])
+    record = ordered["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
+    return ordered[ordered["samples_per_s"] > record]
+
+
+def _scatter(axes: Axes, facet: Facet) -> None:
+    front = pareto(facet.table)
+    nearest = facet.table.nlargest(MOST_POINTS, "samples_per_s")
+    x, y = "added_pss_bytes", "samples_per_s"
+    axes.scatter(nearest[x], nearest[y], s=22, color=theme.MUTED, alpha=0.45, linewidth=0)
+    axes.plot(front[x], front[y], drawstyle="steps-post", color=theme.BLUE, alpha=0.5, lw=1.4)
+    axes.scatter(front[x], front[y], s=38, color=theme.BLUE, edgecolor=theme.PAPER, zorder=3)
+    axes.set_ylim(0, 1.25 * facet.table["samples_per_s"].max())
+    axes.margins(x=0.12)
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(theme.in_units(""))
+    axes.xaxis.set_major_formatter(theme.in_units("bytes"))
+    axes.locator_params(nbins=4)
+    named = front.iloc[np.unique(np.linspace(0, len(front) - 1, MOST_NAMES).astype(int))]
+    for case in named.to_dict("records"):
+        point = (case[x], case[y])
+        axes.annotate(_point(case, facet.table), point, (-3, 8), textcoords="offset points", size=8)
+    theme.label(axes, title=facet.name, x="memory added, PSS (bytes)", y=sample_rate(facet.dataset))
+
+
+def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:
+    names = [name for name in ("num_workers", "batch_size", "prefetch_factor") if len(levels(table, name)) > 1]
+    said = [phrase(name, case[name]) for name in names if case.get(name) == case.get(name)]
+    return short(" ".join(said), 22)
+
+
+def transfer(cases: pd.DataFrame) -> Figure | None:
+    """Draw bytes per second of copies to the device, over the bytes of a batch."""
+    table = cases[(cases["bench"] == "transfer") & cases["bytes_per_s"].notna()].copy()
+    table["size"] = next((table[name] for name in ("batch_bytes", f"{FACT}batch_bytes") if name in table), np.nan)
+    if table["size"].isna().all():
+        return None
+    shown = facets(usual(table, ("pin_memory", "non_blocking", "batch_size", "batch_bytes")))
+    heading = theme.Heading(
+        title="Copies to the device",
+        subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),
+    )
+    figure, panels = theme.sheet(heading, len(shown.panels), left=0.62, right=1.2)
+    for (axes,), facet in zip(panels, shown.panels, strict=True):
+        _bandwidths(axes, facet)
+    return figure
+
+
+def _bandwidths(axes: Axes, facet: Facet) -> None:
+    names = [name for name in ("pin_memory", "non_blocking") if name in facet.table]
+    ends = []
+    lines = list(facet.table.groupby(names, sort=True)) if names else [((), facet.table)]
+    for (key, line), colour in zip(lines, theme.SERIES, strict=False):
+        ordered = line.sort_values("size")
+        axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=theme.PAPER)
+        said = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
+        ends.append((float(ordered["size"].iloc[-1]), float(ordered["bytes_per_s"].iloc[-1]), said, colour))
+    if (ceiling := facet.table.get(f"{FACT}link_bytes_per_s")) is not None and ceiling.notna().any():
+        link = float(ceiling.max())
+        axes.axhline(link, color=theme.MUTED, lw=1, ls="--")
+        ends.append((float(facet.table["size"].max()), link, "the link", theme.MUTED))
+    theme.log_x(axes, "bytes")
+    axes.grid(visible=False, axis="x")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(theme.in_units("bytes/s"))
+    theme.name_lines(axes, ends)
+    theme.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s", offset=44)
+
+
+def fidelity(cases: pd.DataFrame) -> Figure | None:
+    """Draw readings against truths that are known by construction."""
+    table = cases[cases["error"].notna()].sort_values("case").head(MOST_ROWS)
+    if table.empty:
+        return None
+    heading = theme.Heading(
+        title="Can the figures be believed?",
+        subtitle=f"Readings of datasets whose cost is known by construction; shaded: within {100 * WITHIN:g} %",
+    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(table) + 0.1,), left=2.8, right=1.75, above=0.16)
+    y = np.arange(len(table))
+    inside = table["error"].abs() <= WITHIN
+    colours = [theme.GREEN if good else theme.VERMILLION for good in inside]
+    axes.axvspan(-100 * WITHIN, 100 * WITHIN, color=theme.GREEN, alpha=0.1, linewidth=0)
+    axes.axvline(0, color=theme.MUTED, lw=1)
+    axes.hlines(y, 100 * table["low_error"], 100 * table["high_error"], color=colours, lw=3, alpha=0.5)
+    axes.scatter(100 * table["error"], y, s=36, color=colours, edgecolor=theme.PAPER, zorder=3)
+    furthest = 110 * float(np.nanmax(table[["low_error", "high_error", "error"]].abs().to_numpy(float)))
+    axes.set_xlim(-max(furthest, 3), max(furthest, 3))
+    axes.grid(axis="x")
+    theme.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
+    for row, case in enumerate(table.to_dict("records")):
+        _read_and_true(axes, row, case)
+    theme.label(axes, x=f"reading over truth, less one (%); bar: the middle half of {rounds_of(table)}")
+    return figure
+
+
+def _read_and_true(axes: Axes, row: int, case: Mapping[Hashable, float]) -> None:
+    unit = {"s": "s", "B": "bytes", "bytes": "bytes"}.get(str(case.get(f"{FACT}unit")), "")
+    reading = quantity(case["truth"] * (1 + case["error"]), unit)
+    said = f"{reading} read, {quantity(case['truth'], unit)} true"
+    axes.annotate(
+        said, (1, row), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center", size=8
+    )

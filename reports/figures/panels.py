@@ -1,0 +1,120 @@
+"""The panels of a figure: one for each dataset and device, and what is held fixed within them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from loaderbench.reports.figures.style import MOST_PANELS
+from loaderbench.reports.settings import SUBJECT, is_missing, levels, phrase, rank, settings_of
+from loaderbench.reports.text import plain
+from loaderbench.reports.units import count
+
+LONGEST_NAME = 30
+NAME_LENGTHS = {1: 90, 2: 56, 3: 36}  # characters that fit above a panel, by the number of columns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facet:
+    """The cases of one dataset on one device."""
+
+    name: str
+    dataset: object
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facets:
+    """The panels that are drawn, of `found`."""
+
+    panels: Sequence[Facet]
+    found: int
+
+
+def facets(cases: pd.DataFrame, *, least: Mapping[str, int] | None = None) -> Facets:
+    """Split cases by dataset and device, keep those with at least `least` levels of each setting, the first few."""
+    found = [facet for facet in _split(cases) if _has(facet.table, least or {})]
+    return Facets(panels=found[:MOST_PANELS], found=len(found))
+
+
+def _split(cases: pd.DataFrame) -> Iterator[Facet]:
+    named = [name for name in SUBJECT if name == "dataset" or len(levels(cases, name)) > 1]
+    for key, table in cases.groupby(list(SUBJECT), dropna=False):
+        subject = dict(zip(SUBJECT, key, strict=True))
+        words = [str(subject[name]) for name in named if not is_missing(subject[name])]
+        yield Facet(name=short(" · ".join(words) or "cases"), dataset=subject["dataset"], table=table)
+
+
+def _has(table: pd.DataFrame, least: Mapping[str, int]) -> bool:
+    return all(len(levels(table, setting)) >= number for setting, number in least.items())
+
+
+def usual(cases: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
+    """Hold all settings but `varied` at their commonest value within each dataset and device.
+
+    Of equally common values the smallest is kept; a case without the setting stays.
+    """
+    if cases.empty:
+        return cases
+    subjects = cases.groupby(list(SUBJECT), sort=False, dropna=False)
+    return pd.concat([_held(table, {*varied, *SUBJECT}) for _, table in subjects])
+
+
+def _held(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
+    for name in settings_of(table):
+        counts = table[name].value_counts()
+        if name in free or len(counts) < 2:  # noqa: PLR2004 - one value is held already
+            continue
+        commonest = min(counts[counts == counts.max()].index.tolist(), key=partial(rank, name))
+        table = table[(table[name] == commonest) | table[name].isna()]
+    return table
+
+
+def note(text: str, shown: Facets) -> str:
+    """Add how much is left out, where anything is."""
+    return text if shown.found == len(shown.panels) else f"{text} ({len(shown.panels)} of {shown.found} panels)"
+
+
+def rounds_of(cases: pd.DataFrame) -> str:
+    """Say how many rounds the cases have.
+
+    >>> rounds_of(pd.DataFrame({"rounds": [5, 5]})), rounds_of(pd.DataFrame({"rounds": [1, 3]}))
+    ('n = 5 rounds', 'n = 1 to 3 rounds')
+    """
+    low, high = int(cases["rounds"].min()), int(cases["rounds"].max())
+    return f"n = {count(high, 'round')}" if low == high else f"n = {low} to {count(high, 'round')}"
+
+
+def short(text: str, longest: int = LONGEST_NAME) -> str:
+    """Fit a name from a file into a figure.
+
+    >>> short("a" * 40, 8)
+    'aaaaaaa…'
+    """
+    cleaned = plain(text)
+    return cleaned if len(cleaned) <= longest else cleaned[: longest - 1] + "…"
+
+
+def titles(names: Sequence[str]) -> list[str]:
+    """Return of each name what tells it from the others: long names differ where there is no room for them.
+
+    >>> titles(["bench_epoch[text-workers=1-pad]", "bench_epoch[text-workers=2-pad]"])
+    ['workers=1', 'workers=2']
+    >>> titles(["bench_epoch[text]", "bench_epoch[text]"])
+    ['bench_epoch[text]', 'bench_epoch[text]']
+    """
+    words = [re.findall(r"[^\[\]-]+", name) for name in names]
+    common = set(words[0]).intersection(*words[1:])
+    return [
+        " ".join(word for word in held if word not in common) or name for held, name in zip(words, names, strict=True)
+    ]
+
+
+def case_words(table: pd.DataFrame, row: int, names: tuple[str, ...]) -> str:
+    """Name a case by the settings that differ within `table`."""
+    case = table.iloc[row]
+    differing = [name for name in ("dataset", *names) if len(levels(table, name)) > 1] or [names[0]]
+    said = [phrase(name, case[name]) for name in differing if name in case and not pd.isna(case[name])]
+    return short(" · ".join(said) or str(case["case"]), 44)

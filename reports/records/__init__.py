@@ -1,0 +1,1 @@
+"""Run files to one tidy frame: schema, files, frame."""

@@ -1,0 +1,1 @@
+"""A `Document` to a terminal, to Markdown and to HTML."""

@@ -1,0 +1,107 @@
+"""The report as Markdown, short enough for the summary of a CI step."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from loaderbench.reports.documents import explain_wording as lines
+from loaderbench.reports.documents.cases import columns, listed
+from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line
+from loaderbench.reports.documents.report import Report
+from loaderbench.reports.documents.verdict import Verdict, evidence, given
+from loaderbench.reports.explain.ranking import Ranking
+from loaderbench.reports.metrics import sample_rate
+from loaderbench.reports.text import code, markdown, plain
+from loaderbench.reports.units import count
+
+SPREAD = (
+    "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "
+    "not a confidence interval of the truth."
+)
+MOST_ROWS = 60
+MOST_CHOICES = 12
+
+
+def summary(report: Report) -> str:
+    """Render the report as Markdown; texts from files are escaped."""
+    lines = [
+        "# loaderbench",
+        "",
+        markdown(machine_line(report.run)) + "  ",
+        markdown(provenance_line(report.run)),
+        "",
+        *_notices(report),
+        *(line for verdict in report.verdicts for line in _verdict(verdict)),
+        *(line for each in report.explained for line in ("## What would make it faster", "", *explained(each))),
+        *_cases(report),
+        SPREAD,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _notices(report: Report) -> Iterator[str]:
+    found = list(notices(report))
+    if found:
+        yield "> [!WARNING]"
+        yield from (f"> {markdown(notice)}  " for notice in found)
+        yield ""
+
+
+def _verdict(verdict: Verdict) -> Iterator[str]:
+    yield from (f"## {markdown(verdict.subject)}: {verdict.headline}", "", f"**{markdown(verdict.sentence)}**", "")
+    yield from (f"{markdown(verdict.evidence)}.", "", "```python", verdict.call, "```", "")
+    yield from (f"- {markdown(doubt)}" for doubt in verdict.doubts)
+    if verdict.command:
+        yield from ("", "To settle it, run", "", "```sh", plain(verdict.command), "```")
+    yield ""
+    if verdict.recommendation.others:
+        yield from _choices(verdict)
+
+
+def explained(found: Ranking) -> Iterator[str]:
+    """Render what ``loaderbench explain`` found, without a title."""
+    yield from (
+        f"{markdown(line)}  " for line in (*lines.about(found), lines.waiting(found), lines.epoch(found)) if line
+    )
+    yield from ("", f"**{markdown(found.headline)}**", "")
+    yield from table(lines.COLUMNS, ([markdown(cell) for cell in lines.cells(cause)] for cause in found.causes))
+    yield from ("", *(f"- {markdown(line)}" for line in lines.memory(found)), "")
+
+
+def _choices(verdict: Verdict) -> Iterator[str]:
+    unit = sample_rate(verdict.recommendation.dataset)
+    rows = (
+        (f"`{code(given(choice))}`", f"`{code(choice.setting)}`", markdown(evidence(choice, unit)))
+        for choice in verdict.recommendation.choices[:MOST_CHOICES]
+    )
+    yield from folded(
+        "Other batches", table(("batches", "smallest setting that ties with the best", "throughput"), rows)
+    )
+
+
+def _cases(report: Report) -> Iterator[str]:
+    """List the failed cases first, then the others, the best of each kind first, as many as a summary can hold."""
+    every = listed(report)
+    found = columns(report, every.head(MOST_ROWS))
+    rows = zip(*([_text(cell) for cell in column.cells] for column in found), strict=True)
+    total = len(every)
+    title = f"All {count(total, 'case')}" if total <= MOST_ROWS else f"{MOST_ROWS} of {count(total, 'case')}"
+    yield from folded(title, table([column.label for column in found], rows))
+
+
+def _text(cell: str | tuple[float, str] | None) -> str:
+    return "" if cell is None else markdown(cell if isinstance(cell, str) else cell[1])
+
+
+def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines under a title that opens them."""
+    yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>", "")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table; the cells are escaped already."""
+    yield _row(head)
+    yield _row(["---"] * len(head))
+    yield from map(_row, rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,1 @@
+"""Frame to numbers: summary, intervals, effects, recommendation, significance."""

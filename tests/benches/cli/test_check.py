@@ -1,0 +1,100 @@
+"""``loaderbench check`` as its user calls it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loaderbench.benches.cli.main import main
+
+DATA = """
+from torch.utils.data import Dataset, IterableDataset, get_worker_info
+import torch
+
+class Train(Dataset):
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        return torch.zeros(10), range(100)[index]
+
+class Opened(Train):
+    def __init__(self):
+        self.file = open(__file__)
+
+class Ragged(Train):
+    def __getitem__(self, index):
+        return torch.zeros(range(100)[index] + 1)
+
+class Repeating(IterableDataset):
+    def __iter__(self):
+        return iter(range(1000))
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        worker = get_worker_info()
+        number, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        while True:
+            yield number
+            number += step
+"""
+
+Check = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+    """The command, where `DATA` is ``checked``: its exit code, and all that it says."""
+    (tmp_path / "checked.py").write_text(DATA)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["check", *arguments])
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    return run
+
+
+def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check) -> None:
+    code, told = check("--dataset", "checked:Train")
+    assert code == 0
+    for what in ("shared memory", "file descriptors", "memory", "CPUs", "pickle"):
+        assert what in told
+    assert "nothing that would crash or be wrong" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("checked:Repeating",), "would crash or be wrong: stream"),
+        (("checked:Opened", "--start-method", "spawn"), "would crash or be wrong: pickle"),
+        (("checked:Train", "--num-workers", "4000", "--prefetch-factor", "4000"), "file descriptors"),
+    ],
+    ids=["a stream that repeats itself", "no pickle", "out of descriptors"],
+)
+def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tuple[str, ...], words: str) -> None:
+    code, told = check("--dataset", *arguments)
+    assert code == 1
+    assert words in told
+
+
+def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:
+    assert check("--dataset", "checked:Endless")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("checked:Nothing",), "has no attribute 'Nothing'"),
+        (("checked:Ragged",), "Name a collate function that fits with --collate-fn"),
+        (("checked:Train", "--num-workers", "-1"), "num_workers must be >= 0, got -1"),
+    ],
+    ids=["no dataset", "no batch", "no such number"],
+)
+def test_what_cannot_be_looked_at_is_refused_in_one_line(check: Check, arguments: tuple[str, ...], words: str) -> None:
+    code, told = check("--dataset", *arguments)
+    assert code == 2
+    assert words in told
+    assert told.count("\n") == 1

@@ -1,0 +1,104 @@
+"""The two sides of a comparison, in a real git repository."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loaderbench.benches.gate.revisions import Asked, RefusedError, prepared
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """A repository with one commit, in which the test stands."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str) -> str:
+        author = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(["git", *author, *arguments], check=True, capture_output=True, text=True).stdout
+
+    run("init", "-q")
+    Path("data.py").write_text("COST = 1\n")
+    Path(".gitignore").write_text("ignored\n")
+    run("add", ".")
+    run("commit", "-qm", "one")
+    return run
+
+
+def sides(setup: str = "", **head: str) -> tuple[Asked, Asked, str]:
+    return Asked(name="base", revision="HEAD"), Asked(name="head", **head), setup
+
+
+def test_head_is_the_working_tree_with_what_is_not_committed_and_not_ignored(git: Git) -> None:
+    Path("data.py").write_text("COST = 2\n")
+    Path("more.py").write_text("")
+    Path("ignored").write_text("")
+    with prepared(*sides()) as (base, head):
+        assert base.root is not None
+        assert head.root is not None
+        assert (base.root / "data.py").read_text() == "COST = 1\n"
+        assert (head.root / "data.py").read_text() == "COST = 2\n"
+        assert (head.root / "more.py").exists()
+        assert not (head.root / "ignored").exists()
+
+
+def test_the_index_is_left_as_it_was(git: Git) -> None:
+    Path("more.py").write_text("")
+    before = git("status", "--porcelain")
+    with prepared(*sides()):
+        pass
+    assert git("status", "--porcelain") == before
+
+
+def test_worktrees_lie_in_paths_of_equal_length(git: Git) -> None:
+    with prepared(*sides()) as (base, head):
+        assert len(str(base.root)) == len(str(head.root))
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt, ValueError, SystemExit])
+def test_worktrees_are_gone_afterwards_however_it_ends(git: Git, how: type[BaseException]) -> None:
+    with pytest.raises(how), prepared(*sides()) as (base, _):  # noqa: PT012 - it ends in the middle
+        root = base.root
+        raise how
+    assert root is not None
+    assert not root.exists()
+    assert len(git("worktree", "list").splitlines()) == 1
+
+
+def test_a_sides_own_code_comes_first_on_its_path_src_before_all(git: Git) -> None:
+    Path("src").mkdir()
+    Path("src/package.py").write_text("")
+    with prepared(*sides()) as (_, head):
+        assert head.paths.split(":")[:2] == [str(head.root), str(head.root / "src")] if head.root else False
+
+
+def test_setup_is_run_in_each_worktree(git: Git) -> None:
+    with prepared(*sides(setup="echo built > built")) as both:
+        assert all((side.root / "built").exists() for side in both if side.root)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (sides(revision="nowhere"), "--head nowhere: no such revision"),
+        (sides(setup="echo no compiler >&2; exit 3"), "exit code 3: no compiler"),
+        (sides(python="/no/python"), "--head-python /no/python: there is no such program"),
+        (sides(settings="num_workers"), "--head-settings takes name=value, got 'num_workers'"),
+    ],
+    ids=["revision", "setup", "python", "settings"],
+)
+def test_what_cannot_be_prepared_is_refused_in_one_line(git: Git, asked: tuple[Asked, Asked, str], words: str) -> None:
+    with pytest.raises(RefusedError, match=words) as refused, prepared(*asked):
+        pass
+    assert "\n" not in str(refused.value)
+
+
+def test_outside_a_repository_a_revision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RefusedError, match="--base needs a git repository"), prepared(*sides()):
+        pass

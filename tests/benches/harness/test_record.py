@@ -1,0 +1,178 @@
+"""The record of a run: on disk as soon as each case has ended."""
+
+import errno
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loaderbench.benches.harness.record import Journal, columns, dumps, earlier, unused
+
+HEAD = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 1, "order": ["a", "b", "c"]}}
+A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    opened = Journal(folder=tmp_path / "runs" / "one", head=HEAD)
+    opened.open()
+    return opened
+
+
+def test_a_folder_that_is_there_is_nobody_else_s(tmp_path: Path) -> None:
+    made = [unused(tmp_path / "runs" / "one").name for _ in range(3)]
+    assert made == ["one", "one-2", "one-3"]
+
+
+def test_of_many_that_want_one_folder_each_has_its_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: unused(tmp_path / "one"), range(40)))
+    assert len(set(made)) == 40
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "runs").symlink_to("nowhere")
+    with pytest.raises(OSError, match="runs"):
+        unused(tmp_path / "runs" / "one")
+
+
+def lines(journal: Journal) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (journal.folder / "run.jsonl").read_text().splitlines()]
+
+
+def test_the_head_is_on_disk_from_the_start(journal: Journal) -> None:
+    assert lines(journal) == [HEAD]
+
+
+def test_a_case_is_on_disk_when_it_has_ended(journal: Journal) -> None:
+    journal.add("benchmark", A)
+    journal.add("failed", B)
+    journal.add("skipped", C)
+    assert lines(journal)[1:] == [{"benchmark": A}, {"failed": B}, {"skipped": C}]
+
+
+def test_a_closed_journal_becomes_the_record(journal: Journal) -> None:
+    journal.add("benchmark", A)
+    record = journal.close()
+    assert [file.name for file in journal.folder.iterdir()] == ["run.json"]
+    assert json.loads(record.read_text())["benchmarks"] == [A]
+
+
+def test_where_the_record_cannot_be_written_the_journal_stays(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path, text: str, **_: object) -> None:
+        file.write_bytes(text.encode()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal.add("benchmark", A)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        journal.close()
+    assert [file.name for file in journal.folder.iterdir()] == ["run.jsonl"]
+
+
+def test_a_case_that_cannot_be_written_does_not_count_as_recorded(journal: Journal) -> None:
+    journal._file = open("/dev/full", "w")
+    with pytest.raises(OSError, match="No space left on device"):
+        journal.add("benchmark", A)
+    assert journal.missing == ["a", "b", "c"]
+
+
+def test_a_record_says_which_cases_failed_and_were_skipped(journal: Journal) -> None:
+    journal.add("failed", B)
+    journal.add("skipped", C)
+    ours = json.loads(journal.close().read_text())["loaderbench"]
+    assert (ours["failed"], ours["skipped"]) == ([B], [C])
+
+
+def test_a_record_is_complete_when_every_planned_case_has_ended(journal: Journal) -> None:
+    for kind, case in (("benchmark", A), ("failed", B), ("skipped", C)):
+        assert not journal.whole()["loaderbench"]["complete"]
+        journal.add(kind, case)
+    assert journal.whole()["loaderbench"]["complete"]
+
+
+def test_a_case_that_fails_after_it_was_measured_does_not_stand_for_another(journal: Journal) -> None:
+    for kind, case in (("benchmark", A), ("failed", A), ("benchmark", B)):
+        journal.add(kind, case)
+    assert journal.missing == ["c"]
+
+
+def test_a_killed_run_is_read_from_its_journal(journal: Journal) -> None:
+    journal.add("benchmark", A)
+    assert earlier(journal.folder) == (HEAD, [{"benchmark": A}])
+
+
+def test_a_line_that_was_cut_off_is_left_out(journal: Journal) -> None:
+    journal.add("benchmark", A)
+    with (journal.folder / "run.jsonl").open("a") as file:
+        file.write('{"benchmark": {"name": "b", "st')
+    assert earlier(journal.folder) == (HEAD, [{"benchmark": A}])
+
+
+def test_an_ended_run_is_read_from_its_record(journal: Journal) -> None:
+    journal.add("benchmark", A)
+    journal.close()
+    head, entries = earlier(journal.folder)
+    assert head["loaderbench"]["order"] == ["a", "b", "c"]
+    assert entries == [{"benchmark": A}]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="^no run.json and no run.jsonl in "):
+        earlier(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]\n", "{}\n"])
+def test_a_journal_that_is_not_one_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.jsonl").write_text(content)
+    with pytest.raises(ValueError, match="^run.jsonl in .* is not the record of a run$"):
+        earlier(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"benchmarks": []}'])
+def test_a_record_of_something_else_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(ValueError, match="^run.json in .* is not the record of a run$"):
+        earlier(tmp_path)
+
+
+def test_a_journal_is_replaced_whole_when_a_run_goes_on(journal: Journal) -> None:
+    journal.add("benchmark", A)
+    head, entries = earlier(journal.folder)
+    later = Journal(folder=journal.folder, head=head, entries=entries)
+    later.open()
+    later.add("benchmark", B)
+    assert lines(later) == [HEAD, {"benchmark": A}, {"benchmark": B}]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(value=JSON)
+def test_whatever_is_recorded_is_json_that_any_reader_takes(value: Any) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    json.loads(dumps(value), parse_constant=refuse)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_is_null(value: float) -> None:
+    assert dumps({"seconds": [1.5, value]}) == '{"seconds":[1.5,null]}'
+
+
+def test_what_json_does_not_know_is_its_text() -> None:
+    assert dumps({"folder": Path("runs")}) == '{"folder":"runs"}'
+
+
+def test_a_metric_that_a_round_lacks_is_null_in_its_column() -> None:
+    assert columns([{"a": 1.0}, {"a": 2.0, "b": 3.0}]) == {"a": [1.0, 2.0], "b": [None, 3.0]}

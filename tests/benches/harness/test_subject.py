@@ -1,0 +1,162 @@
+"""Subjects: what is measured, by the names that the command line gives."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from loaderbench.benches.harness.subject import Sources
+from loaderbench.datasets.catalog import CATALOG
+
+Suite = Callable[..., pytest.RunResult]
+Measured = Callable[..., dict[str, Any]]
+EPOCH = ("--pyargs", "loaderbench.benches.bench_epoch")
+
+THEIRS = """
+import random
+
+class Whole:
+    def __init__(self, samples=4):
+        self.samples = samples
+
+    def __len__(self):
+        return self.samples
+
+    def __getitem__(self, index):
+        return float(range(self.samples)[index])
+
+class Short(Whole):
+    def __len__(self):
+        return self.samples + 1
+
+class Empty(Whole):
+    def __len__(self):
+        return 0
+
+class Rare(Whole):
+    def __getitem__(self, index):
+        if index == 128:
+            raise OSError("no such\\nfile")
+        return float(index)
+
+class Unsized:
+    def __getitem__(self, index):
+        return index
+
+class Spent:
+    def __init__(self):
+        self.left = iter(range(20))
+
+    def __iter__(self):
+        return self.left
+
+def nothing():
+    return None
+
+def broken():
+    raise RuntimeError("the data is\\nelsewhere")
+"""
+
+REFUSED = {
+    "words": "--dataset words: not one of text, images, tokens, table, rows, shards, nor module:attribute",
+    "nowhere:Train": "--dataset nowhere:Train: no module 'nowhere'. Run from its folder, or install it",
+    "theirs:Train": "--dataset theirs:Train: module 'theirs' has no attribute 'Train'. Name it as module:attribute",
+    "unreadable:Train": "--dataset unreadable:Train: importing it raised SyntaxError: *",
+    "theirs:broken": "--dataset theirs:broken: calling it raised RuntimeError: the data is elsewhere",
+    "theirs:nothing": "--dataset theirs:nothing: NoneType must have __getitem__ and __len__, or __iter__; *",
+    "theirs:Short": "--dataset theirs:Short: Short[[]4] raised IndexError: *; len() is 5, so every index *",
+    "theirs:Empty": "--dataset theirs:Empty: Empty is empty: len() is 0; check where its data is read from",
+    "theirs:Unsized": "--dataset theirs:Unsized: Unsized has __getitem__ but no __len__: *",
+    "theirs:Spent": "--dataset theirs:Spent: Spent gave * samples when first iterated, * the second time; *",
+    "theirs:Rare --dataset-args [2048]": "--dataset theirs:Rare: sample 128 raised OSError: no such file",
+    "theirs:Whole --dataset-args [": "--dataset-args must be JSON, got '[[]': *",
+    "theirs:Whole --dataset-args 4": "--dataset-args must be a JSON object of keywords or an array, got '4'",
+    'theirs:Whole --dataset-args {"root":4}': "--dataset theirs:Whole: calling it raised TypeError: *'root'",
+    "theirs:Whole --samples few": "--dataset theirs:Whole: --samples must be auto, all or a number >= 1, got few",
+    "theirs:Whole --samples 0": "--dataset theirs:Whole: --samples must be auto, all or a number >= 1, got 0",
+    "mine:Stream --samples 4": "--dataset mine:Stream: --samples 4 needs a map-style dataset: a stream is read whole",
+}
+
+
+@pytest.fixture
+def theirs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(theirs=THEIRS, unreadable="class Train(:\n    pass")
+
+
+@pytest.mark.usefixtures("theirs")
+@pytest.mark.parametrize("dataset", REFUSED)
+def test_a_dataset_that_cannot_be_had_is_one_line_not_an_error_in_every_case(suite: Suite, dataset: str) -> None:
+    result = suite("--pyargs", "loaderbench.benches", "--dataset", *dataset.split())
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    errors = [line for line in result.errlines + result.outlines if line.strip().startswith(("ERROR", "E "))]
+    assert len(errors) == 1
+    result.stderr.fnmatch_lines([f"ERROR: {REFUSED[dataset]}"])
+
+
+def test_ours_go_by_their_names_in_the_catalogue(names: Callable[..., list[str]]) -> None:
+    brief = ("--num-workers", "0", "--batch-size", "8", "--collate-fn", "default", "--device", "cpu")
+    found = names(*EPOCH, "--dataset", ",".join(CATALOG), *brief)
+    assert set(found) == {f"bench_epoch[{name}]" for name in CATALOG}
+
+
+def test_ours_come_with_the_collate_functions_that_fit_them(names: Callable[..., list[str]]) -> None:
+    brief = ("--num-workers", "0", "--batch-size", "8", "--device", "cpu")
+    assert set(names(*EPOCH, "--dataset", "text", *brief)) == {"bench_epoch[text-pad]", "bench_epoch[text-pack]"}
+
+
+def test_the_user_s_own_is_a_class_in_a_module_of_the_folder(measured: Measured) -> None:
+    (case,) = measured("mine:Numbers")["benchmarks"]
+    assert case["name"] == "bench_epoch[mine.Numbers]"
+    assert case["extra_info"]["settings"]["dataset"] == "mine:Numbers"
+
+
+def test_the_user_s_own_may_be_an_object(measured: Measured, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(made="train = [1.0, 2.0, 3.0]")
+    (case,) = measured("made:train")["benchmarks"]
+    assert case["extra_info"]["facts"]["name"] == "list"
+
+
+def test_the_user_s_own_may_be_a_function(measured: Measured, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(factory="def train(root):\n    return [root] * 3")
+    (case,) = measured("factory:train", "--dataset-args", '["/data"]')["benchmarks"]
+    assert case["extra_info"]["facts"]["sample"] == "str"
+
+
+@pytest.mark.parametrize("arguments", ['{"samples": 12}', "[12]"])
+def test_dataset_args_reach_the_dataset_by_name_or_in_order(measured: Measured, arguments: str) -> None:
+    (case,) = measured("mine:Numbers", "--dataset-args", arguments)["benchmarks"]
+    assert case["extra_info"]["facts"]["length"] == 12
+
+
+def test_dataset_args_tell_a_case_from_another(measured: Measured) -> None:
+    (case,) = measured("mine:Numbers", "--dataset-args", "[12]")["benchmarks"]
+    assert case["extra_info"]["settings"]["dataset_args"] == "[12]"
+
+
+@pytest.mark.parametrize(("samples", "delivered"), [("8", 8), ("all", 20), ("auto", 20), ("100", 20)])
+def test_samples_says_how_much_of_the_dataset_a_pass_reads(measured: Measured, samples: str, delivered: int) -> None:
+    (case,) = measured("mine:Numbers", "--samples", samples, "--round-seconds", "0")["benchmarks"]
+    assert case["extra_info"]["rounds"]["samples"] == [delivered, delivered]
+
+
+def test_a_large_dataset_is_cut_to_what_a_pass_can_afford() -> None:
+    sources = Sources(dataset_args='{"samples": 1000000, "busy_s": 0.0002}')
+    samples = sources.subject("loaderbench.datasets.synthetic.known_cost:Busy").facts["dataset_samples"]
+    assert 1024 <= samples < 1_000_000
+    assert samples.bit_count() == 1
+
+
+def test_a_stream_needs_no_base_class(measured: Measured) -> None:
+    (case,) = measured("mine:Stream", "--round-seconds", "0")["benchmarks"]
+    assert case["extra_info"]["rounds"]["samples"] == [20, 20]
+
+
+def test_a_stream_is_known_by_its_own_class(measured: Measured) -> None:
+    (case,) = measured("mine:Stream")["benchmarks"]
+    assert case["extra_info"]["facts"]["name"] == "Stream"
+
+
+def test_the_user_s_collate_function_makes_the_batches(measured: Measured, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(collating="def words(samples):\n    return [str(sample) for sample in samples]")
+    (case,) = measured("mine:Numbers", "--collate-fn", "collating:words")["benchmarks"]
+    assert case["extra_info"]["facts"]["batch_objects"] == 8

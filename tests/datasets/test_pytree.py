@@ -1,0 +1,181 @@
+"""What a sample holds: leaves, bytes, a hash, a line of text."""
+
+import datetime as dt
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn.utils.rnn import pack_sequence
+
+from loaderbench.datasets.pytree import Leaves, describe, fingerprint, leaves
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+@dataclass
+class Boxed:
+    box: Any
+    label: str
+
+
+class Plain:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+@pytest.mark.parametrize(
+    ("thing", "found"),
+    [
+        (torch.zeros(2, 3), Leaves(tensors=1, bytes=24)),
+        (np.zeros(3, dtype=np.int16), Leaves(arrays=1, bytes=6)),
+        ("naïve", Leaves(strings=1, bytes=6)),
+        (b"123", Leaves(strings=1, bytes=3)),
+        (7, Leaves(objects=1)),
+        (None, Leaves(objects=1)),
+        (Image.new("RGB", (2, 3)), Leaves(objects=1, bytes=18)),
+        (torch.eye(3).to_sparse(), Leaves(tensors=1, bytes=60)),
+        ({"a": [torch.zeros(1), (torch.zeros(1), "b")]}, Leaves(tensors=2, strings=1, bytes=9)),
+        (Point(torch.zeros(1), 2), Leaves(tensors=1, objects=1, bytes=4)),
+        (Boxed(np.zeros(1), "cat"), Leaves(arrays=1, strings=1, bytes=11)),
+        (pack_sequence([torch.tensor([1, 2])]), Leaves(tensors=2, objects=2, bytes=32)),
+        ([], Leaves()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_leaves_are_counted_with_their_bytes(thing: object, found: Leaves) -> None:
+    assert leaves(thing) == found
+
+
+SAMPLES = [
+    None,
+    True,
+    1,
+    1.0,
+    "1",
+    b"1",
+    2,
+    "",
+    [],
+    (),
+    {},
+    set(),
+    [1, 2],
+    [2, 1],
+    [[1], 2],
+    (1, 2),
+    {1, 2},
+    {"a": 1},
+    {"a": 2},
+    {"b": 1},
+    Point(1, 2),
+    Boxed(1, "a"),
+    Boxed(1, "b"),
+    Plain(1),
+    Plain(2),
+    Slotted(1),
+    Slotted(2),
+    Colour.RED,
+    Colour.BLUE,
+    int,
+    len,
+    dt.date(2024, 1, 1),
+    dt.date(2024, 1, 2),
+    PurePosixPath("a"),
+    torch.zeros(2),
+    torch.zeros(3),
+    torch.zeros(1, 2),
+    torch.zeros(2, dtype=torch.int32),
+    torch.ones(2),
+    torch.ones(2, dtype=torch.bfloat16),
+    torch.tensor(0.0),
+    torch.tensor([1 + 2j]).conj(),
+    torch.eye(2).to_sparse(),
+    torch.nn.Parameter(torch.zeros(2)),
+    np.zeros(2),
+    np.zeros(2, dtype=np.float32),
+    np.float64(0),
+    np.array(["a", None], dtype=object),
+    np.array(["a"], dtype="T"),
+    np.array(["b"], dtype="T"),
+    Image.new("L", (2, 2), 1),
+    Image.new("L", (2, 2), 2),
+    Image.new("L", (1, 4), 1),
+    Image.new("P", (2, 2), 1),
+]
+
+
+def test_different_contents_have_different_fingerprints() -> None:
+    assert len({fingerprint(sample) for sample in SAMPLES}) == len(SAMPLES)
+
+
+def test_fingerprints_are_the_same_in_another_process() -> None:
+    sample = "{'a': numpy.arange(3), 'b': [{'x', 'y', 'z'}, 'c', None]}"
+    script = f"import numpy; from loaderbench.datasets.pytree import fingerprint; print(fingerprint({sample}).hex())"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.strip() == fingerprint({"a": np.arange(3), "b": [{"z", "y", "x"}, "c", None]}).hex()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (torch.arange(4)[::2], torch.tensor([0, 2])),
+        (np.arange(6).reshape(2, 3).T, np.array([[0, 3], [1, 4], [2, 5]])),
+        (float("nan"), float("nan")),
+        (Plain(["ab", "ab"]), Plain(["ab", "abc"[:2]])),
+        (torch.ones(2, requires_grad=True), torch.ones(2)),
+    ],
+    ids=["dicts in any order", "strided tensors", "transposed arrays", "nan", "equal strings", "gradients"],
+)
+def test_the_same_content_has_the_same_fingerprint(one: object, other: object) -> None:
+    assert fingerprint(one) == fingerprint(other)
+
+
+def test_what_cannot_be_pickled_has_no_fingerprint() -> None:
+    with pytest.raises(TypeError):
+        fingerprint(threading.Lock())
+
+
+@pytest.mark.parametrize(
+    ("sample", "line"),
+    [
+        (torch.zeros(2, 3), "float32 (2, 3)"),
+        (np.zeros(3), "float64 array (3,)"),
+        (Image.new("L", (2, 3)), "L picture 2x3"),
+        (None, "NoneType"),
+        ({"Text": "a", "Class": 0}, "{Text: str, Class: int}"),
+        ((torch.zeros(1), 1), "(float32 (1,), int)"),
+        ([1, [2]], "[int, [int]]"),
+        (list(range(10)), "[int, int, int, int, int, int, int, int, 2 more]"),
+        (Point(1, 2), "Point(x: int, y: int)"),
+        (Boxed(1, "a"), "Boxed(box: int, label: str)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_sample_is_described_in_a_line(sample: object, line: str) -> None:
+    assert describe(sample) == line

@@ -1,0 +1,338 @@
+"""The contract kit: what a stranger's dataset may be, and what is said where it is broken."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+
+from loaderbench.datasets.synthetic.known_cost import Duplicated, Raising
+from loaderbench.datasets.validation import ContractError, check_dataset
+
+
+class Items:
+    """A plain class: `length` samples, each `make(index)`."""
+
+    def __init__(self, make: Callable[[int], Any] = int, length: Any = 10) -> None:
+        self.make = make
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Any:
+        return self.make(index)
+
+
+class WithItems(Items):
+    """As Hugging Face's: a list of samples for a list of indices."""
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        return [self[index] for index in indices]
+
+
+class Stream:
+    """A plain iterable: `make()` is iterated in each epoch."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.make())
+
+
+class SizedStream(IterableDataset[int]):
+    def __init__(self, samples: int, length: Any) -> None:
+        self.samples, self.length = samples, length
+
+    def __len__(self) -> int:
+        if isinstance(self.length, Exception):
+            raise self.length
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.samples))
+
+
+class TensorDict(dict[str, torch.Tensor]):
+    """As tensordict's: a mapping of tensors, indexed by row, that cuts a whole batch."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values())))
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(index) if isinstance(index, str) else self.__getitems__(index)
+
+    def __getitems__(self, indices: Any) -> "TensorDict":
+        return TensorDict({key: value[indices] for key, value in self.items()})
+
+
+def fails(error: Exception) -> Callable[..., Any]:
+    def make(*_: object) -> Any:
+        raise error
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("dataset", "sample"),
+    [
+        ([1, 2, 3], "int"),
+        (Items(str), "str"),
+        (WithItems(lambda index: {"input_ids": [index], "label": index}), "{input_ids: [int], label: int}"),
+        (TensorDataset(torch.zeros(5, 2), torch.zeros(5)), "(float32 (2,), float32 ())"),
+        (Subset([5, 6, 7], [0, 2]), "int"),
+        (ConcatDataset([[1], [2]]), "int"),
+        (torch.zeros(5, 2), "float32 (2,)"),
+        (np.zeros((5, 2)), "float64 array (2,)"),
+        (Items(lambda _: None), "NoneType"),
+        (Items(lambda _: Image.new("RGB", (4, 3))), "RGB picture 4x3"),
+        (Items(lambda index: {"a": {"b": [index, "c"]}}), "{a: {b: [int, str]}}"),
+        (TensorDict(x=torch.zeros(5, 2)), "{x: float32 (2,)}"),
+        (Stream(lambda: range(5)), "int"),
+        (Stream(lambda: iter(int, 1)), "int"),
+        (Items(length=10**12), "int"),
+        (Items(length=1), "int"),
+    ],
+    ids=[
+        "a list",
+        "a plain class",
+        "getitems as Hugging Face's",
+        "TensorDataset",
+        "Subset",
+        "ConcatDataset",
+        "a tensor",
+        "an array",
+        "None",
+        "pictures",
+        "nested dicts",
+        "a TensorDict",
+        "an iterable without len",
+        "an endless iterable",
+        "a huge dataset",
+        "a single sample",
+    ],
+)
+def test_anything_that_gives_samples_is_accepted(dataset: object, sample: str) -> None:
+    assert check_dataset(dataset).sample == sample
+
+
+BROKEN = [
+    (42, "int must have __getitem__ and __len__, or __iter__; it has neither"),
+    (Items, "Items is a class, not a dataset: call it and pass what it returns"),
+    (
+        type("Unsized", (Dataset,), {"__getitem__": lambda _, index: index})(),
+        "Unsized has __getitem__ but no __len__: add __len__, the number of samples",
+    ),
+    (
+        type("Unread", (Dataset,), {"__len__": lambda _: 3})(),
+        (
+            "Unread[0] raised NotImplementedError: Subclasses of Dataset should implement __getitem__.; "
+            "len() is 3, so every index from 0 to 2 must give a sample"
+        ),
+    ),
+    (Items(length=0), "Items is empty: len() is 0; check where its data is read from"),
+    (
+        Items(length=-1),
+        "len(Items) raised ValueError: __len__() should return >= 0; __len__ must return the number of samples",
+    ),
+    (
+        Items(length=2.5),
+        (
+            "len(Items) raised TypeError: 'float' object cannot be interpreted as an integer; "
+            "__len__ must return the number of samples"
+        ),
+    ),
+    (
+        Items(fails(KeyError("label"))),
+        "Items[0] raised KeyError: 'label'; len() is 10, so every index from 0 to 9 must give a sample",
+    ),
+    (
+        Items(fails(StopIteration())),
+        "Items[0] raised StopIteration; len() is 10, so every index from 0 to 9 must give a sample",
+    ),
+    (
+        Items([1, 2, 3].__getitem__, length=4),
+        (
+            "Items[3] raised IndexError: list index out of range; "
+            "len() is 4, so every index from 0 to 3 must give a sample"
+        ),
+    ),
+    (
+        {"train": [1], "test": [2]},
+        (
+            "dict[0] raised KeyError: 0; len() is 2, so 'train', 'test' must be 0 to 1: "
+            "if each is a dataset, pass one of them"
+        ),
+    ),
+    (
+        pd.DataFrame({"x": [1, 2]}),
+        "DataFrame[0] raised KeyError: 0; len() is 2, so every index from 0 to 1 must give a sample",
+    ),
+    (
+        type("Unlisted", (Items,), {"__getitems__": lambda _, indices: len(indices)})(length=2),
+        (
+            "Unlisted.__getitems__([0, 1]) raised TypeError: object of type 'int' has no len(); "
+            "it must return a sample for each index"
+        ),
+    ),
+    (
+        type("Miscounted", (Items,), {"__getitems__": lambda _, indices: indices[1:]})(length=2),
+        "Miscounted.__getitems__([0, 1]) returned 1 samples; it must return one for each index",
+    ),
+    (Stream(list), "Stream is empty: iterating it gave no sample; check where its data is read from"),
+    (
+        Stream(lambda: 5),
+        (
+            "iterating Stream raised TypeError: 'int' object is not iterable; "
+            "__iter__ must return an iterator over samples"
+        ),
+    ),
+    (
+        Stream(fails(OSError("no\nsuch disk"))),
+        "iterating Stream raised OSError: no such disk; __iter__ must return an iterator over samples",
+    ),
+    (
+        iter(range(20)),
+        (
+            "range_iterator gave 8 samples when first iterated, 0 the second time; "
+            "its __iter__ must begin anew for every epoch"
+        ),
+    ),
+    (
+        Stream(iter(range(11)).__iter__),
+        "Stream gave 8 samples when first iterated, 0 the second time; its __iter__ must begin anew for every epoch",
+    ),
+    (SizedStream(3, length=5), "len(SizedStream) is 5, but iterating gave 3 samples; correct __len__"),
+    (SizedStream(9, length=5), "len(SizedStream) is 5, but iterating gave at least 8 samples; correct __len__"),
+    (
+        Items(fails(ValueError("x" * 1000))),
+        f"Items[0] raised ValueError: {'x' * 200}...; len() is 10, so every index from 0 to 9 must give a sample",
+    ),
+]
+
+
+@pytest.mark.parametrize(("dataset", "line"), BROKEN, ids=[line for _, line in BROKEN])
+def test_a_broken_dataset_gets_one_clear_line(dataset: object, line: str) -> None:
+    with pytest.raises(ContractError) as raised:
+        check_dataset(dataset)
+    assert str(raised.value) == line
+
+
+def test_what_the_dataset_raised_is_kept_as_the_cause() -> None:
+    with pytest.raises(ContractError) as raised:
+        check_dataset(Raising(5, at=0))
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_an_interrupt_is_not_taken_for_a_fault() -> None:
+    def interrupts(_: int) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_dataset(Items(interrupts))
+
+
+def test_few_samples_of_a_huge_dataset_are_read() -> None:
+    asked: list[int] = []
+    check_dataset(Items(asked.append, length=10**9), samples=3)
+    assert asked[:3] == [0, (10**9 - 1) // 2, 10**9 - 1]
+
+
+def test_a_huge_dataset_is_checked_in_no_time() -> None:
+    began_s = perf_counter()
+    check_dataset(Items(length=10**15))
+    assert perf_counter() - began_s < 1
+
+
+def test_asking_for_no_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="samples must be >= 1, got 0"):
+        check_dataset([1], samples=0)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind", "length"),
+    [
+        (Items(length=3), "map", 3),
+        (Duplicated(5), "iterable", 5),
+        (Stream(lambda: range(3)), "iterable", None),
+        (SizedStream(3, length=TypeError("unknown")), "iterable", None),
+    ],
+)
+def test_kind_and_length_are_told(dataset: object, kind: str, length: int | None) -> None:
+    contract = check_dataset(dataset)
+    assert (contract.kind, contract.length) == (kind, length)
+
+
+@pytest.mark.parametrize(("dataset", "batched"), [(Items(), False), (WithItems(), True), (Subset([1], [0]), True)])
+def test_getitems_is_told(dataset: object, batched: bool) -> None:
+    assert check_dataset(dataset).batched is batched
+
+
+def test_samples_that_are_the_same_again_are_deterministic() -> None:
+    assert check_dataset(Items(lambda index: torch.full((3,), index))).deterministic
+
+
+def test_augmentation_is_a_fact_and_no_error() -> None:
+    assert not check_dataset(Items(lambda _: random.random())).deterministic
+
+
+def test_a_stream_that_shuffles_is_not_deterministic() -> None:
+    assert not check_dataset(Stream(lambda: random.sample(range(100), 100))).deterministic
+
+
+def test_samples_that_cannot_be_compared_are_not_shown_to_be_deterministic() -> None:
+    assert not check_dataset(Items(lambda _: threading.Lock())).deterministic
+
+
+def test_the_pickle_is_measured() -> None:
+    assert check_dataset([b"x" * 5000]).pickled_bytes == pytest.approx(5000, abs=100)
+
+
+def test_a_pickle_too_large_to_copy_is_measured_too() -> None:
+    assert check_dataset([bytes(70 << 20)]).pickled_bytes == pytest.approx(70 << 20, abs=100)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "why"),
+    [
+        (Items(lambda index: index), "pickle"),
+        (Stream(lambda: range(5)), "pickle"),
+        ([threading.Lock()], "TypeError: cannot pickle '_thread.lock' object"),
+    ],
+    ids=["a lambda as transform", "a lambda as source", "a lock"],
+)
+def test_a_dataset_that_cannot_be_pickled_is_a_fact(dataset: object, why: str) -> None:
+    assert why in str(check_dataset(dataset).pickle_error)
+
+
+def test_what_was_not_pickled_has_no_size() -> None:
+    assert check_dataset(Items(lambda index: index)).pickled_bytes is None
+
+
+class Forgetful(Items):
+    """Leaves out of its pickle what it needs to give a sample."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"length": self.length}
+
+
+def test_a_copy_that_gives_no_sample_is_a_pickle_error() -> None:
+    error = check_dataset(Forgetful()).pickle_error
+    assert error == "its copy raised AttributeError: 'Forgetful' object has no attribute 'make'"
+
+
+def test_a_dataset_that_pickles_has_no_pickle_error() -> None:
+    assert check_dataset(Items()).pickle_error is None
+
+
+def test_tensors_and_bytes_a_sample_are_means_over_those_read() -> None:
+    contract = check_dataset(Items(lambda index: [torch.zeros(index)] * index, length=3))
+    assert (contract.tensors_per_sample, contract.bytes_per_sample) == (1.0, pytest.approx((4 + 16) / 3))

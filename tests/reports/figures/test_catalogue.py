@@ -1,0 +1,242 @@
+"""Figures are pure functions of a summary: what is drawn, in what units, from how many rounds."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from loaderbench.reports.documents.report import Report
+from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures.catalogue import PLOTS, pictures
+from loaderbench.reports.figures.costs import memory, startup
+from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput
+from loaderbench.reports.figures.training import ceiling
+
+NAMES = [plot.name for plot in PLOTS]
+
+
+@pytest.fixture(scope="module")
+def drawn(realistic: Report) -> dict[str, Figure]:
+    with theme.themed():
+        figures = {plot.name: plot.draw(realistic.cases) for plot in PLOTS}
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def axes_labels(figure: Figure) -> str:
+    return " ".join(f"{axes.get_xlabel()} {axes.get_ylabel()}" for axes in figure.axes)
+
+
+def test_every_plot_is_drawn_where_its_data_are(drawn: dict[str, Figure]) -> None:
+    assert list(drawn) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_says_how_many_rounds_it_is_from(drawn: dict[str, Figure], name: str) -> None:
+    assert re.search(r"n [=≥] \d+", " ".join(texts(drawn[name])))
+
+
+UNITS = {
+    "ceiling": ["images/s", "texts/s", "% of the time", "num_workers (processes)"],
+    "waits": ["wait for a batch (s)", "num_workers"],
+    "throughput": ["images/s", "num_workers (processes)"],
+    "heatmap": ["num_workers (processes)", "batch_size (samples)"],
+    "effects": ["ratio of throughputs"],
+    "ledger": ["share of a pass"],
+    "ladder": ["seconds of a pass"],
+    "startup": ["time (s)"],
+    "payload": ["seconds"],
+    "memory": ["memory added, PSS (bytes)", "images/s"],
+    "transfer": ["batch (bytes)", "bytes/s"],
+    "fidelity": ["reading over truth, less one (%)"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_axis_has_its_unit(drawn: dict[str, Figure], name: str) -> None:
+    assert all(unit in axes_labels(drawn[name]) for unit in UNITS[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_letter_is_cut_off(drawn: dict[str, Figure], name: str) -> None:
+    figure = drawn[name]
+    with theme.themed():
+        figure.draw_without_rendering()
+        drawn_in = figure.get_tightbbox(figure.canvas.get_renderer())
+    width, height = figure.get_size_inches()
+    assert drawn_in.x0 >= -0.02
+    assert drawn_in.y0 >= -0.02
+    assert drawn_in.x1 <= width + 0.02
+    assert drawn_in.y1 <= height + 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plot_without_data_draws_nothing(
+    synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame], name: str
+) -> None:
+    source = synthetic()
+    other = (
+        ("epoch", {"num_workers": 1, "batch_size": 2, "dataset": "text"}) if name == "fidelity" else ("fidelity", {})
+    )
+    cases = cases_of(source.document([source.case(*other, 3)]))
+    plot = next(plot for plot in PLOTS if plot.name == name)
+    assert plot.draw(cases) is None
+
+
+def test_throughput_is_drawn_from_zero_with_a_line_for_each_batch_size(drawn: dict[str, Figure]) -> None:
+    axes = drawn["throughput"].axes[0]
+    assert axes.get_ylim()[0] == 0
+    assert len(axes.lines) == 2
+    assert {"batch 32", "batch 256"} <= set(texts(drawn["throughput"]))
+
+
+def test_the_line_shows_the_throughput_of_the_summary(realistic: Report, drawn: dict[str, Figure]) -> None:
+    cases = realistic.cases
+    epoch = cases[(cases["bench"] == "epoch") & (cases["dataset"] == "images") & (cases["batch_size"] == 32)]
+    shown = epoch[~epoch["pin_memory"].astype(bool)].sort_values("num_workers")
+    assert drawn["throughput"].axes[0].lines[0].get_ydata().tolist() == shown["samples_per_s"].tolist()
+
+
+def test_the_heat_map_writes_the_value_in_each_cell(drawn: dict[str, Figure]) -> None:
+    numbers = [text for text in texts(drawn["heatmap"]) if re.fullmatch(r"[\d ]{3,}", text)]
+    assert len(numbers) >= 3 * 5 * 2
+
+
+def test_the_ceiling_names_its_three_lines(drawn: dict[str, Figure]) -> None:
+    assert {"loader alone", "step alone", "both"} <= set(texts(drawn["ceiling"]))
+
+
+def test_small_multiples_are_bounded_and_say_so(
+    synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
+) -> None:
+    cases = cases_of(synthetic().run())
+    many = pd.concat([cases.assign(dataset=f"data {number:02d}") for number in range(20)], ignore_index=True)
+    figure = throughput(many)
+    assert len(figure.axes) == theme.MOST_PANELS
+    assert "(6 of 20 panels)" in " ".join(texts(figure))
+
+
+def test_one_case_alone_makes_no_line(synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]) -> None:
+    cases = cases_of(synthetic().epochs(1, 3))
+    assert throughput(cases) is heat_map(cases) is setting_effects(cases) is None
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_few_rounds_are_drawn_without_a_spread(
+    synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame], rounds: int
+) -> None:
+    cases = cases_of(synthetic().run(rounds))
+    with theme.themed():
+        figures = [figure for plot in PLOTS if (figure := plot.draw(cases)) is not None]
+        for figure in figures:
+            figure.draw_without_rendering()
+    assert len(figures) == len(NAMES) - 1  # no transfer without a device
+
+
+def test_figures_leave_matplotlibs_settings_alone(realistic: Report) -> None:
+    before = dict(mpl.rcParams)
+    list(pictures(realistic.cases))
+    assert dict(mpl.rcParams) == before
+
+
+def test_equal_figures_are_equal_bytes(realistic: Report) -> None:
+    first, second = (next(pictures(realistic.cases)) for _ in range(2))
+    assert (first.svg, first.png) == (second.svg, second.png)
+
+
+@pytest.mark.parametrize(
+    "hostile", ["$\\frac{$", "</text><script>alert(1)</script>", "a\x00b\x1b[31m", "漢字 🙂", "x" * 500]
+)
+def test_hostile_names_are_drawn_as_text(
+    synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame], hostile: str
+) -> None:
+    document = synthetic().run(2)
+    for case in document["benchmarks"]:
+        case["extra_info"]["settings"] |= {"dataset": hostile, "collate_fn": hostile}
+    cases = cases_of(document)
+    for draw in (throughput, setting_effects, startup, memory):
+        with theme.themed():
+            drawn = theme.svg(draw(cases), "figure")
+        assert not ET.fromstring(drawn).findall(".//{http://www.w3.org/2000/svg}script")
+
+
+def test_figures_refer_to_nothing_outside(realistic: Report) -> None:
+    for picture in realistic.pictures:
+        assert not re.findall(r'(?:href|src)="(?!#)[^"]*"', picture.svg)
+
+
+def test_on_the_page_no_colour_of_the_theme_is_left_as_it_was(realistic: Report) -> None:
+    inlined = theme.inline(realistic.pictures[0].svg)
+    assert not any(colour in inlined for colour in theme.THEMES)
+    assert "var(--ink)" in inlined
+
+
+def test_ids_of_two_figures_on_one_page_differ(realistic: Report) -> None:
+    referred = [set(re.findall(r'(?:url\(|href=")#([\w-]+)', picture.svg)) for picture in realistic.pictures]
+    assert sum(map(len, referred)) == len(set().union(*referred))
+
+
+def test_startup_rows_read_from_the_lightest_method(drawn: dict[str, Figure]) -> None:
+    words = [tick.get_text() for tick in drawn["startup"].axes[0].get_yticklabels()]
+    assert words[0] == "fork · restarted"
+    assert words[-1] == "spawn · persistent"
+
+
+def test_memory_needs_the_epoch_of_equal_settings(realistic: Report) -> None:
+    cases = realistic.cases
+    assert memory(cases) is not None
+    assert memory(cases[cases["bench"] != "epoch"]) is None
+
+
+def test_memory_that_a_loader_gave_back_is_drawn_below_zero(realistic: Report) -> None:
+    with theme.themed():
+        drawn = memory(realistic.cases.assign(added_pss_bytes=realistic.cases["added_pss_bytes"] - 1e9))
+    assert drawn is not None
+    assert all(axes.get_xlim()[0] < 0 for axes in drawn.axes)
+
+
+def test_missing_columns_of_startup_leave_gaps(realistic: Report) -> None:
+    with theme.themed():
+        assert startup(realistic.cases.assign(shutdown_s=float("nan"))) is not None
+
+
+def test_ceiling_takes_the_batch_size_that_trains_fastest(realistic: Report) -> None:
+    with theme.themed():
+        figure = ceiling(realistic.cases)
+    training = realistic.cases[realistic.cases["bench"] == "training"]
+    best = training[training["dataset"] == "tokens"].nlargest(1, "samples_per_s")["batch_size"].iloc[0]
+    assert f"tokens, batch {best:.0f}" in texts(figure)
+
+
+def test_the_ladder_says_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -> None:
+    said = " ".join(texts(drawn["ladder"])).replace("\u202f", " ")  # a narrow space
+    for words in (
+        "250 ms",
+        "300 ms  +50.0 ms",
+        "150 ms  −150 ms",
+        "180 ms  +30",
+        "200 ms  +20.0 ms",
+        "and copies",
+    ):
+        assert words in said
+
+
+def test_on_the_cpu_the_ladder_has_no_copies(
+    synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
+) -> None:
+    source = synthetic()
+    settings = {"dataset": "text", "device": "cpu", "num_workers": 2}
+    plot = next(plot for plot in PLOTS if plot.name == "ladder")
+    figure = plot.draw(cases_of(source.document([source.case("ledger", settings, 3)])))
+    assert figure is not None
+    assert "and copies" not in texts(figure)
+    assert "200\u202fms  +50.0\u202fms" in texts(figure)
