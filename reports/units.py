@@ -1,6 +1,8 @@
 """Numbers as a reader likes them: three digits that matter, an SI prefix, a unit, thin spaces."""
 
 import math
+import re
+from collections.abc import Mapping
 
 THIN = "\u202f"  # narrow no-break space: groups thousands, and binds a number to its unit
 MINUS = "\u2212"
@@ -108,3 +110,33 @@ def _thousands(value: float) -> int:
         return 0
     exponent = 3 * math.floor(math.log10(float(f"{abs(value):.2e}")) / 3)
     return min(max(exponent, min(PREFIXES)), max(PREFIXES))
+
+
+_TIMES = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "": 1}
+_NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*([A-Za-zµ]*)\s*")
+
+
+def parse_time(text: str) -> float:
+    """Return a time in seconds; raises ValueError. A bare number is of seconds.
+
+    >>> [parse_time(text) for text in ("20ms", "90s", "5m", "1h", "0.2")]
+    [0.02, 90.0, 300.0, 3600.0, 0.2]
+    """
+    return _scaled(text, _TIMES, "a time such as 20ms, 90s, 5m or 1h")
+
+
+def parse_size(text: str) -> int:
+    """Return a size in bytes; raises ValueError. A bare number is of bytes; kB is 1000 bytes, KiB 1024.
+
+    >>> [parse_size(text) for text in ("150kB", "8GB", "4096", "64MiB")]
+    [150000, 8000000000, 4096, 67108864]
+    """
+    return round(_scaled(text, _SIZES, "a size such as 150kB or 8GB"))
+
+
+def _scaled(text: str, scales: Mapping[str, float], wanted: str) -> float:
+    found = _NUMBER.fullmatch(text)
+    if found is None or found[2] not in scales:
+        raise ValueError(f"expected {wanted}, got {text!r}")
+    return float(found[1]) * scales[found[2]]
