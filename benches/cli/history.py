@@ -159,7 +159,8 @@ def show(history: "History", options: argparse.Namespace) -> int:
 
 def _points_of_case(history: "History", options: argparse.Namespace) -> "pd.DataFrame":
     from loaderbench.reports.history import queries
-    from loaderbench.reports.history.trends import LEADING, leading
+    from loaderbench.reports.history.trends import leading
+    from loaderbench.reports.vocabulary import ranked
 
     found = queries.named(history, options.case)
     if not found:
@@ -171,7 +172,7 @@ def _points_of_case(history: "History", options: argparse.Namespace) -> "pd.Data
             f"{options.case!r} is in the names of {len(names)} cases; give more of one: "
             f"{', '.join(names[:MOST_NAMED])[:240]}{more}"
         )
-    asked = (options.metric,) if options.metric else LEADING
+    asked = (options.metric,) if options.metric else ranked("trend_rank")
     points = leading(
         queries.points(history, identities=found, metrics=asked, machine=options.machine, branch=options.branch)
     )
@@ -202,13 +203,14 @@ def show_changes(history: "History", options: argparse.Namespace) -> int:
 def export(history: "History", options: argparse.Namespace) -> int:
     """Write rounds or trends to a file or to standard output."""
     from loaderbench.reports.history import exports, queries, trends
+    from loaderbench.reports.vocabulary import ranked
 
     found = queries.named(history, options.case) if options.case else None
     if found == {}:
         raise RefusedError(_unknown(history, options.case))
     if options.format == "otava":
         points = queries.points(
-            history, identities=found, metrics=() if options.case else trends.LEADING, machine=options.machine
+            history, identities=found, metrics=() if options.case else ranked("trend_rank"), machine=options.machine
         )
         points = points if options.case else trends.leading(points)
         if len(kinds := sorted(points["machine"].unique())) > 1:

@@ -7,17 +7,11 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.documents.report import Report
-from loaderbench.reports.metrics import METRICS, sample_rate
 from loaderbench.reports.records.frame import MISSED
-from loaderbench.reports.settings import in_order, is_missing, levels, phrase, plain_number, settings_of
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import quantity
-
-OWN_COLUMN = ("dataset", "device", "num_workers", "batch_size", "collate_fn")  # settings that readers sort by
-SHOWN = (
-    "samples_per_s", "spread", "stall_share", "loader_samples_per_s", "step_samples_per_s", "overlap", "bytes_per_s",
-    "first_batch_s", "next_first_batch_s", "shutdown_s", "added_pss_bytes", "worker_pss_bytes", "error",
-)  # fmt: skip
+from loaderbench.reports.vocabulary import METRICS, names, sample_rate
+from loaderbench.reports.wording import in_order, is_missing, levels, phrase, plain_number, settings_of
 
 Cell = str | tuple[float, str] | None
 
@@ -58,12 +52,13 @@ def _about(cases: pd.DataFrame, report: Report) -> Iterator[Column]:
 
 def _settings(cases: pd.DataFrame, settings: Iterable[str]) -> Iterator[Column]:
     varied = [name for name in settings if len(levels(cases, name)) > 1 or name == "dataset"]
-    for name in OWN_COLUMN:
+    own = names(lambda setting: setting.has_column)
+    for name in own:
         if name in varied:
             number = pd.api.types.is_numeric_dtype(cases[name])
             cells = [_setting(value, number=number) for value in cases[name].tolist()]
             yield Column(name=name, label=name, number=number, meaning="", cells=cells)
-    others = [name for name in varied if name not in OWN_COLUMN]
+    others = [name for name in varied if name not in own]
     spoken: list[list[str]] = [[] for _ in range(len(cases))]
     for name in others:
         for said, value in zip(spoken, cases[name].tolist(), strict=True):
@@ -83,8 +78,9 @@ def _setting(value: object, *, number: bool) -> Cell:
 
 
 def _metrics(cases: pd.DataFrame) -> Iterator[Column]:
-    for name in SHOWN:
-        metric = METRICS[name]
+    for name, metric in METRICS.items():
+        if not metric.in_table or name not in cases:
+            continue
         units = _units(cases, metric.unit)
         cells: list[Cell] = [
             (float(f"{value:.6g}"), quantity(value, unit)) if np.isfinite(value) else None

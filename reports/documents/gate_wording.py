@@ -10,10 +10,10 @@ from statistics import median
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.gate.comparison import Judgement, Noise, Row
 from loaderbench.reports.gate.estimate import Estimate, Word
-from loaderbench.reports.metrics import METRICS
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MINUS, MISSING, THIN, count, percent, quantity
+from loaderbench.reports.vocabulary import METRICS
 
 COLUMNS = ("case", "metric", "verdict", "base", "head", "change (95 % interval)", "n", "why")
 FOLDED: frozenset[Word] = frozenset({"unchanged", "new"})  # a reader need not act on them

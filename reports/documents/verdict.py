@@ -7,18 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.records.files import Run
-from loaderbench.reports.settings import (
-    FREE,
-    assigned,
-    is_missing,
-    loader_call,
-    plain_number,
-    settings_of,
-)
 from loaderbench.reports.stats.recommendation import Choice, Recommendation
 from loaderbench.reports.units import THIN, count, interval, percent, quantity
+from loaderbench.reports.vocabulary import free, sample_rate
+from loaderbench.reports.wording import assigned, is_missing, loader_call, plain_number, settings_of
 
 HEADLINES = {
     "loading": "Loading is your bottleneck",
@@ -199,5 +192,5 @@ def _carried(command: Sequence[str]) -> list[str]:
 def given(choice: Choice) -> str:
     """Name the batches within which a choice was made."""
     case = choice.chosen.to_frame().T
-    names = [name for name in settings_of(case) if name not in {*FREE, "dataset", "device"}]
+    names = [name for name in settings_of(case) if name not in {*free(), "dataset", "device"}]
     return assigned(choice.chosen, names)

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style as theme
 from loaderbench.reports.figures.panels import case_words, rounds_of
-from loaderbench.reports.settings import rank
 from loaderbench.reports.units import percent, quantity
+from loaderbench.reports.wording import rank
 
 # The loop's seconds, by what the batch it waited for was at.
 WAITED = (

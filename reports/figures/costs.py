@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style as theme
 from loaderbench.reports.figures.panels import Facet, case_words, facets, note, rounds_of, short, usual
-from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.records.frame import FACT
-from loaderbench.reports.settings import levels, phrase, rank, settings_of
 from loaderbench.reports.units import quantity
+from loaderbench.reports.vocabulary import sample_rate
+from loaderbench.reports.wording import levels, phrase, rank, settings_of
 
 STARTUP = (
     ("first_batch_s", "first batch", theme.BLUE),

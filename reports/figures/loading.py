@@ -12,10 +12,10 @@ from matplotlib.ticker import NullLocator
 
 from loaderbench.reports.figures import style as theme
 from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, short, usual
-from loaderbench.reports.metrics import sample_rate
-from loaderbench.reports.settings import is_missing, levels, phrase, plain_number
 from loaderbench.reports.stats.effects import effects, pairs
 from loaderbench.reports.units import count, quantity
+from loaderbench.reports.vocabulary import sample_rate
+from loaderbench.reports.wording import is_missing, levels, phrase, plain_number
 
 MOST_LINES = 6
 MOST_LEVELS = 8  # of a heat map's axis: more would not leave room for the figures in the cells

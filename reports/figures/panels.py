@@ -8,9 +8,10 @@ from functools import partial
 import pandas as pd
 
 from loaderbench.reports.figures.style import MOST_PANELS
-from loaderbench.reports.settings import SUBJECT, is_missing, levels, phrase, rank, settings_of
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count
+from loaderbench.reports.vocabulary import subjects
+from loaderbench.reports.wording import is_missing, levels, phrase, rank, settings_of
 
 LONGEST_NAME = 30
 NAME_LENGTHS = {1: 90, 2: 56, 3: 36}  # characters that fit above a panel, by the number of columns
@@ -40,9 +41,9 @@ def facets(cases: pd.DataFrame, *, least: Mapping[str, int] | None = None) -> Fa
 
 
 def _split(cases: pd.DataFrame) -> Iterator[Facet]:
-    named = [name for name in SUBJECT if name == "dataset" or len(levels(cases, name)) > 1]
-    for key, table in cases.groupby(list(SUBJECT), dropna=False):
-        subject = dict(zip(SUBJECT, key, strict=True))
+    named = [name for name in subjects() if name == "dataset" or len(levels(cases, name)) > 1]
+    for key, table in cases.groupby(list(subjects()), dropna=False):
+        subject = dict(zip(subjects(), key, strict=True))
         words = [str(subject[name]) for name in named if not is_missing(subject[name])]
         yield Facet(name=short(" · ".join(words) or "cases"), dataset=subject["dataset"], table=table)
 
@@ -58,8 +59,8 @@ def usual(cases: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
     """
     if cases.empty:
         return cases
-    subjects = cases.groupby(list(SUBJECT), sort=False, dropna=False)
-    return pd.concat([_held(table, {*varied, *SUBJECT}) for _, table in subjects])
+    by_subject = cases.groupby(list(subjects()), sort=False, dropna=False)
+    return pd.concat([_held(table, {*varied, *subjects()}) for _, table in by_subject])
 
 
 def _held(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:

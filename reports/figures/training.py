@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style as theme
 from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, usual
-from loaderbench.reports.metrics import sample_rate
-from loaderbench.reports.settings import SUBJECT, levels, plain_number
 from loaderbench.reports.units import percent
+from loaderbench.reports.vocabulary import sample_rate, subjects
+from loaderbench.reports.wording import levels, plain_number
 
 TRIPLE = (
     ("loader_samples_per_s", "loader alone", theme.BLUE),
@@ -40,10 +40,10 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
 
 def _one_batch_size(cases: pd.DataFrame) -> pd.DataFrame:
     """Keep for each dataset and device the batch size that trains fastest."""
-    subjects = [cases[name] for name in SUBJECT]
-    best = cases["samples_per_s"].groupby(subjects, dropna=False).transform("max")
+    about = [cases[name] for name in subjects()]
+    best = cases["samples_per_s"].groupby(about, dropna=False).transform("max")
     fastest = cases["batch_size"].where(cases["samples_per_s"] == best)
-    sizes = fastest.groupby(subjects, dropna=False).transform("first")
+    sizes = fastest.groupby(about, dropna=False).transform("first")
     return cases[(cases["batch_size"] == sizes) | sizes.isna()]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from loaderbench.reports.gate.estimate import Estimate, Word
 from loaderbench.reports.gate.sequential import Plan, Trial, Verdict
-from loaderbench.reports.metrics import METRICS
+from loaderbench.reports.vocabulary import METRICS
 
 # Schema of verdict.json.
 # 1 (0.2.0): sides, plan, seed, machine, blocks with every sample in order (of recorded runs: values), verdicts.

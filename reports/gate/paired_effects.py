@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.metrics import METRICS, Direction
+from loaderbench.reports.vocabulary import METRICS, Better
 
 CONTROL = "control"
 KEY = ["case", "metric", "block"]
@@ -29,9 +29,9 @@ class Judged:
     floor: float = 0.0  # and no difference below this, in its unit, is worth a verdict
 
     @property
-    def direction(self) -> Direction:
+    def direction(self) -> Better:
         """Which way is better."""
-        return METRICS[self.name].direction or "lower"
+        return METRICS[self.name].better or "lower"
 
     @property
     def worse(self) -> int:

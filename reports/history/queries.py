@@ -8,7 +8,8 @@ from sqlalchemy import Row, Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from loaderbench.reports.history.database import CASES, METRICS, RUNS, History
-from loaderbench.reports.history.trends import LEADING, POINT
+from loaderbench.reports.history.trends import POINT
+from loaderbench.reports.vocabulary import ranked
 
 MOST_ASKED = 500  # identities named in one query: databases have a limit
 
@@ -46,7 +47,7 @@ def points(
     history: History,
     *,
     identities: Collection[str] | None = None,
-    metrics: Collection[str] = LEADING,
+    metrics: Collection[str] = ranked("trend_rank"),
     machine: str = "",
     branch: str = "",
 ) -> pd.DataFrame:

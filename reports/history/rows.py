@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loaderbench.reports.records.files import Document, Run
 from loaderbench.reports.records.schema import Case, Columns, Missed, Scalar
-from loaderbench.reports.settings import OF_WORKERS
+from loaderbench.reports.vocabulary import of_workers
 
 Row = dict[str, object]
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ def identity(bench: str, settings: Mapping[str, Scalar]) -> str:
     True
     """
     alone = settings.get("num_workers") == 0
-    held = {name: _whole(value) for name, value in settings.items() if not (alone and name in OF_WORKERS)}
+    held = {name: _whole(value) for name, value in settings.items() if not (alone and name in of_workers())}
     return hashlib.sha256(json.dumps([bench, held], sort_keys=True).encode()).hexdigest()[:32]
 
 

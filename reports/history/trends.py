@@ -6,10 +6,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.history.changes import change_points
-from loaderbench.reports.metrics import METRICS, sample_rate
-
-# Of these a case's trend shows the first it has.
-LEADING = ("samples_per_s", "bytes_per_s", "added_pss_bytes", "pss_bytes", "first_batch_s", "reading", "seconds")
+from loaderbench.reports.vocabulary import METRICS, ranked, sample_rate
 
 SERIES = ["identity", "machine", "metric"]  # what one series is: unlike machines are never joined
 POINT = (
@@ -21,8 +18,8 @@ CHANGE = ("case", "dataset", "metric", "machine", "before_run", "before_commit",
 
 
 def leading(points: pd.DataFrame) -> pd.DataFrame:
-    """Keep of each case the first metric of `LEADING` that it has."""
-    rank = points["metric"].map({name: place for place, name in enumerate(LEADING)}).fillna(len(LEADING))
+    """Keep of each case the metric it has that comes first by its rank in trends."""
+    rank = points["metric"].map({name: place for place, name in enumerate(ranked("trend_rank"))}).fillna(len(METRICS))
     return points[rank == rank.groupby(points["identity"]).transform("min")]
 
 
@@ -76,7 +73,7 @@ def _verdict(metric: str, ratio: float) -> str:
     >>> _verdict("samples_per_s", 1.1), _verdict("seconds", 1.1), _verdict("batches", 2.0)
     ('improved', 'regressed', 'changed')
     """
-    direction = METRICS[metric].direction if metric in METRICS else None
+    direction = METRICS[metric].better if metric in METRICS else None
     if direction is None:
         return "changed"
     return "improved" if (ratio > 1) == (direction == "higher") else "regressed"

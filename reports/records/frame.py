@@ -9,7 +9,7 @@ import pandas as pd
 
 from loaderbench.reports.records.files import JOURNAL, RECORD, Document, Run, chain, open_document
 from loaderbench.reports.records.schema import IDENTITY, Case, Columns, MalformedError, Scalar
-from loaderbench.reports.settings import in_order
+from loaderbench.reports.wording import in_order
 
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
 MOST_COLUMNS = 256  # settings, facts and metrics of all files: beyond it, one file is not like the others

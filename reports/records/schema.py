@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loaderbench.reports.metrics import METRICS
+from loaderbench.reports.vocabulary import METRICS, SETTINGS
 
 # The version of the "loaderbench" block and of each benchmark's extra_info that this reader knows.
 # 1  loaderbench 0.1.0: bench, settings, facts, rounds, warmup; the run's machine, order, failed and skipped cases.
@@ -17,19 +17,11 @@ Scalar = str | int | float | bool
 Columns = Mapping[str, NDArray[np.float64]]
 
 IDENTITY = ("run", "case", "bench")
-RESERVED = frozenset({*IDENTITY, *METRICS, "warmup", "round", "rounds", "status", "reason", "phase"})
+RESERVED = frozenset({*IDENTITY, "warmup", "round", "rounds", "status", "reason", "phase"})
 LONGEST_TEXT = 1000  # characters: longer names are no names
 MOST_NAMES = 64  # settings, facts or columns of one case
 LARGEST = 1e18  # of any unit: an exabyte, or the age of the universe in seconds
 SHORTEST_S = 1e-9  # no clock reads less
-
-WHOLE_FROM = {"num_workers": 0, "batch_size": 1, "prefetch_factor": 1}
-SWITCHES = frozenset({
-    "pin_memory", "persistent_workers", "shuffle", "drop_last", "in_order", "non_blocking",
-})  # fmt: skip
-TEXTS = frozenset({
-    "dataset", "device", "collate_fn", "start_method", "model", "sampling", "fetch", "quantity",
-})  # fmt: skip
 
 
 class MalformedError(ValueError):
@@ -126,19 +118,22 @@ def _settings(value: object, name: str) -> dict[str, Scalar]:
     return settings
 
 
-def _check_setting(setting: str, held: Scalar, name: str) -> None:
-    where = f"{name}: {setting}"
-    if setting in RESERVED:
+def _check_setting(name: str, value: Scalar, case: str) -> None:
+    where = f"{case}: {name}"
+    if name in RESERVED or name in METRICS:
         raise MalformedError(f"{where} is the name of a metric, not of a setting")
-    if setting in SWITCHES and not isinstance(held, bool):
-        raise MalformedError(f"{where} must be true or false, got {_kind(held)}")
-    if setting in TEXTS and not isinstance(held, str):
-        raise MalformedError(f"{where} must be a text, got {_kind(held)}")
-    if setting in WHOLE_FROM:
-        if isinstance(held, bool) or not isinstance(held, int):
-            raise MalformedError(f"{where} must be a whole number, got {_kind(held)}")
-        if held < WHOLE_FROM[setting]:
-            raise MalformedError(f"{where} must be >= {WHOLE_FROM[setting]}, got {held}")
+    setting = SETTINGS.get(name)
+    if setting is None:
+        return
+    if setting.kind == "switch" and not isinstance(value, bool):
+        raise MalformedError(f"{where} must be true or false, got {_kind(value)}")
+    if setting.kind == "name" and not isinstance(value, str):
+        raise MalformedError(f"{where} must be a text, got {_kind(value)}")
+    if setting.kind == "whole":
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise MalformedError(f"{where} must be a whole number, got {_kind(value)}")
+        if value < setting.least:
+            raise MalformedError(f"{where} must be >= {setting.least}, got {value}")
 
 
 def _scalars(value: object, what: str) -> dict[str, Scalar]:

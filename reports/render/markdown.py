@@ -8,9 +8,9 @@ from loaderbench.reports.documents.provenance import machine_line, notices, prov
 from loaderbench.reports.documents.report import Report
 from loaderbench.reports.documents.verdict import Verdict, evidence, given
 from loaderbench.reports.explain.ranking import Ranking
-from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.text import code, markdown, plain
 from loaderbench.reports.units import count
+from loaderbench.reports.vocabulary import sample_rate
 
 SPREAD = (
     "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "

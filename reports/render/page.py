@@ -20,10 +20,10 @@ from loaderbench.reports.documents.verdict import Verdict, evidence, given
 from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import Picture
 from loaderbench.reports.figures.style import inline, palette
-from loaderbench.reports.metrics import sample_rate
 from loaderbench.reports.stats.recommendation import COARSE, NEGLIGIBLE
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import percent, quantity
+from loaderbench.reports.vocabulary import sample_rate
 
 ROWS_A_PAGE = 50  # of the table of cases
 POINTS_TO_PIXELS = 1.4  # of a figure: its smallest letters are then as large as the page's smallest

@@ -10,13 +10,11 @@ from rich.text import Text
 from loaderbench.reports.documents.provenance import machine_line, provenance_line
 from loaderbench.reports.documents.report import Report
 from loaderbench.reports.documents.verdict import Verdict
-from loaderbench.reports.metrics import METRICS, sample_rate
-from loaderbench.reports.settings import levels, settings_of, spoken
 from loaderbench.reports.text import plain, terminal
 from loaderbench.reports.units import MISSING, count, quantity
+from loaderbench.reports.vocabulary import METRICS, ranked, sample_rate
+from loaderbench.reports.wording import levels, settings_of, spoken
 
-# A case's result is the first of these that it has.
-RESULTS = ("samples_per_s", "bytes_per_s", "error", "added_pss_bytes", "first_batch_s")
 BENCHES = ("training", "epoch", "sampling", "startup", "transfer", "memory")  # in reading order, others after them
 MOST_ROWS = 6  # of one bench and dataset: the best
 MOST_GROUPS = 24
@@ -43,9 +41,12 @@ def _place(held: pd.DataFrame) -> int:
 
 
 def _add(table: Table, held: pd.DataFrame) -> None:
-    metric = next((METRICS[name] for name in RESULTS if held[name].notna().any()), METRICS["seconds"])
+    metric = next(
+        (METRICS[name] for name in ranked("result_rank") if name in held and held[name].notna().any()),
+        METRICS["seconds"],
+    )
     varied = [name for name in settings_of(held) if len(levels(held, name)) > 1 and name != "dataset"]
-    best = held.sort_values(metric.name, ascending=metric.direction == "lower")[:MOST_ROWS]
+    best = held.sort_values(metric.name, ascending=metric.better == "lower")[:MOST_ROWS]
     for row, case in enumerate(best.to_dict("records")):
         bench, dataset = (terminal(case["bench"]), _subject(case)) if row == 0 else ("", "")
         unit = sample_rate(case.get("dataset")) if metric.unit == "samples/s" else metric.unit

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from loaderbench.reports.settings import SUBJECT, SWITCH, levels, plain_number, settings_of
 from loaderbench.reports.stats.intervals import pooled, ratio
+from loaderbench.reports.vocabulary import subjects
+from loaderbench.reports.wording import SWITCH, levels, plain_number, settings_of
 
 MOST_LEVELS = 24  # of one setting, the smallest
 MOMENTS = ("log_mean", "log_sd", "n")
@@ -31,16 +32,16 @@ def pairs(cases: pd.DataFrame) -> pd.DataFrame:
         for pair in _of_setting(timed, setting, codes.drop(columns=setting))
     ]
     if not found:
-        return pd.DataFrame(columns=["bench", *SUBJECT, "setting", "base", "level"])
+        return pd.DataFrame(columns=["bench", *subjects(), "setting", "base", "level"])
     return pd.concat(found, ignore_index=True)
 
 
 def _of_setting(cases: pd.DataFrame, setting: str, others: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Pair within each bench, dataset and device: a setting's smallest level may differ between them."""
-    named = cases[["run", "bench", *SUBJECT, *MOMENTS]].assign(
+    named = cases[["run", "bench", *subjects(), *MOMENTS]].assign(
         value=cases[setting], equal=others.groupby(list(others.columns), sort=False).ngroup()
     )
-    for _, subject in named[named["value"].notna()].groupby(["bench", *SUBJECT], sort=False, dropna=False):
+    for _, subject in named[named["value"].notna()].groupby(["bench", *subjects()], sort=False, dropna=False):
         base, *higher = levels(subject, "value", setting)[:MOST_LEVELS]
         for level in higher:
             about = {"setting": setting, "base": _worded(base), "level": _worded(level)}
@@ -54,7 +55,7 @@ def _paired(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     above, below = (side.drop_duplicates("equal").set_index("equal") for side in (above, below))
     shared = above.index.intersection(below.index)
     above, below = above.loc[shared].reset_index(drop=True), below.loc[shared].reset_index(drop=True)
-    about = above[["run", "bench", *SUBJECT]].assign(rounds=above["n"].clip(upper=below["n"]))
+    about = above[["run", "bench", *subjects()]].assign(rounds=above["n"].clip(upper=below["n"]))
     return pd.concat([about, ratio(above, below)], axis="columns")
 
 
@@ -68,7 +69,7 @@ def effects(paired: pd.DataFrame) -> pd.DataFrame:
     ratio, low and high hold the rounds' spread only; `ratios` lists the pairs' own, which show where the effect itself
     depends on the other settings. `rounds` is the smallest number of rounds of a case.
     """
-    grouped = paired.groupby(["bench", *SUBJECT, "setting", "base", "level"], sort=False, dropna=False)
+    grouped = paired.groupby(["bench", *subjects(), "setting", "base", "level"], sort=False, dropna=False)
     rows = [{**dict(zip(grouped.keys, key, strict=True)), **pooled(held), **_pairs_of(held)} for key, held in grouped]
     return pd.DataFrame(rows)
 

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.settings import FREE, SUBJECT, assigned, levels, settings_of, size
 from loaderbench.reports.stats.intervals import ratio
+from loaderbench.reports.vocabulary import free, subjects
+from loaderbench.reports.wording import assigned, levels, settings_of, size
 
 # A setting ties with the best unless its rounds show it to be more than this much slower: nobody starts
 # a process for less.
@@ -83,13 +84,13 @@ def recommend(cases: pd.DataFrame) -> list[Recommendation]:
 
 def _subjects(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
     timed = cases[cases["bench"].isin(["training", "epoch"]) & cases["samples_per_s"].notna()]
-    for _, subject in timed.groupby(list(SUBJECT), dropna=False):
+    for _, subject in timed.groupby(list(subjects()), dropna=False):
         training = subject[subject["bench"] == "training"]
         yield training if len(training) else subject
 
 
 def _of_subject(subject: pd.DataFrame) -> Recommendation:
-    given = [name for name in settings_of(subject) if name not in FREE]
+    given = [name for name in settings_of(subject) if name not in free()]
     groups = subject.groupby(given, sort=False, dropna=False)
     fastest = groups["samples_per_s"].transform("max")
     kept = groups.ngroup()[fastest.rank(method="dense", ascending=False) <= MOST_CHOICES]
@@ -112,7 +113,7 @@ def choose(candidates: pd.DataFrame) -> Choice:
 
     A setting ties when its ratio to the best may exceed 1 - `NEGLIGIBLE` and surely exceeds 1 - `COARSE`.
     """
-    rows = candidates.reindex(columns=list(FREE)).to_dict("records")
+    rows = candidates.reindex(columns=list(free())).to_dict("records")
     ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size(rows[row]))]
     best = int(ordered["samples_per_s"].argmax())
     ratios = _to_best(ordered, best)
@@ -127,7 +128,7 @@ def choose(candidates: pd.DataFrame) -> Choice:
         low=float(ratios["low"].iloc[position]),
         high=float(ratios["high"].iloc[position]),
         tried=len(ordered),
-        varied=tuple(name for name in FREE if len(levels(ordered, name)) > 1),
+        varied=tuple(name for name in free() if len(levels(ordered, name)) > 1),
         most_workers=float(ordered["num_workers"].max()),
         undecided=ordered.iloc[smaller].assign(
             **{name: ratios[name].to_numpy()[smaller] for name in ("ratio", "low", "high")}

@@ -5,21 +5,9 @@ import pandas as pd
 
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.records.schema import IDENTITY
-from loaderbench.reports.settings import CORE, OF_WORKERS, SUBJECT, in_order
 from loaderbench.reports.stats.intervals import half_width, rates
-
-# Of these a case keeps the median round: one odd round must not speak for all.
-MEDIANS = (
-    "seconds", "first_batch_s", "next_first_batch_s", "start_s", "shutdown_s",
-    "wait_p05_s", "wait_p25_s", "wait_p50_s", "wait_p75_s", "wait_p95_s",
-    "pss_bytes", "uss_bytes", "base_pss_bytes", "worker_pss_bytes", "shm_bytes",
-    "alone_s", "collated_s", "kept_s", "handed_s",
-    "fetch_s", "transform_s", "off_cpu_s", "collate_s", "queue_s", "pickle_s", "transit_s",
-    "unpickle_s", "pin_s", "ready_s", "wait_begin_s", "wait_fetch_s", "wait_collate_s", "wait_hand_over_s",
-    "wait_pin_s", "wait_loop_s", "copy_s", "blocked_s", "closure", "stamping",
-    "gap_s", "ask_s", "process_s", "main_s", "imports_s", "init_s", "first_fetch_s", "deliver_s",
-)  # fmt: skip
-LONGEST = ("wait_max_s",)  # the longest wait of a case is that of all its rounds
+from loaderbench.reports.vocabulary import aggregated, names, of_workers, subjects
+from loaderbench.reports.wording import in_order
 
 # The three throughputs of a training case, by the prefix of their columns: together, loader alone, step alone.
 SIDES = ("", "loader_", "step_")
@@ -28,14 +16,16 @@ SIDES = ("", "loader_", "step_")
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each run and case of a frame of `Records`.
 
-    The columns: run, case, bench, the settings (`settings.CORE` always), rounds (their number, warm-up not counted),
-    the metrics of `metrics.CASE_METRICS`, the medians named in `MEDIANS`, and for each side of `SIDES` the moments
+    The columns: run, case, bench, the settings (those with a column of their own always), rounds (their number,
+    warm-up not counted), the metrics of the vocabulary, aggregated as it says, and for each side of `SIDES` the moments
     ``log_mean``, ``log_sd`` and ``n`` of its rounds' log throughput, from which intervals are made.
     """
     rounds = frame[~frame["warmup"].astype(bool)]
     groups = pd.Series(rounds.groupby(["run", "case"], sort=False).ngroup(), index=rounds.index)
     named = list(frame.columns)
-    settings = in_order({*named[named.index("bench") + 1 : named.index("warmup")], *CORE})
+    settings = in_order(
+        {*named[named.index("bench") + 1 : named.index("warmup")], *names(lambda setting: setting.has_column)}
+    )
     about = rounds.drop_duplicates(["run", "case"]).reindex(columns=[*IDENTITY, *settings]).reset_index(drop=True)
     parts = [
         _without_idle(about),
@@ -51,7 +41,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 def _without_idle(about: pd.DataFrame) -> pd.DataFrame:
     """Blank the settings of workers where there are none: at 0 workers, persistent or not is the same case."""
     alone = about["num_workers"] == 0
-    return about.assign(**{name: about[name].mask(alone) for name in OF_WORKERS if name in about})
+    return about.assign(**{name: about[name].mask(alone) for name in of_workers() if name in about})
 
 
 def _throughputs(rounds: pd.DataFrame, groups: pd.Series) -> list[pd.DataFrame]:
@@ -87,12 +77,12 @@ def _shares(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 
 
 def _statistics(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    held = pd.DataFrame({name: _held(rounds, name) for name in (*MEDIANS, *LONGEST)})
+    held = pd.DataFrame({name: _held(rounds, name) for name in (*aggregated("median"), *aggregated("max"))})
     # Of the same round: what the process held before its loader drifts from case to case by more than a worker costs.
     held["added_pss_bytes"] = held["pss_bytes"] - held["base_pss_bytes"]
     grouped = held.groupby(groups)
-    medians = grouped[[*MEDIANS, "added_pss_bytes"]].median()
-    return pd.concat([medians, grouped[list(LONGEST)].max()], axis="columns")
+    medians = grouped[[*aggregated("median"), "added_pss_bytes"]].median()
+    return pd.concat([medians, grouped[list(aggregated("max"))].max()], axis="columns")
 
 
 def _with_bounds(cases: pd.DataFrame) -> pd.DataFrame:
@@ -114,5 +104,5 @@ def latest(cases: pd.DataFrame) -> pd.DataFrame:
     Runs are other processes at other times: their cases are listed together but never compared or averaged.
     Rows must stand oldest run first, as `Records` has them.
     """
-    newest = cases.groupby(["bench", *SUBJECT], dropna=False, sort=False)["run"].transform("last")
+    newest = cases.groupby(["bench", *subjects()], dropna=False, sort=False)["run"].transform("last")
     return cases[cases["run"] == newest]

@@ -11,8 +11,8 @@ import pytest
 
 from loaderbench.reports.documents.report import assemble
 from loaderbench.reports.documents.verdict import Verdict
-from loaderbench.reports.settings import loader_call
 from loaderbench.reports.stats.recommendation import Recommendation, choose, recommend
+from loaderbench.reports.wording import loader_call
 
 Document = dict[str, Any]
 STEP = 410.0

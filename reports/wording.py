@@ -1,4 +1,4 @@
-"""Settings: which are free to choose, which of two is smaller, how they are spoken and written."""
+"""Settings in words and in code: the name of a case, the arguments of a call, which of two values is smaller."""
 
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -8,41 +8,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.units import MISSING
-
-# Free: they change how fast batches come, not which. From the dearest to have more of (memory, processes) to the
-# cheapest: the order in which "the smallest setting" is decided.
-FREE = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers", "start_method", "non_blocking")
-
-OF_WORKERS = ("prefetch_factor", "persistent_workers", "start_method")  # mean nothing at num_workers=0
-
-SUBJECT = ("dataset", "device")  # what a verdict and a panel are about
-CORE = (*SUBJECT, "num_workers", "batch_size")  # every summary has these columns, if only to say that they are missing
-
-START_METHODS = ("fork", "forkserver", "spawn")  # from the lightest to the heaviest
-COLLATE_FNS = ("default", "pad", "pack", "stack_into")
-SAMPLINGS = ("sequential", "shuffle")
-
-ORDER = (
-    "dataset", "device", "model", "quantity", "num_workers", "batch_size", "collate_fn", "sampling", "shuffle",
-    "fetch", "pin_memory", "non_blocking", "prefetch_factor", "persistent_workers", "start_method", "drop_last",
-    "in_order", "batch_bytes", "payload_mb",
-)  # fmt: skip
-
-_SPOKEN: Mapping[str, str] = {
-    "num_workers": "workers={}",
-    "batch_size": "batch={}",
-    "prefetch_factor": "prefetch={}",
-    "batch_bytes": "batch_bytes={}",
-    "payload_mb": "{} MB",
-    "quantity": "{}",
-}
-_SWITCHED: Mapping[str, tuple[str, str]] = {
-    "pin_memory": ("pinned", "pageable"),
-    "persistent_workers": ("persistent", "restarted"),
-    "shuffle": ("shuffled", "in order"),
-    "non_blocking": ("non_blocking", "blocking"),
-    "drop_last": ("drop_last", "keep last"),
-}
+from loaderbench.reports.vocabulary import SETTINGS, free
 
 SWITCH = (bool, np.bool_)  # the latter where a column of switches is taken apart
 Row = Mapping[Hashable, object] | pd.Series
@@ -64,7 +30,8 @@ def in_order(names: Iterable[str]) -> list[str]:
     >>> in_order(["zeal", "batch_size", "dataset"])
     ['dataset', 'batch_size', 'zeal']
     """
-    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    places = {name: place for place, name in enumerate(SETTINGS)}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def rank(setting: str, value: object) -> tuple[int, float, str]:
@@ -78,7 +45,7 @@ def rank(setting: str, value: object) -> tuple[int, float, str]:
     if is_missing(value):
         return (-1, 0.0, "")
     if isinstance(value, str):
-        known = {"start_method": START_METHODS, "collate_fn": COLLATE_FNS, "sampling": SAMPLINGS}.get(setting, ())
+        known = SETTINGS[setting].choices if setting in SETTINGS else ()
         return (1, float(known.index(value)) if value in known else float(len(known)), value)
     return (0, float(value), "")  # type: ignore[arg-type]  # what is neither missing nor text is a number or a switch
 
@@ -92,7 +59,7 @@ def levels(table: pd.DataFrame, column: str, setting: str = "") -> list[object]:
 
 def size(row: Row) -> tuple[tuple[int, float, str], ...]:
     """Return a key by which the free settings of cases are compared: fewest workers first."""
-    return tuple(rank(name, row.get(name)) for name in FREE)
+    return tuple(rank(name, row.get(name)) for name in free())
 
 
 def is_missing(value: object) -> bool:
@@ -129,7 +96,7 @@ def plain_number(value: object) -> str:
 def spoken(row: Row, names: Iterable[str]) -> str:
     """Say settings in the words of a case's name.
 
-    >>> spoken({"num_workers": 2.0, "pin_memory": True, "collate_fn": "pad"}, ORDER)
+    >>> spoken({"num_workers": 2.0, "pin_memory": True, "collate_fn": "pad"}, SETTINGS)
     'workers=2 · pad · pinned'
     """
     return " · ".join(phrase(name, row[name]) for name in names if name in row and not is_missing(row[name]))
@@ -141,17 +108,19 @@ def phrase(setting: str, value: object) -> str:
     >>> phrase("pin_memory", False), phrase("zeal", 3), phrase("batch_size", 32.0)
     ('pageable', 'zeal=3', 'batch=32')
     """
+    entry = SETTINGS.get(setting)
     if isinstance(value, SWITCH):
-        on, off = _SWITCHED.get(setting, (setting, f"no {setting}"))
+        on = entry.phrase if entry and entry.phrase else setting
+        off = entry.phrase_off if entry and entry.phrase_off else f"no {setting}"
         return on if value else off
-    default = "{}" if isinstance(value, str) else setting + "={}"
-    return _SPOKEN.get(setting, default).format(plain_number(value))
+    usual = "{}" if isinstance(value, str) else setting + "={}"
+    return ((entry.phrase if entry else "") or usual).format(plain_number(value))
 
 
 def assigned(row: Row, names: Iterable[str]) -> str:
     """Write settings as arguments.
 
-    >>> assigned({"num_workers": 2.0, "pin_memory": False, "prefetch_factor": None}, FREE)
+    >>> assigned({"num_workers": 2.0, "pin_memory": False, "prefetch_factor": None}, free())
     'num_workers=2, pin_memory=False'
     """
     present = [name for name in names if name in row and not is_missing(row[name])]
@@ -186,7 +155,11 @@ def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
         ("pin_memory", True, is_on(row.get("pin_memory"))),
         ("drop_last", True, sampling == "drop_last" or is_on(row.get("drop_last"))),
         ("multiprocessing_context", repr(start_method), start_method != default_start_method),
-        ("prefetch_factor", row.get("prefetch_factor"), row.get("prefetch_factor") != 2),  # noqa: PLR2004 - torch's
+        (
+            "prefetch_factor",
+            row.get("prefetch_factor"),
+            row.get("prefetch_factor") != SETTINGS["prefetch_factor"].default,
+        ),
         ("persistent_workers", True, is_on(row.get("persistent_workers"))),
         ("in_order", False, isinstance(row.get("in_order"), SWITCH) and not is_on(row.get("in_order"))),
     )
