@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from loaderbench.benches.gate.blocks import Blocks
-from loaderbench.benches.gate.revisions import Asked, RefusedError, prepared
+from loaderbench.benches.gate.revisions import Asked, prepared
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.record import now
 
 # pandas and scipy take a second to import, which other verbs need not wait for: functions import what they need.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console, RenderableType
 
 # pandas and SQLAlchemy take a second to import, which other verbs need not wait for: functions import what they need.
+from loaderbench.benches.harness.errors import RefusedError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,10 +26,6 @@ MOST_NAMED = 10  # cases, where a name fits several
 UNREADABLE = 2  # exit code
 
 Verb = Callable[["History", argparse.Namespace], int]
-
-
-class RefusedError(Exception):
-    """What was asked for cannot be done; the message is one line."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
 from rich.console import Console, RenderableType
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.record import now
 
 WIDE = 140  # columns where there is no terminal: a log wraps by itself
@@ -35,7 +35,7 @@ def publish(
         for name, content in outputs(found):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-    except (pytest.UsageError, ValueError) as error:
+    except (RefusedError, ValueError) as error:
         return refuse(str(error))
     except OSError as error:
         return refuse(f"{error.filename or folder}: {error.strerror}")

@@ -5,7 +5,6 @@ import sys
 from itertools import islice
 from typing import Any
 
-import pytest
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from loaderbench.benches.explain.preflight import Demand, Finding, Limits, findings, storages
 from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.subject import Sources, Subject
 from loaderbench.datasets.pytree import fingerprint
@@ -31,7 +31,7 @@ def check(options: argparse.Namespace) -> int:
     try:
         subject = Sources(dataset_args=options.dataset_args, samples="all").subject(options.dataset)
         found = list(findings(_demand(subject, options), Limits.here()))
-    except (pytest.UsageError, ValueError) as error:
+    except (RefusedError, ValueError) as error:
         print(f"loaderbench: {error}", file=sys.stderr)
         return REFUSED
     Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(_table(found))

@@ -15,8 +15,9 @@ from typing import Any
 
 from loaderbench.benches.gate.background_load import Load
 from loaderbench.benches.gate.case_matching import CONTROL, Matched, Matching, match
-from loaderbench.benches.gate.revisions import NAMES, RefusedError, Side
+from loaderbench.benches.gate.revisions import NAMES, Side
 from loaderbench.benches.gate.scheduler import Conductor, Message, Played, PlayerError
+from loaderbench.benches.harness.errors import RefusedError
 
 Document = dict[str, Any]
 

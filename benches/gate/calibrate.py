@@ -17,7 +17,7 @@ from loaderbench.benches.cli.gate import INTERRUPTED, WIDE, ended_by_signals, re
 from loaderbench.benches.gate import injected_regressions as plants
 from loaderbench.benches.gate.blocks import Blocks
 from loaderbench.benches.gate.injected_regressions import IDENTICAL, Plant
-from loaderbench.benches.gate.revisions import RefusedError
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.record import now
 
 ABOUT = "about.json"

@@ -10,11 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loaderbench.benches.harness.errors import RefusedError
+
 NAMES = ("base", "head")  # of equal length, and so are the paths of their worktrees
-
-
-class RefusedError(Exception):
-    """The comparison cannot be made: one line that says why, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import WITHOUT_WORKERS
 from loaderbench.benches.harness.options import AXES, Options
 from loaderbench.benches.harness.subject import Subject
@@ -39,7 +40,7 @@ class Grid:
     def __post_init__(self) -> None:
         for axis in self.own:
             if axis not in AXES:
-                raise pytest.UsageError(f"sweep has no axis {axis!r}; it has {', '.join(AXES)}")
+                raise RefusedError(f"sweep has no axis {axis!r}; it has {', '.join(AXES)}")
 
     def cases(self) -> Iterator[tuple[str, Case]]:
         """Every case once, with its name, which says what varies within the bench."""

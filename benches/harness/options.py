@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from torch import multiprocessing
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import SAMPLINGS
 from loaderbench.benches.harness.lockstep import Alone, Turns, turns
 from loaderbench.benches.harness.subject import Sources, collate_fn
@@ -89,22 +90,22 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.rounds is not None and self.rounds < 1:
-            raise pytest.UsageError(f"--rounds must be >= 1, got {self.rounds}")
+            raise RefusedError(f"--rounds must be >= 1, got {self.rounds}")
         if self.round_s < 0:
-            raise pytest.UsageError(f"--round-seconds must be >= 0, got {self.round_s}")
+            raise RefusedError(f"--round-seconds must be >= 0, got {self.round_s}")
         if not self.case_s > 0:
-            raise pytest.UsageError(f"--case-seconds must be > 0, got {self.case_s}")
+            raise RefusedError(f"--case-seconds must be > 0, got {self.case_s}")
         if not self.sources.pass_s > 0:
-            raise pytest.UsageError(f"--pass-seconds must be > 0, got {self.sources.pass_s}")
+            raise RefusedError(f"--pass-seconds must be > 0, got {self.sources.pass_s}")
         if self.timeout_s < 0:
-            raise pytest.UsageError(f"--loader-timeout must be >= 0 seconds, got {self.timeout_s}")
+            raise RefusedError(f"--loader-timeout must be >= 0 seconds, got {self.timeout_s}")
 
     @classmethod
     def from_pytest(cls, config: pytest.Config) -> "Options":
-        """The options as given; raises pytest.UsageError naming the option that cannot be read."""
+        """The options as given; raises RefusedError naming the option that cannot be read."""
         full = config.getoption("full")
         if full and config.getoption("quick"):
-            raise pytest.UsageError("--quick and --full name two sets of cases: give one")
+            raise RefusedError("--quick and --full name two sets of cases: give one")
         asked = {name: _read(name, text) for name in AXES if (text := config.getoption(name)) is not None}
         named = _full() if full else _quick()
         other_side = turns(config.getoption("turns"))
@@ -135,10 +136,10 @@ class Options:
         )
 
     def resolve(self) -> None:
-        """Load what the command line names, before any case: pytest.UsageError now, not an error in every case."""
+        """Load what the command line names, before any case: RefusedError now, not an error in every case."""
         for device in self.asked.get("device", ()):
             if device not in available():
-                raise pytest.UsageError(f"--device {device}: this machine has {', '.join(available())}")
+                raise RefusedError(f"--device {device}: this machine has {', '.join(available())}")
         for dataset in self.asked.get("dataset", ()):
             self.sources.subject(dataset)
         for name in self.asked.get("collate_fn", ()):
@@ -172,7 +173,7 @@ def _read(name: str, text: str) -> Values:
     try:
         return tuple(dict.fromkeys(axis.read(word.strip()) for word in text.split(",")))
     except (ValueError, KeyError) as error:
-        raise pytest.UsageError(f"--{name.replace('_', '-')} takes {axis.takes}, got {text!r}") from error
+        raise RefusedError(f"--{name.replace('_', '-')} takes {axis.takes}, got {text!r}") from error
 
 
 def _widest(values: Mapping[str, Values]) -> int:

@@ -3,7 +3,8 @@
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +15,22 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from loaderbench.benches.harness import arguments, options
 from loaderbench.benches.harness import grid as cases
 from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig, OneByOne, batch_facts, sampling_arguments
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session import Session
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.training import Task
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Tell pytest of what is refused as it wants to be told: one line, exit code 4, no traceback."""
+    try:
+        yield
+    except RefusedError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,16 +43,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sweep(**axes): what a bench sweeps where the command line is silent.")
     # A case that fails in its warm-up never reached the clock: its failure says why, and needs no warning beside it.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used at all")
-    config.pluginmanager.register(Session.from_pytest(config), Session.NAME)
+    with _usage_errors():
+        config.pluginmanager.register(Session.from_pytest(config), Session.NAME)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    Session.of(session.config).options.resolve()
+    with _usage_errors():
+        Session.of(session.config).options.resolve()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "measure" in metafunc.fixturenames:
-        cases.parametrize(metafunc, Session.of(metafunc.config).options)
+        with _usage_errors():
+            cases.parametrize(metafunc, Session.of(metafunc.config).options)
 
 
 @pytest.hookimpl(trylast=True)

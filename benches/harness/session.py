@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures import reason, skip_reason
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.progress import Progress, shown
@@ -241,9 +242,9 @@ def _block(facts: Entry) -> Entry:
 
 def _refuse_to_replace(folder: Path, *, resumed: str) -> None:
     if resumed:
-        raise pytest.UsageError("--resume and --run-dir both say where the record goes: give one")
+        raise RefusedError("--resume and --run-dir both say where the record goes: give one")
     for name in held(folder):
-        raise pytest.UsageError(
+        raise RefusedError(
             f"--run-dir {folder}: {name} of an earlier run is there. Go on with --resume {folder}, or name a new folder"
         )
 
@@ -253,11 +254,9 @@ def _resumed(folder: Path) -> tuple[Entry, list[Entry]]:
         head, entries = earlier(folder)
         there = head["loaderbench"]["machine"]
     except (OSError, ValueError, KeyError) as error:
-        raise pytest.UsageError(f"--resume {folder}: {error}") from error
+        raise RefusedError(f"--resume {folder}: {error}") from error
     here = machine.facts()
     differ = [f"{name} was {there.get(name)}, is {here[name]}" for name in _SAME if there.get(name) != here[name]]
     if differ:
-        raise pytest.UsageError(
-            f"--resume {folder}: not the machine it began on ({'; '.join(differ)}). Start a new run"
-        )
+        raise RefusedError(f"--resume {folder}: not the machine it began on ({'; '.join(differ)}). Start a new run")
     return head, [entry for entry in entries if "benchmark" in entry]

@@ -11,10 +11,10 @@ from pkgutil import resolve_name
 from time import perf_counter
 from typing import Any
 
-import pytest
 import torch
 from torch.utils.data import Dataset, IterableDataset, Subset
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import as_dataset
 from loaderbench.benches.harness.lockstep import Alone, Turns
 from loaderbench.datasets.catalog import CATALOG
@@ -71,7 +71,7 @@ class Named:
     target: str
 
     def load(self) -> Any:
-        """The object `target` names; raises pytest.UsageError saying what is missing and what to do."""
+        """The object `target` names; raises RefusedError saying what is missing and what to do."""
         here = str(Path.cwd())
         if here not in sys.path:
             sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie where they stand
@@ -95,21 +95,21 @@ class Named:
         except Exception as error:
             raise self.refuse(f"calling it raised {type(error).__name__}: {error}") from error
 
-    def refuse(self, why: str) -> pytest.UsageError:
+    def refuse(self, why: str) -> RefusedError:
         """The error for this option, in one line."""
-        return pytest.UsageError(f"{self.option} {self.target}: {' '.join(why.split())}")
+        return RefusedError(f"{self.option} {self.target}: {' '.join(why.split())}")
 
 
 def _arguments(text: str, option: str) -> tuple[list[Any], dict[str, Any]]:
     try:
         given = json.loads(text or "{}")
     except json.JSONDecodeError as error:
-        raise pytest.UsageError(f"{option} must be JSON, got {text!r}: {error}") from error
+        raise RefusedError(f"{option} must be JSON, got {text!r}: {error}") from error
     if isinstance(given, list):
         return given, {}
     if isinstance(given, dict):
         return [], given
-    raise pytest.UsageError(f"{option} must be a JSON object of keywords or an array, got {text!r}")
+    raise RefusedError(f"{option} must be a JSON object of keywords or an array, got {text!r}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ class Sources:
     turns: Turns = field(default_factory=Alone, compare=False)  # both sides of a comparison read the same part
 
     def subject(self, name: str) -> Subject:
-        """The dataset called `name`, built and checked once; raises pytest.UsageError where it is broken."""
+        """The dataset called `name`, built and checked once; raises RefusedError where it is broken."""
         return _subject(self, name)
 
 

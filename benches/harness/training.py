@@ -80,7 +80,7 @@ class ModelChoice:
         return _task(model.to(device), given_loss or loss_fn)
 
     def load(self) -> tuple[nn.Module | None, Loss | None]:
-        """The user's model and loss; raises pytest.UsageError saying which cannot be had."""
+        """The user's model and loss; raises RefusedError saying which cannot be had."""
         return self._model(), self._loss()
 
     def _model(self) -> nn.Module | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.benches.gate.revisions import Asked, RefusedError, prepared
+from loaderbench.benches.gate.revisions import Asked, prepared
+from loaderbench.benches.harness.errors import RefusedError
 
 Git = Callable[..., str]
 
