@@ -1,238 +1,136 @@
-"""The house: which room may know which, what is in the wheel, and a directory called datasets that shadows no one."""
+"""The structure: which package may import which, without cycles, and what no package may be called."""
 
 import ast
-import io
-import pickle
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
 
 import pytest
-from torch.utils.data import DataLoader
 
 CLONE = Path(__file__).parents[1]
-ROOMS = ("benches", "datasets", "reports")
-SOURCES = sorted(path for room in ROOMS for path in (CLONE / room).rglob("*.py"))
-BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-seconds", "0")
+TOP = ("benches", "datasets", "reports")
+SOURCES = sorted(path for name in TOP for path in (CLONE / name).rglob("*.py"))
+
+# What each part may import, beside what lies in itself.
+LOWER = tuple(f"reports.{name}" for name in ("vocabulary", "units", "wording", "text", "records", "stats"))
+MEANING = ("reports.gate", "reports.explain", "reports.history")
+HARNESS = ("datasets", "benches.harness")
+ALLOWED: Mapping[str, tuple[str, ...]] = {
+    "datasets": (),
+    **{name: LOWER[:place] for place, name in enumerate(LOWER)},
+    **dict.fromkeys(MEANING, LOWER),
+    "reports.figures": (*LOWER, *MEANING),
+    "reports.documents": (*LOWER, *MEANING, "reports.figures"),
+    "reports.render": (*LOWER, *MEANING, "reports.figures", "reports.documents"),
+    "benches.harness": ("datasets", "reports.vocabulary", "reports.units", "reports.records.schema"),
+    "benches.bench": (*HARNESS, "reports.vocabulary"),
+    "benches.gate": (*HARNESS, "reports"),
+    "benches.explain": (*HARNESS, "reports"),
+    "benches.cli": (*HARNESS, "benches.gate", "benches.explain", "reports"),
+}
+NEVER_TORCH = "reports"
+
+
+def module_of(path: Path) -> str:
+    """Return a source's name below ``loaderbench``: ``reports/stats/summary.py`` is ``reports.stats.summary``."""
+    return ".".join(path.relative_to(CLONE).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in SOURCES}
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that the file at `path` imports, wherever in it; what it takes from a package counts as one."""
+    """Every name that the file at `path` imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         if isinstance(node, ast.ImportFrom):
-            yield str(node.module)
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def ours(path: Path) -> set[str]:
-    """Rooms that the file at `path` knows."""
-    return {name.split(".")[1] for name in imported(path) if name.startswith("loaderbench.")}
+def modules_of_ours(path: Path) -> set[str]:
+    """Modules of ours that the file at `path` imports, or takes names from."""
+    names = {name.removeprefix("loaderbench.") for name in imported(path) if name.startswith("loaderbench.")}
+    return {name if name in MODULES else name.rpartition(".")[0] for name in names} - {module_of(path)}
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(CLONE))
+def part_of(module: str) -> str:
+    """Return the part of the structure that a module belongs to."""
+    if module.startswith("benches.bench_"):
+        return "benches.bench"
+    first, _, rest = module.partition(".")
+    return first if first == "datasets" or not rest else f"{first}.{rest.partition('.')[0]}"
 
 
-def of(room: str) -> list[Path]:
-    return [path for path in SOURCES if path.relative_to(CLONE).parts[0] == room]
+def lies_in(module: str, part: str) -> bool:
+    return module == part or module.startswith(f"{part}.")
 
 
-def test_datasets_is_no_package_which_would_shadow_hugging_face_s() -> None:
-    assert not (CLONE / "datasets" / "__init__.py").exists()
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if part_of(name) not in TOP or name in TOP))
+def test_a_module_imports_only_what_its_part_may(module: str) -> None:
+    part = part_of(module)
+    allowed = (part, *ALLOWED.get(part, ()))
+    assert [
+        name for name in sorted(modules_of_ours(MODULES[module])) if not any(lies_in(name, a) for a in allowed)
+    ] == []
+
+
+def test_every_part_of_the_structure_has_a_rule() -> None:
+    assert {part_of(name) for name in MODULES} - set(ALLOWED) <= {"benches", "reports"}
+
+
+@pytest.mark.parametrize("level", ["modules", "packages"])
+def test_there_is_no_cycle(level: str) -> None:
+    """Of packages: every folder is one, and so is every module that lies directly in ``reports``."""
+
+    def node(module: str) -> str:
+        if level == "modules" or module.count(".") < 2:
+            return module
+        return module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+
+    graph: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        graph.setdefault(node(module), set()).update(node(name) for name in modules_of_ours(path))
+    for name, known in graph.items():
+        known.discard(name)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if lies_in(name, NEVER_TORCH)))
+def test_reports_never_import_torch(module: str) -> None:
+    assert [name for name in imported(MODULES[module]) if name.split(".")[0].startswith("torch")] == []
+
+
+def test_no_one_imports_a_bench() -> None:
+    benches = {name for name in MODULES if part_of(name) == "benches.bench"}
+    assert [name for name, path in MODULES.items() if benches & modules_of_ours(path)] == []
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+def test_datasets_and_its_folders_are_no_packages_which_would_shadow_hugging_face_s() -> None:
+    assert list((CLONE / "datasets").rglob("__init__.py")) == []
 
 
 def test_there_is_no_directory_called_loaderbench() -> None:
     assert not (CLONE / "loaderbench").exists()
 
 
-@pytest.mark.parametrize("path", of("datasets") + of("reports"), ids=named)
-def test_datasets_and_reports_know_nothing_of_ours_but_themselves(path: Path) -> None:
-    assert ours(path) <= {path.relative_to(CLONE).parts[0]}
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_module_takes_a_name_of_the_standard_library(module: str) -> None:
+    assert module.rpartition(".")[2] not in sys.stdlib_module_names
 
 
-@pytest.mark.parametrize("path", of("reports"), ids=named)
-def test_reports_never_import_torch(path: Path) -> None:
-    assert not [name for name in imported(path) if name.split(".")[0].startswith("torch")]
-
-
-def test_the_command_line_and_its_verbs_alone_know_both_sides() -> None:
-    knowing = [named(path) for path in of("benches") if "reports" in ours(path)]
-    assert knowing == [
-        "benches/cli/compare.py", "benches/cli/gate.py", "benches/cli/history.py", "benches/cli/main.py",
-        "benches/explain/check.py", "benches/explain/explain.py", "benches/explain/whatif.py",
-        "benches/gate/calibrate.py",
-    ]  # fmt: skip
-
-
-def test_a_bench_is_known_to_no_one() -> None:
-    benches = {f"loaderbench.benches.{path.stem}" for path in (CLONE / "benches").glob("bench_*.py")}
-    assert not [named(path) for path in SOURCES if benches & set(imported(path))]
-
-
-def test_no_module_of_the_harness_needs_itself() -> None:
-    harness = {f"loaderbench.benches.harness.{path.stem}": path for path in (CLONE / "benches/harness").glob("*.py")}
-    graph = {name: set(imported(path)) & set(harness) for name, path in harness.items()}
-    TopologicalSorter(graph).prepare()  # raises CycleError
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_no_module_takes_a_name_of_the_standard_library(path: Path) -> None:
-    assert path.stem not in sys.stdlib_module_names - {"__init__"}
-
-
-def test_the_tests_of_every_room_are_collected(pytestconfig: pytest.Config) -> None:
+def test_the_tests_of_every_package_are_collected(pytestconfig: pytest.Config) -> None:
     folders = [path.name for path in (CLONE / "tests").rglob("*") if path.is_dir()]
-    assert set(ROOMS) <= set(folders)
-    assert not [name for name in ROOMS if any(fnmatch(name, skip) for skip in pytestconfig.getini("norecursedirs"))]
-
-
-HUGGING_FACE = "def load_dataset():\n    return [float(index) for index in range(20)]\n"
-THEIRS = """
-import datasets
-
-class Train:
-    def __len__(self):
-        return 20
-
-    def __getitem__(self, index):
-        return datasets.load_dataset()[index]
-"""
-
-
-@pytest.fixture(scope="module")
-def beside_hugging_face(places: Callable[[str], Any]) -> Any:
-    """The suite run in the clone, as ``python -m pytest``, on a Dataset that imports an installed ``datasets``."""
-    place = places("theirs").write(theirs=THEIRS)
-    (place.folder / "datasets").mkdir()
-    (place.folder / "datasets" / "__init__.py").write_text(HUGGING_FACE)
-    asked = ("--dataset", "theirs:Train", "--start-method", "fork,forkserver,spawn", "-p", "no:cacheprovider")
-    command = [sys.executable, "-m", "pytest", "benches/bench_epoch.py", *asked, "--run-dir", str(place.folder / "run")]
-    return place.call([*command, *BRIEF, "--num-workers", "1"], env={"PYTHONPATH": str(place.folder)}, cwd=CLONE)
-
-
-@pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
-def test_an_installed_datasets_wins_over_our_directory(beside_hugging_face: Any, start_method: str) -> None:
-    case = beside_hugging_face.extra(f"bench_epoch[theirs.Train-{start_method}]")
-    assert case["rounds"]["samples"] == [20]
-
-
-def test_nothing_that_a_worker_is_given_lives_in_a_bench(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A spawned worker cannot import ``bench_*.py`` or ``conftest.py``: it would not find them."""
-    modules: set[str] = set()
-
-    class Noted(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            modules.add(module)
-            return super().find_class(module, name)
-
-    def noted(loader: "DataLoader[Any]") -> Any:
-        if loader.num_workers:
-            given = (loader.dataset, loader.collate_fn, loader.worker_init_fn)
-            Noted(io.BytesIO(pickle.dumps(given))).load()
-        return iterated(loader)
-
-    iterated = DataLoader.__iter__
-    monkeypatch.setattr(DataLoader, "__iter__", noted)
-    pytester.makepyfile(plain="train = list(range(40))")
-    asked = ("--dataset", "plain:train", "--num-workers", "1", "--start-method", "fork", "--batch-size", "8")
-    result = pytester.runpytest_inprocess(
-        *("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest", "--benchmark-disable"),
-        *("--pyargs", "loaderbench.benches", "-k", "not overhead and not training and not busy and not sleep", *asked),
-    )
-    assert "failed" not in result.parseoutcomes()
-    assert "loaderbench.datasets.synthetic.known_cost" in modules
-    assert not [name for name in modules if name.rpartition(".")[2].startswith(("bench_", "conftest"))]
-
-
-MY_DATA = """
-from pathlib import Path
-
-import loaderbench.datasets.catalog
-
-class Train:
-    def __init__(self):
-        Path("imported.txt").write_text(loaderbench.datasets.catalog.__file__)
-
-    def __len__(self):
-        return 20
-
-    def __getitem__(self, index):
-        return float(range(20)[index])
-"""
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the checkout, so that nothing is left in it."""
-    copy, built = tmp_path_factory.mktemp("clone") / "copy", tmp_path_factory.mktemp("built")
-    shutil.copytree(CLONE, copy, ignore=shutil.ignore_patterns(".*", "runs", "build", "dist", "tests", "*.egg-info"))
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built), str(copy))
-    (found,) = built.iterdir()
-    return found
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, places: Callable[[str], Any]) -> Any:
-    """A user's project far from the clone, with the wheel installed in its ``site``."""
-    place = places("project")
-    pip("install", "--no-deps", "--target", str(place.folder / "site"), str(wheel))
-    (place.folder / "my").mkdir()
-    (place.folder / "my" / "data.py").write_text(MY_DATA)
-    return place
-
-
-def pip(*arguments: str) -> None:
-    quiet = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
-    subprocess.run([sys.executable, "-m", "pip", *arguments, *quiet], check=True, timeout=120)
-
-
-def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
-    modules = {f"loaderbench/{path.relative_to(CLONE)}" for path in SOURCES}
-    assert {name for name in ZipFile(wheel).namelist() if name.endswith(".py")} == modules
-
-
-@pytest.mark.parametrize(
-    "package",
-    [
-        "benches",
-        "benches/explain",
-        "benches/gate",
-        "benches/harness",
-        "datasets",
-        "reports",
-        "reports/explain",
-        "reports/gate",
-        "reports/history",
-    ],
-)
-def test_the_wheel_says_that_every_package_is_typed(wheel: Path, package: str) -> None:
-    assert f"loaderbench/{package}/py.typed" in ZipFile(wheel).namelist()
-
-
-def test_the_wheel_holds_the_templates(wheel: Path) -> None:
-    templates = {f"loaderbench/{path.relative_to(CLONE)}" for path in (CLONE / "reports/render/templates").iterdir()}
-    assert templates
-    assert templates <= set(ZipFile(wheel).namelist())
-
-
-@pytest.mark.parametrize("door", ["pytest", "loaderbench run"])
-def test_the_wheel_alone_measures_the_user_s_own_in_their_project(installed: Any, door: str) -> None:
-    pytests = (sys.executable, "-m", "pytest", "-p", "loaderbench.benches.harness.plugin", "--pyargs")
-    doors = {"pytest": (*pytests, "loaderbench.benches"), "loaderbench run": ("site/bin/loaderbench", "run")}
-    into = door.replace(" ", "_")
-    asked = ("--dataset", "my.data:Train", "-k", "epoch", *BRIEF, "--run-dir", into)
-    site = installed.folder / "site"
-    ended = installed.call([*doors[door], *asked], into=into, env={"PYTHONPATH": str(site)})
-    assert ended.ret == 0
-    assert list(ended.benchmarks) == ["bench_epoch[my.data.Train]"]
-    assert Path((installed.folder / "imported.txt").read_text()).is_relative_to(site)
+    assert set(TOP) <= set(folders)
+    assert not [name for name in TOP if any(fnmatch(name, skip) for skip in pytestconfig.getini("norecursedirs"))]
