@@ -1,1 +1,21 @@
-"""The command `loaderbench`: one file a command; the options that describe what is loaded are declared once."""
+"""The command `loaderbench`: a file for each command, named as it is.
+
+A command is a module of this package. `main` imports it when it is called or when the commands are listed, so it
+imports nothing at its top that takes long (torch, pandas, matplotlib, SQLAlchemy): its functions do. It has
+
+``HELP``
+    What it does, in a phrase of one line: in the list of commands, and above its own help.
+``EXAMPLE``
+    A command line that works, without the word ``loaderbench``, such as ``gate --base origin/main``.
+``add_arguments(parser)``
+    Declares its options. Those that describe what is loaded come from `options`, as do times, sizes and shares.
+``run(options) -> int``
+    Does it and returns the exit code: 0 fine, 1 the answer is bad, 2 refused or unreadable, 3 inconclusive with
+    ``--strict``, 130 interrupted. What stops it is raised: `main` prints RefusedError, MalformedError and OSError in a
+    line and returns 2, and KeyboardInterrupt is 130; a command catches these only where it has something to keep.
+``PYTEST_OPTIONS`` (may be left out)
+    ``"unknown"``: options that it does not declare are the benches' own, a list in ``options.pytest_options``.
+    ``"all"``: it declares none, ``--help`` included; all are there.
+
+`output` writes a command's files into a new folder, prints its document and the path of its page.
+"""

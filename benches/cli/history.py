@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,14 +10,17 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
-# pandas and SQLAlchemy take a second to import, which other verbs need not wait for: functions import what they need.
+from loaderbench.benches.cli.output import complain
 from loaderbench.benches.harness.errors import RefusedError
 
+# pandas and SQLAlchemy take a second to import, which other verbs need not wait for: functions import what they need.
 if TYPE_CHECKING:
     import pandas as pd
 
-    from loaderbench.reports.documents.report import Report
     from loaderbench.reports.history.database import History
+
+HELP = "keep every run in a database: trends and change points"
+EXAMPLE = "history add runs/*/run.json"
 
 DATABASE = "runs/history.sqlite"
 WIDE = 180  # columns where there is no terminal: a log wraps by itself
@@ -28,10 +30,9 @@ UNREADABLE = 2  # exit code
 Verb = Callable[["History", argparse.Namespace], int]
 
 
-def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the verb and its own verbs; each sets `run`, which takes the options and returns the exit code."""
-    parser = verbs.add_parser("history", help="keep every run in a database: trends and change points")
-    own = parser.add_subparsers(required=True, metavar="VERB")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the commands of a history and their options; each sets `action`."""
+    own = parser.add_subparsers(required=True, metavar="COMMAND")
     adding = _verb(own, "add", add, "add runs; one that is there stays as it is", writing=True)
     adding.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl")
     _verb(own, "list", list_runs, "list the runs, newest first")
@@ -47,10 +48,10 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     exporting.add_argument("--format", choices=("csv", "parquet", "json", "otava"), default="csv")
     exporting.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
-    for parser in (showing, changing, exporting):
-        parser.add_argument("--machine", default="", metavar="PART", help="only machines with this in their name")
-    for parser in (showing, changing):
-        parser.add_argument("--branch", default="", help="only runs of this branch")
+    for narrowed in (showing, changing, exporting):
+        narrowed.add_argument("--machine", default="", metavar="PART", help="only machines with this in their name")
+    for narrowed in (showing, changing):
+        narrowed.add_argument("--branch", default="", help="only runs of this branch")
 
 
 def _verb(
@@ -65,7 +66,7 @@ def _verb(
     parser.add_argument(
         "--db", default=DATABASE, metavar="DB", help=f"a path, or postgresql+psycopg://user@host/name ({DATABASE})"
     )
-    parser.set_defaults(run=lambda options: _with_history(verb, options, writing=writing))
+    parser.set_defaults(action=verb, writing=writing)
     return parser
 
 
@@ -78,21 +79,15 @@ def _date(text: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _with_history(verb: Verb, options: argparse.Namespace, *, writing: bool) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Open the history, do what was asked, and return the exit code."""
     from loaderbench.reports.history.database import HistoryError, opened
 
     try:
-        with opened(options.db, writing=writing) as history:
-            return verb(history, options)
-    except (HistoryError, RefusedError) as error:
-        _complain(error)
-        return UNREADABLE
-
-
-def _complain(fault: object) -> None:
-    from loaderbench.reports.text import plain
-
-    print(f"loaderbench: {plain(fault)}", file=sys.stderr)
+        with opened(options.db, writing=options.writing) as history:
+            return int(options.action(history, options))
+    except HistoryError as error:
+        raise RefusedError(str(error)) from None
 
 
 def _print(part: RenderableType) -> None:
@@ -112,11 +107,11 @@ def add(history: "History", options: argparse.Namespace) -> int:
         try:
             document = open_document(path)
             if document.faults:
-                _complain(f"{path}: {chain(document.faults)}")
+                complain(f"{path}: {chain(document.faults)}")
                 code = UNREADABLE
             counts[history.add(document)] += 1
         except (MalformedError, HistoryError) as fault:
-            _complain(f"{path}: {fault}")
+            complain(f"{path}: {fault}")
             code = UNREADABLE
     said = [f"{count(counts['added'], 'run')} added"]
     said += [f"{counts['replaced']} replaced, as more of it is known now"] if counts["replaced"] else []
@@ -230,24 +225,3 @@ def _write(content: bytes, path: Path) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise RefusedError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def with_trend(report: "Report", database: str) -> tuple["Report", int]:
-    """Add the trends of the newest run's cases, on its kind of machine; return the exit code beside the report."""
-    from loaderbench.reports.figures.catalogue import picture
-    from loaderbench.reports.figures.history import PLOT
-    from loaderbench.reports.history import queries, trends
-    from loaderbench.reports.history.database import HistoryError, opened
-    from loaderbench.reports.history.rows import identity, machine_key
-    from loaderbench.reports.records.files import open_document
-
-    cases = {identity(case.bench, case.settings) for case in open_document(report.run.path).cases}
-    try:
-        with opened(database) as history:
-            points = trends.leading(queries.points(history, identities=sorted(cases)))
-    except HistoryError as error:
-        _complain(error)
-        return report, UNREADABLE
-    alike = points[points["machine"] == machine_key(report.run.machine)]
-    drawn = picture(PLOT, trends.marked(alike))
-    return (replace(report, pictures=(*report.pictures, drawn)) if drawn else report), 0

@@ -1,130 +1,118 @@
-"""The command line: run the benches, report on runs."""
+"""The command `loaderbench`: finds the command that is asked for; turns what stops it into a line and an exit code."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
+from typing import Any, NoReturn
 
-import pytest
-from rich.console import Console
+from loaderbench.benches.cli import output
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.reports.records.reading import MalformedError
 
-from loaderbench.benches.cli import compare
-from loaderbench.benches.cli import explain as verbs_of_explain
-from loaderbench.benches.cli import gate as verbs_of_gate
-from loaderbench.benches.cli import history as histories
-from loaderbench.benches.gate import calibrate
-
-RUNS = Path("runs")
-WIDE = 140  # columns where there is no terminal: a log wraps by itself
-
-UNREADABLE = 2  # exit code
+# Each is the module of its name beside this one. In the order in which a new user meets them.
+COMMANDS = ("run", "report", "check", "explain", "whatif", "gate", "compare", "calibrate", "history")
+ABOUT = "what feeds a PyTorch model, how fast, and why"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the verbs and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["run"]:  # before argparse, which would read options that are pytest's
-        return run(words[1:])
-    parser = _parser()
-    options, others = parser.parse_known_args(words)
-    if getattr(options, "passes_on", False):  # what it does not know is for the benches
+    """Run one of the commands and return its exit code."""
+    try:
+        return _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+    except (RefusedError, MalformedError) as error:
+        return output.refuse(error)
+    except BrokenPipeError:  # whoever read our output has stopped: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return output.REFUSED
+    except OSError as error:
+        return output.refuse(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except KeyboardInterrupt:
+        return output.refuse("interrupted", output.INTERRUPTED)
+
+
+def _dispatch(words: list[str]) -> int:
+    name, *rest = words or ["--help"]
+    if name in {"-h", "--help"}:
+        print(_overview())
+        return 0
+    if name == "--version":
+        print(f"loaderbench {version('loaderbench')}")
+        return 0
+    if name not in COMMANDS:
+        nearest = get_close_matches(name, COMMANDS, n=1)
+        advice = f"did you mean {nearest[0]}?" if nearest else f"the commands are {', '.join(COMMANDS)}"
+        raise RefusedError(f"there is no command {name!r}; {advice}")
+    if name in _OLD:
+        return _old(name, rest)
+    command = _command(name)
+    return int(command.run(_parsed(command, name, rest)))
+
+
+def _command(name: str) -> Any:
+    return import_module(f"loaderbench.benches.cli.{name}")
+
+
+# Commands whose files have not been rewritten yet: their module, with `add_parser(subparsers)`. Take a name out of here
+# with the landing of its file.
+_OLD = {
+    "check": "cli.explain",
+    "explain": "cli.explain",
+    "whatif": "cli.explain",
+    "gate": "cli.gate",
+    "compare": "cli.compare",
+    "calibrate": "gate.calibrate",
+}
+
+
+def _old(name: str, words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="loaderbench")
+    import_module(f"loaderbench.benches.{_OLD[name]}").add_parser(parser.add_subparsers())
+    options, others = parser.parse_known_args([name, *words])
+    if getattr(options, "passes_on", False):
         return int(options.run(options, others))
     if others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     return int(options.run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="loaderbench", description="What feeds a PyTorch model, how fast, and why.")
-    parser.add_argument("--version", action="version", version=f"loaderbench {version('loaderbench')}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verbs.add_parser(
-        "run", help="run the benches; every option is pytest's or the benches' own (loaderbench run --help)"
+def _overview() -> str:
+    """Return every command with what it does and an example."""
+    lines = [f"loaderbench {version('loaderbench')}: {ABOUT}", ""]
+    for name in COMMANDS:
+        if name in _OLD:
+            lines += [f"  {name}", ""]
+            continue
+        command = _command(name)
+        lines += [f"  {name:10} {command.HELP}", f"  {'':10} $ loaderbench {command.EXAMPLE}", ""]
+    return "\n".join([*lines, "loaderbench COMMAND --help shows a command's options."])
+
+
+def _parsed(command: Any, name: str, words: list[str]) -> argparse.Namespace:
+    passed_on = getattr(command, "PYTEST_OPTIONS", "")
+    if passed_on == "all":
+        return argparse.Namespace(pytest_options=words)
+    parser = _Parser(
+        prog=f"loaderbench {name}",
+        description=f"{command.HELP[:1].upper()}{command.HELP[1:]}.",
+        epilog=f"example: loaderbench {command.EXAMPLE}",
+        allow_abbrev=not passed_on,
     )
-    reporting = verbs.add_parser("report", help="report on runs: HTML, Markdown, tables and figures")
-    reporting.add_argument(
-        "runs",
-        nargs="*",
-        type=Path,
-        metavar="RUN",
-        help="a run's folder, run.json or run.jsonl (default: latest in runs/)",
-    )
-    reporting.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the report goes (default: the newest run's folder)"
-    )
-    reporting.add_argument(
-        "--history", metavar="DB", help=f"show trends from this history, a path or a URL (such as {histories.DATABASE})"
-    )
-    reporting.add_argument(
-        "--explain", action="append", default=[], type=Path, metavar="DIR", help="show what `loaderbench explain` found"
-    )
-    reporting.set_defaults(run=lambda options: report(options.runs, options.out, options.history, options.explain))
-    verbs_of_gate.add_parser(verbs)
-    verbs_of_explain.add_parser(verbs)
-    compare.add_parser(verbs)
-    calibrate.add_parser(verbs)
-    histories.add_parser(verbs)
-    return parser
+    command.add_arguments(parser)
+    if not passed_on:
+        return parser.parse_args(words)
+    options, others = parser.parse_known_args(words)
+    options.pytest_options = others
+    return options
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the installed benches: ``pytest --pyargs loaderbench.benches`` with our plugin; options go on as they are."""
-    if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
-        sys.path.insert(0, "")
-    plugin = ("-p", "loaderbench.benches.harness.plugin")
-    return int(pytest.main([*plugin, "--import-mode=importlib", "--pyargs", "loaderbench.benches", *arguments]))
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
 
-
-def report(runs: Sequence[Path], out: Path | None, history: str | None, explained: Sequence[Path]) -> int:
-    """Write the report of `runs`, print its gist, and return 0, or 2 where nothing, or not all of it, can be read."""
-    # pandas, matplotlib and scipy take a second to import, which `loaderbench run` need not wait for.
-    from loaderbench.reports.documents.report import assemble
-    from loaderbench.reports.explain import ranking
-    from loaderbench.reports.records import frame as records
-    from loaderbench.reports.records.schema import MalformedError
-    from loaderbench.reports.render import (
-        outputs,
-        terminal,
-    )
-    from loaderbench.reports.text import plain
-
-    found = records.read(runs or records.newest(RUNS))
-    for fault in found.faults:
-        print(f"loaderbench: {plain(fault)}", file=sys.stderr)
-    if not found.runs:
-        where = "no run could be read" if found.faults else f"no run in {RUNS}/; make one with: loaderbench run --quick"
-        print(f"loaderbench: nothing to report: {where}", file=sys.stderr)
-        return UNREADABLE
-    made, code = assemble(found), 0
-    if history is not None:
-        made, code = histories.with_trend(made, history)
-    for path in explained:
-        try:
-            made = replace(made, explained=(*made.explained, ranking.read(path)))
-        except (MalformedError, OSError) as fault:
-            print(f"loaderbench: --explain {path} is passed over: {plain(fault)}", file=sys.stderr)
-            code = UNREADABLE
-    folder = out or found.runs[-1].path.parent
-    try:
-        write(outputs.outputs(made), folder)
-    except OSError as error:
-        print(f"loaderbench: {folder} cannot be written: {error.strerror}", file=sys.stderr)
-        return UNREADABLE
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    console.print(terminal.results(made))
-    console.print(terminal.verdicts(made))
-    print(f"\n{(folder / outputs.PAGE).resolve()}")
-    return code
-
-
-def write(contents: Iterable[tuple[str, bytes]], folder: Path) -> None:
-    """Write files, each by its path within `folder`."""
-    for name, content in contents:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    def error(self, message: str) -> NoReturn:
+        self.exit(output.refuse(f"{message}; see {self.prog} --help"))
 
 
 if __name__ == "__main__":

@@ -1,48 +1,120 @@
-"""``loaderbench run``: the benches, with every option passed on to pytest."""
+"""The command `loaderbench`: its list of commands, what each may import, its one-line errors; and `loaderbench run`."""
+
+import subprocess
+import sys
+from importlib.metadata import version
 
 import pytest
 
-from loaderbench.benches.cli.main import main
+from loaderbench.benches.cli import main as cli
+from loaderbench.benches.cli import report
+from loaderbench.benches.harness.errors import RefusedError
 
 QUIETLY = ("-q", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
 BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-seconds", "0", "-k", "epoch")
 
 
-@pytest.fixture(autouse=True)
-def _project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_without_a_command_the_commands_are_listed_with_an_example_each(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 0
+    listed = capsys.readouterr().out
+    assert all(f"\n  {name} " in listed or f"\n  {name}\n" in listed for name in cli.COMMANDS)
+    assert listed.count("$ loaderbench ") == len(cli.COMMANDS) - len(cli._OLD)
+
+
+@pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name not in {"run", *cli._OLD}])
+def test_a_commands_help_ends_with_its_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"loaderbench {name}" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"loaderbench {version('loaderbench')}\n"
+
+
+def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["rport"]) == 2
+    assert one_line(capsys) == "loaderbench: there is no command 'rport'; did you mean report?"
+
+
+def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["report", "--zeal"])
+    assert ended.value.code == 2
+    assert one_line(capsys) == "loaderbench: unrecognized arguments: --zeal; see loaderbench report --help"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (RefusedError("--out x: is\nthere"), 2, "loaderbench: --out x: is there"),
+        (FileNotFoundError(2, "No such file", "a.json"), 2, "loaderbench: a.json: No such file"),
+        (KeyboardInterrupt(), 130, "loaderbench: interrupted"),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_what_stops_a_command_is_a_line_and_an_exit_code(
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(report, "run", stopped)
+    assert cli.main(["report"]) == code
+    assert one_line(capsys) == line
+
+
+def test_a_bug_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "run", lambda _: {}["zeal"])
+    with pytest.raises(KeyError):
+        cli.main(["report"])
+
+
+def test_listing_the_commands_imports_nothing_that_takes_long() -> None:
+    code = "import sys; from loaderbench.benches.cli.main import main; main([]); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"torch", "pandas", "numpy", "matplotlib", "sqlalchemy", "scipy", "pytest"}
+    assert not heavy & set(ended.stdout.splitlines()[-1].split())
+
+
+def test_run_passes_every_option_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[list[str]] = []
+    monkeypatch.setattr(pytest, "main", lambda arguments: passed.append(arguments) or 3)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    options = ["--quick", "-k", "epoch and text", "--benchmark-json", "x.json", "-h", "--", "--out"]
+    assert cli.main(["run", *options]) == 3
+    plugin = ["-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib"]
+    assert passed == [[*plugin, "--pyargs", "loaderbench.benches", *options]]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder with a dataset of the user's, which is not on the path."""
     pytester.makepyfile(project_data="train = list(range(20))")
-    monkeypatch.syspath_prepend(pytester.path / "elsewhere")  # the path is put back afterwards
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    return pytester
 
 
-def test_run_measures_a_dataset_of_the_folder_it_is_run_in(pytester: pytest.Pytester) -> None:
-    assert main(["run", *QUIETLY, "--dataset", "project_data:train", *BRIEF, "--run-dir", "run"]) == 0
-    assert (pytester.path / "run" / "run.json").exists()
+def test_run_measures_a_dataset_of_the_folder_it_is_run_in(project: pytest.Pytester) -> None:
+    assert cli.main(["run", *QUIETLY, "--dataset", "project_data:train", *BRIEF, "--run-dir", "run"]) == 0
+    assert (project.path / "run" / "run.json").exists()
 
 
-def test_run_passes_pytest_s_own_options_on(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", *QUIETLY, "--dataset", "project_data:train", *BRIEF, "--collect-only"]) == 0
-    assert "bench_epoch[project_data.train]" in capsys.readouterr().out
-
-
-def test_run_ends_with_pytest_s_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", *QUIETLY, "--dataset", "nowhere:train"]) == pytest.ExitCode.USAGE_ERROR
+def test_run_ends_with_pytest_s_exit_code(project: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", *QUIETLY, "--dataset", "nowhere:train"]) == pytest.ExitCode.USAGE_ERROR
     assert "ERROR: --dataset nowhere:train: no module 'nowhere'" in capsys.readouterr().err
 
 
-def test_run_s_help_has_the_benches_options(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", *QUIETLY, "--help"]) == 0
+def test_run_s_help_has_the_benches_options(project: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", *QUIETLY, "--help"]) == 0
     assert "--num-workers=LIST" in capsys.readouterr().out
-
-
-def test_without_a_verb_the_verbs_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([])
-    assert "VERB" in capsys.readouterr().err
-
-
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("loaderbench 0.")

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -103,37 +102,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "taken").write_text("a file")
     assert cli.main(["report", str(write(document)), "--out", str(tmp_path / "taken")]) == 2
     assert capsys.readouterr().err.startswith(f"loaderbench: {tmp_path / 'taken'} cannot be written")
-
-
-def test_run_passes_every_option_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed: list[list[str]] = []
-    monkeypatch.setattr(pytest, "main", lambda arguments: passed.append(arguments) or 3)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    options = ["--quick", "-k", "epoch and text", "--benchmark-json", "x.json", "-h", "--", "--out"]
-    assert cli.main(["run", *options]) == 3
-    plugin = ["-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib"]
-    assert passed == [[*plugin, "--pyargs", "loaderbench.benches", *options]]
-
-
-def test_run_imports_the_users_dataset_from_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pytest, "main", lambda _: 0)
-    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
-    cli.main(["run"])
-    assert sys.path[0] == ""
-
-
-def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--version"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out == f"loaderbench {version('loaderbench')}\n"
-
-
-def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["rport"])
-    assert ended.value.code == 2
-    assert "rport" in capsys.readouterr().err
 
 
 def test_a_report_never_imports_torch(write: Callable[..., Path], document: Document) -> None:

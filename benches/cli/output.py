@@ -1,0 +1,59 @@
+"""What a command writes and says: its files in a new folder, its document on the terminal, what stops it in a line."""
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loaderbench.benches.harness.errors import RefusedError
+
+RUNS = Path("runs")
+WIDTH = 140  # columns where there is no terminal: a log wraps by itself
+REFUSED, INTERRUPTED = 2, 130  # exit codes
+
+
+def new_folder(command: str, out: Path | None = None, *, result: str = "") -> Path:
+    """Return the folder for a command's files, not made yet: `out`, or ``runs/<when>-<command>``.
+
+    `result` is the file by which an earlier result is known (default: ``<command>.json``); raises RefusedError where
+    `out` holds one.
+    """
+    if out is None:
+        return unused(RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{command}")
+    name = result or f"{command}.json"
+    if (out / name).exists():
+        raise RefusedError(f"--out {out}: {name} of an earlier {command} is there; name a new folder")
+    return out
+
+
+def unused(folder: Path) -> Path:
+    """Return `folder`, or the next of its name (``-2``, ``-3``, …) that does not exist."""
+    free, number = folder, 1
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name}-{number}")
+    return free
+
+
+def write(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
+    """Write files, each by its path within `folder`, which is made; raises RefusedError."""
+    for name, content in files:
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise RefusedError(f"{error.filename or path} cannot be written: {error.strerror}") from None
+
+
+def complain(fault: object) -> None:
+    """Print a fault as one line of stderr; what comes from files or users cannot move the cursor."""
+    from loaderbench.reports.text import plain
+
+    print(f"loaderbench: {plain(fault)}", file=sys.stderr)
+
+
+def refuse(fault: object, code: int = REFUSED) -> int:
+    """Print in a line what stops the command, and return the exit code."""
+    complain(fault)
+    return code

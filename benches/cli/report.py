@@ -1,0 +1,87 @@
+"""``loaderbench report``: the HTML page, the Markdown, the tables and the figures of runs."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loaderbench.benches.cli import output
+from loaderbench.benches.cli.history import DATABASE
+from loaderbench.benches.harness.errors import RefusedError
+
+if TYPE_CHECKING:
+    from loaderbench.reports.documents.report import Report
+
+HELP = "report on runs: an HTML page, Markdown, tables and figures"
+EXAMPLE = "report"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    run = "a run's folder, run.json or run.jsonl (default: the newest in runs/)"
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: the newest run's folder)")
+    history = f"add the trends of this history, a path or a URL (such as {DATABASE})"
+    parser.add_argument("--history", metavar="DB", help=history)
+    explain = "add what `loaderbench explain` wrote there; may be given more than once"
+    parser.add_argument("--explain", action="append", default=[], type=Path, metavar="DIR", help=explain)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report, print its gist, and return 0, or 2 where not all that was named can be read."""
+    from rich.console import Console
+
+    from loaderbench.reports.documents.report import assemble
+    from loaderbench.reports.records import frame as records
+    from loaderbench.reports.render import outputs, terminal
+
+    read = records.read(options.runs or records.newest(output.RUNS))
+    for fault in read.faults:
+        output.complain(fault)
+    if not read.runs:
+        missing = f"no run in {output.RUNS}/; make one with: loaderbench run --quick"
+        raise RefusedError(f"nothing to report: {'no run could be read' if read.faults else missing}")
+    report, code = assemble(read), 0
+    if options.history is not None:
+        report, code = _with_trend(report, options.history)
+    for path in options.explain:
+        report, fault = _with_explanation(report, path)
+        code = fault or code
+    folder = options.out or read.runs[-1].path.parent
+    output.write(outputs.outputs(report), folder)
+    console = Console(width=None if sys.stdout.isatty() else output.WIDTH, highlight=False)
+    console.print(terminal.results(report))
+    console.print(terminal.verdicts(report))
+    print(f"\n{(folder / outputs.PAGE).resolve()}")
+    return code
+
+
+def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
+    from loaderbench.reports.explain import ranking
+    from loaderbench.reports.records.schema import MalformedError
+
+    try:
+        return replace(report, explained=(*report.explained, ranking.read(path))), 0
+    except (MalformedError, OSError) as fault:
+        return report, output.refuse(f"--explain {path} is passed over: {fault}")
+
+
+def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
+    """Add the trends of the newest run's cases, on its kind of machine."""
+    from loaderbench.reports.figures.catalogue import picture
+    from loaderbench.reports.figures.history import PLOT
+    from loaderbench.reports.history import queries, trends
+    from loaderbench.reports.history.database import HistoryError, opened
+    from loaderbench.reports.history.rows import identity, machine_key
+    from loaderbench.reports.records.files import open_document
+
+    cases = {identity(case.bench, case.settings) for case in open_document(report.run.path).cases}
+    try:
+        with opened(database) as history:
+            points = trends.leading(queries.points(history, identities=sorted(cases)))
+    except HistoryError as error:
+        return report, output.refuse(error)
+    alike = points[points["machine"] == machine_key(report.run.machine)]
+    drawn = picture(PLOT, trends.marked(alike))
+    return (replace(report, pictures=(*report.pictures, drawn)) if drawn else report), 0
