@@ -26,7 +26,7 @@ from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import place, synchronise
-from loaderbench.datasets.validation import leaves
+from loaderbench.datasets.pytree import count_leaves
 
 COPIES = 16  # in a pass
 LINK_BYTES = 256 << 20
@@ -63,7 +63,7 @@ class Transfer:
 
     def after(self) -> Metrics:
         """Seconds and bytes of all copies."""
-        return {"seconds": self.seconds, "bytes": float(self.copies * leaves(self.batch).bytes)}
+        return {"seconds": self.seconds, "bytes": float(self.copies * count_leaves(self.batch).bytes)}
 
 
 @cache

@@ -30,7 +30,7 @@ def digest(source: bytes) -> str:
     return blake2b(source, digest_size=4).hexdigest()
 
 
-def made_once(name: str, make: Callable[[Path], None]) -> Path:
+def make_once(name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` in the cache, filled by `make(draft)` where it is missing.
 
     It appears whole or not at all: `make` fills a draft beside it, which is then renamed. Two processes that

@@ -15,7 +15,7 @@ from loaderbench.datasets.tokens import article_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class CatalogEntry:
     """A dataset's name, how it is built, and the collate functions that fit it (the first is its default)."""
 
     name: str
@@ -26,11 +26,11 @@ class Entry:
 _FIXED = ("default", "stack_into")
 _STACKED = ("default",)  # these samples come stacked: there is nothing left to collate
 _ENTRIES = (
-    Entry(name="text", build=article_passages, collate_fns=("pad", "pack")),
-    Entry(name="images", build=photo_crops, collate_fns=_FIXED),
-    Entry(name="tokens", build=article_tokens, collate_fns=_STACKED),
-    Entry(name="table", build=photo_pixels, collate_fns=_STACKED),
-    Entry(name="rows", build=photo_pixel_rows, collate_fns=_FIXED),
-    Entry(name="shards", build=photo_shards, collate_fns=("default",)),
+    CatalogEntry(name="text", build=article_passages, collate_fns=("pad", "pack")),
+    CatalogEntry(name="images", build=photo_crops, collate_fns=_FIXED),
+    CatalogEntry(name="tokens", build=article_tokens, collate_fns=_STACKED),
+    CatalogEntry(name="table", build=photo_pixels, collate_fns=_STACKED),
+    CatalogEntry(name="rows", build=photo_pixel_rows, collate_fns=_FIXED),
+    CatalogEntry(name="shards", build=photo_shards, collate_fns=("default",)),
 )
-CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+CATALOG: Mapping[str, CatalogEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

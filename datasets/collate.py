@@ -89,18 +89,18 @@ def stack_into(samples: Sequence[Any]) -> Any:
     {'x': tensor([[1, 2],
             [3, 4]])}
     """
-    return stacked(samples, unfilled)
+    return stack_samples(samples, empty_batch)
 
 
-def stacked(samples: Sequence[Any], allocate: Callable[[tuple[int, ...], torch.dtype], Tensor]) -> Any:
+def stack_samples(samples: Sequence[Any], allocate: Callable[[tuple[int, ...], torch.dtype], Tensor]) -> Any:
     """As `stack_into`, each field written to what `allocate` returns for its shape and dtype."""
     if isinstance(samples, Stacked):
         return default(samples)
     first = samples[0]
     if isinstance(first, Mapping):
-        return {key: stacked([sample[key] for sample in samples], allocate) for key in first}
+        return {key: stack_samples([sample[key] for sample in samples], allocate) for key in first}
     if isinstance(first, (list, tuple)):
-        fields = [stacked(field, allocate) for field in zip(*samples, strict=True)]
+        fields = [stack_samples(field, allocate) for field in zip(*samples, strict=True)]
         return type(first)(*fields) if hasattr(first, "_fields") else fields
     if isinstance(first, Tensor):
         return torch.stack(list(samples), out=allocate((len(samples), *first.shape), first.dtype))
@@ -156,7 +156,7 @@ def _packed(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.cat(rows), torch.tensor(starts)
 
 
-def unfilled(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def empty_batch(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """An unfilled tensor; in a worker it lies in shared memory, where the main process will read it."""
     if get_worker_info() is None:
         return torch.empty(shape, dtype=dtype)

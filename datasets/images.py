@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from loaderbench.datasets.cache import digest, made_once
+from loaderbench.datasets.cache import digest, make_once
 from loaderbench.datasets.text import strings
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -94,7 +94,7 @@ def crop_folder() -> Path:
 
     Each is shifted, turned by up to 15 degrees and 160 to 256 pixels wide, and re-encoded at quality 85.
     """
-    return made_once(f"images-1-{digest(photograph())}", _make_crops)
+    return make_once(f"images-1-{digest(photograph())}", _make_crops)
 
 
 def photo_crops(*, size: int = 160) -> ImageDataset:

@@ -1,4 +1,9 @@
-"""What a sample or a batch holds: its leaves, their bytes, a hash of them and a line of text."""
+"""A sample or a batch as a tree of containers: its leaves, their bytes, a fingerprint and a description.
+
+Containers are mappings, lists, tuples (named ones too) and dataclasses; whatever else they hold is a leaf. Unlike
+``torch.utils._pytree``, which has the same terms, this looks into every dataclass and every mapping without their being
+registered.
+"""
 
 import copyreg
 import pickle
@@ -15,194 +20,211 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-_ATOMS = frozenset({NoneType, bool, int, float, complex, str, bytes, bytearray})
-_NAMED = (type, FunctionType, BuiltinFunctionType)
-_SHOWN = 8  # parts of one container that a description spells out
-_PICKLE = 4  # the protocol, fixed so that a hash is the same under every Python
+_BUILT_IN = frozenset({NoneType, bool, int, float, complex, str, bytes, bytearray})
+_WITH_NAMES = (type, FunctionType, BuiltinFunctionType)
+_MOST_DESCRIBED = 8  # children of one container
+_PROTOCOL = 4  # of pickle: fixed, so that a fingerprint is the same under every Python
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Leaves:
-    """How many things that are no containers a sample or a batch holds, and the bytes of their content.
-
-    `strings` are ``str`` and ``bytes``; `objects` is the rest: numbers, None, pictures and whatever else.
-    Bytes are those of tensors, arrays, strings (as UTF-8) and pictures; whatever else counts as none.
-    """
-
-    tensors: int = 0
-    arrays: int = 0
-    strings: int = 0
-    objects: int = 0
-    bytes: int = 0
-
-    def __add__(self, other: "Leaves") -> "Leaves":
-        """The two together."""
-        return Leaves(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
-
-
-def leaves(thing: Any) -> Leaves:
-    """The leaves of mappings, lists, tuples and dataclasses, however deep.
-
-    >>> leaves({"Text": torch.tensor([3, 1, 2]), "Class": 0, "Source": "topics"})
-    Leaves(tensors=1, arrays=0, strings=1, objects=1, bytes=30)
-    """
-    parts = children(thing)
-    if parts is not None:
-        return sum((leaves(part) for _, part in parts), Leaves())
-    if isinstance(thing, Tensor):
-        return Leaves(tensors=1, bytes=_tensor_bytes(thing))
-    if isinstance(thing, np.ndarray):
-        return Leaves(arrays=1, bytes=thing.nbytes)
-    if isinstance(thing, str):
-        return Leaves(strings=1, bytes=len(thing.encode(errors="surrogatepass")))
-    if isinstance(thing, (bytes, bytearray)):
-        return Leaves(strings=1, bytes=len(thing))
-    return Leaves(objects=1, bytes=len(thing.tobytes()) if isinstance(thing, Image.Image) else 0)
-
-
-def children(thing: Any) -> Iterator[tuple[Any, Any]] | None:
-    """The parts of a mapping, list, tuple or dataclass with their keys, indices or names; None for a leaf."""
-    if isinstance(thing, Mapping):
-        return iter(thing.items())
-    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        return zip(thing._fields, thing, strict=True)
-    if isinstance(thing, (list, tuple)):
-        return iter(enumerate(thing))
-    if is_dataclass(thing) and not isinstance(thing, type):
-        return ((field.name, getattr(thing, field.name)) for field in fields(thing))
+def children(tree: Any) -> Iterator[tuple[Any, Any]] | None:
+    """Return the pairs of key, index or field name and child of a container; None if `tree` is a leaf."""
+    if isinstance(tree, Mapping):
+        return iter(tree.items())
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return zip(tree._fields, tree, strict=True)
+    if isinstance(tree, (list, tuple)):
+        return iter(enumerate(tree))
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return ((field.name, getattr(tree, field.name)) for field in fields(tree))
     return None
 
 
-def rebuilt(thing: Any, change: Callable[[Any], Any]) -> Any:
-    """`thing` with `change` made to each of its leaves: mappings, lists, tuples and dataclasses keep their kind.
+def tree_leaves(tree: Any) -> Iterator[Any]:
+    """Yield the leaves of `tree` from left to right.
 
-    >>> rebuilt({"a": [1, 2], "b": (3,)}, lambda leaf: 10 * leaf)
+    >>> list(tree_leaves({"a": [1, 2], "b": (3,)}))
+    [1, 2, 3]
+    """
+    pairs = children(tree)
+    if pairs is None:
+        yield tree
+    else:
+        for _, child in pairs:
+            yield from tree_leaves(child)
+
+
+def tree_tensors(tree: Any) -> list[Tensor]:
+    """Return the leaves of `tree` that are tensors."""
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return `tree` with `function` applied to each of its leaves; containers keep their types.
+
+    >>> tree_map(lambda leaf: 10 * leaf, {"a": [1, 2], "b": (3,)})
     {'a': [10, 20], 'b': (30,)}
     """
-    parts = children(thing)
-    if parts is None:
-        return change(thing)
-    made = {key: rebuilt(part, change) for key, part in parts}
-    if isinstance(thing, MutableMapping):
-        clone = copy(thing)
-        clone.update(made)
+    pairs = children(tree)
+    if pairs is None:
+        return function(tree)
+    mapped = {key: tree_map(function, child) for key, child in pairs}
+    if isinstance(tree, MutableMapping):
+        clone = copy(tree)
+        clone.update(mapped)
         return clone
-    if isinstance(thing, Mapping):
-        return type(thing)(made)  # type: ignore[call-arg]  # as mappings are made
-    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        return type(thing)(*made.values())
-    if isinstance(thing, (list, tuple)):
-        return type(thing)(made.values())
-    clone = copy(thing)  # not made anew: its __post_init__ has done what it does
-    for name, part in made.items():
-        object.__setattr__(clone, name, part)
+    if isinstance(tree, Mapping):
+        return type(tree)(mapped)  # type: ignore[call-arg]  # as mappings are constructed
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*mapped.values())
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(mapped.values())
+    clone = copy(tree)  # a dataclass; constructing it anew would run its __post_init__ twice
+    for name, child in mapped.items():
+        object.__setattr__(clone, name, child)
     return clone
 
 
-def fingerprint(sample: Any) -> bytes:
-    """16 bytes that are the same for the same content, in every process: what a sample is told apart by.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeafCounts:
+    """The number of leaves of a sample or a batch by kind, and the bytes of their content.
 
-    Dicts and sets count as equal in any order. Objects of other classes go by what pickle would save of them;
-    raises TypeError for those it cannot.
-
-    >>> fingerprint({"a": torch.zeros(2), "b": 1}) == fingerprint({"b": 1, "a": torch.zeros(2)})
-    True
+    Bytes are those of tensors, arrays, strings (as UTF-8) and images; every other object counts as 0 bytes.
     """
-    if type(sample) in _ATOMS:
-        return _digest(sample, pickle.dumps(sample, _PICKLE))
-    if isinstance(sample, _NAMED):
-        return _digest(sample, f"{sample.__module__}.{sample.__qualname__}".encode())
-    if isinstance(sample, AbstractSet):
-        return _digest(sample, *sorted(map(fingerprint, sample)))
-    parts = children(sample)
-    if parts is not None:
-        hashed = [fingerprint(key) + fingerprint(part) for key, part in parts]
-        return _digest(sample, *(sorted(hashed) if isinstance(sample, Mapping) else hashed))
-    for kind, content in _CONTENTS.items():
-        if isinstance(sample, kind):
-            return _digest(sample, fingerprint(content(sample)))
-    return _digest(sample, fingerprint(_saved(sample)))
+
+    tensors: int = 0
+    arrays: int = 0  #: NumPy arrays
+    strings: int = 0  #: ``str`` and ``bytes``
+    objects: int = 0  #: all others: numbers, None, images, …
+    bytes: int = 0
+
+    def __add__(self, other: "LeafCounts") -> "LeafCounts":
+        return LeafCounts(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
+
+
+def count_leaves(tree: Any) -> LeafCounts:
+    """Count the leaves of `tree` and their bytes.
+
+    >>> count_leaves({"Text": torch.tensor([3, 1, 2]), "Class": 0, "Source": "topics"})
+    LeafCounts(tensors=1, arrays=0, strings=1, objects=1, bytes=30)
+    """
+    return sum(map(_count_leaf, tree_leaves(tree)), LeafCounts())
+
+
+def _count_leaf(leaf: Any) -> LeafCounts:
+    if isinstance(leaf, Tensor):
+        return LeafCounts(tensors=1, bytes=_tensor_bytes(leaf))
+    if isinstance(leaf, np.ndarray):
+        return LeafCounts(arrays=1, bytes=leaf.nbytes)
+    if isinstance(leaf, str):
+        return LeafCounts(strings=1, bytes=len(leaf.encode(errors="surrogatepass")))
+    if isinstance(leaf, (bytes, bytearray)):
+        return LeafCounts(strings=1, bytes=len(leaf))
+    return LeafCounts(objects=1, bytes=len(leaf.tobytes()) if isinstance(leaf, Image.Image) else 0)
+
+
+def _tensor_bytes(tensor: Tensor) -> int:
+    # A sparse tensor has no bytes of its own, but is pickled as the tensors of its indices and values.
+    return tensor.nbytes if tensor.layout is torch.strided else count_leaves(_reduced(tensor)).bytes
 
 
 def describe(sample: Any) -> str:
-    """What `sample` is made of, in a line.
+    """Return one line with the structure, dtypes and shapes of `sample`.
 
     >>> describe({"Text": torch.tensor([3, 1, 2]), "Class": 0})
     '{Text: int64 (3,), Class: int}'
     """
     if isinstance(sample, Tensor):
-        return f"{str(sample.dtype).removeprefix('torch.')} {_shape(sample)}"
+        shape = "nested" if sample.is_nested else tuple(sample.shape)
+        return f"{str(sample.dtype).removeprefix('torch.')} {shape}"
     if isinstance(sample, np.ndarray):
         return f"{sample.dtype} array {sample.shape}"
     if isinstance(sample, Image.Image):
-        return f"{sample.mode} picture {sample.width}x{sample.height}"
-    parts = children(sample)
-    return type(sample).__name__ if parts is None else _described(sample, list(parts))
+        return f"{sample.mode} image {sample.width}x{sample.height}"
+    pairs = children(sample)
+    return type(sample).__name__ if pairs is None else _describe_container(sample, list(pairs))
 
 
-def _described(container: Any, parts: list[tuple[Any, Any]]) -> str:
-    listed = type(container) in (list, tuple)
-    told = [describe(part) if listed else f"{key}: {describe(part)}" for key, part in parts[:_SHOWN]]
-    more = [f"{len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else []
-    inside = ", ".join(told + more)
+def _describe_container(container: Any, pairs: list[tuple[Any, Any]]) -> str:
+    is_plain_sequence = type(container) in (list, tuple)
+    parts = [
+        describe(child) if is_plain_sequence else f"{key}: {describe(child)}" for key, child in pairs[:_MOST_DESCRIBED]
+    ]
+    if len(pairs) > _MOST_DESCRIBED:
+        parts.append(f"{len(pairs) - _MOST_DESCRIBED} more")
+    inside = ", ".join(parts)
     if isinstance(container, Mapping):
         return f"{{{inside}}}"
     if isinstance(container, list):
         return f"[{inside}]"
-    return f"({inside})" if listed else f"{type(container).__name__}({inside})"
+    return f"({inside})" if is_plain_sequence else f"{type(container).__name__}({inside})"
 
 
-def _shape(tensor: Tensor) -> str:
-    return "nested" if tensor.is_nested else str(tuple(tensor.shape))
+def fingerprint(sample: Any) -> bytes:
+    """Return a hash of 16 bytes that equal samples share, in every process, and different samples do not.
+
+    Mappings and sets are equal in any order. Objects of other classes are compared by what pickle would save of them.
+    Raises TypeError for an object that cannot be pickled.
+
+    >>> fingerprint({"a": torch.zeros(2), "b": 1}) == fingerprint({"b": 1, "a": torch.zeros(2)})
+    True
+    """
+    if type(sample) in _BUILT_IN:
+        return _hash(sample, pickle.dumps(sample, _PROTOCOL))
+    if isinstance(sample, _WITH_NAMES):
+        return _hash(sample, f"{sample.__module__}.{sample.__qualname__}".encode())
+    if isinstance(sample, AbstractSet):
+        return _hash(sample, *sorted(map(fingerprint, sample)))
+    pairs = children(sample)
+    if pairs is not None:
+        hashes = [fingerprint(key) + fingerprint(child) for key, child in pairs]
+        return _hash(sample, *(sorted(hashes) if isinstance(sample, Mapping) else hashes))
+    for kind, content in _CONTENTS.items():
+        if isinstance(sample, kind):
+            return _hash(sample, fingerprint(content(sample)))
+    return _hash(sample, fingerprint(_reduced(sample)))
 
 
-def _tensor_bytes(tensor: Tensor) -> int:
-    # A sparse tensor has no bytes of its own, but is saved as those it is made of: indices and values.
-    return tensor.nbytes if tensor.layout is torch.strided else leaves(_saved(tensor)).bytes
-
-
-def _digest(sample: Any, *parts: bytes) -> bytes:
-    """A hash of `parts` that no other type, and no other division into parts, has."""
-    hashed = blake2b(type(sample).__qualname__.encode(), digest_size=16)
+def _hash(sample: Any, *parts: bytes) -> bytes:
+    """Hash `parts` with the type of `sample` and their lengths, so that no other division into parts is equal."""
+    digest = blake2b(type(sample).__qualname__.encode(), digest_size=16)
     for part in parts:
-        hashed.update(len(part).to_bytes(8, "little"))
-        hashed.update(part)
-    return hashed.digest()
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
 
 
 def _tensor_content(tensor: Tensor) -> Any:
     if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
-        return _saved(tensor)
+        return _reduced(tensor)
     plain = tensor.detach().as_subclass(Tensor).cpu().resolve_conj().resolve_neg().contiguous()
     return str(plain.dtype), tuple(plain.shape), plain.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _array_content(value: Any) -> Any:
     array = np.asarray(value)
-    objects = array.dtype.hasobject
-    return str(array.dtype), array.shape, array.tolist() if objects else array.tobytes()
+    return str(array.dtype), array.shape, array.tolist() if array.dtype.hasobject else array.tobytes()
 
 
-def _picture_content(image: Image.Image) -> Any:
+def _image_content(image: Image.Image) -> Any:
     return image.mode, image.size, image.getpalette(), image.tobytes()
 
 
-# What an object of a class is known by, in parts that have a fingerprint themselves.
+# For each of these types, what its objects are compared by.
 _CONTENTS: Mapping[type, Callable[[Any], Any]] = {
     Tensor: _tensor_content,
     np.ndarray: _array_content,
     np.generic: _array_content,
-    Image.Image: _picture_content,
+    Image.Image: _image_content,
 }
 
 
-def _saved(thing: Any) -> Any:
-    """What pickle would save of `thing`: its maker, arguments, state and elements.
+def _reduced(value: Any) -> Any:
+    """Return what pickle would save of `value`: its constructor, arguments, state and items.
 
-    Not the pickle itself, which also depends on which equal parts happen to be one object.
+    The pickle itself is no content to compare: it also depends on which equal parts happen to be one object.
     """
-    reduce = copyreg.dispatch_table.get(type(thing))
-    saved = reduce(thing) if reduce else thing.__reduce_ex__(_PICKLE)
-    if isinstance(saved, str):
-        return saved
-    return [list(part) if isinstance(part, Iterator) else part for part in saved]
+    reduce = copyreg.dispatch_table.get(type(value))
+    reduced = reduce(value) if reduce else value.__reduce_ex__(_PROTOCOL)
+    if isinstance(reduced, str):
+        return reduced
+    return [list(part) if isinstance(part, Iterator) else part for part in reduced]

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.datasets.cache import made_once
+from loaderbench.datasets.cache import make_once
 from loaderbench.datasets.images import SUFFIXES, ToTensor, crop_folder
 
 _SHARDS = 8
@@ -132,7 +132,7 @@ def shard_folder() -> Path:
                 for file in files[stretch.start : stretch.stop]:
                     tar.add(file, file.relative_to(crops).as_posix())
 
-    return made_once(crops.name.replace("images", "shards"), make)
+    return make_once(crops.name.replace("images", "shards"), make)
 
 
 def photo_shards(*, size: int = 160, rank: int | None = None, world_size: int | None = None) -> ShardDataset:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from loaderbench.datasets.cache import digest, made_once
+from loaderbench.datasets.cache import digest, make_once
 from loaderbench.datasets.collate import Stacked
 from loaderbench.datasets.text import articles
 
@@ -69,7 +69,7 @@ def token_file() -> Path:
     def make(folder: Path) -> None:
         np.save(folder / "tokens.npy", np.frombuffer(letters, dtype=np.uint8))
 
-    return made_once(f"tokens-1-{digest(letters)}", make) / "tokens.npy"
+    return make_once(f"tokens-1-{digest(letters)}", make) / "tokens.npy"
 
 
 def article_tokens(*, block: int = 256) -> TokenDataset:

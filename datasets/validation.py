@@ -11,27 +11,25 @@ from typing import Any, Literal
 
 from torch.utils.data import IterableDataset
 
-from loaderbench.datasets.pytree import Leaves, describe, fingerprint, leaves
-
-__all__ = ["Contract", "ContractError", "Leaves", "check_dataset", "fingerprint", "leaves"]
+from loaderbench.datasets.pytree import count_leaves, describe, fingerprint
 
 Kind = Literal["map", "iterable"]
 _COPIED_BYTES = 64 << 20  # a dataset that pickles to more is counted, but no copy of it is made
 _LINE = 200  # letters of a stranger's error that are passed on
 
 
-class ContractError(ValueError):
+class InvalidDatasetError(ValueError):
     """A dataset that cannot be loaded as it stands; the message names it, the fault and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Contract:
+class DatasetProperties:
     """What is known of a dataset from a few of its samples."""
 
     name: str  #: its class
     kind: Kind  #: read by index, or by ``iter()``
     length: int | None  #: samples; None for an iterable that does not tell
-    batched: bool  #: whether it offers ``__getitems__``
+    has_getitems: bool  #: whether it offers ``__getitems__``
     deterministic: bool  #: the same content when read again; False also where that cannot be shown
     pickled_bytes: int | None  #: bytes of ``pickle.dumps``; in a DataLoader tensors go by shared memory instead
     pickle_error: str | None  #: why a spawned worker cannot be given it; a forked one needs no pickle
@@ -40,8 +38,8 @@ class Contract:
     bytes_per_sample: float  #: the mean of those read
 
 
-def check_dataset(dataset: Any, *, samples: int = 8) -> Contract:
-    """The facts of `dataset`, or ContractError: one line with what is wrong and what to do.
+def check_dataset(dataset: Any, *, samples: int = 8) -> DatasetProperties:
+    """The facts of `dataset`, or InvalidDatasetError: one line with what is wrong and what to do.
 
     Anything with ``__getitem__`` and ``__len__``, or with ``__iter__``, may come. At most `samples` samples
     are read, the first and the last among them (of an iterable, the first ones), each of them twice, and a
@@ -56,12 +54,12 @@ def check_dataset(dataset: Any, *, samples: int = 8) -> Contract:
     read_twice = _map_samples if kind == "map" else _stream_samples
     first, again = read_twice(dataset, length, samples)
     pickled_bytes, pickle_error = _pickled(dataset, kind)
-    parts = [leaves(sample) for sample in first]
-    return Contract(
+    parts = [count_leaves(sample) for sample in first]
+    return DatasetProperties(
         name=_name(dataset),
         kind=kind,
         length=length,
-        batched=kind == "map" and _has_getitems(dataset),
+        has_getitems=kind == "map" and _has_getitems(dataset),
         deterministic=_same(first, again),
         pickled_bytes=pickled_bytes,
         pickle_error=pickle_error,
@@ -73,7 +71,7 @@ def check_dataset(dataset: Any, *, samples: int = 8) -> Contract:
 
 def _kind(dataset: Any) -> Kind:
     if isinstance(dataset, type):
-        raise ContractError(f"{dataset.__name__} is a class, not a dataset: call it and pass what it returns")
+        raise InvalidDatasetError(f"{dataset.__name__} is a class, not a dataset: call it and pass what it returns")
     has = {method for method in ("__getitem__", "__len__", "__iter__") if hasattr(type(dataset), method)}
     if isinstance(dataset, IterableDataset):
         return "iterable"
@@ -82,8 +80,10 @@ def _kind(dataset: Any) -> Kind:
     if "__iter__" in has:
         return "iterable"
     if "__getitem__" in has:
-        raise ContractError(f"{_name(dataset)} has __getitem__ but no __len__: add __len__, the number of samples")
-    raise ContractError(f"{_name(dataset)} must have __getitem__ and __len__, or __iter__; it has neither")
+        raise InvalidDatasetError(
+            f"{_name(dataset)} has __getitem__ but no __len__: add __len__, the number of samples"
+        )
+    raise InvalidDatasetError(f"{_name(dataset)} must have __getitem__ and __len__, or __iter__; it has neither")
 
 
 def _length(dataset: Any, kind: Kind) -> int | None:
@@ -95,11 +95,11 @@ def _length(dataset: Any, kind: Kind) -> int | None:
     except Exception as error:
         if kind == "iterable" and isinstance(error, (TypeError, NotImplementedError)):
             return None
-        raise ContractError(
+        raise InvalidDatasetError(
             f"len({_name(dataset)}) raised {_told(error)}; __len__ must return the number of samples"
         ) from error
     if length == 0 and kind == "map":
-        raise ContractError(f"{_name(dataset)} is empty: len() is 0; check where its data is read from")
+        raise InvalidDatasetError(f"{_name(dataset)} is empty: len() is 0; check where its data is read from")
     return length
 
 
@@ -131,7 +131,7 @@ def _check_getitems(dataset: Any, indices: list[int]) -> None:
     with _blamed(call, "it must return a sample for each index"):
         returned = len(dataset.__getitems__(indices))
     if returned != len(indices):
-        raise ContractError(f"{call} returned {returned} samples; it must return one for each index")
+        raise InvalidDatasetError(f"{call} returned {returned} samples; it must return one for each index")
 
 
 def _has_getitems(dataset: Any) -> bool:
@@ -145,15 +145,17 @@ def _stream_samples(dataset: Any, length: int | None, samples: int) -> tuple[lis
         opened = iter(dataset)
         first = list(islice(opened, samples))
     if not first:
-        raise ContractError(f"{name} is empty: iterating it gave no sample; check where its data is read from")
+        raise InvalidDatasetError(f"{name} is empty: iterating it gave no sample; check where its data is read from")
     if length is not None and len(first) != min(length, samples):
         more = "at least " if len(first) == samples else ""
-        raise ContractError(f"len({name}) is {length}, but iterating gave {more}{len(first)} samples; correct __len__")
+        raise InvalidDatasetError(
+            f"len({name}) is {length}, but iterating gave {more}{len(first)} samples; correct __len__"
+        )
     with _blamed(f"iterating {name} again", "every epoch calls iter() anew"):
         reopened = iter(dataset)
         again = [] if reopened is opened else list(islice(reopened, samples))
     if len(again) < len(first):
-        raise ContractError(
+        raise InvalidDatasetError(
             f"{name} gave {len(first)} samples when first iterated, {len(again)} the second time; "
             "its __iter__ must begin anew for every epoch"
         )
@@ -201,11 +203,11 @@ def _pickled(dataset: Any, kind: Kind) -> tuple[int | None, str | None]:
 
 @contextmanager
 def _blamed(what: str, remedy: str) -> Iterator[None]:
-    """Turns whatever `what` raises into ContractError."""
+    """Turns whatever `what` raises into InvalidDatasetError."""
     try:
         yield
     except Exception as error:
-        raise ContractError(f"{what} raised {_told(error)}; {remedy}") from error
+        raise InvalidDatasetError(f"{what} raised {_told(error)}; {remedy}") from error
 
 
 def _told(error: Exception) -> str:

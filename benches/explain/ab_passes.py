@@ -19,7 +19,7 @@ from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import place, synchronise
-from loaderbench.datasets.recipes import transport as handover
+from loaderbench.datasets.recipes import transport
 
 PAIRS = 3  # of passes, in a block
 SHORT = 2  # batches of each worker, where it is the start that matters
@@ -60,7 +60,7 @@ def block(suspect: Suspect, subject: Subject, consumer: Consumer, rng: random.Ra
             return _pairs(loaders, consumer, rng)
         finally:
             loaders.clear()  # their workers are joined here
-            handover.forget()
+            transport.release_slots()
 
 
 def _pairs(

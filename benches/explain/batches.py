@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from loaderbench.datasets.pytree import children, fingerprint, rebuilt
-from loaderbench.datasets.recipes.transport import arrayed
+from loaderbench.datasets.pytree import children, fingerprint, tree_map, tree_tensors
+from loaderbench.datasets.recipes.transport import to_arrays
 
 
 def whole_batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> Any:
@@ -37,7 +37,7 @@ def _content(batch: Any) -> Any:
 def fault_of(batch: Any) -> str:
     """Why a batch cannot be taken apart and put together again; nothing where it can."""
     try:
-        rebuilt(batch, lambda leaf: leaf)
+        tree_map(lambda leaf: leaf, batch)
     except Exception as error:  # noqa: BLE001 - a stranger's container may refuse in any way
         return f"a batch cannot be put together again: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
     return ""
@@ -58,14 +58,6 @@ class ArraysAgain:
         """The first batch's arrays, and this one's tensors."""
         batch = self.collate_fn(samples)
         if self.first is None:
-            self.has_tensors = bool(tensors_of(batch))
-            self.first = rebuilt(arrayed(batch), lambda leaf: None if isinstance(leaf, Tensor) else leaf)
-        return (self.first, tensors_of(batch)) if self.has_tensors else self.first
-
-
-def tensors_of(batch: Any) -> list[Tensor]:
-    """The tensors of a batch, however deep."""
-    parts = children(batch)
-    if parts is None:
-        return [batch] if isinstance(batch, Tensor) else []
-    return [leaf for _, part in parts for leaf in tensors_of(part)]
+            self.has_tensors = bool(tree_tensors(batch))
+            self.first = tree_map(lambda leaf: None if isinstance(leaf, Tensor) else leaf, to_arrays(batch))
+        return (self.first, tree_tensors(batch)) if self.has_tensors else self.first

@@ -6,7 +6,7 @@ from typing import Any
 
 from loaderbench.benches.harness.loader import WITHOUT_WORKERS, LoaderConfig
 from loaderbench.benches.harness.subject import Subject
-from loaderbench.datasets.pytree import Leaves
+from loaderbench.datasets.pytree import LeafCounts
 
 TIMEOUT_S = 60.0  # for a batch
 
@@ -18,7 +18,7 @@ class Loading:
     subject: Subject
     config: LoaderConfig
     batch: Any  # its first one
-    parts: Leaves  # of that batch
+    parts: LeafCounts  # of that batch
     waits: Mapping[str, float]  # shares of a pass, by what the loop waited for
     blocked: float  # share of a pass in which a later batch was ready
     cpus: int

@@ -29,8 +29,8 @@ from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.tracing.breakdown import Ledger
 from loaderbench.benches.harness.tracing.timestamps import stamped
 from loaderbench.benches.harness.training import ModelChoice
-from loaderbench.datasets.pytree import leaves
-from loaderbench.datasets.recipes.compact import backed
+from loaderbench.datasets.pytree import count_leaves
+from loaderbench.datasets.recipes.compact import compact_lists
 from loaderbench.reports.explain.ranking import FEWEST, SCHEMA, ranking
 from loaderbench.reports.render import explain_outputs as outputs
 from loaderbench.reports.render import explain_terminal as terminal
@@ -150,7 +150,7 @@ def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Load
         subject=subject,
         config=config,
         batch=batch,
-        parts=leaves(batch),
+        parts=count_leaves(batch),
         waits={name: seconds / ledger.seconds for name, seconds in ledger.waited().items()},
         blocked=ledger.blocked_s() / ledger.seconds,
         samples=ledger.samples,
@@ -226,7 +226,7 @@ def _memory(loading: Loading) -> dict[str, Any]:
 
 def _pairs(loading: Loading) -> tuple[tuple[str, ...], dict[str, list[dict[str, list[float]]]]]:
     """Fresh loaders of the dataset as it is, and of one whose long lists are arrays; the names of these lists."""
-    kept, names = backed(loading.subject.dataset)
+    kept, names = compact_lists(loading.subject.dataset)
     pairs: dict[str, list[dict[str, list[float]]]] = {"listed": [], "backed": []}
     for number in range(FRESH if names and loading.config.num_workers else 0):
         for name, dataset in (("listed", loading.subject.dataset), ("backed", kept)):

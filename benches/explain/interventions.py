@@ -14,9 +14,9 @@ from loaderbench.benches.explain.batches import ArraysAgain, answers_for_many, f
 from loaderbench.benches.explain.candidates import TIMEOUT_S, Loading, Suspect, Untried
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.datasets.pytree import Leaves, leaves
-from loaderbench.datasets.recipes.transport import Packed, Reused, arrayed
-from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread, pools
+from loaderbench.datasets.pytree import LeafCounts, count_leaves
+from loaderbench.datasets.recipes.transport import Packed, Reused, to_arrays
+from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread, thread_pools
 
 DEEPER = 4  # times the prefetch_factor
 _FEW = 2  # tensors of a batch that are not worth packing
@@ -101,7 +101,7 @@ def _arrayed(loading: Loading) -> Suspect | str:
     if not objects:
         return "a batch has none"
     try:
-        after = leaves(arrayed(loading.batch))
+        after = count_leaves(to_arrays(loading.batch))
     except (TypeError, ValueError) as error:
         return f"its lists cannot become arrays: {type(error).__name__}: {str(error)[:100]}"
     if objects <= _loose(after):
@@ -115,7 +115,7 @@ def _arrayed(loading: Loading) -> Suspect | str:
     )
 
 
-def _loose(parts: Leaves) -> int:
+def _loose(parts: LeafCounts) -> int:
     """Objects that are neither tensors nor arrays."""
     return parts.objects + parts.strings
 
@@ -144,7 +144,7 @@ def _threads(loading: Loading) -> Suspect | str:
     workers = loading.config.num_workers
     if not workers:
         return "no workers that would share the CPUs: num_workers is 0"
-    many = {name: threads for name, threads in pools().items() if threads > 1}
+    many = {name: threads for name, threads in thread_pools().items() if threads > 1}
     if not many:
         return "every pool of threads has one"
     held = ", ".join(f"{name} {threads}" for name, threads in many.items())

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import psutil
 import torch
-from torch import Tensor
 
 from loaderbench.benches.harness.system import machine
-from loaderbench.datasets.pytree import children
+from loaderbench.datasets.pytree import tree_tensors
 
 Level = Literal["fine", "note", "wrong"]
 
@@ -210,17 +209,9 @@ def _stream(repeated: tuple[int, int]) -> Finding:
 
 def storages(batch: Any) -> tuple[int, int]:
     """How many storages the tensors of `batch` have, and their bytes: a view is sent with all that it is a view of."""
-    found = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in _tensors(batch)}
+    dense = [tensor for tensor in tree_tensors(batch) if tensor.layout is torch.strided]
+    found = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in dense}
     return len(found), sum(found.values())
-
-
-def _tensors(thing: Any) -> Iterator[Tensor]:
-    parts = children(thing)
-    if parts is not None:
-        for _, part in parts:
-            yield from _tensors(part)
-    elif isinstance(thing, Tensor) and thing.layout is torch.strided:
-        yield thing
 
 
 def _group_memory() -> int:

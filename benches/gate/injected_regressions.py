@@ -13,30 +13,30 @@ from typing import TYPE_CHECKING
 from loaderbench.benches.gate.revisions import NAMES, Side
 
 if TYPE_CHECKING:
-    from loaderbench.datasets.synthetic.injected import Planted, Sample
+    from loaderbench.datasets.synthetic.injected import InjectedDataset, Sample
 
 Values = Mapping[str, float]
 Work = Callable[[], object]
 
 _OF_ALL = ("--batch-size", "16", "--start-method", "fork")
 EPOCH = (
-    "--dataset", "planted:Text,planted:Images", "--num-workers", "0,2", "--collate-fn", "planted:pad,planted:pack",
-    "-k", "bench_epoch", *_OF_ALL,
+    "--dataset", "injected:Documents,injected:Images", "--num-workers", "0,2",
+    "--collate-fn", "injected:pad,injected:pack", "-k", "bench_epoch", *_OF_ALL,
 )  # fmt: skip
 OTHER = (
-    "--dataset", "planted:Text,planted:Images", "--num-workers", "2", "--collate-fn", "planted:pad",
-    "--persistent-workers", "off", "--model", "planted:Net",
+    "--dataset", "injected:Documents,injected:Images", "--num-workers", "2", "--collate-fn", "injected:pad",
+    "--persistent-workers", "off", "--model", "injected:Net",
     "-k", "bench_startup or bench_memory or bench_training", *_OF_ALL,
 )  # fmt: skip
-_TEXT = ("--dataset", "planted:Text", "--num-workers", "2", "--collate-fn", "planted:pad", *_OF_ALL)
+_TEXT = ("--dataset", "injected:Documents", "--num-workers", "2", "--collate-fn", "injected:pad", *_OF_ALL)
 STARTUP = (*_TEXT, "--persistent-workers", "off", "-k", "bench_startup")
 MEMORY = (*_TEXT, "-k", "bench_memory")
-STORE = ("--dataset", "planted:Rows", "--num-workers", "0", "-k", "bench_epoch", *_OF_ALL)
+STORE = ("--dataset", "injected:Rows", "--num-workers", "0", "-k", "bench_epoch", *_OF_ALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plant:
-    """What base and head have for the numbers of ``datasets/planted.py``, and what is measured."""
+    """What base and head have for the numbers of ``datasets/synthetic/injected.py``, and what is measured."""
 
     name: str
     base: Values = field(default_factory=dict)
@@ -102,7 +102,7 @@ def sides(plant: Plant, folder: Path) -> tuple[Side, Side]:
 
 
 def _file() -> Path:
-    """``datasets/planted.py``, found without being imported: it needs torch."""
+    """``datasets/synthetic/injected.py``, found without being imported: it needs torch."""
     spec = importlib.util.find_spec("loaderbench.datasets.synthetic.injected")
     assert spec is not None
     return Path(str(spec.origin))
@@ -124,7 +124,7 @@ def in_isolation(plant: Plant, pair: tuple[Side, Side], *, pairs: int = 30) -> d
     """
     base, head = (_loaded(side, plant.module) for side in pair)
     works: dict[str, tuple[Work, Work]] = {}
-    for name in ("Text", "Images"):
+    for name in ("Documents", "Images"):
         both = [getattr(side, name)() for side in (base, head)]
         if "COLLATE" in {*plant.base, *plant.head}:
             samples = [both[0][index] for index in range(16)]
@@ -143,7 +143,7 @@ def _loaded(side: Side, module: str) -> ModuleType:
     return found
 
 
-def _reading(dataset: "Planted") -> Work:
+def _reading(dataset: "InjectedDataset") -> Work:
     return lambda: [dataset[index] for index in range(100)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
-from loaderbench.datasets.validation import fingerprint
+from loaderbench.datasets.pytree import fingerprint
 
 
 class CoverageError(Exception):

@@ -20,7 +20,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from loaderbench.datasets.validation import leaves
+from loaderbench.datasets.pytree import count_leaves
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -224,7 +224,7 @@ def without_workers(config: LoaderConfig) -> LoaderConfig:
 
 def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
     """Tensors, other objects and bytes in the first batch, read in this process."""
-    parts = leaves(next(iter(without_workers(config).build(dataset))))
+    parts = count_leaves(next(iter(without_workers(config).build(dataset))))
     return {
         "batch_tensors": parts.tensors,
         "batch_objects": parts.arrays + parts.strings + parts.objects,

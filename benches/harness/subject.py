@@ -19,7 +19,7 @@ from loaderbench.benches.harness.loader import as_dataset
 from loaderbench.benches.harness.lockstep import Alone, Turns
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
-from loaderbench.datasets.validation import Contract, ContractError, check_dataset
+from loaderbench.datasets.validation import DatasetProperties, InvalidDatasetError, check_dataset
 
 _LEAST_SAMPLES_PER_S = 512  # of a part, for each second that a pass may take
 
@@ -31,7 +31,7 @@ class Subject:
     name: str
     dataset: Dataset[Any]
     source: Any  # the object as it was made: `dataset` may be a part of it
-    contract: Contract
+    contract: DatasetProperties
     collate_fns: tuple[str, ...]
 
     @property
@@ -136,7 +136,7 @@ def _subject(sources: Sources, name: str) -> Subject:
     made = entry.build() if entry else named.call(sources.dataset_args)
     try:
         contract = check_dataset(made)
-    except ContractError as error:
+    except InvalidDatasetError as error:
         raise named.refuse(str(error)) from error
     dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)

@@ -16,7 +16,7 @@ from torch.utils.data import Subset
 LEAST = 1000  # elements that are worth it
 
 
-class Joined(Sequence[Any]):
+class CompactSequence(Sequence[Any]):
     """Elements whose bytes lie end to end in one array; `read` makes an element of its own."""
 
     ends: NDArray[np.int64]
@@ -37,10 +37,10 @@ class Joined(Sequence[Any]):
         return self.read(self.held[begins : int(self.ends[place])].tobytes())
 
 
-class Backed(Joined):
+class CompactList(CompactSequence):
     """Elements pickled into one array, each unpickled when it is read: the way of detectron2's datasets.
 
-    >>> Backed([{"file": "a.jpg"}, {"file": "b.jpg"}])[1]
+    >>> CompactList([{"file": "a.jpg"}, {"file": "b.jpg"}])[1]
     {'file': 'b.jpg'}
     """
 
@@ -54,11 +54,11 @@ class Backed(Joined):
         return pickle.loads(content)  # noqa: S301 - pickled above
 
 
-def backed(dataset: Any) -> tuple[Any, tuple[str, ...]]:
-    """A copy of `dataset`, a Subset's too, whose attributes that are long lists or tuples are `Backed`; their names."""
+def compact_lists(dataset: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return a copy of `dataset` whose long lists and tuples are `CompactList`, and their attributes' names."""
     if isinstance(dataset, Subset):
         made: Any = copy(dataset)
-        made.dataset, names = backed(dataset.dataset)
+        made.dataset, names = compact_lists(dataset.dataset)
         made.indices = np.asarray(dataset.indices)
         return made, names
     held = {name: value for name, value in getattr(dataset, "__dict__", {}).items() if _is_long(value)}
@@ -66,7 +66,7 @@ def backed(dataset: Any) -> tuple[Any, tuple[str, ...]]:
         return dataset, ()
     made = copy(dataset)
     for name, value in held.items():
-        made.__dict__[name] = Backed(value)
+        made.__dict__[name] = CompactList(value)
     return made, tuple(held)
 
 

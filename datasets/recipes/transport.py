@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
-from loaderbench.datasets.collate import default, stack_into, stacked, unfilled
-from loaderbench.datasets.pytree import children, rebuilt
-from loaderbench.datasets.recipes.compact import Joined
+from loaderbench.datasets.collate import default, empty_batch, stack_into, stack_samples
+from loaderbench.datasets.pytree import tree_leaves, tree_map
+from loaderbench.datasets.recipes.compact import CompactSequence
 
 Collate = Callable[[Any], Any]
 Name = tuple[int, int, int]  # of a slot: process, ring, number
@@ -71,7 +71,7 @@ class Reused:
         memory = self.held[number]
         memory.begin()
         stacks = self.collate_fn in _STACKING
-        batch = stacked(samples, memory.allocate) if stacks else self.collate_fn(samples)
+        batch = stack_samples(samples, memory.allocate) if stacks else self.collate_fn(samples)
         return _Slot((*self.ring, number), memory.place(batch), memory.news())
 
 
@@ -88,10 +88,10 @@ class Arrayed:
 
     def __call__(self, samples: Any) -> Any:
         """The batch, of arrays."""
-        return arrayed(self.collate_fn(samples))
+        return to_arrays(self.collate_fn(samples))
 
 
-class Texts(Joined):
+class CompactStrings(CompactSequence):
     """Strings in one array of their UTF-8: `texts[number]` is decoded when it is asked for."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -106,31 +106,31 @@ class Texts(Joined):
         return content.decode()
 
 
-def arrayed(thing: Any) -> Any:
+def to_arrays(thing: Any) -> Any:
     """`thing` with its lists of numbers and strings as arrays; what is neither is left as it is.
 
-    >>> arrayed({"ids": [3, 5], "names": ("a", "bc")})["names"][1]
+    >>> to_arrays({"ids": [3, 5], "names": ("a", "bc")})["names"][1]
     'bc'
     """
     if isinstance(thing, Mapping):
-        return {key: arrayed(part) for key, part in thing.items()}
+        return {key: to_arrays(part) for key, part in thing.items()}
     return _column(thing) if isinstance(thing, (list, tuple)) and thing else thing
 
 
 def _column(things: Sequence[Any]) -> Any:
     kinds = set(map(type, things))
     if kinds == {str}:
-        return Texts(things)
+        return CompactStrings(things)
     if kinds <= _NUMBERS:
         return np.array(things)
     if all(issubclass(kind, Mapping) for kind in kinds) and len({tuple(each) for each in things}) == 1:
-        return {key: arrayed([each[key] for each in things]) for key in things[0]}
+        return {key: to_arrays([each[key] for each in things]) for key in things[0]}
     if kinds <= {list, tuple} and set().union(*(map(type, each) for each in things)) <= _NUMBERS:
         return np.array(list(chain.from_iterable(things))), np.array([len(each) for each in things])
-    return [arrayed(each) for each in things]
+    return [to_arrays(each) for each in things]
 
 
-def forget() -> None:
+def release_slots() -> None:
     """Let go of what loaders that are gone had sent by `Reused`."""
     _slots.clear()
 
@@ -180,7 +180,7 @@ class _Parcel:
             held.setdefault(leaf.dtype, []).append(leaf.reshape(-1))
             return _Place(leaf.dtype, begins, leaf.shape)
 
-        return cls(rebuilt(batch, placed), held)
+        return cls(tree_map(placed, batch), held)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened, (self.skeleton, {dtype: _joined(pieces) for dtype, pieces in self.held.items()})
@@ -189,7 +189,7 @@ class _Parcel:
 def _joined(pieces: list[Tensor]) -> Tensor:
     if len(pieces) == 1:
         return pieces[0]
-    return torch.cat(pieces, out=unfilled((sum(map(len, pieces)),), pieces[0].dtype))
+    return torch.cat(pieces, out=empty_batch((sum(map(len, pieces)),), pieces[0].dtype))
 
 
 def _opened(skeleton: Any, packed: dict[torch.dtype, Tensor]) -> Any:
@@ -198,7 +198,7 @@ def _opened(skeleton: Any, packed: dict[torch.dtype, Tensor]) -> Any:
             return leaf
         return packed[leaf.dtype][leaf.begins : leaf.begins + leaf.shape.numel()].view(leaf.shape)
 
-    return rebuilt(skeleton, unpacked)
+    return tree_map(unpacked, skeleton)
 
 
 @dataclass(slots=True)
@@ -214,7 +214,7 @@ class _Memory:
         self.filled = 0
 
     def allocate(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """A tensor in it, unfilled."""
+        """An unfilled tensor in it."""
         size = torch.Size(shape).numel() * dtype.itemsize
         if self.filled + size > self.held.nbytes:
             self._grow(_aligned(self.filled + size))
@@ -227,7 +227,7 @@ class _Memory:
         if outside and self.filled + sum(_aligned(leaf.nbytes) for leaf in outside) > self.held.nbytes:
             self._grow(sum(_aligned(leaf.nbytes) for leaf in _tensors(batch)))
             self.filled = 0
-        return rebuilt(batch, self._placed)
+        return tree_map(self._placed, batch)
 
     def news(self) -> Tensor | None:
         """The memory itself, where it has not been sent yet."""
@@ -254,10 +254,7 @@ def _aligned(size: int) -> int:
 
 
 def _tensors(batch: Any) -> list[Tensor]:
-    parts = children(batch)
-    if parts is None:
-        return [batch] if _is_plain(batch) else []
-    return [leaf for _, part in parts for leaf in _tensors(part)]
+    return [leaf for leaf in tree_leaves(batch) if _is_plain(leaf)]
 
 
 class _Slot:
@@ -283,4 +280,4 @@ def _read(name: Name, skeleton: Any, sent: Tensor | None) -> Any:
         size = leaf.shape.numel() * leaf.dtype.itemsize
         return memory[leaf.begins : leaf.begins + size].view(leaf.dtype).view(leaf.shape)
 
-    return rebuilt(skeleton, found)
+    return tree_map(found, skeleton)

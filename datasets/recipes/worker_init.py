@@ -38,7 +38,7 @@ def keep_memory(_worker_id: int) -> None:
                 mallopt(name, _MOST_OF_OLD)
 
 
-def pools() -> dict[str, int]:
+def thread_pools() -> dict[str, int]:
     """The native thread pools of this process, and how many threads each would use."""
     from threadpoolctl import threadpool_info  # noqa: PLC0415 - it looks through all that is loaded
 

@@ -46,7 +46,7 @@ def is_due(count: int, share: float) -> bool:
     return int(count * share) > int((count - 1) * share)
 
 
-class Planted(Dataset[Sample]):
+class InjectedDataset(Dataset[Sample]):
     """The samples of `make`, and the faults."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Planted(Dataset[Sample]):
         raise NotImplementedError
 
 
-class Text(Planted):
+class Documents(InjectedDataset):
     """Tokens (L,) of a document, `PASSAGES` passages in a row, and the class of the first."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Text(Planted):
         return torch.cat([sample["Text"] for sample in samples]), samples[0]["Class"]
 
 
-class Images(Planted):
+class Images(InjectedDataset):
     """A decoded picture, bytes (160, 160, 3), and its class."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ def pixels(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(ImageOps.fit(image, (160, 160), Image.Resampling.BILINEAR)))
 
 
-class Rows(Planted):
+class Rows(InjectedDataset):
     """Rows (8,) of a store that takes `REQUEST_S` to answer, whatever it is asked for."""
 
     def __len__(self) -> int:
@@ -119,17 +119,17 @@ class Rows(Planted):
 
     def make(self, index: int) -> Sample:
         """Ask for it."""
-        (sample,) = asked([index])
+        (sample,) = request_rows([index])
         return sample
 
     if BATCHED:
 
         def __getitems__(self, indices: list[int]) -> list[Sample]:
             """Ask for a batch at once."""
-            return asked(indices)
+            return request_rows(indices)
 
 
-def asked(indices: list[int]) -> list[Sample]:
+def request_rows(indices: list[int]) -> list[Sample]:
     """Rows of the store; IndexError where it has none of that number."""
     time.sleep(REQUEST_S)
     return [(torch.full((8,), float(range(ROWS)[index])), 0) for index in indices]

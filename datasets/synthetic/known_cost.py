@@ -167,11 +167,11 @@ class Raising(_Numbered):
     """Sample `at` raises ValueError."""
 
     samples: int
-    at: int
+    fault_index: int
 
     def __getitem__(self, index: int) -> int:
-        if self._index(index) == self.at:
-            raise ValueError(f"sample {self.at} is broken on purpose")
+        if self._index(index) == self.fault_index:
+            raise ValueError(f"sample {self.fault_index} is broken on purpose")
         return self._index(index)
 
 
@@ -180,10 +180,10 @@ class Killed(_Numbered):
     """A worker that reads sample `at` is killed (SIGKILL), as when memory runs out; the main process is not."""
 
     samples: int
-    at: int
+    fault_index: int
 
     def __getitem__(self, index: int) -> int:
-        if self._index(index) == self.at and get_worker_info() is not None:
+        if self._index(index) == self.fault_index and get_worker_info() is not None:
             os.kill(os.getpid(), signal.SIGKILL)
         return self._index(index)
 
@@ -193,16 +193,16 @@ class Hanging(_Numbered):
     """A worker that reads sample `at` never returns it; the main process does."""
 
     samples: int
-    at: int
+    fault_index: int
 
     def __getitem__(self, index: int) -> int:
-        while self._index(index) == self.at and get_worker_info() is not None:
+        while self._index(index) == self.fault_index and get_worker_info() is not None:
             time.sleep(1)
         return self._index(index)
 
 
 @dataclass
-class Hoarding(_Numbered):
+class LeakingSharedMemory(_Numbered):
     """A worker keeps `sample_bytes` more of shared memory with each sample; the main process keeps none."""
 
     samples: int

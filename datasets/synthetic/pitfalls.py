@@ -59,7 +59,7 @@ def _box(number: int) -> Box:
     return {"name": f"box {number}", "x": number, "y": 2 * number, "width": 0.5 * number, "height": 1.5 * number}
 
 
-def as_they_come(samples: list[list[Box]]) -> list[Box]:
+def concatenate(samples: list[list[Box]]) -> list[Box]:
     """The boxes of all samples, end to end."""
     return [box for sample in samples for box in sample]
 
@@ -102,7 +102,7 @@ class SlowStart(Dataset[int]):
 
 
 @dataclass(frozen=True)
-class Stragglers(Dataset[int]):
+class SlowSamples(Dataset[int]):
     """Every sample takes `usual_s`, and one in `every` takes `slow_s`: as a file that is not in the cache."""
 
     samples: int = 256
@@ -120,7 +120,7 @@ class Stragglers(Dataset[int]):
 
 
 @dataclass(frozen=True)
-class Hiccups(Dataset[int]):
+class StorageStalls(Dataset[int]):
     """In the first `still_s` of every `period_s` no process reads a sample: their storage stands still."""
 
     samples: int = 256
@@ -152,7 +152,7 @@ class ManyThreads(Dataset[Tensor]):
 
 
 @dataclass(frozen=True)
-class Returned(Dataset[int]):
+class LargeAllocation(Dataset[int]):
     """Each sample writes to every page of `size_bytes`, which malloc asks of the system anew, and returns."""
 
     samples: int = 64
@@ -168,7 +168,7 @@ class Returned(Dataset[int]):
 
 
 @dataclass(frozen=True)
-class Large(Dataset[Tensor]):
+class LargeSamples(Dataset[Tensor]):
     """Samples of `sample_bytes` that are there already: what is left is to hand them over."""
 
     samples: int = 128
@@ -186,7 +186,7 @@ class Large(Dataset[Tensor]):
         return self.held
 
 
-class Listed(Dataset[int]):
+class PythonList(Dataset[int]):
     """Samples whose metadata are Python objects in a list: forked workers come to copy it (pytorch#13246)."""
 
     def __init__(self, samples: int = 200_000) -> None:

@@ -105,7 +105,7 @@ def _copied(listed: Sequence[Mapping[str, Any]], backed: Sequence[Mapping[str, A
     """What forked workers copy of Python objects: what a loader adds less where they are in arrays."""
     spared = [_added(one) - _added(other) for one, other in zip(listed, backed, strict=True)]
     mean, low, high = _between(spared)
-    what = f"with {', '.join(names)} kept in arrays (loaderbench.datasets.recipes.compact.Backed)"
+    what = f"with {', '.join(names)} kept in arrays (loaderbench.datasets.recipes.compact.CompactList)"
     if low > 4 * FLOOR_BYTES:
         return (
             f"copy-on-write: {what} it adds {quantity(mean, 'bytes')} less ({interval(low, high, 'bytes')}): workers "

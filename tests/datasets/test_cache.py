@@ -31,12 +31,12 @@ def names(folder: Path) -> list[str]:
 
 
 def test_what_was_made_is_not_made_again() -> None:
-    cache.made_once("numbers", writes("first"))
-    assert (cache.made_once("numbers", writes("second")) / "made").read_text() == "first"
+    cache.make_once("numbers", writes("first"))
+    assert (cache.make_once("numbers", writes("second")) / "made").read_text() == "first"
 
 
 def test_nothing_but_the_made_folder_is_left(folder: Path) -> None:
-    cache.made_once("numbers", writes("1"))
+    cache.make_once("numbers", writes("1"))
     assert names(folder) == ["numbers"]
 
 
@@ -46,7 +46,7 @@ def test_a_maker_that_fails_leaves_nothing(folder: Path) -> None:
         raise RuntimeError("no more ink")
 
     with pytest.raises(RuntimeError, match="no more ink"):
-        cache.made_once("numbers", fails)
+        cache.make_once("numbers", fails)
     assert names(folder) == []
 
 
@@ -55,7 +55,7 @@ def test_a_killed_maker_leaves_no_half_made_folder(folder: Path) -> None:
         (draft / "half").touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    process = fork.Process(target=cache.made_once, args=("numbers", is_killed))
+    process = fork.Process(target=cache.make_once, args=("numbers", is_killed))
     process.start()
     process.join()
     assert not (folder / "numbers").exists()
@@ -70,7 +70,7 @@ def test_two_processes_that_make_at_once_both_get_the_whole(folder: Path) -> Non
             (draft / str(number)).write_bytes(bytes(100))
 
     def reads() -> None:
-        made = cache.made_once("numbers", make)
+        made = cache.make_once("numbers", make)
         os._exit(0 if cache.size_bytes(made) == 5000 else 1)
 
     processes = [fork.Process(target=reads) for _ in range(2)]
@@ -82,12 +82,12 @@ def test_two_processes_that_make_at_once_both_get_the_whole(folder: Path) -> Non
 
 
 def test_the_folder_may_be_shared_with_others_of_the_machine() -> None:
-    assert cache.made_once("numbers", writes("1")).stat().st_mode & 0o777 == 0o755
+    assert cache.make_once("numbers", writes("1")).stat().st_mode & 0o777 == 0o755
 
 
 def test_its_size_is_that_of_all_its_files() -> None:
-    cache.made_once("short", writes("12"))
-    cache.made_once("long", writes("12345"))
+    cache.make_once("short", writes("12"))
+    cache.make_once("long", writes("12345"))
     assert cache.size_bytes() == 7
 
 
@@ -112,4 +112,4 @@ def test_a_cache_that_cannot_be_written_says_what_to_set(monkeypatch: pytest.Mon
     (tmp_path / "file").touch()
     monkeypatch.setenv("LOADERBENCH_CACHE", str(tmp_path / "file"))
     with pytest.raises(OSError, match=r"must be writable.*set LOADERBENCH_CACHE"):
-        cache.made_once("numbers", writes("1"))
+        cache.make_once("numbers", writes("1"))

@@ -20,7 +20,8 @@ from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset
 from loaderbench.datasets import catalog
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
-from loaderbench.datasets.validation import check_dataset, fingerprint
+from loaderbench.datasets.pytree import fingerprint
+from loaderbench.datasets.validation import check_dataset
 
 MODULES = sorted(path.stem for path in Path(catalog.__file__).parent.glob("*.py"))
 

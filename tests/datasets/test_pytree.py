@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch.nn.utils.rnn import pack_sequence
 
-from loaderbench.datasets.pytree import Leaves, describe, fingerprint, leaves
+from loaderbench.datasets.pytree import LeafCounts, count_leaves, describe, fingerprint
 
 
 class Point(NamedTuple):
@@ -49,24 +49,24 @@ class Colour(Enum):
 @pytest.mark.parametrize(
     ("thing", "found"),
     [
-        (torch.zeros(2, 3), Leaves(tensors=1, bytes=24)),
-        (np.zeros(3, dtype=np.int16), Leaves(arrays=1, bytes=6)),
-        ("naïve", Leaves(strings=1, bytes=6)),
-        (b"123", Leaves(strings=1, bytes=3)),
-        (7, Leaves(objects=1)),
-        (None, Leaves(objects=1)),
-        (Image.new("RGB", (2, 3)), Leaves(objects=1, bytes=18)),
-        (torch.eye(3).to_sparse(), Leaves(tensors=1, bytes=60)),
-        ({"a": [torch.zeros(1), (torch.zeros(1), "b")]}, Leaves(tensors=2, strings=1, bytes=9)),
-        (Point(torch.zeros(1), 2), Leaves(tensors=1, objects=1, bytes=4)),
-        (Boxed(np.zeros(1), "cat"), Leaves(arrays=1, strings=1, bytes=11)),
-        (pack_sequence([torch.tensor([1, 2])]), Leaves(tensors=2, objects=2, bytes=32)),
-        ([], Leaves()),
+        (torch.zeros(2, 3), LeafCounts(tensors=1, bytes=24)),
+        (np.zeros(3, dtype=np.int16), LeafCounts(arrays=1, bytes=6)),
+        ("naïve", LeafCounts(strings=1, bytes=6)),
+        (b"123", LeafCounts(strings=1, bytes=3)),
+        (7, LeafCounts(objects=1)),
+        (None, LeafCounts(objects=1)),
+        (Image.new("RGB", (2, 3)), LeafCounts(objects=1, bytes=18)),
+        (torch.eye(3).to_sparse(), LeafCounts(tensors=1, bytes=60)),
+        ({"a": [torch.zeros(1), (torch.zeros(1), "b")]}, LeafCounts(tensors=2, strings=1, bytes=9)),
+        (Point(torch.zeros(1), 2), LeafCounts(tensors=1, objects=1, bytes=4)),
+        (Boxed(np.zeros(1), "cat"), LeafCounts(arrays=1, strings=1, bytes=11)),
+        (pack_sequence([torch.tensor([1, 2])]), LeafCounts(tensors=2, objects=2, bytes=32)),
+        ([], LeafCounts()),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_leaves_are_counted_with_their_bytes(thing: object, found: Leaves) -> None:
-    assert leaves(thing) == found
+def test_leaves_are_counted_with_their_bytes(thing: object, found: LeafCounts) -> None:
+    assert count_leaves(thing) == found
 
 
 SAMPLES = [
@@ -166,7 +166,7 @@ def test_what_cannot_be_pickled_has_no_fingerprint() -> None:
     [
         (torch.zeros(2, 3), "float32 (2, 3)"),
         (np.zeros(3), "float64 array (3,)"),
-        (Image.new("L", (2, 3)), "L picture 2x3"),
+        (Image.new("L", (2, 3)), "L image 2x3"),
         (None, "NoneType"),
         ({"Text": "a", "Class": 0}, "{Text: str, Class: int}"),
         ((torch.zeros(1), 1), "(float32 (1,), int)"),

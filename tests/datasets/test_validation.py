@@ -14,7 +14,7 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 
 from loaderbench.datasets.synthetic.known_cost import Duplicated, Raising
-from loaderbench.datasets.validation import ContractError, check_dataset
+from loaderbench.datasets.validation import InvalidDatasetError, check_dataset
 
 
 class Items:
@@ -93,7 +93,7 @@ def fails(error: Exception) -> Callable[..., Any]:
         (torch.zeros(5, 2), "float32 (2,)"),
         (np.zeros((5, 2)), "float64 array (2,)"),
         (Items(lambda _: None), "NoneType"),
-        (Items(lambda _: Image.new("RGB", (4, 3))), "RGB picture 4x3"),
+        (Items(lambda _: Image.new("RGB", (4, 3))), "RGB image 4x3"),
         (Items(lambda index: {"a": {"b": [index, "c"]}}), "{a: {b: [int, str]}}"),
         (TensorDict(x=torch.zeros(5, 2)), "{x: float32 (2,)}"),
         (Stream(lambda: range(5)), "int"),
@@ -221,14 +221,14 @@ BROKEN = [
 
 @pytest.mark.parametrize(("dataset", "line"), BROKEN, ids=[line for _, line in BROKEN])
 def test_a_broken_dataset_gets_one_clear_line(dataset: object, line: str) -> None:
-    with pytest.raises(ContractError) as raised:
+    with pytest.raises(InvalidDatasetError) as raised:
         check_dataset(dataset)
     assert str(raised.value) == line
 
 
 def test_what_the_dataset_raised_is_kept_as_the_cause() -> None:
-    with pytest.raises(ContractError) as raised:
-        check_dataset(Raising(5, at=0))
+    with pytest.raises(InvalidDatasetError) as raised:
+        check_dataset(Raising(5, fault_index=0))
     assert isinstance(raised.value.__cause__, ValueError)
 
 
@@ -273,7 +273,7 @@ def test_kind_and_length_are_told(dataset: object, kind: str, length: int | None
 
 @pytest.mark.parametrize(("dataset", "batched"), [(Items(), False), (WithItems(), True), (Subset([1], [0]), True)])
 def test_getitems_is_told(dataset: object, batched: bool) -> None:
-    assert check_dataset(dataset).batched is batched
+    assert check_dataset(dataset).has_getitems is batched
 
 
 def test_samples_that_are_the_same_again_are_deterministic() -> None:
@@ -318,7 +318,7 @@ def test_what_was_not_pickled_has_no_size() -> None:
 
 
 class Forgetful(Items):
-    """Leaves out of its pickle what it needs to give a sample."""
+    """LeafCounts out of its pickle what it needs to give a sample."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {"length": self.length}

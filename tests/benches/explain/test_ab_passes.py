@@ -12,7 +12,7 @@ from loaderbench.benches.explain.candidates import Loading, Suspect, Untried, co
 from loaderbench.benches.explain.interventions import causes
 from loaderbench.benches.harness.subject import Sources
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.datasets.pytree import leaves
+from loaderbench.datasets.pytree import count_leaves
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def loading() -> Loading:
             multiprocessing_context="spawn",
         ),
         batch=batch,
-        parts=leaves(batch),
+        parts=count_leaves(batch),
         waits={},
         blocked=0.0,
         cpus=2,

@@ -47,13 +47,13 @@ def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
     ("dataset", "made", "arguments", "cause"),
     [
         ("ManyTensors", {"small": 12, "large_bytes": 1000}, ("--batch-size", "4", "--samples", "32"), "many tensors"),
-        ("ManyObjects", {}, ("--collate-fn", f"{PITFALLS}:as_they_come", "--samples", "256"), "objects"),
+        ("ManyObjects", {}, ("--collate-fn", f"{PITFALLS}:concatenate", "--samples", "256"), "objects"),
         ("Indexable", {}, ("--batch-size", "1024", "--samples", "8192"), "one by one"),
         ("SlowStart", {"start_s": 0.03}, ("--persistent-workers", "off"), "started each epoch"),
-        ("Stragglers", {"usual_s": 1e-4, "slow_s": 0.015}, ("--batch-size", "4", "--samples", "128"), "a slower one"),
-        ("Returned", {}, ("--batch-size", "1", "--samples", "8"), "malloc"),
-        ("Large", {}, ("--batch-size", "16"), "new shared memory"),
-        ("Hiccups", {}, ("--batch-size", "1", "--samples", "24", "--step", "1.5ms"), "little prefetched"),
+        ("SlowSamples", {"usual_s": 1e-4, "slow_s": 0.015}, ("--batch-size", "4", "--samples", "128"), "a slower one"),
+        ("LargeAllocation", {}, ("--batch-size", "1", "--samples", "8"), "malloc"),
+        ("LargeSamples", {}, ("--batch-size", "16"), "new shared memory"),
+        ("StorageStalls", {}, ("--batch-size", "1", "--samples", "24", "--step", "1.5ms"), "little prefetched"),
         (SLEEPING, {"samples": 64, "sleep_s": 5e-4}, ("--num-workers", "1", "--batch-size", "4"), "few workers"),
         ("ManyThreads", {"side": 200}, ("--batch-size", "1", "--samples", "8"), "threads"),
     ],
@@ -90,7 +90,9 @@ def test_memory_that_leaks_is_told_from_memory_that_is_copied(explain: Explain, 
 
 
 def test_copies_of_python_objects_are_proved_by_arrays(explain: Explain, capsys: Any) -> None:
-    explain("Listed", "--dataset-args", '{"samples": 100000}', "--samples", "all", "--batch-size", "4096", budget="1s")
+    explain(
+        "PythonList", "--dataset-args", '{"samples": 100000}', "--samples", "all", "--batch-size", "4096", budget="1s"
+    )
     told = capsys.readouterr().out
     assert "copy-on-write: with names kept in arrays" in told
 

@@ -10,7 +10,7 @@ EVERY = (*PLANTS, *LOADED, *FAULTS)
 
 
 def lines(folder: Path) -> list[str]:
-    return (folder / "planted.py").read_text().splitlines()
+    return (folder / "injected.py").read_text().splitlines()
 
 
 @pytest.mark.parametrize("plant", EVERY, ids=[plant.name for plant in EVERY])
@@ -31,7 +31,7 @@ def test_a_number_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "value", "called"),
-    [("GETITEM", 1.0, "Text.__getitem__"), ("COLLATE", 1, "Text, collated")],
+    [("GETITEM", 1.0, "Documents.__getitem__"), ("COLLATE", 1, "Documents, collated")],
     ids=["getitem", "collate"],
 )
 def test_by_itself_what_is_done_twice_takes_about_twice_as_long(

@@ -36,7 +36,7 @@ def slipshod(samples, at):
 ASKED = (
     *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--start-method", "fork"),
     *("--loader-timeout", "1"),
-    *("--rounds", "1", "--round-seconds", "0", "--dataset-args", '{"samples": 64, "at": 41}'),
+    *("--rounds", "1", "--round-seconds", "0", "--dataset-args", '{"samples": 64, "fault_index": 41}'),
 )
 DATASETS = ",".join([*(f"{KNOWN}:{name}" for name in FAULTS), "sound:Sound", "sound:Repeated"])
 
@@ -137,11 +137,11 @@ def test_a_fault_leaves_no_process_shared_memory_or_descriptor(
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small /dev/shm needs root")
 def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any) -> None:
     asked = ("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "10")
-    hoard = ("--dataset", f"{KNOWN}:Hoarding", "--dataset-args", '{"samples": 64, "sample_bytes": 1000000}')
+    hoard = ("--dataset", f"{KNOWN}:LeakingSharedMemory", "--dataset-args", '{"samples": 64, "sample_bytes": 1000000}')
     suite = place.command("--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-seconds", "0")
     small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && "$@"; status=$?; ls -A /dev/shm; exit $status'
     ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
-    assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.Hoarding-workers=0]"]
+    assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.LeakingSharedMemory-workers=0]"]
     (said,) = ended.failed.values()
     assert "shared memory" in said or "No space left on device" in said
     assert ended.ret == pytest.ExitCode.TESTS_FAILED

@@ -157,7 +157,15 @@ class Stuck(Hanging):
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])  # under forkserver the main process is no worker's parent
 def test_a_killed_run_s_workers_vanish_though_they_hang(place: Any, start_method: str) -> None:
     place.write(stuck=STUCK)
-    asked = ("-k", "bench_epoch", "--dataset", "stuck:Stuck", "--dataset-args", '{"samples": 8, "at": 0}', *BRIEF)
+    asked = (
+        "-k",
+        "bench_epoch",
+        "--dataset",
+        "stuck:Stuck",
+        "--dataset-args",
+        '{"samples": 8, "fault_index": 0}',
+        *BRIEF,
+    )
     with place.start(*asked, "--num-workers", "1", "--batch-size", "8", "--start-method", start_method) as run:
         hanging = place.has("stuck")
         run.kill()

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 
 from loaderbench.datasets.pytree import fingerprint
-from loaderbench.datasets.recipes.transport import Packed, Reused, Texts, arrayed, forget
+from loaderbench.datasets.recipes.transport import CompactStrings, Packed, Reused, release_slots, to_arrays
 from loaderbench.datasets.synthetic.pitfalls import ManyTensors
 
 
@@ -43,7 +43,7 @@ def batches(collate_fn: Callable[[Any], Any], dataset: Any = range(20), **argume
     """What a loop of a loader with workers sees, batch by batch: each is looked at while it is there."""
     loader: DataLoader[Any] = DataLoader(dataset, batch_size=4, collate_fn=collate_fn, **arguments)
     found = [fingerprint(batch) for batch in loader]
-    forget()
+    release_slots()
     return found
 
 
@@ -70,7 +70,7 @@ def test_memory_is_used_again_in_every_epoch(epochs: int) -> None:
     )  # fmt: skip
     seen = [[fingerprint(batch) for batch in loader] for _ in range(epochs)]
     del loader
-    forget()
+    release_slots()
     assert seen == [batches(nested, range(40))] * epochs
 
 
@@ -81,7 +81,7 @@ def test_a_ring_without_slots_is_refused() -> None:
 
 def test_texts_read_as_the_strings_they_were() -> None:
     words = ["", "a", "épée", "漢字"]
-    texts = Texts(words)
+    texts = CompactStrings(words)
     assert list(texts) == words
     assert texts[-1] == "漢字"
     assert texts[1:3] == ["a", "épée"]
@@ -94,7 +94,7 @@ def test_lists_become_arrays_and_nothing_is_lost() -> None:
         "ids": [3, 4], "names": ["a", "b"], "rows": [{"x": 1, "y": "p"}, {"x": 2, "y": "q"}], "ragged": [[1], [2, 3]],
         "left": torch.ones(2), "odd": [object, 1],
     }  # fmt: skip
-    made = arrayed(batch)
+    made = to_arrays(batch)
     assert made["ids"].tolist() == [3, 4]
     assert list(made["names"]) == ["a", "b"]
     assert (made["rows"]["x"].tolist(), list(made["rows"]["y"])) == ([1, 2], ["p", "q"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread, pools
+from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread, thread_pools
 
 SIZE = (
     400 << 20
@@ -23,7 +23,7 @@ class Pools(Dataset[dict[str, int]]):
 
     def __getitem__(self, index: int) -> dict[str, int]:
         np.ones((2, 2)) @ np.ones((2, 2))
-        return {**pools(), "torch": torch.get_num_threads()}
+        return {**thread_pools(), "torch": torch.get_num_threads()}
 
 
 def seen(init: Any) -> dict[str, int]:
@@ -36,9 +36,9 @@ def test_every_pool_of_threads_has_one() -> None:
 
 
 def test_this_process_keeps_its_own() -> None:
-    before = pools()
+    before = thread_pools()
     seen(one_thread)
-    assert pools() == before
+    assert thread_pools() == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")

@@ -16,8 +16,8 @@ from loaderbench.datasets.synthetic.known_cost import (
     Bytes,
     Duplicated,
     Hanging,
-    Hoarding,
     Killed,
+    LeakingSharedMemory,
     Raising,
     Resident,
     Sleeping,
@@ -29,7 +29,7 @@ ALL = [
     Bytes(3, 10),
     Duplicated(3),
     Hanging(3, 1),
-    Hoarding(3, 10),
+    LeakingSharedMemory(3, 10),
     Killed(3, 1),
     Raising(3, 1),
     Resident(3, 10),
@@ -148,22 +148,22 @@ def test_every_worker_repeats_a_stream_that_none_splits() -> None:
 
 def test_a_broken_sample_raises_in_the_loader() -> None:
     with pytest.raises(ValueError, match="sample 1 is broken on purpose"):
-        list(loader(Raising(3, at=1)))
+        list(loader(Raising(3, fault_index=1)))
 
 
 def test_a_killed_worker_is_missed_by_the_loader() -> None:
     with pytest.raises(RuntimeError, match=r"killed by signal|exited unexpectedly"):
-        list(loader(Killed(3, at=1)))
+        list(loader(Killed(3, fault_index=1)))
 
 
 def test_a_worker_that_hangs_runs_into_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)  # how long it is waited for
     with pytest.raises(RuntimeError, match="timed out"):
-        list(loader(Hanging(3, at=1), timeout=0.2))
+        list(loader(Hanging(3, fault_index=1), timeout=0.2))
 
 
 def test_a_worker_hoards_shared_memory() -> None:
-    batches: Any = iter(loader(Hoarding(4, 8 << 20)))
+    batches: Any = iter(loader(LeakingSharedMemory(4, 8 << 20)))
     _ = [next(batches) for _ in range(4)]
     (worker,) = batches._workers
     parts = psutil.Process(worker.pid).memory_maps()
@@ -172,7 +172,7 @@ def test_a_worker_hoards_shared_memory() -> None:
 
 
 def test_in_the_main_process_nothing_is_hoarded() -> None:
-    dataset = Hoarding(1, 10)
+    dataset = LeakingSharedMemory(1, 10)
     assert (dataset[0], dataset._hoard) == (0, [])
 
 

@@ -13,11 +13,11 @@ EVERY: list[Callable[[], Any]] = [
     pitfalls.ManyObjects,
     pitfalls.Indexable,
     pitfalls.SlowStart,
-    pitfalls.Stragglers,
+    pitfalls.SlowSamples,
     pitfalls.ManyThreads,
-    lambda: pitfalls.Returned(samples=4),
-    pitfalls.Large,
-    lambda: pitfalls.Listed(samples=100),
+    lambda: pitfalls.LargeAllocation(samples=4),
+    pitfalls.LargeSamples,
+    lambda: pitfalls.PythonList(samples=100),
     pitfalls.Leaking,
 ]
 
