@@ -8,7 +8,8 @@ imports nothing at its top that takes long (torch, pandas, matplotlib, SQLAlchem
 ``EXAMPLE``
     A command line that works, without the word ``loaderbench``, such as ``gate --base origin/main``.
 ``add_arguments(parser)``
-    Declares its options. Those that describe what is loaded come from `options`, as do times, sizes and shares.
+    Declares its options. Those that say what is loaded come from `options.add(parser, "dataset", "num_workers", …)`,
+    as do `options.time`, `size`, `share`, `whole` and lists with commas.
 ``run(options) -> int``
     Does it and returns the exit code: 0 fine, 1 the answer is bad, 2 refused or unreadable, 3 inconclusive with
     ``--strict``, 130 interrupted. What stops it is raised: `main` prints RefusedError, MalformedError and OSError in a

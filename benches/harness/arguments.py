@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness.options import AXES
+from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
 
 
 def add(parser: pytest.Parser) -> None:
@@ -18,32 +19,17 @@ def add(parser: pytest.Parser) -> None:
     for name, axis in AXES.items():
         option = f"--{name.replace('_', '-')}"
         group.addoption(option, dest=name, metavar="LIST", help=f"Sweep: {axis.help} ({axis.takes}).")
+    for entry in SUBJECT_OPTIONS.values():
+        group.addoption(entry.option, default=entry.default, metavar=entry.metavar, help=f"{_sentence(entry.help)}.")
     for option, settings in _SINGLE.items():
         group.addoption(option, **settings)
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 _SINGLE: Mapping[str, dict[str, Any]] = {
-    "--dataset-args": {
-        "default": "",
-        "metavar": "JSON",
-        "help": "Arguments for the dataset: an object or an array.",
-    },
-    "--samples": {
-        "default": "auto",
-        "metavar": "N",
-        "help": "How much of the user's dataset a pass reads: a number, all, or auto (about 2 s in one process).",
-    },
-    "--model": {
-        "default": "",
-        "metavar": "MODULE:NAME",
-        "help": "The model to train; ours where the dataset is ours.",
-    },
-    "--model-args": {"default": "", "metavar": "JSON", "help": "Arguments for the model."},
-    "--loss": {
-        "default": "",
-        "metavar": "NAME",
-        "help": "A function of torch.nn.functional, or module:attribute (default: cross_entropy).",
-    },
     "--rounds": {
         "type": int,
         "default": None,

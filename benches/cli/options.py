@@ -1,0 +1,156 @@
+"""Options that several commands share: what is loaded and how, times, sizes, shares, where the files go.
+
+Settings come from the vocabulary, the other options of a subject from `harness.subject_options`: a new one is declared
+there and is then an option of every command that names it.
+"""
+
+import argparse
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
+from loaderbench.reports.units import parse_size, parse_time
+from loaderbench.reports.vocabulary import SETTINGS, Setting
+
+T = TypeVar("T")
+
+
+def add(
+    parser: argparse._ActionsContainer,
+    *names: str,
+    required: Collection[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Declare settings and other options of a subject by name; each takes one value.
+
+    `defaults` (by name) stand in for those of the vocabulary.
+    """
+    for name in names:
+        given = {} if name in required else {"default": (defaults or {}).get(name, _default(name))}
+        if (entry := SUBJECT_OPTIONS.get(name)) is None:
+            _add_setting(parser, SETTINGS[name], required=name in required, **given)
+        else:
+            parser.add_argument(
+                entry.option, metavar=entry.metavar, help=_escaped(entry.help), required=name in required, **given
+            )
+
+
+def add_lists(parser: argparse._ActionsContainer, **defaults: Collection[Any]) -> None:
+    """Declare settings that take several values, with commas; `defaults` has the values of each by its name."""
+    for name, values in defaults.items():
+        setting = SETTINGS[name]
+        usual = ",".join(map(_written, values))
+        parser.add_argument(
+            setting.option,
+            type=comma_list(setting.read, setting.option),
+            default=tuple(values),
+            metavar="LIST",
+            help=_escaped(f"{setting.help}: {setting.takes}, with commas (default: {usual})"),
+        )
+
+
+def add_out(parser: argparse._ActionsContainer, command: str) -> None:
+    """Declare where the files of a command go."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"where it goes (default: runs/<when>-{command})")
+
+
+def add_seed(parser: argparse._ActionsContainer) -> None:
+    """Declare the seed of all orders; None where it is not given."""
+    parser.add_argument("--seed", type=whole(), metavar="N", help="seeds every order (default: drawn, and recorded)")
+
+
+def time(text: str) -> float:
+    """Return a time such as ``20ms`` or ``5m`` in seconds, more than 0."""
+    return _more_than_0(checked(parse_time)(text), text)
+
+
+def size(text: str) -> int:
+    """Return a size such as ``150kB`` in bytes, more than 0."""
+    return _more_than_0(checked(parse_size)(text), text)
+
+
+def share(text: str) -> float:
+    """Return a share such as ``3%`` or ``0.03``, between 0 and 1."""
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"takes a share such as 3% or 0.03, got {text!r}")
+    return value
+
+
+def whole(least: int = 0) -> Callable[[str], int]:
+    """Return what reads a whole number of at least `least`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"takes a whole number >= {least}, got {text!r}")
+        return int(text)
+
+    return read
+
+
+def number(least: float) -> Callable[[str], float]:
+    """Return what reads a number of at least `least`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"takes a number >= {least:g}, got {text!r}")
+        return value
+
+    return read
+
+
+def comma_list(read: Callable[[str], T], option: str = "") -> Callable[[str], tuple[T, ...]]:
+    """Return what reads a list of different values with commas, each by `read`."""
+    one = checked(read, option)
+    return lambda text: tuple(dict.fromkeys(one(word.strip()) for word in text.split(",")))
+
+
+def checked(read: Callable[[str], T], option: str = "") -> Callable[[str], T]:
+    """Return `read` with its ValueError as argparse shows it: after the option's name, which it need not repeat."""
+
+    def reading(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{option} ")) from None
+
+    return reading
+
+
+def _add_setting(parser: argparse._ActionsContainer, setting: Setting, *, required: bool, **given: Any) -> None:
+    usual = f" (default: {_written(given['default'])})" if given.get("default") is not None else ""
+    takes = "" if setting.kind == "whole" else f": {setting.takes}"
+    parser.add_argument(
+        setting.option,
+        type=checked(setting.read, setting.option),
+        metavar="N" if setting.kind == "whole" else "on|off" if setting.kind == "switch" else "NAME",
+        help=_escaped(f"{setting.help}{takes}{usual}"),
+        required=required,
+        **given,
+    )
+
+
+def _default(name: str) -> Any:
+    return SUBJECT_OPTIONS[name].default if name in SUBJECT_OPTIONS else SETTINGS[name].default
+
+
+def _written(value: Any) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _more_than_0(value: T, text: str) -> T:
+    if not value > 0:  # type: ignore[operator]  # a number
+        raise argparse.ArgumentTypeError(f"must be more than 0, got {text!r}")
+    return value
