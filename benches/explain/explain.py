@@ -31,7 +31,17 @@ from loaderbench.benches.harness.tracing.timestamps import stamped
 from loaderbench.benches.harness.training import ModelChoice
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.datasets.recipes.compact import compact_lists
-from loaderbench.reports.explain.ranking import FEWEST, SCHEMA, ranking
+from loaderbench.reports.explain.ranking import FEWEST_BLOCKS, rank
+from loaderbench.reports.explain.record import (
+    SCHEMA,
+    DatasetFacts,
+    Explanation,
+    InterventionFacts,
+    LoaderMemory,
+    MemoryReadings,
+    NotRun,
+    PassBlock,
+)
 from loaderbench.reports.render import explain_outputs as outputs
 from loaderbench.reports.render import explain_terminal as terminal
 
@@ -44,10 +54,10 @@ COPYING = 2  # epochs, in which a worker has read most of what it ever reads
 
 def explain(options: argparse.Namespace) -> int:
     """Try everything, write what came of it, show it, and return the exit code."""
-    return publish("explain", options.out, lambda: ranking(_document(options)), outputs.outputs, terminal.shown)
+    return publish("explain", options.out, lambda: rank(_explanation(options)), outputs.outputs, terminal.shown)
 
 
-def _document(options: argparse.Namespace) -> dict[str, Any]:
+def _explanation(options: argparse.Namespace) -> Explanation:
     """Everything that was measured: ``explain.json``."""
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     subject = _subject(options)
@@ -66,27 +76,31 @@ def _document(options: argparse.Namespace) -> dict[str, Any]:
     inquiry.run(options.budget)
     read = loading.samples
     whole = read if subject.is_stream else subject.contract.length
-    return {
-        "schema": SCHEMA,
-        "version": version("loaderbench"),
-        "started": now().isoformat(),
-        "command": ["loaderbench", *sys.argv[1:]],
-        "seed": seed,
-        "machine": machine.facts(),
-        "loader": _spoken(config),
-        "dataset": {"name": subject.name, "samples": whole or read, "samples_read": read},
-        "waits": dict(loading.waits),
-        "suspects": [
-            {
-                "cause": each.cause, "evidence": each.evidence, "change": each.change, "at_start": each.at_start,
-                "is_restart": each.at_start and each.other.persistent_workers, "builds_on": each.builds_on,
-            }
+    return Explanation(
+        schema=SCHEMA,
+        version=version("loaderbench"),
+        started=now().isoformat(),
+        command=("loaderbench", *sys.argv[1:]),
+        seed=seed,
+        machine=machine.facts(),
+        loader=_spoken(config),
+        dataset=DatasetFacts(name=subject.name, samples=whole or read, samples_read=read),
+        time_shares=dict(loading.waits),
+        interventions=tuple(
+            InterventionFacts(
+                cause=each.cause,
+                evidence=each.evidence,
+                change=each.change,
+                once_per_epoch=each.at_start,
+                keeps_workers=each.at_start and each.other.persistent_workers,
+                builds_on=each.builds_on,
+            )
             for each in inquiry.suspects
-        ],
-        "untried": [{"cause": each.cause, "why": each.why} for each in inquiry.untried],
-        "blocks": inquiry.blocks,
-        "memory": _memory(loading),
-    }  # fmt: skip
+        ),
+        not_run=tuple(NotRun(cause=each.cause, reason=each.why) for each in inquiry.untried),
+        blocks=tuple(inquiry.blocks),
+        memory=_memory(loading),
+    )
 
 
 def _subject(options: argparse.Namespace) -> Subject:
@@ -169,7 +183,7 @@ class Inquiry:
     suspects: list[Suspect]
     untried: list[Untried]
     began: float
-    blocks: list[dict[str, Any]] = field(default_factory=list)
+    blocks: list[PassBlock] = field(default_factory=list)
 
     @property
     def spent_s(self) -> float:
@@ -182,7 +196,7 @@ class Inquiry:
         for number, suspect in self._decks():
             if suspect not in self.suspects:
                 continue
-            if number >= FEWEST and self.spent_s + taken[suspect.cause] > budget_s:
+            if number >= FEWEST_BLOCKS and self.spent_s + taken[suspect.cause] > budget_s:
                 return
             began = self.spent_s
             self._block(suspect)
@@ -200,39 +214,43 @@ class Inquiry:
             found = block(suspect, self.subject, self.consumer, self.rng)
         except Exception as error:  # noqa: BLE001 - a stranger's dataset may not bear the change, in any way
             self.suspects.remove(suspect)
-            self.blocks = [each for each in self.blocks if each["cause"] != suspect.cause]
+            self.blocks = [each for each in self.blocks if each.cause != suspect.cause]
             why = f"it failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
             self.untried.append(Untried(cause=suspect.cause, why=why))
         else:
-            self.blocks.append({"cause": suspect.cause, **found})
+            self.blocks.append(
+                PassBlock(cause=suspect.cause, control_s=tuple(found["base_s"]), treatment_s=tuple(found["other_s"]))
+            )
 
 
-def _memory(loading: Loading) -> dict[str, Any]:
+def _memory(loading: Loading) -> LoaderMemory:
     """What the loader's processes hold, epoch by epoch: as it is, and with its long lists, if any, in arrays."""
     config = loading.config
-    watched = growth.readings(loading.subject.dataset, config)
+    readings = growth.memory_readings(loading.subject.dataset, config)
     try:
-        names, pairs = _pairs(loading)
+        names, in_lists, in_arrays = _pairs(loading)
     except Exception:  # noqa: BLE001 - a stranger's dataset may not bear its lists to be others, in any way
-        names, pairs = (), {"listed": [], "backed": []}
+        names, in_lists, in_arrays = (), [], []
     in_flight = loading.prefetch * config.num_workers + 1 if config.num_workers else 0
-    return {
-        "watched": watched,
-        "lists": list(names),
-        "pairs": pairs,
-        "predicted_shm_bytes": in_flight * storages(loading.batch)[1],
-    }
+    return LoaderMemory(
+        readings=readings,
+        lists=names,
+        in_lists=tuple(in_lists),
+        in_arrays=tuple(in_arrays),
+        expected_shm_bytes=in_flight * storages(loading.batch)[1],
+    )
 
 
-def _pairs(loading: Loading) -> tuple[tuple[str, ...], dict[str, list[dict[str, list[float]]]]]:
+def _pairs(loading: Loading) -> tuple[tuple[str, ...], list[MemoryReadings], list[MemoryReadings]]:
     """Fresh loaders of the dataset as it is, and of one whose long lists are arrays; the names of these lists."""
     kept, names = compact_lists(loading.subject.dataset)
-    pairs: dict[str, list[dict[str, list[float]]]] = {"listed": [], "backed": []}
+    in_lists: list[MemoryReadings] = []
+    in_arrays: list[MemoryReadings] = []
     for number in range(FRESH if names and loading.config.num_workers else 0):
-        for name, dataset in (("listed", loading.subject.dataset), ("backed", kept)):
-            pairs[name].append(growth.readings(dataset, loading.config, COPYING))
+        for readings, dataset in ((in_lists, loading.subject.dataset), (in_arrays, kept)):
+            readings.append(growth.memory_readings(dataset, loading.config, COPYING))
         _tell(f"memory, pair {number + 1}")
-    return names, pairs
+    return names, in_lists, in_arrays
 
 
 def _spoken(config: LoaderConfig) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What explains a loader's pace: causes ranked by what they cost, growth, and what other settings would give."""
+"""What slows a loader down: interventions ranked by what they save, memory growth, predictions of other settings."""

@@ -1,7 +1,7 @@
-"""Growth: whether a loader's processes hold more with every epoch, come to rest, or never move.
+"""Memory growth: whether a loader's processes hold more with every epoch, settle, or stay as they are.
 
 The slope is Theil and Sen's (P. K. Sen, J. Am. Stat. Assoc. 63, 1968), the median over all pairs of epochs, with its
-95 % interval: one odd reading moves it little.
+95 % interval: one outlier moves it little.
 """
 
 from collections.abc import Sequence
@@ -11,41 +11,57 @@ from typing import Literal
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
-Word = Literal["grows", "settles", "flat", "unclear"]
+from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
+from loaderbench.reports.explain.record import LoaderMemory
 
-FLOOR_BYTES = 1 << 20  # an epoch: less is the allocator's coming and going
-FEWEST = 5  # readings
+Course = Literal["grows", "settles", "flat", "unclear"]
+
+FLOOR_BYTES = 1 << 20  # an epoch: the allocator's own coming and going is less
+NOTABLE_BYTES = 4 * FLOOR_BYTES
+FEWEST_READINGS = 4  # of the later half
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Growth:
-    """What memory did over the epochs of a loader; bytes an epoch, of the later half."""
+class MemoryGrowth:
+    """The course of memory over the epochs of a loader; slopes in bytes an epoch, of the later half."""
 
-    word: Word
-    added_bytes: float  # from the first batch to the last epoch's end
+    course: Course
+    added_bytes: float  # from the first batch to the end of the last epoch
     slope_bytes: float
     low_bytes: float
     high_bytes: float
 
 
-def growth(readings: Sequence[float]) -> Growth:
+def memory_growth(readings: Sequence[float]) -> MemoryGrowth:
     """Judge readings in bytes: one at the first batch, then one at the end of each epoch.
 
-    *grows*: the later half of the epochs has a slope that surely is more than `FLOOR_BYTES` an epoch. *settles*: it
-    surely has less, and more than that was added before. *flat*: neither. *unclear*: too few or too wild to tell.
+    *grows*: the whole interval of the later half's slope is above `FLOOR_BYTES`. *settles*: it is all below that, and
+    more than `NOTABLE_BYTES` was added before. *flat*: all below, and less was added. *unclear*: neither, or too few.
     """
     values = np.asarray(readings, dtype=np.float64)
     added = float(values[-1] - values[0]) if len(values) else 0.0
     later = values[len(values) // 2 :]
-    if len(later) < FEWEST - 1:
-        return Growth(word="unclear", added_bytes=added, slope_bytes=np.nan, low_bytes=-np.inf, high_bytes=np.inf)
+    if len(later) < FEWEST_READINGS:
+        return MemoryGrowth(
+            course="unclear", added_bytes=added, slope_bytes=np.nan, low_bytes=-np.inf, high_bytes=np.inf
+        )
     slope, _, low, high = map(float, stats.theilslopes(later, np.arange(len(later)), alpha=0.95))
-    return Growth(word=_word(added, low, high), added_bytes=added, slope_bytes=slope, low_bytes=low, high_bytes=high)
+    course = _course(added, low, high)
+    return MemoryGrowth(course=course, added_bytes=added, slope_bytes=slope, low_bytes=low, high_bytes=high)
 
 
-def _word(added: float, low: float, high: float) -> Word:
+def _course(added: float, low: float, high: float) -> Course:
     if low > FLOOR_BYTES:
         return "grows"
     if high > FLOOR_BYTES:
         return "unclear"
-    return "settles" if added > 4 * FLOOR_BYTES else "flat"
+    return "settles" if added > NOTABLE_BYTES else "flat"
+
+
+def copied_bytes(memory: LoaderMemory) -> MeanInterval:
+    """Return what a loader's processes add less where the dataset's long lists are arrays.
+
+    That is what forked workers copy of Python objects (pytorch#13246); one difference for each pair of loaders.
+    """
+    pairs = zip(memory.in_lists, memory.in_arrays, strict=True)
+    return mean_interval([in_lists.added_bytes - in_arrays.added_bytes for in_lists, in_arrays in pairs])

@@ -1,50 +1,35 @@
 """An explanation on a terminal: the ranking, then what memory does."""
 
-from collections.abc import Iterator, Mapping
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from loaderbench.reports.documents import explain_wording as lines
-from loaderbench.reports.explain.ranking import Ranking, Word
+from loaderbench.reports.documents import explain
+from loaderbench.reports.documents.document import Items
+from loaderbench.reports.documents.document import Table as Rows
+from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.text import plain
-
-COLOURS: Mapping[Word, str] = {
-    "helps": "bold green", "unclear": "yellow", "no difference": "dim", "harms": "red", "not run": "dim",
-}  # fmt: skip
 
 
 def shown(found: Ranking) -> RenderableType:
     """The headline, the ranking and memory."""
-    first, *others = lines.about(found)
-    dim = [*others, lines.waiting(found), lines.epoch(found)]
-    return Group(
-        Text(plain(first), style="bold"),
-        *(Text(plain(line), style="dim") for line in dim if line),
-        "",
-        _table(found),
-        "",
-        Text(plain(found.headline), style="bold"),
-        *_memory(found),
-    )
+    parts: list[RenderableType] = []
+    for part in explain.explain_section(found).parts:
+        if isinstance(part, Rows):
+            parts.append(_table(part))
+        elif isinstance(part, Items):
+            parts += [Text(plain(item)) for item in part.items]
+        else:
+            parts.append(Text(plain(getattr(part, "text", ""))))
+    return Group(*parts)
 
 
-def _table(found: Ranking) -> Table:
+def _table(part: Rows) -> Table:
+    shown = [number for number, column in enumerate(part.columns) if "terminal" in column.on]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("cause", "found"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("of an epoch (95 %)", justify="right", no_wrap=True)
-    table.add_column("n", justify="right")
-    table.add_column("evidence, and what to change", overflow="fold")
-    for cause in found.causes:
-        name, word, gain, blocks, evidence, change = map(plain, lines.cells(cause))
-        said = Text(evidence, style="dim" if cause.word == "not run" else "")
-        if cause.word in ("helps", "unclear"):
-            said.append(f"\n{change}", style="cyan")
-        table.add_row(Text(name), Text(word, style=COLOURS[cause.word]), gain, blocks, said)
+    for number in shown:
+        table.add_column(part.columns[number].label, overflow="fold")
+    for row in part.rows:
+        cells = [row[number] for number in shown]
+        table.add_row(*(Text(plain(cell.text) + (f"\n{plain(cell.note)}" if cell.note else "")) for cell in cells))
     return table
-
-
-def _memory(found: Ranking) -> Iterator[Text]:
-    yield from (Text(plain(line)) for line in lines.memory(found))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from loaderbench.reports.documents import explain_wording as lines
 from loaderbench.reports.documents.cases import columns, listed
+from loaderbench.reports.documents.document import Items, Table, Text
+from loaderbench.reports.documents.explain import explain_section
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line
 from loaderbench.reports.documents.report import Report
 from loaderbench.reports.documents.verdict import Verdict, evidence, given
@@ -58,12 +59,14 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
 
 def explained(found: Ranking) -> Iterator[str]:
     """Render what ``loaderbench explain`` found, without a title."""
-    yield from (
-        f"{markdown(line)}  " for line in (*lines.about(found), lines.waiting(found), lines.epoch(found)) if line
-    )
-    yield from ("", f"**{markdown(found.headline)}**", "")
-    yield from table(lines.COLUMNS, ([markdown(cell) for cell in lines.cells(cause)] for cause in found.causes))
-    yield from ("", *(f"- {markdown(line)}" for line in lines.memory(found)), "")
+    *about, headline, ranked, memory = explain_section(found).parts
+    yield from (f"{markdown(part.text)}  " for part in about if isinstance(part, Text))
+    if isinstance(headline, Text) and isinstance(ranked, Table) and isinstance(memory, Items):
+        yield from ("", f"**{markdown(headline.text)}**", "")
+        shown = [number for number, column in enumerate(ranked.columns) if "markdown" in column.on]
+        rows = ([markdown(row[number].text) for number in shown] for row in ranked.rows)
+        yield from table([ranked.columns[number].label for number in shown], rows)
+        yield from ("", *(f"- {markdown(line)}" for line in memory.items), "")
 
 
 def _choices(verdict: Verdict) -> Iterator[str]:

@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from loaderbench.reports.documents import explain_wording as lines
 from loaderbench.reports.documents.cases import columns, listed
+from loaderbench.reports.documents.document import Items, Table, Text
+from loaderbench.reports.documents.explain import explain_section
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
 from loaderbench.reports.documents.report import Report
 from loaderbench.reports.documents.verdict import Verdict, evidence, given
@@ -133,12 +134,18 @@ def sections(pictures: Iterable[Picture]) -> list[dict[str, object]]:
 
 
 def _explained(found: Ranking) -> dict[str, object]:
+    *about, headline, ranked, memory = explain_section(found).parts
+    if not (isinstance(headline, Text) and isinstance(ranked, Table) and isinstance(memory, Items)):
+        raise TypeError("an explanation is a headline, a table and items")
+    shown = [number for number, column in enumerate(ranked.columns) if "html" in column.on]
     return {
-        "about": [line for line in (*lines.about(found), lines.waiting(found), lines.epoch(found)) if line],
-        "headline": found.headline,
-        "columns": lines.COLUMNS,
-        "rows": [(cause.word, lines.cells(cause)) for cause in found.causes],
-        "memory": list(lines.memory(found)),
+        "about": [part.text for part in about if isinstance(part, Text)],
+        "headline": headline.text,
+        "columns": [ranked.columns[number].label for number in shown],
+        "rows": [
+            (kind, [row[number].text for number in shown]) for kind, row in zip(ranked.kinds, ranked.rows, strict=True)
+        ],
+        "memory": memory.items,
     }
 
 

@@ -1,7 +1,6 @@
 """A small model of loaders, which writes run files as the harness does: seeded, with a truth that is known."""
 
 import json
-import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice, product
@@ -298,43 +297,3 @@ def realistic(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("realistic")
     (folder / "run.json").write_text(json.dumps(document))
     return assemble(read([folder]))
-
-
-def block_of(cause: str, gain: float, rng: random.Random, base_s: float = 1.0) -> dict[str, Any]:
-    """Passes with and without a cause that costs `gain` of them, with noise of 1 %."""
-    with_it = [base_s * rng.gauss(1, 0.01) for _ in range(4)]
-    return {"cause": cause, "base_s": with_it, "other_s": [base_s * (1 - gain) * rng.gauss(1, 0.01) for _ in range(4)]}
-
-
-def suspect_of(cause: str, **held: Any) -> dict[str, Any]:
-    return {
-        "cause": cause, "evidence": f"why {cause}", "change": f"change {cause}", "at_start": False, "is_restart": False,
-        "builds_on": "",
-        **held,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def explained() -> Callable[..., Document]:
-    """An ``explain.json`` of causes by what of a pass each costs."""
-
-    def make(gains: dict[str, float], *, blocks: int = 6, samples: int = 1000, starts: float = 0.0) -> Document:
-        rng = random.Random(0)
-        made = [block_of(cause, gain, rng) for cause, gain in gains.items() for _ in range(blocks)]
-        suspects = [suspect_of(cause) for cause in gains]
-        if starts:
-            suspects.append(suspect_of("restarts", at_start=True, is_restart=True))
-            made += [block_of("restarts", starts / (starts + 0.1), rng, starts + 0.1) for _ in range(blocks)]
-        flat = {"pss_bytes": [1e8] * 13, "uss_bytes": [1e8] * 13, "peak_shm_bytes": [1e6], "before_pss_bytes": [1e8]}
-        return {
-            "schema": 1, "version": "0", "started": "2026-11-25T01:00:00", "command": ["loaderbench", "explain"],
-            "seed": 1, "machine": {"cpu_model": "Imaginary"}, "loader": {"num_workers": 2},
-            "dataset": {"name": "mine:Train", "samples": samples, "samples_read": 1000},
-            "waits": {"wait_fetch_s": 0.7, "wait_hand_over_s": 0.3}, "suspects": suspects,
-            "untried": [{"cause": "pinning", "why": "no accelerator here"}], "blocks": made,
-            "memory": {
-                "watched": flat, "lists": [], "predicted_shm_bytes": 2e6, "pairs": {"listed": [], "backed": []},
-            },
-        }  # fmt: skip
-
-    return make

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from loaderbench.reports.documents.report import Report
-from loaderbench.reports.explain.ranking import ranking
+from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.render.page import page
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"> [bold]{{7*7}} `|` \x1b[31m\u202e"
@@ -199,7 +199,7 @@ def test_nothing_measured_is_a_page_that_says_so(
 def test_what_was_explained_is_shown_with_every_cause(
     opened: Callable[..., Any], realistic: Report, explained: Callable[..., Any]
 ) -> None:
-    found = ranking(explained({HOSTILE: 0.4, "small": 0.1, "none": 0.0}))
+    found = rank(explained({HOSTILE: 0.4, "small": 0.1, "none": 0.0}))
     browser = opened(page(replace(realistic, explained=(found,))), width=390)
     rows = [row.text for row in browser.find_elements("css selector", "table.causes tbody tr")]
     assert len(rows) == 4
