@@ -26,7 +26,7 @@ def facts() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "shm_bytes": _size("/dev/shm"),  # noqa: S108 - where torch shares batches, not a temporary file
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
         "start_method": multiprocessing.get_start_method(),
         "accelerator": _accelerator(),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.cli.main import main
-from loaderbench.reports.explain.ranking import Cause, Ranking, read
+from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, read
 
 PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
 SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
@@ -65,21 +65,21 @@ def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
 def test_a_planted_cause_comes_first(
     explain: Explain, dataset: str, made: dict[str, Any], arguments: tuple[str, ...], cause: str
 ) -> None:
-    first = explain(dataset, "--dataset-args", json.dumps(made), *arguments).causes[0]
+    first = explain(dataset, "--dataset-args", json.dumps(made), *arguments).interventions[0]
     assert cause in first.cause
-    assert first.word == "helps"
+    assert first.outcome == "helps"
     assert first.evidence
     assert first.change
 
 
 def test_on_a_dataset_without_any_nothing_is_said_to_help(explain: Explain) -> None:
     found = explain(SLEEPING, "--dataset-args", FEW, "--batch-size", "8")
-    assert [cause for cause in found.causes if cause.word in ("helps", "harms")] == []
+    assert [cause for cause in found.interventions if cause.outcome in ("helps", "harms")] == []
 
 
 def test_what_cannot_be_tried_says_why(explain: Explain) -> None:
     found = explain("Indexable", "--num-workers", "0", "--batch-size", "256", budget="1s")
-    why = {cause.cause: cause.why for cause in found.causes if cause.word == "not run"}
+    why = {cause.cause: cause.reason for cause in found.interventions if cause.outcome == "not run"}
     assert "num_workers is 0" in why["many tensors a batch"]
     assert "no accelerator" in why["pageable batches"]
 
@@ -94,22 +94,22 @@ def test_copies_of_python_objects_are_proved_by_arrays(explain: Explain, capsys:
         "PythonList", "--dataset-args", '{"samples": 100000}', "--samples", "all", "--batch-size", "4096", budget="1s"
     )
     told = capsys.readouterr().out
-    assert "copy-on-write: with names kept in arrays" in told
+    assert "copy-on-write: with names in arrays" in told
 
 
 def test_a_step_is_taken_between_batches(explain: Explain) -> None:
     asked = ("--dataset-args", FEW, "--num-workers", "0", "--batch-size", "16", "--step", "20ms")
     found = explain(SLEEPING, *asked, budget="1s")
-    assert found.about["waits"]["step_s"] > 0.3
+    assert found.explanation.time_shares["step_s"] > 0.3
 
 
 def test_a_change_that_a_dataset_does_not_bear_was_not_run(explain: Explain, tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(ODD)
     found = explain("odd:Odd", "--collate-fn", "odd:collate", budget="1s")
-    (cause,) = [each for each in found.causes if each.cause == "many tensors a batch"]
-    assert isinstance(cause, Cause)
-    assert cause.word == "not run"
-    assert "cannot be put together again" in cause.why
+    (cause,) = [each for each in found.interventions if each.cause == "many tensors a batch"]
+    assert isinstance(cause, RankedIntervention)
+    assert cause.outcome == "not run"
+    assert "cannot be put together again" in cause.reason
 
 
 ODD = """
