@@ -22,18 +22,10 @@ from loaderbench.reports.explain.record import Explanation, LoaderMemory
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
+from loaderbench.reports.vocabulary import METRICS
 
 TITLE = "What would make this loader faster"
 LEAST_SHARE = 0.005  # of a pass, that is worth a word
-TIME_SHARES: Mapping[str, str] = {  # of the loop's seconds, by what they went to
-    "wait_begin_s": "not begun",
-    "wait_fetch_s": "fetching",
-    "wait_collate_s": "collating",
-    "wait_transport_s": "transport from the worker",
-    "wait_pin_s": "pinning",
-    "wait_loop_s": "the loop itself",
-    "step_s": "the step",
-}
 TONES: Mapping[Outcome, Tone] = {
     "helps": "good", "unclear": "warn", "no difference": "muted", "harms": "bad", "not run": "muted",
 }  # fmt: skip
@@ -135,9 +127,9 @@ def _time_shares(explanation: Explanation) -> str:
     """Return where the time of a pass goes, the largest share first."""
     shares = sorted(explanation.time_shares.items(), key=lambda share: -share[1])
     named = [
-        f"{TIME_SHARES[name]} {percent(share)}"
+        f"{METRICS[name].label.removeprefix('waited: ')} {percent(share)}"
         for name, share in shares
-        if name in TIME_SHARES and share >= LEAST_SHARE
+        if name in METRICS and share >= LEAST_SHARE
     ]
     return f"time of a pass: {', '.join(named)}"
 

@@ -54,7 +54,7 @@ def made_up_explanation(
         "machine": {"cpu_model": "Imaginary"},
         "loader": {"num_workers": 2},
         "dataset": DatasetFacts(name="mine:Train", samples=samples, samples_read=1000),
-        "time_shares": {"wait_fetch_s": 0.7, "wait_transport_s": 0.3},
+        "time_shares": {"wait_fetch_s": 0.7, "wait_collate_s": 0.3},
         "interventions": tuple(interventions),
         "not_run": (NotRun(cause="pinning", reason="no accelerator here"),),
         "blocks": tuple(measured),
