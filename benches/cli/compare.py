@@ -40,7 +40,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def _judge_again(path: Path, options: argparse.Namespace) -> int:
     from loaderbench.reports.gate.verdict_file import read_verdict
-    from loaderbench.reports.records.schema import MalformedError
+    from loaderbench.reports.records.reading import MalformedError
 
     file = path / VERDICT if path.is_dir() else path
     if path.is_dir() and not file.exists():

@@ -156,7 +156,7 @@ def _judge(blocks: Blocks, options: argparse.Namespace, seed: int, folder: Path)
 def _noise(given: Path | None, machine: Mapping[str, Any]) -> "Noise | None":
     """What is known of the gate on a machine like this one; a file that cannot be read is told, and loses nothing."""
     from loaderbench.reports.gate.calibration import stated
-    from loaderbench.reports.records.schema import MalformedError
+    from loaderbench.reports.records.reading import MalformedError
 
     file = given or max(Path("runs").glob("*-calibration/calibration.json"), default=None)
     try:

@@ -97,17 +97,17 @@ def _print(part: RenderableType) -> None:
 def add(history: "History", options: argparse.Namespace) -> int:
     """Add runs; a file that cannot be used is told in a line, and the others are added."""
     from loaderbench.reports.history.database import HistoryError
-    from loaderbench.reports.records.files import chain, open_document
-    from loaderbench.reports.records.schema import MalformedError
+    from loaderbench.reports.records.files import in_one_line, read_run
+    from loaderbench.reports.records.reading import MalformedError
     from loaderbench.reports.units import count
 
     counts = {"added": 0, "replaced": 0, "there": 0}
     code = 0
     for path in dict.fromkeys(path.resolve() for path in options.runs):
         try:
-            document = open_document(path)
+            document = read_run(path)
             if document.faults:
-                complain(f"{path}: {chain(document.faults)}")
+                complain(f"{path}: {in_one_line(document.faults)}")
                 code = UNREADABLE
             counts[history.add(document)] += 1
         except (MalformedError, HistoryError) as fault:

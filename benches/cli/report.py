@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
     from loaderbench.reports.explain import ranking
-    from loaderbench.reports.records.schema import MalformedError
+    from loaderbench.reports.records.reading import MalformedError
 
     try:
         return replace(report, explained=(*report.explained, ranking.read(path))), 0
@@ -74,9 +74,9 @@ def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
     from loaderbench.reports.history import queries, trends
     from loaderbench.reports.history.database import HistoryError, opened
     from loaderbench.reports.history.rows import identity, machine_key
-    from loaderbench.reports.records.files import open_document
+    from loaderbench.reports.records.files import read_run
 
-    cases = {identity(case.bench, case.settings) for case in open_document(report.run.path).cases}
+    cases = {identity(case.bench, case.settings) for case in read_run(report.run.path).cases}
     try:
         with opened(database) as history:
             points = trends.leading(queries.points(history, identities=sorted(cases)))

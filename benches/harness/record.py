@@ -11,12 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-# Schema of the "loaderbench" block and of each benchmark's extra_info.
-# 1 (0.1.0): bench, settings, facts, rounds and warmup as columns; machine, seed, order, failed, skipped.
-SCHEMA = 1
-
-RECORD = "run.json"
-JOURNAL = "run.jsonl"  # while the run is under way: the head in line 1, then one ended case a line
+from loaderbench.reports.records.schema import JOURNAL, RECORD
 
 Entry = dict[str, Any]
 

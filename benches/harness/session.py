@@ -15,8 +15,9 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures import reason, skip_reason
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.progress import Progress, shown
-from loaderbench.benches.harness.record import JOURNAL, SCHEMA, Entry, Journal, earlier, held, identity, now, unused
+from loaderbench.benches.harness.record import Entry, Journal, earlier, held, identity, now, unused
 from loaderbench.benches.harness.system import machine
+from loaderbench.reports.records.schema import JOURNAL, SCHEMA
 
 # What must be the same before rounds of two sessions may stand in one record.
 _SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "environment")

@@ -55,7 +55,7 @@ def _command(found: Calibration) -> Iterator[str]:
 
 def machine(found: Calibration) -> str:
     """Name the machine, and the day."""
-    return f"{machine_words(machine_facts(dict(found.about['machine']), []))} · {str(found.about['started'])[:10]}"
+    return f"{machine_words(machine_facts(dict(found.about['machine'])))} · {str(found.about['started'])[:10]}"
 
 
 def terminal(found: Calibration) -> RenderableType:

@@ -117,7 +117,7 @@ def _about(ranking: Ranking) -> Iterator[str]:
     explanation = ranking.explanation
     arguments = ", ".join(f"{name}={value}" for name, value in explanation.loader.items())
     yield f"{explanation.dataset.name}: DataLoader({arguments})"
-    yield machine_words(machine_facts(dict(explanation.machine), []))
+    yield machine_words(machine_facts(dict(explanation.machine)))
     yield _time_shares(explanation)
     if math.isfinite(ranking.epoch.seconds):
         yield _epoch_time(ranking)

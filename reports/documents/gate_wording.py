@@ -123,7 +123,7 @@ def _needed(noise: Noise) -> Iterator[tuple[str, float]]:
 
 def machine(held: Judgement) -> str:
     """Name the machine."""
-    facts = machine_facts(dict(held.about.machine), [])
+    facts = machine_facts(dict(held.about.machine))
     return machine_words(facts) if facts else "machine unknown"
 
 

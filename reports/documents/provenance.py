@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from loaderbench.reports.documents.report import Report
-from loaderbench.reports.records.files import Run
-from loaderbench.reports.records.schema import Scalar
+from loaderbench.reports.records.schema import Run, Scalar
 from loaderbench.reports.stats.recommendation import MOST_SUBJECTS
 from loaderbench.reports.units import THIN, count, quantity
 

@@ -7,8 +7,8 @@ import pandas as pd
 from loaderbench.reports.documents.verdict import Verdict, verdict
 from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import Picture, pictures
-from loaderbench.reports.records.files import Run
 from loaderbench.reports.records.frame import Records
+from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.recommendation import recommend
 from loaderbench.reports.stats.summary import latest, summarise
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.records.files import Run
+from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.recommendation import Choice, Recommendation
 from loaderbench.reports.units import THIN, count, interval, percent, quantity
 from loaderbench.reports.vocabulary import free, sample_rate

@@ -101,7 +101,7 @@ def _signed(share: float) -> str:
 
 
 def _about(found: Lookup) -> str:
-    machine = machine_words(machine_facts(dict(found.about["machine"]), []))
+    machine = machine_words(machine_facts(dict(found.about["machine"])))
     return f"{found.about['dataset']} · {machine} · {str(found.about['started'])[:10]}"
 
 

@@ -27,8 +27,8 @@ from loaderbench.reports.gate.replay import (
 )
 from loaderbench.reports.gate.sequential import Block, Plan
 from loaderbench.reports.gate.verdict_file import read_noise
-from loaderbench.reports.records.files import content_of, machine_facts, parsed
-from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.records.files import machine_facts, parsed
+from loaderbench.reports.records.reading import MalformedError, content_of
 
 # Schema of calibration.json.
 # 1 (0.2.0): machine, command, noise, sizes, resampled, whole, faults, coverage, spreads.
@@ -114,7 +114,7 @@ def stated(file: Path, machine: Mapping[str, Any]) -> Noise | None:
     held = parsed(content_of(file), "file", "calibration")
     if held.get("schema") != SCHEMA:
         raise MalformedError(f"has schema {str(held.get('schema'))[:24]!r}; this loaderbench reads schema {SCHEMA}")
-    there, here = (machine_facts(facts, []) for facts in (held.get("machine"), dict(machine)))
+    there, here = (machine_facts(facts) for facts in (held.get("machine"), dict(machine)))
     return None if any(there.get(name) != here.get(name) for name in KIND) else read_noise(held.get("noise"))
 
 

@@ -13,8 +13,8 @@ from loaderbench.reports.gate.comparison import About, Judgement, Row, ordered
 from loaderbench.reports.gate.estimate import EXACT, Estimate, Floats, Word, is_control, suspects, unpaired
 from loaderbench.reports.gate.paired_effects import Judged, judged
 from loaderbench.reports.gate.sequential import Plan
-from loaderbench.reports.records.files import Run
 from loaderbench.reports.records.frame import Records
+from loaderbench.reports.records.schema import Run
 
 # What must be the same on both sides. Versions may be what is compared, and are named in the sides' labels.
 KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "threads", "accelerator_name")

@@ -8,8 +8,9 @@ from typing import Any
 from loaderbench.reports.gate.comparison import SCHEMA, About, Judgement, Noise, judgement
 from loaderbench.reports.gate.estimate import is_control
 from loaderbench.reports.gate.sequential import Block, Plan, Trial
-from loaderbench.reports.records.files import content_of, parsed
-from loaderbench.reports.records.schema import LARGEST, LONGEST_TEXT, MOST_NAMES, MalformedError, mapping, text
+from loaderbench.reports.records.files import parsed
+from loaderbench.reports.records.reading import MalformedError, content_of, mapping, text
+from loaderbench.reports.records.schema import LARGEST, LONGEST_TEXT, MOST_NAMES
 
 KINDS = ("gate", "compare")
 SIDES = ("base", "head")

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from loaderbench.reports.history.rows import case_rows, metric_rows, run_row
-from loaderbench.reports.records.files import Document
+from loaderbench.reports.records.files import RecordedRun
 
 # The version of the tables below. 1  loaderbench 0.1.0.
 VERSION = 1
@@ -90,7 +90,7 @@ class History:
     name: str
     """What it is called in messages: a path, or an address without its password."""
 
-    def add(self, document: Document) -> Outcome:
+    def add(self, document: RecordedRun) -> Outcome:
         """Add a run with all its cases, or nothing of it; raises HistoryError.
 
         A run that is there stays as it is, unless it was incomplete (killed, and added then) and the new one is
@@ -110,7 +110,7 @@ class History:
         with told(self.name), self.engine.connect() as connection:
             yield connection
 
-    def _row(self, document: Document) -> dict[str, object]:
+    def _row(self, document: RecordedRun) -> dict[str, object]:
         if len(document.run.name) > LONGEST_ID:
             raise HistoryError(f"run {document.run.name[:40]}…: its name has more than {LONGEST_ID} characters")
         return run_row(document.run)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from loaderbench.reports.records.files import Document, Run
-from loaderbench.reports.records.schema import Case, Columns, Missed, Scalar
+from loaderbench.reports.records.files import RecordedRun
+from loaderbench.reports.records.schema import Case, Columns, Missed, Run, Scalar
 from loaderbench.reports.vocabulary import of_workers
 
 Row = dict[str, object]
@@ -72,7 +72,7 @@ def run_row(run: Run) -> Row:
     }
 
 
-def case_rows(document: Document) -> Iterator[Row]:
+def case_rows(document: RecordedRun) -> Iterator[Row]:
     """Yield a row for each case, measured ones first, without the run's key."""
     for place, case in enumerate(document.cases):
         measured = {"facts": json.dumps(dict(case.facts)), "status": "measured", "reason": "", "phase": ""}
@@ -93,7 +93,7 @@ def _about(entry: Case | Missed) -> Row:
     }
 
 
-def metric_rows(document: Document) -> Iterator[Row]:
+def metric_rows(document: RecordedRun) -> Iterator[Row]:
     """Yield a row for each case and metric of a document, without the run's key: raw rounds, median and quartiles."""
     for place, case in enumerate(document.cases):
         derived = dict(_derived(case))

@@ -1,63 +1,47 @@
-"""Run files: a folder, a ``run.json`` or a ``run.jsonl`` as one document, or a fault in one line."""
+"""Run files: a folder, a ``run.json`` or a ``run.jsonl`` as one run, or a fault in one line."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import numpy as np
+from msgspec import Meta
+
+from loaderbench.reports.records.reading import MalformedError, content_of, convert, parse, require_schema
 from loaderbench.reports.records.schema import (
+    ENDINGS,
+    JOURNAL,
+    LARGEST,
+    LONGEST_TEXT,
+    MOST_NAMES,
+    RECORD,
+    RESERVED,
     SCHEMA,
+    Benchmark,
     Case,
-    MalformedError,
+    Column,
+    Columns,
     Missed,
+    MissedCase,
+    PlainScalar,
+    Run,
+    RunFile,
     Scalar,
-    parse_case,
-    parse_missed,
-    scalar,
-    text,
+    Text,
 )
+from loaderbench.reports.vocabulary import METRICS, SETTINGS
 
-RECORD = "run.json"
-JOURNAL = "run.jsonl"
-MOST_FIELDS = 64  # of a machine or a commit
+SHORTEST_S = 1e-9  # no clock reads less
 
 Entry = TypeVar("Entry", Case, Missed)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
-    """One run of the benches: where and when, on what, and how far it came."""
-
-    name: str
-    path: Path
-    """The file that was read."""
-    started: datetime | None
-    finished: datetime | None
-    planned: int | None
-    """Cases that were to be run."""
-    ended: int
-    """Cases that were measured, failed or skipped."""
-    complete: bool
-    version: str
-    command: tuple[str, ...]
-    """The options the run was given."""
-    machine: Mapping[str, Scalar]
-    commit: Mapping[str, Scalar]
-
-    @property
-    def completeness(self) -> str:
-        """Say how far the run came, in three words or so."""
-        if self.complete:
-            return f"complete: {self.ended} cases"
-        return f"interrupted: {self.ended} of {self.planned or 'an unknown number of'} cases"
-
-
 @dataclass(slots=True)
-class Document:
-    """What one file holds: a run, its cases, and what of it could not be used."""
+class RecordedRun:
+    """A run that was read: its cases, and what of its file could not be used."""
 
     run: Run
     cases: list[Case]
@@ -65,197 +49,210 @@ class Document:
     faults: list[str] = field(default_factory=list)
 
 
-def open_document(path: Path) -> Document:
-    """Read a run's folder or file; raises MalformedError where nothing of it can be used."""
-    file, faults = _locate(path)
-    held, torn = _read(file)
-    document = _parse(held, file)
-    document.faults[:0] = faults + torn
-    return document
+def read_run(path: Path) -> RecordedRun:
+    """Read a run's folder or file; raises MalformedError where nothing of it can be used.
 
-
-def _locate(path: Path) -> tuple[Path, list[str]]:
-    """Return the file to read: in a folder the record, else the journal of a run that was killed."""
+    In a folder the record is read, or where it is absent or torn the journal.
+    """
     if not path.is_dir():
-        return path, []
+        return _read(path)
     record, journal = path / RECORD, path / JOURNAL
-    if not record.exists() and not journal.exists():
-        raise MalformedError(f"no {RECORD} and no {JOURNAL} in this folder; name the folder of one run")
+    if not journal.exists():
+        if not record.exists():
+            raise MalformedError(f"no {RECORD} and no {JOURNAL} in this folder; name the folder of one run")
+        return _read(record)
     if not record.exists():
-        return journal, []
+        return _read(journal)
     try:
-        _read(record) if journal.exists() else None
-    except MalformedError as fault:
-        return journal, [f"{RECORD} {fault}; its {JOURNAL} was read instead"]
-    return record, []
+        return _read(record)
+    except MalformedError as error:
+        recorded = _read(journal)
+        recorded.faults.insert(0, f"{RECORD} {error}; its {JOURNAL} was read instead")
+        return recorded
 
 
-def _read(file: Path) -> tuple[Mapping[str, Any], list[str]]:
-    """Return the file's document in the form of a ``run.json``, and what was torn."""
-    content = content_of(file)
-    return _journal(content) if file.suffix == ".jsonl" else (parsed(content, "file"), [])
+def in_one_line(faults: Iterable[str]) -> str:
+    """Return the first of a file's faults, and how many there are beside it."""
+    first, *others = faults
+    return f"{first} (and {len(others)} more)" if others else first
 
 
-def content_of(file: Path) -> str:
-    """Return the text of a file; raises MalformedError."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise MalformedError(f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise MalformedError(f"is not UTF-8 text (byte {error.start})") from None
+def machine_facts(machine: object) -> dict[str, Scalar]:
+    """Return the plain facts of a machine, the accelerator's beside the others: ``accelerator_name`` and so on."""
+    if not isinstance(machine, dict):
+        return {}
+    accelerator = machine.get("accelerator")
+    beside = accelerator.items() if isinstance(accelerator, dict) else ()
+    return _plain({**machine, **{f"accelerator_{name}": fact for name, fact in beside}})
 
 
-def parsed(content: str, what: str, kind: str = "run") -> Mapping[str, Any]:
-    """Parse strictly in form; the numbers are judged where they belong."""
-    try:
-        held = json.loads(content)
-    except json.JSONDecodeError as error:
-        cut = error.pos >= len(content.rstrip()) or "Unterminated" in error.msg
-        where = f"line {error.lineno} column {error.colno}"
-        raise MalformedError(
-            "is cut off: it ends in the middle" if cut else f"is not JSON: {error.msg} at {where}"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise MalformedError(f"is not a usable JSON {what}: {str(error)[:80]}") from None
-    if not isinstance(held, dict):
-        raise MalformedError(f"is not a loaderbench {kind}: no JSON object")
-    return held
-
-
-def _journal(content: str) -> tuple[Mapping[str, Any], list[str]]:
-    """Gather a journal's lines. What follows the last newline was cut off, with the case under way."""
-    head, *lines = content.split("\n")
-    if not lines:
-        raise MalformedError("is cut off: not even its first line is whole")
-    document = dict(parsed(head, "line"))
-    gathered: dict[str, list[object]] = {"benchmark": [], "failed": [], "skipped": []}
-    faults = []
-    for number, line in enumerate(lines[:-1], start=2):
+def _plain(facts: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return the facts that are a text, a number or a switch; a reader can do without the others."""
+    plain: dict[str, Scalar] = {}
+    for name, fact in list(facts.items())[:MOST_NAMES]:
         try:
-            _gather(line, gathered)
-        except MalformedError as fault:
-            faults.append(f"line {number} {fault}")
-    ours = {**_block(document), "failed": gathered["failed"], "skipped": gathered["skipped"], "complete": False}
-    return {**document, "benchmarks": gathered["benchmark"], "loaderbench": ours}, faults
+            value = convert(fact, PlainScalar)
+        except MalformedError:
+            continue
+        if value is not None:
+            plain[name[:LONGEST_TEXT]] = value
+    return plain
 
 
-def _gather(line: str, gathered: dict[str, list[object]]) -> None:
-    entry = parsed(line, "line")
-    kinds = [kind for kind in gathered if kind in entry]
-    if not kinds:
-        raise MalformedError("holds no benchmark, failed or skipped case")
-    gathered[kinds[0]].append(entry[kinds[0]])
-
-
-def _block(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    block = document.get("loaderbench")
-    if not isinstance(block, dict):
-        raise MalformedError("is not a loaderbench run: it has no loaderbench block")
-    if block.get("schema") != SCHEMA or isinstance(block.get("schema"), bool):
-        raise MalformedError(f"has schema {str(block.get('schema'))[:24]!r}; this loaderbench reads schema {SCHEMA}")
-    return block
-
-
-def _parse(document: Mapping[str, Any], file: Path) -> Document:
-    block = _block(document)
-    faults: list[str] = []
-    cases = list(_kept(_list(document.get("benchmarks"), "benchmarks"), parse_case, faults))
+def _read(file: Path) -> RecordedRun:
+    content, faults = content_of(file), list[str]()
+    document = _journal(content, faults) if file.suffix == ".jsonl" else _checked(parse(content))
+    written = convert(document, RunFile)
+    block = written.loaderbench
+    cases = list(_usable(written.benchmarks, _case, faults))
     missed = [
         entry
         for status in ("failed", "skipped")
-        for entry in _kept(_list(block.get(status, []), status), partial(parse_missed, status=status), faults)
+        for entry in _usable(getattr(block, status), partial(_missed, status=status), faults)
     ]
-    run = _run(document, block, file, ended=len(cases) + len(missed), faults=faults)
-    return Document(run=run, cases=cases, missed=missed, faults=faults)
-
-
-def _kept(entries: list[object], parse: Callable[[object], Entry], faults: list[str]) -> Iterator[Entry]:
-    """Yield the entries that are sound and whose name is new; note the others."""
-    seen: set[str] = set()
-    for entry in entries:
-        try:
-            parsed = parse(entry)
-        except MalformedError as fault:
-            faults.append(str(fault))
-            continue
-        if parsed.name in seen:
-            faults.append(f"{parsed.name}: is there twice; the first is used")
-            continue
-        seen.add(parsed.name)
-        yield parsed
-
-
-def _list(value: object, what: str) -> list[object]:
-    if not isinstance(value, list):
-        raise MalformedError(f"has no list of {what}")
-    return value
-
-
-def _run(document: Mapping[str, Any], block: Mapping[str, Any], file: Path, *, ended: int, faults: list[str]) -> Run:
-    planned = block.get("planned")
-    return Run(
-        name=text(block.get("run"), "the run's name"),
+    ended = len(cases) + len(missed)
+    run = Run(
+        name=block.run,
         path=file,
-        started=_moment(block.get("started"), "started", faults),
-        finished=_moment(block.get("finished"), "finished", faults),
-        planned=planned if isinstance(planned, int) and planned >= ended else None,
+        started=_utc(block.started),
+        finished=_utc(block.finished),
+        planned=block.planned if (block.planned or 0) >= ended else None,
         ended=ended,
-        complete=block.get("complete") is True,
-        version=str(block.get("version", ""))[:40],
-        command=_words(block.get("command"), faults),
-        machine=machine_facts(block.get("machine"), faults),
-        commit=_fields(document.get("commit_info"), "commit_info", faults),
+        complete=block.complete,
+        version=block.version,
+        command=tuple(word[:LONGEST_TEXT] for word in block.command),
+        machine=machine_facts(block.machine),
+        commit=_plain(written.commit_info),
     )
+    return RecordedRun(run=run, cases=cases, missed=missed, faults=faults)
 
 
-def _moment(value: object, what: str, faults: list[str]) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        faults.append(f"{what} must be an ISO 8601 time, got {str(value)[:40]!r}")
+def _journal(content: bytes, faults: list[str]) -> dict[str, Any]:
+    """Return a journal in the form of a ``run.json``. What follows the last newline was cut off in the writing."""
+    head, *lines = content.split(b"\n")
+    if not lines:
+        raise MalformedError("is cut off: not even its first line is whole")
+    document = _checked(parse(head, "line"))
+    ended: dict[str, list[object]] = {kind: [] for kind in ENDINGS}
+    for number, line in enumerate(lines[:-1], start=2):
+        try:
+            kind, entry = _ending(line)
+            ended[kind].append(entry)
+        except MalformedError as error:
+            faults.append(f"line {number} {error}")
+    of_run = {**document["loaderbench"], "failed": ended["failed"], "skipped": ended["skipped"], "complete": False}
+    return {**document, "benchmarks": ended["benchmark"], "loaderbench": of_run}
+
+
+def _ending(line: bytes) -> tuple[str, object]:
+    """Return how the case of a journal's line ended, and what is recorded of it."""
+    entry = convert(parse(line, "line"), dict[str, Any])
+    for kind in ENDINGS:
+        if kind in entry:
+            return kind, entry[kind]
+    raise MalformedError(f"holds none of {', '.join(ENDINGS)}")
+
+
+def _checked(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict) or not isinstance(document.get("loaderbench"), dict):
+        raise MalformedError("is not a loaderbench run: it has no loaderbench block")
+    require_schema(document["loaderbench"], SCHEMA, "run")
+    return document
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _words(value: object, faults: list[str]) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        faults.append("command must be a list of texts")
-        return ()
-    return tuple(word.encode("utf-8", "replace").decode("utf-8")[:1000] for word in value)
-
-
-def machine_facts(value: object, faults: list[str]) -> dict[str, Scalar]:
-    """Return the plain facts of a machine, and note what is not usable."""
-    return _fields(_with_accelerator(value), "machine", faults)
-
-
-def _with_accelerator(machine: object) -> object:
-    """Return `machine` with the accelerator's facts beside the others: ``accelerator_name`` and so on."""
-    accelerator = machine.get("accelerator") if isinstance(machine, dict) else None
-    if not isinstance(machine, dict) or not isinstance(accelerator, dict):
-        return machine
-    return {**machine, "accelerator": None, **{f"accelerator_{name}": held for name, held in accelerator.items()}}
-
-
-def _fields(value: object, what: str, faults: list[str]) -> dict[str, Scalar]:
-    """Return the plain facts of a machine or commit; a reader can do without the others."""
-    if not isinstance(value, dict):
-        faults.append(f"{what} must be an object")
-        return {}
-    fields: dict[str, Scalar] = {}
-    for name, held in list(value.items())[:MOST_FIELDS]:
+def _usable(entries: list[object], read: Callable[[object], Entry], faults: list[str]) -> Iterator[Entry]:
+    """Yield the entries that are sound and whose name is new; note the others."""
+    names: set[str] = set()
+    for entry in entries:
         try:
-            if held is not None and not isinstance(held, dict | list):
-                fields[text(name, what)] = scalar(held, f"{what}.{name}")
-        except MalformedError as fault:
-            faults.append(str(fault))
-    return fields
+            case = read(entry)
+        except MalformedError as error:
+            faults.append(str(error))
+            continue
+        if case.name in names:
+            faults.append(f"{case.name}: is there twice; the first is used")
+            continue
+        names.add(case.name)
+        yield case
 
 
-def chain(faults: Iterable[str]) -> str:
-    """Tell a file's faults in one line."""
-    first, *others = faults
-    return f"{first} (and {len(others)} more)" if others else first
+def _case(entry: object) -> Case:
+    benchmark = convert(entry, Benchmark, _name(entry, "a benchmark"))
+    name, measured = benchmark.name, benchmark.extra_info
+    rounds = _columns(measured.rounds, f"{name}: rounds")
+    if not any(map(len, rounds.values())):
+        raise MalformedError(f"{name}: rounds are empty")
+    return Case(
+        name=name,
+        bench=measured.bench,
+        settings=_settings(measured.settings, name),
+        facts=_values(measured.facts, lambda _: PlainScalar, f"{name}: facts."),
+        rounds=rounds,
+        warmup=_columns(measured.warmup, f"{name}: warmup"),
+    )
+
+
+def _missed(entry: object, status: str) -> Missed:
+    case = convert(entry, MissedCase, _name(entry, f"a {status} case"))
+    settings = _settings(case.settings, case.name)
+    reason, phase = case.reason[:LONGEST_TEXT], case.phase[:LONGEST_TEXT]
+    return Missed(name=case.name, bench=case.bench, settings=settings, status=status, reason=reason, phase=phase)
+
+
+def _name(entry: object, otherwise: str) -> str:
+    """Return the name by which a fault of `entry` is told."""
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return name[:LONGEST_TEXT] if isinstance(name, str) and name else otherwise
+
+
+def _settings(settings: Mapping[str, Any], case: str) -> dict[str, Scalar]:
+    for name in settings:
+        if name in METRICS or name in RESERVED:
+            raise MalformedError(f"{case}: {name} is the name of a metric, not of a setting")
+    return _values(settings, _kind, f"{case}: ")
+
+
+def _kind(name: str) -> Any:
+    """Return the type that the values of a setting must have."""
+    setting = SETTINGS.get(name)
+    if setting is None:
+        return PlainScalar
+    return {"switch": bool | None, "name": Text | None, "whole": _whole_from(setting.least)}[setting.kind]
+
+
+@cache
+def _whole_from(least: int) -> Any:
+    return Annotated[int, Meta(ge=least, le=LARGEST)] | None
+
+
+def _values(values: Mapping[str, Any], kind_of: Callable[[str], Any], where: str) -> dict[str, Scalar]:
+    """Return the values that are not null: missing is missing, however it is written."""
+    checked = {name: convert(value, kind_of(name), where + name) for name, value in values.items()}
+    return {name: value for name, value in checked.items() if value is not None}
+
+
+def _columns(values: Mapping[str, Any], where: str) -> Columns:
+    """Return equally long columns of numbers >= 0, null as NaN."""
+    columns = {name: convert(column, Column, f"{where}.{name}") for name, column in values.items()}
+    if len({len(column) for column in columns.values()}) > 1:
+        listed = ", ".join(f"{name} {len(column)}" for name, column in list(columns.items())[:4])
+        raise MalformedError(f"{where} have columns of unequal length ({listed[:120]})")
+    block = np.array(list(columns.values()), dtype=np.float64)
+    for name, numbers in zip(columns, block, strict=True):
+        if name.endswith("seconds") and (numbers < SHORTEST_S).any():
+            raise MalformedError(f"{where}.{name} must be > 0, got {np.nanmin(numbers):g}")
+    return dict(zip(columns, block, strict=True))
+
+
+def parsed(content: bytes, what: str, kind: str = "run") -> Mapping[str, Any]:
+    """Return a file's object: for the files that have no type yet."""
+    document = parse(content, what)
+    if not isinstance(document, dict):
+        raise MalformedError(f"is not a loaderbench {kind}: no JSON object")
+    return document

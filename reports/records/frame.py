@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.records.files import JOURNAL, RECORD, Document, Run, chain, open_document
-from loaderbench.reports.records.schema import IDENTITY, Case, Columns, MalformedError, Scalar
+from loaderbench.reports.records.files import RecordedRun, in_one_line, read_run
+from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.schema import IDENTITY, JOURNAL, RECORD, Case, Columns, Run, Scalar
 from loaderbench.reports.wording import in_order
 
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
@@ -46,11 +47,11 @@ class Records:
 
 def read(paths: Iterable[Path]) -> Records:
     """Read any number of run folders or files; what cannot be used becomes a fault, and raises nothing."""
-    documents: dict[str, Document] = {}
+    documents: dict[str, RecordedRun] = {}
     faults = []
     for path in dict.fromkeys(path.resolve() for path in paths):
         try:
-            document = open_document(path)
+            document = read_run(path)
         except MalformedError as fault:
             faults.append(Fault(path=path, what=str(fault)))
             continue
@@ -59,7 +60,7 @@ def read(paths: Iterable[Path]) -> Records:
             continue
         documents[document.run.name] = document
     _refuse_clashes(list(documents.values()))
-    faults += [Fault(path=held.run.path, what=chain(held.faults)) for held in documents.values() if held.faults]
+    faults += [Fault(path=held.run.path, what=in_one_line(held.faults)) for held in documents.values() if held.faults]
     ordered = sorted(documents.values(), key=_age)
     return Records(
         frame=_frame([(held.run.name, case) for held in ordered for case in held.cases]),
@@ -75,12 +76,12 @@ def newest(folder: Path) -> list[Path]:
     return sorted(runs, key=lambda run: run.name)[-1:]
 
 
-def _age(document: Document) -> tuple[float, str]:
+def _age(document: RecordedRun) -> tuple[float, str]:
     started = document.run.started
     return (started.timestamp() if started else 0.0, document.run.name)
 
 
-def _refuse_clashes(documents: Sequence[Document]) -> None:
+def _refuse_clashes(documents: Sequence[RecordedRun]) -> None:
     """Drop cases whose names make columns ambiguous: a metric called as a setting, or names without end."""
     settings: set[str] = {name for held in documents for case in held.cases for name in case.settings}
     columns: set[str] = set()
@@ -152,7 +153,7 @@ def _column(values: list[Scalar | None]) -> pd.Series:
     return pd.Series([np.nan if value is None else value for value in values])
 
 
-def _missed(documents: Sequence[Document]) -> pd.DataFrame:
+def _missed(documents: Sequence[RecordedRun]) -> pd.DataFrame:
     missed = [(document.run.name, entry) for document in documents for entry in document.missed]
     about = pd.DataFrame(
         [(run, entry.name, entry.bench, entry.status, entry.reason, entry.phase) for run, entry in missed],

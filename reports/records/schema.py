@@ -1,36 +1,143 @@
-"""What a run file may hold: one entry checked at a time, a fault told in one line."""
+"""The record of a run: what the harness writes and the reports read, declared here alone.
+
+A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and where it was killed, ``run.jsonl``
+(`JOURNAL`).
+
+``run.json`` is pytest-benchmark's JSON, which pytest-benchmark's own tools read, with a block of ours (`RunBlock`)::
+
+    {"machine_info": {…}, "commit_info": {"id": …, "branch": …, "dirty": …}, "datetime": …, "version": …,
+     "benchmarks": [
+       {"group": …, "name": "bench_epoch[…]", "fullname": …, "params": {…}, "stats": {…},     # `Benchmark`
+        "extra_info": {"bench": "epoch",                                                      # `Measurement`
+                       "settings": {"dataset": "images", "num_workers": 2, …},
+                       "facts":    {"passes": 1, …},
+                       "warmup":   {"seconds": [0.41],       "samples": [512],      …},
+                       "rounds":   {"seconds": [0.40, 0.39], "samples": [512, 512], …}}}, …],
+     "loaderbench": {"schema": 2, "run": …, "version": …, "started": …, "finished": …, "complete": true,
+                     "planned": 2, "order": ["bench_epoch[…]", …], "seed": 0, "command": ["--dataset", …],
+                     "machine": {"cpu_model": …, "accelerator": {"name": …}, …},
+                     "failed": [{"name", "bench", "settings", "reason", "phase"}, …],         # `MissedCase`
+                     "skipped": [{"name", "bench", "settings", "reason"}, …]}}
+
+The first line of ``run.jsonl`` is the same object without ``benchmarks`` (and with neither ``failed`` nor ``skipped``
+in its block); then each case that ended is a line: ``{"benchmark": {…}}``, ``{"failed": {…}}`` or ``{"skipped": {…}}``.
+What follows the last newline was cut off.
+
+Numbers are in SI units. A missing value is null, a switch true or false; there is no NaN and no infinity. A change of
+any key or of its meaning raises `SCHEMA`; a record of another schema is refused.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta, Struct
 
-from loaderbench.reports.vocabulary import METRICS, SETTINGS
+if TYPE_CHECKING:  # the harness imports this module, and needs neither
+    import numpy as np
+    from numpy.typing import NDArray
 
-# The version of the "loaderbench" block and of each benchmark's extra_info that this reader knows.
-# 1  loaderbench 0.1.0: bench, settings, facts, rounds, warmup; the run's machine, order, failed and skipped cases.
-SCHEMA = 1
+SCHEMA = 2
+RECORD = "run.json"
+JOURNAL = "run.jsonl"
+ENDINGS = ("benchmark", "failed", "skipped")  # how a case ends: the key of its line in the journal
 
-Scalar = str | int | float | bool
-Columns = Mapping[str, NDArray[np.float64]]
-
-IDENTITY = ("run", "case", "bench")
-RESERVED = frozenset({*IDENTITY, "warmup", "round", "rounds", "status", "reason", "phase"})
+IDENTITY = ("run", "case", "bench")  # the columns by which a row of any frame is found
 LONGEST_TEXT = 1000  # characters: longer names are no names
-MOST_NAMES = 64  # settings, facts or columns of one case
-LARGEST = 1e18  # of any unit: an exabyte, or the age of the universe in seconds
-SHORTEST_S = 1e-9  # no clock reads less
+MOST_NAMES = 64  # settings, facts or metrics of one case
+LARGEST = 10**18  # in any unit: an exabyte, or the age of the universe in seconds
+
+RESERVED = frozenset({*IDENTITY, "warmup", "round", "rounds", "status", "reason", "phase"})  # no settings
+
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+Scalar = str | int | float | bool
+PlainScalar = (
+    Text | bool | Annotated[int, Meta(ge=-LARGEST, le=LARGEST)] | Annotated[float, Meta(ge=-LARGEST, le=LARGEST)] | None
+)
+"""A `Scalar` as a file may hold it; NaN is not in its range."""
+Column = list[Annotated[float, Meta(ge=0, le=LARGEST)] | None]
+"""A metric, one value a round."""
+Names = Annotated[dict[Name, Any], Meta(max_length=MOST_NAMES)]
+"""Values by the names of settings, facts or metrics, still to be checked one by one."""
 
 
-class MalformedError(ValueError):
-    """An entry that cannot be used; the message is one line that names it and its fault."""
+class Measurement(Struct, frozen=True, kw_only=True):
+    """The ``extra_info`` of a benchmark: what was measured of one case."""
+
+    bench: Name
+    """The bench without ``bench_``."""
+    settings: Names
+    """One `Scalar` for each setting; null where it has none."""
+    rounds: Names
+    """Metrics as columns of equal length."""
+    warmup: Names = {}
+    """The same metrics of the rounds that were discarded."""
+    facts: Names = {}
+    """What else is known of the case, one `Scalar` for each name."""
+
+
+class Benchmark(Struct, frozen=True, kw_only=True):
+    """One of pytest-benchmark's benchmarks, as far as it is read."""
+
+    name: Name
+    extra_info: Measurement
+
+
+class MissedCase(Struct, frozen=True, kw_only=True):
+    """A case that failed or was skipped."""
+
+    name: Name
+    bench: Name
+    settings: Names = {}
+    reason: str
+    """One line."""
+    phase: str = ""
+    """Of a failed case: setup, call or teardown."""
+
+
+class RunBlock(Struct, frozen=True, kw_only=True):
+    """The ``loaderbench`` block."""
+
+    schema: int
+    run: Name
+    """A name that no other run has: when it began and a random part."""
+    version: Text
+    """Of loaderbench."""
+    started: datetime | None
+    finished: datetime | None = None
+    complete: bool = False
+    """Whether every planned case has ended."""
+    planned: int | None = None
+    """Cases that were to be run."""
+    order: list[str] = []
+    """Their names, in the order in which they were run."""
+    seed: int | None = None
+    """From which the order was drawn."""
+    command: list[str] = []
+    """The options that pytest was given."""
+    machine: dict[str, Any]
+    """Plain facts; those of the accelerator are an object of their own, or null."""
+    failed: list[Any] = []
+    skipped: list[Any] = []
+
+
+class RunFile(Struct, frozen=True, kw_only=True):
+    """A ``run.json`` whose entries are still to be checked, one at a time: a faulty one costs no other."""
+
+    benchmarks: list[Any]
+    loaderbench: RunBlock
+    commit_info: dict[str, Any] = {}
+
+
+Columns = Mapping[str, "NDArray[np.float64]"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A measured case: `rounds` and `warmup` hold equally long columns, in SI units, missing as NaN."""
+    """A measured case that was read: `rounds` and `warmup` hold columns of equal length, missing values as NaN."""
 
     name: str
     bench: str
@@ -42,7 +149,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Missed:
-    """A case without figures: `status` is "failed" or "skipped"."""
+    """A case that was read and has no metrics: `status` is "failed" or "skipped"."""
 
     name: str
     bench: str
@@ -52,169 +159,29 @@ class Missed:
     phase: str = ""
 
 
-def parse_case(entry: object) -> Case:
-    """Check one of the file's benchmarks; raises MalformedError."""
-    found = mapping(entry, "a benchmark")
-    name = text(found.get("name"), "a benchmark's name")
-    extra = mapping(found.get("extra_info"), f"{name}: extra_info")
-    return Case(
-        name=name,
-        bench=text(extra.get("bench"), f"{name}: bench"),
-        settings=_settings(extra.get("settings"), name),
-        facts=_scalars(extra.get("facts") or {}, f"{name}: facts"),
-        rounds=_rounds(extra.get("rounds"), f"{name}: rounds"),
-        warmup=_columns(extra.get("warmup") or {}, f"{name}: warmup"),
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run that was read: where and when, on what, and how far it came."""
 
+    name: str
+    path: Path
+    """The file that was read."""
+    started: datetime | None
+    finished: datetime | None
+    planned: int | None
+    """Cases that were to be run."""
+    ended: int
+    """Cases that were measured, failed or skipped."""
+    complete: bool
+    version: str
+    command: tuple[str, ...]
+    """The options the run was given."""
+    machine: Mapping[str, Scalar]
+    commit: Mapping[str, Scalar]
 
-def parse_missed(entry: object, status: str) -> Missed:
-    """Check one of the file's failed or skipped cases; raises MalformedError."""
-    found = mapping(entry, f"a {status} case")
-    name = text(found.get("name"), f"a {status} case's name")
-    return Missed(
-        name=name,
-        bench=text(found.get("bench"), f"{name}: bench"),
-        settings=_settings(found.get("settings") or {}, name),
-        status=status,
-        reason=_clean(found.get("reason"), f"{name}: reason")[:LONGEST_TEXT],
-        phase=_clean(found.get("phase") or "", f"{name}: phase")[:LONGEST_TEXT],
-    )
-
-
-def mapping(value: object, what: str) -> Mapping[str, Any]:
-    """Return `value` if it is a JSON object."""
-    if value is None:
-        raise MalformedError(f"{what} is missing")
-    if not isinstance(value, dict):
-        raise MalformedError(f"{what} must be an object, got {_kind(value)}")
-    return value
-
-
-def text(value: object, what: str) -> str:
-    """Return `value` if it is a text that can be a name."""
-    cleaned = _clean(value, what)
-    if not cleaned or len(cleaned) > LONGEST_TEXT:
-        raise MalformedError(f"{what} must have 1 to {LONGEST_TEXT} characters, got {len(cleaned)}")
-    return cleaned
-
-
-def scalar(value: object, what: str) -> Scalar:
-    """Return `value` if it is a text, a switch or a finite number of sane size."""
-    if isinstance(value, str):
-        return text(value, what) if value else value
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        if not abs(value) <= LARGEST:  # NaN fails every comparison
-            raise MalformedError(f"{what} must be finite and at most {LARGEST:g}, got {str(value)[:24]}")
-        return value
-    raise MalformedError(f"{what} must be a text, a number or a switch, got {_kind(value)}")
-
-
-def _settings(value: object, name: str) -> dict[str, Scalar]:
-    settings = _scalars(value, f"{name}: settings")
-    for setting, held in settings.items():
-        _check_setting(setting, held, name)
-    return settings
-
-
-def _check_setting(name: str, value: Scalar, case: str) -> None:
-    where = f"{case}: {name}"
-    if name in RESERVED or name in METRICS:
-        raise MalformedError(f"{where} is the name of a metric, not of a setting")
-    setting = SETTINGS.get(name)
-    if setting is None:
-        return
-    if setting.kind == "switch" and not isinstance(value, bool):
-        raise MalformedError(f"{where} must be true or false, got {_kind(value)}")
-    if setting.kind == "name" and not isinstance(value, str):
-        raise MalformedError(f"{where} must be a text, got {_kind(value)}")
-    if setting.kind == "whole":
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise MalformedError(f"{where} must be a whole number, got {_kind(value)}")
-        if value < setting.least:
-            raise MalformedError(f"{where} must be >= {setting.least}, got {value}")
-
-
-def _scalars(value: object, what: str) -> dict[str, Scalar]:
-    """Return the entries that are not null: missing is missing, however it is written."""
-    held = _named(value, what)
-    return {text(name, what): scalar(item, f"{what}.{name}") for name, item in held.items() if item is not None}
-
-
-def _rounds(value: object, what: str) -> Columns:
-    columns = _columns(value, what)
-    if not any(len(column) for column in columns.values()):
-        raise MalformedError(f"{what} are empty")
-    return columns
-
-
-def _columns(value: object, what: str) -> Columns:
-    """Return equally long columns of numbers >= 0, null as NaN."""
-    named = _named(value, what)
-    for name, values in named.items():
-        _check_list(values, f"{what}.{name}")
-    lengths = {len(values) for values in named.values()}
-    if len(lengths) > 1:
-        listed = ", ".join(f"{name} {len(values)}" for name, values in list(named.items())[:4])
-        raise MalformedError(f"{what} have columns of unequal length ({listed[:120]})")
-    try:
-        # At once, as thousands of cases have a dozen columns each.
-        block = np.array(list(named.values()), dtype=np.float64)
-    except OverflowError:
-        raise MalformedError(f"{what} must be at most {LARGEST:g}") from None
-    for suspect in _suspects(block):
-        name = list(named)[suspect]
-        _check_numbers(block[suspect], f"{what}.{name}", missing=named[name].count(None))
-    return dict(zip(named, block, strict=True))
-
-
-def _check_list(values: object, where: str) -> None:
-    if not isinstance(values, list):
-        raise MalformedError(f"{where} must be a list, got {_kind(values)}")
-    if strange := set(map(type, values)) - {int, float, type(None)}:
-        raise MalformedError(f"{where} must hold numbers, got {_kind(strange.pop()())}")
-
-
-def _suspects(block: NDArray[np.float64]) -> list[int]:
-    """Return the rows that are not plainly sound: most are, and need no second look."""
-    if not block.size:
-        return []
-    sound = ((block >= SHORTEST_S) & (block <= LARGEST)).all(axis=1)
-    return [int(row) for row in np.flatnonzero(~sound)]
-
-
-def _check_numbers(numbers: NDArray[np.float64], where: str, *, missing: int) -> None:
-    if np.isnan(numbers).sum() > missing:
-        raise MalformedError(f"{where} holds NaN; a missing value is null")
-    outside = numbers[(numbers < 0) | (numbers > LARGEST)]
-    if len(outside):
-        raise MalformedError(f"{where} must lie in 0 to {LARGEST:g}, got {outside[0]:g}")
-    if where.endswith("seconds") and (numbers < SHORTEST_S).any():
-        raise MalformedError(f"{where} must be > 0, got {np.nanmin(numbers):g}")
-
-
-def _named(value: object, what: str) -> Mapping[str, Any]:
-    held = mapping(value, what)
-    if len(held) > MOST_NAMES:
-        raise MalformedError(f"{what} must have at most {MOST_NAMES} entries, got {len(held)}")
-    return held
-
-
-def _clean(value: object, what: str) -> str:
-    """Return a text that can be written as UTF-8: half a surrogate pair becomes a question mark."""
-    if value is None:
-        raise MalformedError(f"{what} is missing")
-    if not isinstance(value, str):
-        raise MalformedError(f"{what} must be a text, got {_kind(value)}")
-    return value.encode("utf-8", "replace").decode("utf-8")
-
-
-_KINDS: Mapping[type, str] = {
-    dict: "an object", list: "a list", str: "a text", bool: "a switch", int: "a number", float: "a number",
-    type(None): "null",
-}  # fmt: skip
-
-
-def _kind(value: object) -> str:
-    return _KINDS.get(type(value), type(value).__name__)
+    @property
+    def completeness(self) -> str:
+        """How far the run came, such as ``interrupted: 3 of 4 cases``."""
+        if self.complete:
+            return f"complete: {self.ended} cases"
+        return f"interrupted: {self.ended} of {self.planned or 'an unknown number of'} cases"

@@ -13,6 +13,7 @@ import pytest
 
 from loaderbench.reports.documents.report import Report, assemble
 from loaderbench.reports.records.frame import Records, read
+from loaderbench.reports.records.schema import SCHEMA
 from loaderbench.reports.stats.summary import summarise
 
 Document = dict[str, Any]
@@ -157,8 +158,9 @@ class Synthetic:
     def document(self, cases: list[Document], **block: Any) -> Document:
         machine = {**MACHINE, **block.pop("machine", {})}
         ours = {
-            "schema": 1, "run": "20261123T234943Z-1a2b3c4d", "version": "0.1.0", "started": "2026-11-23T23:49:43+00:00",
-            "finished": "2026-11-23T23:59:43+00:00", "complete": True, "planned": len(cases), "seed": 0,
+            "schema": SCHEMA, "run": "20261123T234943Z-1a2b3c4d", "version": "0.1.0",
+            "started": "2026-11-23T23:49:43+00:00", "finished": "2026-11-23T23:59:43+00:00", "complete": True,
+            "planned": len(cases), "seed": 0,
             "order": [case["name"] for case in cases], "command": ["--quick"], "machine": machine,
             "failed": [], "skipped": [], **block,
         }  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from loaderbench.benches.harness.record import Journal, columns, dumps, earlier, unused
 
-HEAD = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 1, "order": ["a", "b", "c"]}}
+HEAD = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
 A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
 
 

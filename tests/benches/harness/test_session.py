@@ -60,7 +60,7 @@ def test_the_command_and_the_machine_are_recorded(five: Callable[..., Path]) -> 
 def test_the_record_is_pytest_benchmark_s_own_with_our_block(five: Callable[..., Path]) -> None:
     whole = record(five("run", *ONE))
     assert {"machine_info", "commit_info", "datetime", "version", "benchmarks", "loaderbench"} == set(whole)
-    assert whole["loaderbench"]["schema"] == 1
+    assert whole["loaderbench"]["schema"] == 2
     assert whole["loaderbench"]["started"] <= whole["loaderbench"]["finished"]
 
 

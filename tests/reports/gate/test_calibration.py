@@ -12,7 +12,7 @@ from loaderbench.reports.documents import gate_wording as lines
 from loaderbench.reports.gate.calibration import spans, stated
 from loaderbench.reports.gate.comparison import Judgement, Noise, Row
 from loaderbench.reports.gate.verdict_file import read_verdict
-from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.records.reading import MalformedError
 from loaderbench.reports.render.gate_exports import dumps
 from loaderbench.reports.render.gate_markdown import gate_markdown
 

@@ -11,7 +11,7 @@ import pytest
 
 from loaderbench.reports.gate.comparison import Judgement, Noise, Row
 from loaderbench.reports.gate.verdict_file import read_verdict
-from loaderbench.reports.records.schema import MalformedError
+from loaderbench.reports.records.reading import MalformedError
 from loaderbench.reports.render.gate_exports import dumps
 
 Written = Callable[[object], Path]

@@ -24,7 +24,7 @@ from loaderbench.reports.history import database as databases
 from loaderbench.reports.history import queries, trends
 from loaderbench.reports.history.database import CASES, METRICS, RUNS, SCHEMA, HistoryError, opened
 from loaderbench.reports.records import frame as records
-from loaderbench.reports.records.files import Document, open_document
+from loaderbench.reports.records.files import RecordedRun, read_run
 
 ROOT = os.getuid() == 0
 ADD = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"
@@ -167,7 +167,7 @@ def test_a_complete_run_is_not_replaced(database: str, trunk: Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def versions(trunk: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
+def versions(trunk: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> list[RecordedRun]:
     """Three runs, each killed early, killed late and complete."""
     folder = tmp_path_factory.mktemp("versions")
     found = []
@@ -175,14 +175,14 @@ def versions(trunk: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
         for cases, complete in ((1, False), (2, False), (3, True)):
             path = folder / f"{number}-{cases}.json"
             path.write_text(json.dumps(trunk(number, cases=cases, complete=complete)))
-            found.append(open_document(path))
+            found.append(read_run(path))
     return found
 
 
 @settings(max_examples=40)
 @given(order=st.lists(st.integers(0, 8), max_size=12))
 def test_any_sequence_of_adds_gives_each_run_once_as_completely_as_it_was_known(
-    versions: list[Document], order: Sequence[int]
+    versions: list[RecordedRun], order: Sequence[int]
 ) -> None:
     best = {number // 3: number for number in sorted(order)}
     with (
