@@ -16,16 +16,23 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SPACES = re.compile(r"[^\S\u202f\xa0]+")  # all but those that hold a number and its unit together
 
 
-def plain(text: object) -> str:
-    r"""Return one line of printable text; what does not print is shown by its code.
+def plain(text: object, longest: int | None = LONGEST) -> str:
+    r"""Return one line of printable text of `longest` characters at most; what does not print is shown by its code.
 
     >>> plain("a\tb\n c"), plain("\x1b[31mred\u202e"), plain("é 漢 🙂")
     ('a b c', '\\x1b[31mred\\u202e', 'é 漢 🙂')
     """
-    line = _SPACES.sub(" ", str(text)).strip()
-    if line.isascii() and line.isprintable():
-        return line[:LONGEST]
-    return "".join(map(_printable, line[:LONGEST]))
+    line = _SPACES.sub(" ", str(text)).strip()[:longest]
+    return line if line.isascii() and line.isprintable() else "".join(map(_printable, line))
+
+
+def printable(text: object) -> str:
+    r"""Return text of several lines, spaces and length kept; what does not print is shown by its code.
+
+    >>> printable("f(\n    x\x1b,\n)")
+    'f(\n    x\\x1b,\n)'
+    """
+    return "".join(character if character == "\n" else _printable(character) for character in str(text))
 
 
 def _printable(character: str) -> str:
@@ -34,7 +41,7 @@ def _printable(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def markdown(text: object) -> str:
+def markdown(text: object, longest: int | None = LONGEST) -> str:
     r"""Return text that Markdown shows as it is: a mark that could mean something becomes an entity.
 
     Addresses do not become links and nobody is mentioned; an underscore within a word means nothing, and stays.
@@ -44,7 +51,7 @@ def markdown(text: object) -> str:
     >>> markdown("@team: http://x.y") == "&#64;\u2060team: http:&#47;&#47;x.y"
     True
     """
-    return _MARKS.sub(_entity, plain(text)).replace("&#64;", "&#64;\u2060")
+    return _MARKS.sub(_entity, plain(text, longest)).replace("&#64;", "&#64;\u2060")
 
 
 # Marks, an underscore at the edge of a word, a list's dash or number, and what makes an address.

@@ -4,7 +4,7 @@ A document is made by a pure function of results and holds no escaping: texts ar
 them safely for its own output. Every part may be limited to some outputs by `on`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,6 +71,8 @@ class Column:
 
     label: str
     number: bool = False
+    wide: bool = False  # sentences, which wrap; other texts stay on one line
+    choice: bool = False  # of a searchable table: its values are offered in a list to choose from
     meaning: str = ""
     on: Outputs = EVERYWHERE
 
@@ -84,6 +86,7 @@ class Table:
     kinds: tuple[str, ...] = ()
     most_rows: Mapping[Output, int] = field(default_factory=dict)  # the first so many; the rest is counted in a line
     searchable: bool = False  # in HTML: sorted by a click on a heading, filtered by words and by column, in pages
+    sort: str = ""  # of a searchable table: the label of the column that it is sorted by at first, largest first
     name: str = "table"  # in HTML: its id
     on: Outputs = EVERYWHERE
 
@@ -151,4 +154,20 @@ class Document:
     notices: tuple[str, ...] = ()  # what is incomplete, or could not be read
     parts: tuple[Part, ...] = ()
     footer: tuple[str, ...] = ()
+    marker: str = ""  # in Markdown: a comment that no reader sees, by which a job finds the text it wrote before
     data: Mapping[str, Any] = field(default_factory=dict)  # in HTML: JSON by the id of its script element
+
+    @property
+    def figures(self) -> "tuple[Figure, ...]":
+        """Every figure, in reading order, whichever outputs show it."""
+        return tuple(part for part in walk(self.parts) if isinstance(part, Figure))
+
+
+def walk(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield the parts, each followed by those inside it."""
+    for part in parts:
+        yield part
+        if isinstance(part, Section):
+            yield from walk(part.parts)
+        elif isinstance(part, Callout):
+            yield from walk(part.details)

@@ -1,110 +1,156 @@
-"""The report as Markdown, short enough for the summary of a CI step."""
+"""A `Document` as Markdown, as GitHub and GitLab read it: the summary of a CI step, or a comment."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from loaderbench.reports.documents.cases import columns, listed
-from loaderbench.reports.documents.document import Items, Table, Text
-from loaderbench.reports.documents.explain import explain_section
-from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line
-from loaderbench.reports.documents.report import Report
-from loaderbench.reports.documents.verdict import Verdict, evidence, given
-from loaderbench.reports.explain.ranking import Ranking
-from loaderbench.reports.text import code, markdown, plain
-from loaderbench.reports.units import count
-from loaderbench.reports.vocabulary import sample_rate
-
-SPREAD = (
-    "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "
-    "not a confidence interval of the truth."
+from loaderbench.reports.documents.document import (
+    Callout,
+    Cell,
+    Code,
+    Document,
+    Figure,
+    Items,
+    Part,
+    Section,
+    Table,
+    Terms,
+    Text,
+    Tone,
 )
-MOST_ROWS = 60
-MOST_CHOICES = 12
+from loaderbench.reports.render.report_markdown import explained, folded, summary, table  # noqa: F401 - until all use `Document`
+from loaderbench.reports.text import markdown as escaped
+from loaderbench.reports.text import printable
+from loaderbench.reports.units import count
+
+ALERTS: Mapping[Tone, str] = {"good": "TIP", "bad": "CAUTION", "warn": "WARNING", "plain": "NOTE", "muted": "NOTE"}
+MOST_CHARACTERS = 25_000  # of one table: GitHub takes 65 536 of a comment, and 1 MiB of a summary
+DEEPEST = 6  # level of a heading
 
 
-def summary(report: Report) -> str:
-    """Render the report as Markdown; texts from files are escaped."""
-    lines = [
-        "# loaderbench",
-        "",
-        markdown(machine_line(report.run)) + "  ",
-        markdown(provenance_line(report.run)),
-        "",
-        *_notices(report),
-        *(line for verdict in report.verdicts for line in _verdict(verdict)),
-        *(line for each in report.explained for line in ("## What would make it faster", "", *explained(each))),
-        *_cases(report),
-        SPREAD,
-    ]
-    return "\n".join(lines) + "\n"
+def markdown(document: Document) -> str:
+    """Return the document as Markdown; texts are escaped, tables cut where they would be too long for a comment."""
+    written = [f"<!-- {re.sub('[^a-z0-9 ]', '', document.marker)} -->"] if document.marker else []
+    written += [f"# {_text(document.title)}", _broken(document.about)]
+    if document.notices:
+        written.append(_alert("warn", document.notices))
+    written += [text for part in _shown(document.parts) for text in _rendered(part, 2)]
+    written.append(_broken(document.footer))
+    return "\n\n".join(text for text in written if text) + "\n"
 
 
-def _notices(report: Report) -> Iterator[str]:
-    found = list(notices(report))
-    if found:
-        yield "> [!WARNING]"
-        yield from (f"> {markdown(notice)}  " for notice in found)
-        yield ""
+def _shown(parts: Iterable[Part]) -> Iterator[Part]:
+    return (part for part in parts if "markdown" in part.on)
 
 
-def _verdict(verdict: Verdict) -> Iterator[str]:
-    yield from (f"## {markdown(verdict.subject)}: {verdict.headline}", "", f"**{markdown(verdict.sentence)}**", "")
-    yield from (f"{markdown(verdict.evidence)}.", "", "```python", verdict.call, "```", "")
-    yield from (f"- {markdown(doubt)}" for doubt in verdict.doubts)
-    if verdict.command:
-        yield from ("", "To settle it, run", "", "```sh", plain(verdict.command), "```")
-    yield ""
-    if verdict.recommendation.others:
-        yield from _choices(verdict)
+def _text(text: str) -> str:
+    return escaped(text, None)
 
 
-def explained(found: Ranking) -> Iterator[str]:
-    """Render what ``loaderbench explain`` found, without a title."""
-    *about, headline, ranked, memory = explain_section(found).parts
-    yield from (f"{markdown(part.text)}  " for part in about if isinstance(part, Text))
-    if isinstance(headline, Text) and isinstance(ranked, Table) and isinstance(memory, Items):
-        yield from ("", f"**{markdown(headline.text)}**", "")
-        shown = [number for number, column in enumerate(ranked.columns) if "markdown" in column.on]
-        rows = ([markdown(row[number].text) for number in shown] for row in ranked.rows)
-        yield from table([ranked.columns[number].label for number in shown], rows)
-        yield from ("", *(f"- {markdown(line)}" for line in memory.items), "")
+def _broken(lines: Sequence[str]) -> str:
+    """Keep each text on a line of its own: two spaces at the end of a line break it."""
+    return "  \n".join(map(_text, lines))
 
 
-def _choices(verdict: Verdict) -> Iterator[str]:
-    unit = sample_rate(verdict.recommendation.dataset)
-    rows = (
-        (f"`{code(given(choice))}`", f"`{code(choice.setting)}`", markdown(evidence(choice, unit)))
-        for choice in verdict.recommendation.choices[:MOST_CHOICES]
+def _rendered(part: Part, level: int) -> Iterator[str]:
+    """Yield the blocks of a part: an empty line parts them."""
+    match part:
+        case Text():
+            yield f"**{_text(part.text)}**" if part.strong else _text(part.text)
+        case Items():
+            yield _items(part.items)
+        case Code():
+            yield from _code(part)
+        case Table():
+            yield from _table(part)
+        case Figure():
+            yield f"![{_text(part.title)}](figures/{part.name}.svg)"
+            yield _text(part.reading)
+        case Terms():
+            yield "\n".join(f"- **{_text(term)}**: {_text(meaning)}" for term, meaning in part.terms)
+        case Callout():
+            yield from _callout(part, level)
+        case Section():
+            yield from _section(part, level)
+
+
+def _section(section: Section, level: int) -> Iterator[str]:
+    parts = [text for part in _shown(section.parts) for text in _rendered(part, level + 1)]
+    if section.folded:
+        yield f"<details><summary>{_text(section.title)}</summary>"
+        yield from parts
+        yield "</details>"
+    else:
+        yield f"{'#' * min(level, DEEPEST)} {_text(section.title)}"
+        yield from parts
+
+
+def _items(items: Iterable[str]) -> str:
+    return "\n".join(f"- {_text(item)}" for item in items)
+
+
+def _code(code: Code) -> Iterator[str]:
+    yield fenced(code.code, code.language)
+    if code.note:
+        yield _text(code.note)
+
+
+def fenced(code: str, language: str) -> str:
+    """Return code between fences that are longer than any row of backticks inside."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+    return f"{fence}{language}\n{printable(code)}\n{fence}"
+
+
+def _callout(callout: Callout, level: int) -> Iterator[str]:
+    subject = f"{callout.subject}: " if callout.subject else ""
+    yield _alert(callout.tone, callout.faults, headline=subject + callout.headline)
+    if callout.sentence:
+        yield _text(callout.sentence)
+    if callout.bars:
+        labels = [escaped(bar.label) for bar in callout.bars]
+        yield "\n".join(_lines(labels, [[escaped(bar.value) for bar in callout.bars]]))
+    if callout.evidence:
+        yield _text(callout.evidence)
+    if callout.code and "markdown" in callout.code.on:
+        yield from _code(callout.code)
+    if callout.doubts:
+        yield _items(callout.doubts)
+    if callout.command:
+        yield "To settle it, run"
+        yield fenced(callout.command, "sh")
+    for section in _shown(callout.details):
+        yield from _rendered(section, level + 1)
+
+
+def _alert(tone: Tone, lines: Sequence[str], *, headline: str = "") -> str:
+    said = [f"**{_text(headline)}**"] if headline else []
+    return "\n".join(f"> {line}" for line in (f"[!{ALERTS[tone]}]", *said, *(f"- {_text(line)}" for line in lines)))
+
+
+def _table(table: Table) -> Iterator[str]:  # noqa: F811
+    """Yield a table of as many rows as it may have and `MOST_CHARACTERS` hold, and how many were left out."""
+    shown = [number for number, column in enumerate(table.columns) if "markdown" in column.on]
+    rows = table.rows[: table.most_rows.get("markdown")]
+    lines = _lines(
+        [escaped(table.columns[number].label) for number in shown],
+        ([_cell(row[number]) for number in shown] for row in rows),
     )
-    yield from folded(
-        "Other batches", table(("batches", "smallest setting that ties with the best", "throughput"), rows)
-    )
+    kept, left = [next(lines), next(lines)], MOST_CHARACTERS
+    for line in lines:
+        left -= len(line)
+        if left < 0:
+            break
+        kept.append(line)
+    yield "\n".join(kept)
+    if more := len(table.rows) - (len(kept) - 2):
+        yield f"{count(more, 'more row')} on the HTML page."
 
 
-def _cases(report: Report) -> Iterator[str]:
-    """List the failed cases first, then the others, the best of each kind first, as many as a summary can hold."""
-    every = listed(report)
-    found = columns(report, every.head(MOST_ROWS))
-    rows = zip(*([_text(cell) for cell in column.cells] for column in found), strict=True)
-    total = len(every)
-    title = f"All {count(total, 'case')}" if total <= MOST_ROWS else f"{MOST_ROWS} of {count(total, 'case')}"
-    yield from folded(title, table([column.label for column in found], rows))
+def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table of escaped cells."""
+    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join(['---'] * len(head))} |"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
-def _text(cell: str | tuple[float, str] | None) -> str:
-    return "" if cell is None else markdown(cell if isinstance(cell, str) else cell[1])
-
-
-def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines under a title that opens them."""
-    yield from (f"<details><summary>{title}</summary>", "", *lines, "", "</details>", "")
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table; the cells are escaped already."""
-    yield _row(head)
-    yield _row(["---"] * len(head))
-    yield from map(_row, rows)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _cell(cell: Cell) -> str:
+    return f"{escaped(cell.text)}<br>{_text(cell.note)}" if cell.note else escaped(cell.text)

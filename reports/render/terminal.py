@@ -1,94 +1,148 @@
-"""The report on a terminal: the results in a table, then the verdicts."""
+"""A `Document` on a terminal. Texts from files are written as texts, never as markup, with no control characters."""
 
-from collections.abc import Hashable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 
-import pandas as pd
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text as Line
 
-from loaderbench.reports.documents.provenance import machine_line, provenance_line
-from loaderbench.reports.documents.report import Report
-from loaderbench.reports.documents.verdict import Verdict
-from loaderbench.reports.text import plain, terminal
-from loaderbench.reports.units import MISSING, count, quantity
-from loaderbench.reports.vocabulary import METRICS, ranked, sample_rate
-from loaderbench.reports.wording import levels, settings_of, spoken
+from loaderbench.reports.documents.document import (
+    Callout,
+    Cell,
+    Code,
+    Column,
+    Document,
+    Items,
+    Part,
+    Section,
+    Table,
+    Terms,
+    Text,
+    Tone,
+)
+from loaderbench.reports.render.report_terminal import results, verdicts  # noqa: F401 - until all use `Document`
+from loaderbench.reports.text import plain, printable
+from loaderbench.reports.units import count
 
-BENCHES = ("training", "epoch", "sampling", "startup", "transfer", "memory")  # in reading order, others after them
-MOST_ROWS = 6  # of one bench and dataset: the best
-MOST_GROUPS = 24
-COLOURS = {"loading": "red", "step": "green"}
-
-
-def results(report: Report) -> RenderableType:
-    """Return machine and run, the best cases of each bench and dataset, and the failed ones with their reasons."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("bench", "dataset", "setting"):
-        table.add_column(name, overflow="fold")
-    for name in ("result", "spread", "waiting", "n"):
-        table.add_column(name, justify="right", no_wrap=True)
-    groups = sorted((held for _, held in report.cases.groupby(["bench", "dataset"], dropna=False)), key=_place)
-    for held in groups[:MOST_GROUPS]:
-        _add(table, held)
-    about = (Text(plain(line(report.run)), style="dim") for line in (machine_line, provenance_line))
-    return Group(*about, "", table, *_missed(report))
+WIDE = 140  # columns where the output is no terminal: a log wraps by itself
+STYLES: Mapping[Tone, str] = {"plain": "", "good": "green", "bad": "red", "warn": "yellow", "muted": "dim"}
 
 
-def _place(held: pd.DataFrame) -> int:
-    bench = held["bench"].iloc[0]
-    return BENCHES.index(bench) if bench in BENCHES else len(BENCHES)
+def console() -> Console:
+    """Return the console on which results are shown: as wide as the terminal, `WIDE` where there is none."""
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
 
 
-def _add(table: Table, held: pd.DataFrame) -> None:
-    metric = next(
-        (METRICS[name] for name in ranked("result_rank") if name in held and held[name].notna().any()),
-        METRICS["seconds"],
-    )
-    varied = [name for name in settings_of(held) if len(levels(held, name)) > 1 and name != "dataset"]
-    best = held.sort_values(metric.name, ascending=metric.better == "lower")[:MOST_ROWS]
-    for row, case in enumerate(best.to_dict("records")):
-        bench, dataset = (terminal(case["bench"]), _subject(case)) if row == 0 else ("", "")
-        unit = sample_rate(case.get("dataset")) if metric.unit == "samples/s" else metric.unit
-        said = metric.label + " " if metric.name not in {"samples_per_s", "bytes_per_s"} else ""
-        table.add_row(
-            bench, dataset, terminal(spoken(case, varied) or MISSING),
-            said + quantity(case[metric.name], unit), _share(case["spread"]), _share(case["stall_share"]),
-            str(case["rounds"]),
-        )  # fmt: skip
-    if len(held) > len(best):
-        table.add_row("", "", f"and {count(len(held) - len(best), 'slower case')}", style="dim")
+def print_document(document: Document, to: Console | None = None) -> None:
+    """Print what a document shows on a terminal: no title and no footer, as its reader has just typed the command."""
+    to = to or console()
+    for line in document.about:
+        to.print(_line(line, "dim"))
+    for notice in document.notices:
+        to.print(_line(notice, "yellow"))
+    for part in _shown(document.parts):
+        if isinstance(part, Table | Section | Callout):
+            to.print()
+        for renderable in _rendered(part):
+            to.print(renderable)
 
 
-def _subject(case: Mapping[Hashable, object]) -> str:
-    dataset = case.get("dataset")
-    return terminal(dataset) if isinstance(dataset, str) else ""
+def _shown(parts: Iterable[Part]) -> Iterator[Part]:
+    return (part for part in parts if "terminal" in part.on and not (isinstance(part, Section) and part.folded))
 
 
-def _share(share: float) -> str:
-    return quantity(share, "share") if share == share else ""  # noqa: PLR0124 - not NaN
+def _line(text: str, style: str = "") -> Line:
+    return Line(plain(text, None), style=style)
 
 
-def _missed(report: Report) -> Iterator[Text]:
-    failed = report.records.missed[report.records.missed["status"] == "failed"]
-    for case in failed[:MOST_ROWS].to_dict("records"):
-        yield Text(f"failed: {plain(case['case'])}: {plain(case['reason'])}", style="red")
-    if len(failed) > MOST_ROWS:
-        yield Text(f"and {count(len(failed) - MOST_ROWS, 'more failed case')}", style="red")
+def _rendered(part: Part) -> Iterator[RenderableType]:
+    match part:
+        case Text():
+            yield _line(part.text, f"{'bold ' if part.strong else ''}{STYLES[part.tone]}".strip())
+        case Items():
+            yield from (
+                _line(f"{'? ' if part.tone == 'warn' else '- '}{item}", STYLES[part.tone]) for item in part.items
+            )
+        case Code():
+            yield from _code(part)
+        case Table():
+            yield from _table(part)
+        case Terms():
+            yield _terms(part)
+        case Callout():
+            yield from _callout(part)
+        case Section():
+            yield from _section(part)
 
 
-def verdicts(report: Report) -> RenderableType:
-    """Return the verdict and the call for each dataset."""
-    return Group(*(part for verdict in report.verdicts for part in _verdict(verdict)))
+def _section(section: Section) -> Iterator[RenderableType]:
+    yield _line(section.title, "bold")
+    for number, part in enumerate(_shown(section.parts)):
+        if number and isinstance(part, Table | Section | Callout):
+            yield ""
+        yield from _rendered(part)
 
 
-def _verdict(verdict: Verdict) -> Iterator[Text]:
-    colour = COLOURS.get(verdict.recommendation.bottleneck, "yellow")
-    yield Text.assemble("\n", (plain(verdict.subject), "bold"), ": ", (verdict.headline, f"bold {colour}"))
-    yield Text(plain(verdict.sentence))
-    yield Text(plain(verdict.evidence), style="dim")
-    yield Text(f"    {' '.join(verdict.call.split())}".replace("( ", "(").replace(", )", ")"), style="cyan")
-    for doubt in verdict.doubts:
-        yield Text(f"? {plain(doubt)}", style="yellow")
-    if verdict.command:
-        yield Text(f"  run: {plain(verdict.command)}")
+def _code(code: Code) -> Iterator[RenderableType]:
+    yield Line("\n".join(f"    {line}" for line in printable(code.code).splitlines()), style="cyan")
+    if code.note:
+        yield _line(code.note, "dim")
+
+
+def _terms(terms: Terms) -> RenderableType:
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for term, meaning in terms.terms:
+        grid.add_row(_line(term, "bold"), _line(meaning))
+    return grid
+
+
+def _callout(callout: Callout) -> Iterator[RenderableType]:
+    style = f"bold {STYLES[callout.tone]}".strip()
+    subject = [(f"{plain(callout.subject, None)}: ", "bold")] if callout.subject else []
+    yield Line.assemble(*subject, (plain(callout.headline, None), style))
+    yield from (_line(f"error: {fault}", "red") for fault in callout.faults)
+    if callout.sentence:
+        yield _line(callout.sentence)
+    if callout.bars:
+        yield _line(" · ".join(f"{bar.label} {bar.value}" for bar in callout.bars))
+    if callout.evidence:
+        yield _line(callout.evidence, "dim")
+    if callout.code and "terminal" in callout.code.on:
+        yield from _code(callout.code)
+    yield from (_line(f"? {doubt}", "yellow") for doubt in callout.doubts)
+    if callout.command:
+        yield Line(f"  run: {printable(callout.command)}")
+    for section in _shown(callout.details):
+        yield from _rendered(section)
+
+
+def _table(table: Table) -> Iterator[RenderableType]:
+    columns = [column for column in table.columns if "terminal" in column.on]
+    grid = Grid(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        grid.add_column(
+            Line(plain(column.label)),
+            justify="right" if column.number else "left",
+            no_wrap=column.number,
+            overflow="fold",
+        )
+    most = table.most_rows.get("terminal", len(table.rows))
+    for row in table.rows[:most]:
+        grid.add_row(*(_cell(cell) for column, cell in _pairs(table, row) if column in columns))
+    yield grid
+    if len(table.rows) > most:
+        yield _line(f"and {count(len(table.rows) - most, 'more row')}", "dim")
+
+
+def _pairs(table: Table, row: tuple[Cell, ...]) -> Iterator[tuple[Column, Cell]]:
+    return zip(table.columns, row, strict=True)
+
+
+def _cell(cell: Cell) -> Line:
+    line = Line(plain(cell.text), style=STYLES[cell.tone])
+    if cell.note:
+        line.append(f"\n{plain(cell.note, None)}", style="dim")
+    return line

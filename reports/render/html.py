@@ -1,0 +1,152 @@
+"""A `Document` as one HTML file that needs nothing else: style, script, figures and data are inside."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from loaderbench.reports.documents.document import Cell, Column, Document, Figure, Part, Section, Table
+from loaderbench.reports.figures.style import inline, palette
+from loaderbench.reports.text import plain, printable
+from loaderbench.reports.units import count
+
+ROWS_A_PAGE = 50  # of a searchable table
+POINTS_TO_PIXELS = 1.4  # of a figure: its smallest letters are then as large as the page's smallest
+
+
+def page(document: Document) -> str:
+    """Return the document as a page: HTML is escaped, only our own script may run, nothing is fetched."""
+    script = _ours("page.js")
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            document=document,
+            sections=_anchored(document.parts),
+            style=Markup(palette() + _ours("page.css")),  # noqa: S704 - ours
+            script=Markup(script),  # noqa: S704 - ours
+            script_hash=_hash(script),
+            version=version("loaderbench"),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Return the templates' environment: HTML is escaped, an undefined name is an error."""
+    loader = PackageLoader("loaderbench.reports.render")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "kind": lambda part: type(part).__name__,
+        "line": lambda text: plain(text, None),
+        "cell": plain,
+        "printable": printable,
+        "shown": _shown,
+        "columns": _columns,
+        "rows": _rows,
+        "left_out": _left_out,
+        "search_data": _search_data,
+        "json": _json,
+        "svg": lambda figure: Markup(inline(figure.svg)),  # noqa: S704 - matplotlib has escaped every text in it
+        "pixels": _pixels,
+        "class": _class,
+    }
+    return environment
+
+
+def _ours(name: str) -> str:
+    return (files("loaderbench.reports.render") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """Return what the page's policy calls its own script: no other one runs."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _shown(parts: Iterable[Part]) -> list[Part]:
+    return [part for part in parts if "html" in part.on]
+
+
+def _anchored(parts: Iterable[Part]) -> list[tuple[str, Part]]:
+    """Return the parts of a page, each section with an anchor of its own, other parts with none."""
+    anchored: list[tuple[str, Part]] = []
+    for part in _shown(parts):
+        anchor = ""
+        if isinstance(part, Section):
+            anchor = re.sub(r"[^a-z0-9]+", "-", (part.name or part.title).lower()).strip("-") or "section"
+            taken = sum(name.rstrip("0123456789") == anchor for name, _ in anchored)
+            anchor += str(taken + 1) if taken else ""
+        anchored.append((anchor, part))
+    return anchored
+
+
+def _columns(table: Table) -> list[Column]:
+    return [column for column in table.columns if "html" in column.on]
+
+
+def _rows(table: Table) -> list[tuple[str, Sequence[tuple[Column, Cell]]]]:
+    """Return the kind of each row and its cells, each with its column."""
+    kinds = table.kinds or ("",) * len(table.rows)
+    columns = set(_columns(table))
+    most = table.most_rows.get("html")
+    return [
+        (kind, [(column, cell) for column, cell in zip(table.columns, row, strict=True) if column in columns])
+        for kind, row in zip(kinds[:most], table.rows[:most], strict=True)
+    ]
+
+
+def _left_out(table: Table) -> str:
+    number = len(table.rows) - table.most_rows.get("html", len(table.rows))
+    return f"{count(number, 'more row')} left out." if number > 0 else ""
+
+
+def _search_data(table: Table) -> Markup:
+    """Return what the script draws a searchable table from; a cell is null, a text, or a number and its text."""
+    rows = _rows(table)
+    data = {
+        "columns": [
+            {
+                "label": plain(column.label),
+                "number": column.number,
+                "wide": column.wide,
+                "choice": column.choice,
+                "meaning": plain(column.meaning),
+            }
+            for column in _columns(table)
+        ],
+        "rows": [[_search_cell(cell) for _, cell in row] for _, row in rows],
+        "kinds": [_class(kind) for kind, _ in rows],
+        "sort": plain(table.sort),
+        "page": ROWS_A_PAGE,
+    }
+    return _json(data, ensure_ascii=False)  # its texts print
+
+
+def _search_cell(cell: Cell) -> str | tuple[float, str] | None:
+    text = " · ".join(plain(words) for words in (cell.text, cell.note) if words)
+    if cell.number is not None:
+        return (cell.number, text)
+    return text or None
+
+
+def _class(kind: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", kind.lower())
+
+
+def _json(data: Any, *, ensure_ascii: bool = True) -> Markup:
+    """Return data as JSON that cannot end its script element."""
+    return htmlsafe_json_dumps(data, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
+
+
+def _pixels(figure: Figure) -> int:
+    return round(POINTS_TO_PIXELS * figure.width)
