@@ -23,7 +23,7 @@ import torch
 from loaderbench.benches.harness.clock import Epoch, Metrics, Step, keep
 from loaderbench.benches.harness.loader import LoaderConfig, batch_facts
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Sources, collate_fn, known
+from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, subject_of
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.tracing.breakdown import Ledger
 from loaderbench.benches.harness.tracing.timestamps import stamped
@@ -84,7 +84,7 @@ class Compared(Epoch):
     """Passes over a dataset of known cost, the truth beside what was read."""
 
     def __init__(self, case: Known) -> None:
-        super().__init__(known(case.dataset), case.config, device=CPU, step=case.step)
+        super().__init__(subject_of(case.dataset), case.config, device=CPU, step=case.step)
         self.case = case
 
     def before(self, passes: int) -> None:
@@ -134,7 +134,7 @@ class Grown:
 
 
 def _workers_hold(resident_bytes: int) -> int:
-    with Epoch(known(Resident(64, resident_bytes)), workers(2), device=CPU) as epoch:
+    with Epoch(subject_of(Resident(64, resident_bytes)), workers(2), device=CPU) as epoch:
         epoch.run(1)
         return processes.memory().worker_pss_bytes
 
@@ -150,7 +150,7 @@ class Weighed(Epoch):
     """A pass over samples of known size: the bytes that the record states for a batch."""
 
     def __init__(self, sample_bytes: int, batch_size: int) -> None:
-        super().__init__(known(Bytes(1024, sample_bytes)), LoaderConfig(batch_size=batch_size), device=CPU)
+        super().__init__(subject_of(Bytes(1024, sample_bytes)), LoaderConfig(batch_size=batch_size), device=CPU)
         self.truth = sample_bytes * batch_size
 
     def after(self) -> Metrics:
@@ -284,4 +284,4 @@ OVERHEADS = {
 def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
     """The suite's own pass, beside a bare loop."""
     name, config = OVERHEADS[quantity]
-    measure(Beside(Sources().subject(name), config, device=CPU), unit="s")
+    measure(Beside(DatasetChoice().subject(name), config, device=CPU), unit="s")

@@ -21,9 +21,10 @@ import pytest
 import torch
 
 from loaderbench.benches.harness.clock import Epoch
-from loaderbench.benches.harness.loader import SAMPLINGS, LoaderConfig
+from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.reports.vocabulary import SETTINGS
 
 
 @pytest.mark.sweep(
@@ -31,7 +32,7 @@ from loaderbench.benches.harness.subject import Subject
     num_workers="first",
     batch_size="last",
     collate_fn="first",
-    sampling=SAMPLINGS,
+    sampling=SETTINGS["sampling"].choices,
     fetch=("getitem", "getitems"),
     rounds=3,
 )

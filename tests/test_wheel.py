@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 CLONE = Path(__file__).parents[1]
 TOP = ("benches", "datasets", "reports")
 SOURCES = sorted(path for name in TOP for path in (CLONE / name).rglob("*.py"))
-BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-seconds", "0")
+BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-time", "0")
 
 
 HUGGING_FACE = "def load_dataset():\n    return [float(index) for index in range(20)]\n"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loaderbench.benches.harness.loader import WITHOUT_WORKERS, LoaderConfig
+from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.datasets.pytree import LeafCounts
 
@@ -63,7 +63,7 @@ def config_of(
 ) -> LoaderConfig:
     """The loader's arguments as a command line gives them, without those that need workers where there are none."""
     if not num_workers:
-        arguments = {**arguments, **WITHOUT_WORKERS}
+        arguments = {**arguments, **only_without_workers()}
     return LoaderConfig(
         num_workers=num_workers,
         batch_size=batch_size,

@@ -14,7 +14,7 @@ from loaderbench.benches.explain.preflight import Demand, Finding, Limits, findi
 from loaderbench.benches.harness import subject as subjects
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
-from loaderbench.benches.harness.subject import Sources, Subject
+from loaderbench.benches.harness.subject import DatasetChoice, Subject
 from loaderbench.datasets.pytree import fingerprint
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import quantity
@@ -29,7 +29,7 @@ _STYLES = {"fine": "green", "note": "yellow", "wrong": "bold red"}
 def check(options: argparse.Namespace) -> int:
     """Look at everything, show it, and return the exit code."""
     try:
-        subject = Sources(dataset_args=options.dataset_args, samples="all").subject(options.dataset)
+        subject = DatasetChoice(dataset_args=options.dataset_args, samples="all").subject(options.dataset)
         found = list(findings(_demand(subject, options), Limits.here()))
     except (RefusedError, ValueError) as error:
         print(f"loaderbench: {error}", file=sys.stderr)

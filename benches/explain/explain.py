@@ -23,7 +23,7 @@ from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.rounds import NoStrays
-from loaderbench.benches.harness.subject import Sources, Subject
+from loaderbench.benches.harness.subject import DatasetChoice, Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.tracing.breakdown import Ledger
@@ -105,7 +105,9 @@ def _explanation(options: argparse.Namespace) -> Explanation:
 
 def _subject(options: argparse.Namespace) -> Subject:
     least = BATCHES * options.batch_size * max(1, options.num_workers)
-    sources = Sources(dataset_args=options.dataset_args, samples=options.samples, pass_s=PASS_S, least=least)
+    sources = DatasetChoice(
+        dataset_args=options.dataset_args, samples=options.samples, pass_s=PASS_S, least_samples=least
+    )
     return sources.subject(options.dataset)
 
 

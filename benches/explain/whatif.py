@@ -18,7 +18,7 @@ from loaderbench.benches.harness import subject as subjects
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.rounds import NoStrays
-from loaderbench.benches.harness.subject import Sources, Subject
+from loaderbench.benches.harness.subject import DatasetChoice, Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.tracing.breakdown import Entry, Ledger
 from loaderbench.benches.harness.tracing.timestamps import stamped
@@ -41,11 +41,11 @@ def whatif(options: argparse.Namespace) -> int:
 
 
 def _lookup(options: argparse.Namespace) -> Lookup:
-    subject = Sources(
+    subject = DatasetChoice(
         dataset_args=options.dataset_args,
         samples=options.samples,
         pass_s=PASS_S,
-        least=8 * APART * max(options.batch_size),
+        least_samples=8 * APART * max(options.batch_size),
     ).subject(options.dataset)
     if subject.is_stream:
         raise ValueError(f"--dataset {options.dataset}: a stream is not predicted: its workers split it as they like")

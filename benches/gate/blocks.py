@@ -35,7 +35,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS
 PLUGINS = ("-p", "pytest_benchmark.plugin", "-p", "loaderbench.benches.harness.plugin")
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Many short rounds, many blocks: it is pairs of processes that count. What the user gives comes after, and holds.
-USUAL = ("--rounds=5", "--round-seconds=0.05", "--pass-seconds=0.05", "--pass-batches=2", "--case-seconds=1")
+USUAL = ("--rounds=5", "--round-time=0.05", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
 
 
 def _silent(_case: int, _total: int) -> None:

@@ -1,7 +1,7 @@
 """The conductor: two live processes measure the same cases in turns, and never at the same time.
 
 Both sides run the same benches unmodified. Whenever a side is about to set up a case or to measure a round it asks for
-the turn (``harness/turns.py``) and waits. The side that is behind goes next; where both stand at the same round, a
+the turn (``harness/lockstep.py``) and waits. The side that is behind goes next; where both stand at the same round, a
 drawn order decides, and the opposite order decides the round after: balanced, and shuffled.
 """
 
@@ -153,7 +153,7 @@ class Conductor:
         log = self.folder / f"{name}.log"
         with theirs, log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                [*command, f"--turns={theirs.fileno()}"],
+                [*command, f"--lockstep={theirs.fileno()}"],
                 cwd=side.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

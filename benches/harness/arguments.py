@@ -36,14 +36,14 @@ _SINGLE: Mapping[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "Rounds of each case (default: the bench's own, 5, with --full 9).",
     },
-    "--round-seconds": {
+    "--round-time": {
         "dest": "round_s",
         "type": float,
         "default": 0.2,
         "metavar": "S",
         "help": "A round lasts at least this long: shorter passes are repeated within it (default: 0.2).",
     },
-    "--pass-seconds": {
+    "--pass-time": {
         "dest": "pass_s",
         "type": float,
         "default": 2.0,
@@ -56,7 +56,7 @@ _SINGLE: Mapping[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "What such a pass has at least: batches of the largest size for each worker (default: 0).",
     },
-    "--case-seconds": {
+    "--case-time": {
         "dest": "case_s",
         "type": float,
         "default": math.inf,
@@ -69,7 +69,7 @@ _SINGLE: Mapping[str, dict[str, Any]] = {
         "metavar": "CORE",
         "help": "Run the main process on this core and worker i on the one i + 1 further: to compare, not to report.",
     },
-    "--turns": {"type": int, "default": None, "help": argparse.SUPPRESS},  # the gate's end of a socket
+    "--lockstep": {"type": int, "default": None, "help": argparse.SUPPRESS},  # the gate's end of a socket
     "--loader-timeout": {
         "dest": "timeout_s",
         "type": float,

@@ -12,13 +12,13 @@ from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.datasets.pytree import fingerprint
 
 
-class CoverageError(Exception):
+class DeliveryError(Exception):
     """The loader delivered other samples than its dataset holds."""
 
 
 @dataclass(slots=True)
-class Handed:
-    """A sampler or ``batch_sampler`` that counts what it hands out; `kept` holds the indices while it is a list.
+class CountingSampler:
+    """A sampler or ``batch_sampler`` that counts what it hands out; `first_pass` holds the indices while it is a list.
 
     To keep every index of every pass would slow a loader of cheap samples by some 5 %: integers that live on cannot
     be allocated where others have just died. So only the first pass, which is never timed, keeps them.
@@ -27,7 +27,7 @@ class Handed:
     indices: Iterable[Any]
     batched: bool
     counts: list[int] = field(default_factory=list)
-    kept: list[Any] | None = field(default_factory=list)
+    first_pass: list[Any] | None = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.indices)  # type: ignore[arg-type]  # raises where a sampler has no length, as it would alone
@@ -35,12 +35,12 @@ class Handed:
     def __iter__(self) -> Iterator[Any]:
         for index in self.indices:
             self.counts.append(len(index) if self.batched else 1)
-            if self.kept is not None:
-                self.kept.append(index)
+            if self.first_pass is not None:
+                self.first_pass.append(index)
             yield index
 
 
-class Indexed:
+class SamplerAudit:
     """The audit of a map-style loader.
 
     Every pass delivers as many batches as its sampler handed out, holding as many samples as the dataset; the first
@@ -51,29 +51,29 @@ class Indexed:
         plain = config.build(dataset)
         batched = plain.batch_sampler is not None
         chosen: Any = plain.batch_sampler if batched else plain.sampler
-        self._handed = Handed(chosen, batched)
+        self._sampler = CountingSampler(chosen, batched)
         self._whole = _whole(config, dataset)
-        self.loader = _handing(config, self._handed, batched=batched).build(dataset)
+        self.loader = _with_sampler(config, self._sampler, batched=batched).build(dataset)
 
     def samples(self, passes: Sequence[int]) -> int:
-        """Samples delivered by `passes` (batches of each); raises CoverageError where one was not whole."""
-        counts, kept = self._handed.counts[:], self._handed.kept
-        self._handed.counts.clear()
-        self._handed.kept = None
+        """Samples delivered by `passes` (batches of each); raises DeliveryError where one was not whole."""
+        counts, first_pass = self._sampler.counts[:], self._sampler.first_pass
+        self._sampler.counts.clear()
+        self._sampler.first_pass = None
         if sum(passes) != len(counts):
-            raise CoverageError(
+            raise DeliveryError(
                 f"the loader delivered {sum(passes)} batches of the {len(counts)} its sampler handed out"
             )
         if self._whole is not None:
-            self._check(counts, passes, kept)
+            self._check(counts, passes, first_pass)
         return sum(counts)
 
-    def _check(self, counts: list[int], passes: Sequence[int], kept: list[Any] | None) -> None:
+    def _check(self, counts: list[int], passes: Sequence[int], first_pass: list[Any] | None) -> None:
         ends = np.cumsum(passes)
         each = [sum(counts[end - batches : end]) for end, batches in zip(ends, passes, strict=True)]
-        unique = self._whole if kept is None else len(np.unique(np.hstack(kept)))
+        unique = self._whole if first_pass is None else len(np.unique(np.hstack(first_pass)))
         if unique != self._whole or any(count != self._whole for count in each):
-            raise CoverageError(
+            raise DeliveryError(
                 f"the sampler handed out {each[0]} indices, {unique} of them unique, for {self._whole} samples"
             )
 
@@ -86,12 +86,12 @@ def _whole(config: LoaderConfig, dataset: Any) -> int | None:
     return len(dataset) // batch * batch if config.drop_last else len(dataset)
 
 
-def _handing(config: LoaderConfig, handed: Handed, *, batched: bool) -> LoaderConfig:
+def _with_sampler(config: LoaderConfig, sampler: CountingSampler, *, batched: bool) -> LoaderConfig:
     bare = replace(config, shuffle=False, sampler=None, batch_sampler=None, drop_last=False, batch_size=None)
-    return replace(bare, batch_sampler=handed) if batched else replace(bare, sampler=handed)
+    return replace(bare, batch_sampler=sampler) if batched else replace(bare, sampler=sampler)
 
 
-class Surveyed:
+class StreamAudit:
     """The audit of a stream: the workers together deliver what one process alone would.
 
     Identity is judged once, on content hashes taken inside the workers before anything is timed; each timed pass
@@ -108,18 +108,18 @@ class Surveyed:
             _check_same(delivered, alone, config, deterministic=deterministic)
 
     def samples(self, passes: Sequence[int]) -> int:
-        """Samples delivered by `passes` (batches of each); raises CoverageError where one was not whole."""
+        """Samples delivered by `passes` (batches of each); raises DeliveryError where one was not whole."""
         for batches in passes:
             if batches != self._batches:
-                raise CoverageError(f"the stream delivered {batches} batches, {self._batches} when surveyed")
+                raise DeliveryError(f"the stream delivered {batches} batches, {self._batches} when surveyed")
         return self._samples * len(passes)
 
 
-def audit(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool = True) -> Indexed | Surveyed:
+def audit(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool = True) -> SamplerAudit | StreamAudit:
     """A loader built from `config`, with the means to count what it delivers."""
     if isinstance(dataset, IterableDataset):
-        return Surveyed(config, dataset, deterministic=deterministic)
-    return Indexed(config, dataset)
+        return StreamAudit(config, dataset, deterministic=deterministic)
+    return SamplerAudit(config, dataset)
 
 
 def fingerprints(samples: list[Any]) -> list[bytes]:
@@ -138,7 +138,7 @@ def _hashes(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[b
 
 
 # A survey reads the whole stream: once for all cases that differ only in what they make of a batch. A dataset need not
-# be hashable; it is kept beside its survey, so that its id stays its own.
+# be hashable; it stands beside its survey, so that its id stays its own.
 _SURVEYS: dict[tuple[LoaderConfig, int], tuple[Dataset[Any], int, Counter[bytes]]] = {}
 
 
@@ -155,7 +155,7 @@ def _check_same(workers: Counter[bytes], alone: Counter[bytes], config: LoaderCo
     same = workers == alone if deterministic else workers.total() == alone.total()
     if same or (config.drop_last and workers.total() <= alone.total()):
         return
-    raise CoverageError(
+    raise DeliveryError(
         f"{config.num_workers} workers delivered {workers.total()} samples, {len(workers)} of them unique, where one "
         f"process alone delivers {alone.total()}, {len(alone)} unique: split the stream among workers by "
         "torch.utils.data.get_worker_info() in its __iter__"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.loader import WITHOUT_WORKERS
 from loaderbench.benches.harness.options import AXES, Options
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import available
+from loaderbench.reports.vocabulary import of_workers
 
 Case = dict[str, Any]
 
@@ -70,7 +70,7 @@ def _settled(case: Case, subject: Subject) -> Case:
     """`case` with the settings that cannot matter at their idle value, so that no case is run twice."""
     idle: Case = {}
     if case.get("num_workers") == 0:
-        idle |= {"start_method": None, **WITHOUT_WORKERS}
+        idle |= of_workers()
     if subject.is_stream:
         idle["sampling"] = "sequential"
     if not subject.is_batched:

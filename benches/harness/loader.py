@@ -21,8 +21,12 @@ from torch.utils.data import (
 )
 
 from loaderbench.datasets.pytree import count_leaves
+from loaderbench.reports.vocabulary import of_workers
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+
+# Settings that DataLoader knows by another name.
+_ARGUMENTS: Mapping[str, str] = {"start_method": "multiprocessing_context"}
 
 Samples = Iterable[int] | Callable[[Dataset[Any]], Iterable[int]]
 Batches = Iterable[list[int]] | Callable[[Dataset[Any]], Iterable[list[int]]]
@@ -62,7 +66,7 @@ class LoaderConfig:
         """A DataLoader over `dataset`; two builds with the same seed draw the same order."""
         arguments = {name: value for name, value in self._arguments().items() if value is not None}
         if self.num_workers:
-            arguments["worker_init_fn"] = Bound(self.worker_init_fn)
+            arguments["worker_init_fn"] = DiesWithParent(self.worker_init_fn)
         for name in ("sampler", "batch_sampler"):
             if callable(arguments.get(name)):
                 arguments[name] = arguments[name](dataset)
@@ -104,7 +108,7 @@ class LoaderConfig:
     def _needs_workers(self) -> Iterator[str]:
         if self.num_workers:
             return
-        for name, idle in WITHOUT_WORKERS.items():
+        for name, idle in only_without_workers().items():
             if getattr(self, name) != idle:
                 yield f"{name} needs num_workers > 0, got {name}={getattr(self, name)!r} with num_workers=0"
 
@@ -119,18 +123,14 @@ class LoaderConfig:
             yield "drop_last needs a batch_size: with batch_size=None there is no last batch to drop"
 
 
-# What these arguments must be when no worker process exists: DataLoader refuses the rest, or ignores it.
-WITHOUT_WORKERS: Mapping[str, Any] = {
-    "prefetch_factor": None,
-    "persistent_workers": False,
-    "multiprocessing_context": None,
-    "timeout": 0,
-    "in_order": True,
-}
+def only_without_workers() -> dict[str, Any]:
+    """Return the arguments that mean nothing without worker processes, each with its only value there."""
+    settings = {_ARGUMENTS.get(name, name): value for name, value in of_workers().items()}
+    return {name: value for name, value in settings.items() if name in LoaderConfig.__slots__} | {"timeout": 0}
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class DiesWithParent:
     """A ``worker_init_fn`` by which Linux kills a worker at once when its parent dies, whatever the worker is at.
 
     torch's own watchdog waits until the worker returns from the user's code, if it does. Under ``forkserver`` it stays
@@ -147,7 +147,7 @@ class Bound:
             self.init(worker_id)
 
 
-class Blocks:
+class BlockBatchSampler:
     """A ``batch_sampler``: the dataset in contiguous blocks of one batch, the blocks in shuffled order.
 
     Reads as sequentially as a disk likes and still varies the order of batches from epoch to epoch.
@@ -166,7 +166,7 @@ class Blocks:
             yield list(range(block * self.batch_size, min((block + 1) * self.batch_size, self.length)))
 
 
-class OneByOne(Dataset[Any]):
+class WithoutGetitems(Dataset[Any]):
     """A map-style dataset without its ``__getitems__``: the loader asks for one sample at a time."""
 
     def __init__(self, dataset: Any) -> None:
@@ -179,7 +179,7 @@ class OneByOne(Dataset[Any]):
         return self.dataset[index]
 
 
-class Streamed(IterableDataset[Any]):
+class WrappedIterable(IterableDataset[Any]):
     """Any object with ``__iter__``, given the base class by which DataLoader knows a stream."""
 
     def __init__(self, iterable: Iterable[Any]) -> None:
@@ -192,7 +192,7 @@ class Streamed(IterableDataset[Any]):
 def as_dataset(thing: Any) -> Dataset[Any]:
     """`thing` as DataLoader wants it: streams need torch's base class, map-style objects nothing."""
     is_map = hasattr(thing, "__getitem__") and hasattr(thing, "__len__")
-    return thing if is_map or isinstance(thing, IterableDataset) else Streamed(thing)
+    return thing if is_map or isinstance(thing, IterableDataset) else WrappedIterable(thing)
 
 
 def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> d
     if name == "blocks":
         return {
             "batch_size": None,
-            "batch_sampler": Blocks(len(dataset), batch_size, torch.Generator().manual_seed(seed)),
+            "batch_sampler": BlockBatchSampler(len(dataset), batch_size, torch.Generator().manual_seed(seed)),
         }
     if name == "batch_sampler":
         return {
@@ -214,12 +214,9 @@ def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> d
     return {"sequential": {}, "shuffle": {"shuffle": True}, "drop_last": {"drop_last": True}}[name]
 
 
-SAMPLINGS = ("sequential", "shuffle", "drop_last", "weighted", "batch_sampler", "blocks")
-
-
 def without_workers(config: LoaderConfig) -> LoaderConfig:
     """`config` read in this process alone."""
-    return replace(config, num_workers=0, **WITHOUT_WORKERS)
+    return replace(config, num_workers=0, **only_without_workers())
 
 
 def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:

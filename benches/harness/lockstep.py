@@ -1,7 +1,23 @@
-"""Taking turns: two processes measure the same cases, and a conductor says whose turn it is.
+"""Two processes that measure the same cases, round by round, and never at the same time.
 
-While it waits for its turn, a process does nothing at all: it is blocked in ``read``. Everything that takes time
-(building datasets, warming up, measuring, ending workers) happens within a turn.
+`loaderbench gate` starts one process for each revision, with ``--lockstep FD``: the descriptor of a socket whose other
+end its scheduler (`benches/gate/scheduler.py`) holds. Each process sends a question as a JSON object and blocks in
+``read`` until the scheduler answers, so that a process which waits for its turn does nothing at all. Whatever takes
+time (building datasets, warming up, measuring, ending workers) happens within a turn.
+
+=======================================================  ================================================
+question                                                 answer
+=======================================================  ================================================
+``{"agree": "samples of images", "value": 512}``         the number that both processes use
+``{"cases": [{"name", "bench", "settings"}, …],``        names of the cases to measure, in order
+``"origins": {name: file}, "instrument": {…}}``
+``{"case": "bench_epoch[…]", "round": 0}``               ``true``, once it is this process's turn; round -1 is
+                                                         set-up and warm-up
+``{"leave": true}``                                      none: the scheduler ends the process, as an orderly
+                                                         exit takes seconds, and a core
+=======================================================  ================================================
+
+`Session` holds the one `Lockstep` of a process; nothing else knows of it.
 """
 
 import hashlib
@@ -13,67 +29,67 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from loaderbench.datasets import validation as contract
+from loaderbench.datasets import validation
 from loaderbench.datasets.catalog import CATALOG
 
 
-class Turns(Protocol):
-    """What a session asks of the other side, if there is one."""
+class Lockstep(Protocol):
+    """What a session asks of the process that it is compared with, if there is one."""
 
     def agree(self, what: str, value: int) -> int:
-        """The number that both sides use for `what`, where this one would choose `value`."""
+        """Return the number that both processes use for `what`, where this one would choose `value`."""
 
     def introduce(self, cases: Sequence[Mapping[str, Any]]) -> list[str] | None:
-        """Tell which cases there are; the names to run, in order. None: all, as they stand."""
+        """Return the names of the cases to measure, in order; None: all of `cases`, as they stand."""
 
     def wait(self, case: str, round_: int) -> None:
-        """Wait for the turn to do round `round_` of `case`; -1 is its set-up and warm-up."""
+        """Return when it is this process's turn for round `round_` of `case`; -1 is its set-up and warm-up."""
 
     def leave(self) -> None:
-        """All is done, and on disk: wait for the end."""
+        """Announce that all is done, and on disk."""
 
 
-class Alone:
-    """No other side: every turn is ours."""
+class Unpaired:
+    """No other process: every turn is this one's."""
 
     def agree(self, what: str, value: int) -> int:  # noqa: ARG002 - there is no one to agree with
-        """`value`."""
+        """Return `value`."""
         return value
 
     def introduce(self, cases: Sequence[Mapping[str, Any]]) -> list[str] | None:  # noqa: ARG002
-        """All cases, as they stand."""
+        """Return None: all cases, as they stand."""
         return None
 
     def wait(self, case: str, round_: int) -> None:
-        """At once."""
+        """Return at once."""
 
     def leave(self) -> None:
-        """At once."""
+        """Return at once."""
 
 
-class Conducted:
-    """One side of two: each question goes to the conductor as a line of JSON, and the answer is awaited."""
+class Paired:
+    """One process of two, on the socket `descriptor`."""
 
     def __init__(self, descriptor: int) -> None:
         self._connection = Connection(descriptor)
 
     def agree(self, what: str, value: int) -> int:
-        """What the side that was asked first chose."""
+        """Return what the process that asked first chose."""
         return int(self._ask(agree=what, value=value))
 
     def introduce(self, cases: Sequence[Mapping[str, Any]]) -> list[str] | None:
-        """Cases that both sides have, in the order of this block. Tells which files the code under test is from."""
-        named = {str(case["settings"].get(axis)) for case in cases for axis in ("dataset", "collate_fn", "model")}
-        origins = {name: origin(name) for name in sorted(named) if name in CATALOG or ":" in name}
+        """Return the cases that both processes have; tells which files the code under test comes from."""
+        used = {str(case["settings"].get(setting)) for case in cases for setting in ("dataset", "collate_fn", "model")}
+        origins = {name: origin(name) for name in sorted(used) if name in CATALOG or ":" in name}
         instrument = {"version": version("loaderbench"), "digest": digest()}
         return [str(name) for name in self._ask(cases=list(cases), origins=origins, instrument=instrument)]
 
     def wait(self, case: str, round_: int) -> None:
-        """Blocks until the conductor grants the turn."""
+        """Block until the scheduler grants the turn."""
         self._ask(case=case, round=round_)
 
     def leave(self) -> None:
-        """Blocks until the conductor ends this process: to leave in good order takes seconds, and a core."""
+        """Block until the scheduler ends this process."""
         self._ask(leave=True)
 
     def _ask(self, **question: Any) -> Any:
@@ -81,22 +97,22 @@ class Conducted:
         return json.loads(self._connection.recv_bytes())
 
 
+def connect(descriptor: int | None) -> Lockstep:
+    """Return the other process, at the other end of the inherited socket `descriptor`; None: there is none."""
+    return Unpaired() if descriptor is None else Paired(descriptor)
+
+
 def origin(name: str) -> str:
-    """The file of the module that holds what is called `name` on the command line, once that has been loaded."""
+    """Return the file of the module that holds `name`, as the command line writes it, once that has been loaded."""
     module = CATALOG[name].build.__module__ if name in CATALOG else name.partition(":")[0]
     return str(getattr(sys.modules[module], "__file__", None) or "")
 
 
 def digest() -> str:
-    """What tells this loaderbench from another: a hash of the source of its instrument and its datasets."""
-    rooms = [Path(__file__).parents[1], Path(contract.__file__).parent]
-    files = sorted((file.relative_to(room).as_posix(), file) for room in rooms for file in room.rglob("*.py"))
-    held = hashlib.sha256()
+    """Return a hash of the source of the benches and the datasets, which tells one loaderbench from another."""
+    folders = [Path(__file__).parents[1], Path(validation.__file__).parent]
+    files = sorted((file.relative_to(folder).as_posix(), file) for folder in folders for file in folder.rglob("*.py"))
+    source = hashlib.sha256()
     for name, file in files:
-        held.update(name.encode() + file.read_bytes())
-    return held.hexdigest()[:16]
-
-
-def turns(descriptor: int | None) -> Turns:
-    """The other side, at the other end of the inherited socket `descriptor`; None where there is none."""
-    return Alone() if descriptor is None else Conducted(descriptor)
+        source.update(name.encode() + file.read_bytes())
+    return source.hexdigest()[:16]

@@ -9,13 +9,12 @@ import pytest
 from torch import multiprocessing
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.loader import SAMPLINGS
-from loaderbench.benches.harness.lockstep import Alone, Turns, turns
-from loaderbench.benches.harness.subject import Sources, collate_fn
+from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, own_choice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
+from loaderbench.reports.vocabulary import SETTINGS
 
 Values = tuple[Any, ...]
 
@@ -60,7 +59,11 @@ AXES: Mapping[str, Axis] = {
         takes=", ".join(multiprocessing.get_all_start_methods()),
         help="how workers are started",
     ),
-    "sampling": Axis(read=_one_of(*SAMPLINGS), takes=", ".join(SAMPLINGS), help="the order and choice of samples"),
+    "sampling": Axis(
+        read=_one_of(*SETTINGS["sampling"].choices),
+        takes=SETTINGS["sampling"].takes,
+        help="the order and choice of samples",
+    ),
     "fetch": Axis(
         read=_one_of("getitem", "getitems"),
         takes="getitem, getitems",
@@ -83,32 +86,30 @@ class Options:
     case_s: float = math.inf
     timeout_s: float = 60.0
     seed: int = 0
-    sources: Sources = field(default_factory=Sources)
+    sources: DatasetChoice = field(default_factory=DatasetChoice)
     model: ModelChoice = field(default_factory=ModelChoice)
-    turns: Turns = field(default_factory=Alone)
     placement: Placement | None = None
 
     def __post_init__(self) -> None:
         if self.rounds is not None and self.rounds < 1:
             raise RefusedError(f"--rounds must be >= 1, got {self.rounds}")
         if self.round_s < 0:
-            raise RefusedError(f"--round-seconds must be >= 0, got {self.round_s}")
+            raise RefusedError(f"--round-time must be >= 0, got {self.round_s}")
         if not self.case_s > 0:
-            raise RefusedError(f"--case-seconds must be > 0, got {self.case_s}")
+            raise RefusedError(f"--case-time must be > 0, got {self.case_s}")
         if not self.sources.pass_s > 0:
-            raise RefusedError(f"--pass-seconds must be > 0, got {self.sources.pass_s}")
+            raise RefusedError(f"--pass-time must be > 0, got {self.sources.pass_s}")
         if self.timeout_s < 0:
             raise RefusedError(f"--loader-timeout must be >= 0 seconds, got {self.timeout_s}")
 
     @classmethod
-    def from_pytest(cls, config: pytest.Config) -> "Options":
-        """The options as given; raises RefusedError naming the option that cannot be read."""
+    def from_pytest(cls, config: pytest.Config, agree: Callable[[str, int], int] = own_choice) -> "Options":
+        """Return the options as given; raises RefusedError naming the option that cannot be read."""
         full = config.getoption("full")
         if full and config.getoption("quick"):
             raise RefusedError("--quick and --full name two sets of cases: give one")
         asked = {name: _read(name, text) for name in AXES if (text := config.getoption(name)) is not None}
         named = _full() if full else _quick()
-        other_side = turns(config.getoption("turns"))
         placed = config.getoption("placement")
         return cls(
             named=named,
@@ -119,19 +120,18 @@ class Options:
             case_s=config.getoption("case_s"),
             timeout_s=config.getoption("timeout_s"),
             seed=config.getoption("seed"),
-            sources=Sources(
+            sources=DatasetChoice(
                 dataset_args=config.getoption("dataset_args"),
                 samples=config.getoption("samples"),
                 pass_s=config.getoption("pass_s"),
-                least=config.getoption("pass_batches") * _widest({**named, **asked}),
-                turns=other_side,
+                agree=agree,
+                least_samples=config.getoption("pass_batches") * _widest({**named, **asked}),
             ),
             model=ModelChoice(
                 model=config.getoption("model"),
                 model_args=config.getoption("model_args"),
                 loss=config.getoption("loss"),
             ),
-            turns=other_side,
             placement=None if placed is None else Placement.starting(placed),
         )
 

@@ -16,7 +16,7 @@ from loaderbench.benches.harness import arguments, options
 from loaderbench.benches.harness import grid as cases
 from loaderbench.benches.harness import subject as subjects
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.loader import LoaderConfig, OneByOne, batch_facts, sampling_arguments
+from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts, sampling_arguments
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session import Session
 from loaderbench.benches.harness.subject import Subject
@@ -83,7 +83,7 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     session.exitstatus = Session.of(session.config).close(session.exitstatus)
-    Session.of(session.config).options.turns.leave()
+    Session.of(session.config).lockstep.leave()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -115,7 +115,7 @@ def dataset(request: pytest.FixtureRequest, bench_options: options.Options, fetc
     """The dataset of this case, checked; with ``fetch="getitem"`` its ``__getitems__`` is hidden."""
     subject = bench_options.sources.subject(request.param)
     one_by_one = fetch == "getitem" and subject.is_batched
-    return replace(subject, dataset=OneByOne(subject.dataset)) if one_by_one else subject
+    return replace(subject, dataset=WithoutGetitems(subject.dataset)) if one_by_one else subject
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
         round_s=session.options.round_s,
         case_s=session.options.case_s,
         tick=lambda done: session.tick(request.node.name, done, rounds),
-        agree=session.options.turns.agree,
+        agree=session.lockstep.agree,
     )
 
 

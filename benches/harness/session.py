@@ -13,6 +13,7 @@ import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures import reason, skip_reason
+from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.progress import Progress, shown
 from loaderbench.benches.harness.record import Entry, Journal, earlier, held, identity, now, unused
@@ -29,6 +30,7 @@ class Session:
 
     config: pytest.Config
     options: Options
+    lockstep: Lockstep = field(default_factory=Unpaired)
     planned: list[str] = field(default_factory=list)
     kept: list[Entry] = field(default_factory=list)  # cases that an earlier part of this run recorded
     head: Entry = field(default_factory=dict)  # and what that part said of itself
@@ -47,7 +49,9 @@ class Session:
     @classmethod
     def from_pytest(cls, config: pytest.Config) -> "Session":
         """A session with the options as given, and with what a run to resume already holds."""
-        session = cls(config=config, options=Options.from_pytest(config))
+        lockstep = connect(config.getoption("lockstep"))
+        options = Options.from_pytest(config, lockstep.agree)
+        session = cls(config=config, options=options, lockstep=lockstep)
         if config.getoption("run_dir"):
             _refuse_to_replace(session.folder, resumed=config.getoption("resume"))
         if config.getoption("resume"):
@@ -129,7 +133,7 @@ class Session:
     def _agreed(self, cases: list[pytest.Item]) -> list[pytest.Item]:
         """The cases that the other side has as well, in the order that both take; all of them where there is none."""
         introduced = [{"name": case.name, **self.described(case)} for case in cases]
-        agreed = self.options.turns.introduce(introduced)
+        agreed = self.lockstep.introduce(introduced)
         if agreed is None:
             return cases
         by_name = {case.name: case for case in cases}
@@ -139,14 +143,14 @@ class Session:
         """Wait for the turn to set up a case, in the place where it is to run."""
         if not is_case(item):
             return
-        self.options.turns.wait(item.name, -1)
+        self.lockstep.wait(item.name, -1)
         if self.options.placement is not None:
             self.machine  # noqa: B018 - read before this process is held to one core
             self.options.placement.settle()
 
     def tick(self, name: str, done: int, rounds: int) -> None:
         """A round of the case `name` is about to begin, after `done` of `rounds`, once it is its turn."""
-        self.options.turns.wait(name, done)
+        self.lockstep.wait(name, done)
         if self.progress is not None:
             self.progress.tick(name, done, rounds)
 

@@ -16,7 +16,6 @@ from torch.utils.data import Dataset, IterableDataset, Subset
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import as_dataset
-from loaderbench.benches.harness.lockstep import Alone, Turns
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.datasets.validation import DatasetProperties, InvalidDatasetError, check_dataset
@@ -55,7 +54,7 @@ class Subject:
         return {"dataset_samples": length, **asdict(self.contract)}
 
 
-def known(dataset: Any) -> Subject:
+def subject_of(dataset: Any) -> Subject:
     """A dataset that a bench made itself, checked like any other."""
     name = type(dataset).__name__.lower()
     return Subject(
@@ -64,7 +63,7 @@ def known(dataset: Any) -> Subject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Named:
+class NamedObject:
     """An option and the object it named, so that an error can say which."""
 
     option: str
@@ -112,15 +111,21 @@ def _arguments(text: str, option: str) -> tuple[list[Any], dict[str, Any]]:
     raise RefusedError(f"{option} must be a JSON object of keywords or an array, got {text!r}")
 
 
+def own_choice(what: str, value: int) -> int:  # noqa: ARG001 - there is no one to agree with
+    """Return `value`: no other process reads the same part of a dataset."""
+    return value
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sources:
-    """Where datasets come from: our catalogue, or the user's module with these arguments."""
+class DatasetChoice:
+    """The user's dataset, or one of ours: ``--dataset-args``, ``--samples`` and what a pass may take."""
 
     dataset_args: str = ""
     samples: str = "auto"
     pass_s: float = 2.0  # what a pass may take in one process before `samples` "auto" takes a part of the dataset
-    least: int = 1  # samples of such a part
-    turns: Turns = field(default_factory=Alone, compare=False)  # both sides of a comparison read the same part
+    least_samples: int = 1  # of such a part
+    agree: Callable[[str, int], int] = field(default=own_choice, compare=False)
+    """Settles how many samples such a part has with another process that reads it too."""
 
     def subject(self, name: str) -> Subject:
         """The dataset called `name`, built and checked once; raises RefusedError where it is broken."""
@@ -128,8 +133,8 @@ class Sources:
 
 
 @cache
-def _subject(sources: Sources, name: str) -> Subject:
-    named = Named(option="--dataset", target=name)
+def _subject(sources: DatasetChoice, name: str) -> Subject:
+    named = NamedObject(option="--dataset", target=name)
     entry = CATALOG.get(name)
     if entry is None and ":" not in name:
         raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
@@ -144,7 +149,7 @@ def _subject(sources: Sources, name: str) -> Subject:
     return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
 
 
-def _part(dataset: Any, sources: Sources, named: Named) -> Dataset[Any]:
+def _part(dataset: Any, sources: DatasetChoice, named: NamedObject) -> Dataset[Any]:
     """The part of `dataset` that a pass reads: ``sources.samples`` of it, drawn once with a fixed seed."""
     if isinstance(dataset, IterableDataset):
         if sources.samples not in ("auto", "all"):
@@ -160,21 +165,21 @@ def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
     return Subset(dataset, drawn.tolist())
 
 
-def _wanted(dataset: Any, sources: Sources, named: Named) -> int:
-    samples, least = sources.samples, max(sources.least, math.ceil(_LEAST_SAMPLES_PER_S * sources.pass_s))
+def _wanted(dataset: Any, sources: DatasetChoice, named: NamedObject) -> int:
+    samples, least = sources.samples, max(sources.least_samples, math.ceil(_LEAST_SAMPLES_PER_S * sources.pass_s))
     if samples == "all":
         return len(dataset)
     if samples == "auto" and len(dataset) <= least:
         return len(dataset)
     if samples == "auto":
         affordable = max(least, _affordable(dataset, sources.pass_s, named))
-        return sources.turns.agree(f"samples of {named.target}", affordable)
+        return sources.agree(f"samples of {named.target}", affordable)
     if not samples.isdigit() or int(samples) < 1:
         raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
     return int(samples)
 
 
-def _affordable(dataset: Any, pass_s: float, named: Named, probes: int = 16) -> int:
+def _affordable(dataset: Any, pass_s: float, named: NamedObject, probes: int = 16) -> int:
     """How many samples one process reads in about `pass_s` seconds, rounded to a power of two."""
     step = max(1, len(dataset) // probes)
     indices = range(0, len(dataset), step)[:probes]
@@ -193,7 +198,7 @@ def collate_fn(name: str) -> Callable[[list[Any]], Any]:
     """The collate function called `name`: one of ours, or ``module:attribute``."""
     if name in COLLATE_FNS:
         return COLLATE_FNS[name]
-    named = Named(option="--collate-fn", target=name)
+    named = NamedObject(option="--collate-fn", target=name)
     if ":" not in name:
         raise named.refuse(f"not one of {', '.join(COLLATE_FNS)}, nor module:attribute")
     found: Callable[[list[Any]], Any] = named.load()

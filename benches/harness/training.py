@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loaderbench.benches.harness.models import MLP, BagClassifier, SmallCNN, SmallTransformer
-from loaderbench.benches.harness.subject import Named, Subject
+from loaderbench.benches.harness.subject import NamedObject, Subject
 
 Loss = Callable[[Any, Any], Tensor]
 Inputs = tuple[Any, ...] | dict[str, Any]
@@ -86,7 +86,7 @@ class ModelChoice:
     def _model(self) -> nn.Module | None:
         if not self.model:
             return None
-        named = Named(option="--model", target=self.model)
+        named = NamedObject(option="--model", target=self.model)
         model = named.call(self.model_args)
         if not isinstance(model, nn.Module):
             raise named.refuse(f"it is a {type(model).__name__}, not a torch.nn.Module")
@@ -97,7 +97,7 @@ class ModelChoice:
             return None
         if ":" not in self.loss and hasattr(functional, self.loss):
             return getattr(functional, self.loss)  # type: ignore[no-any-return]
-        found: Loss = Named(option="--loss", target=self.loss).load()
+        found: Loss = NamedObject(option="--loss", target=self.loss).load()
         return found() if isinstance(found, type) else found
 
 

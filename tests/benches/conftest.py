@@ -11,7 +11,7 @@ import pytest
 from pytest_benchmark.plugin import get_cpu_info
 
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew in every run
-BRIEF = ("--rounds", "2", "--round-seconds", "0.001", "--num-workers", "0", "--batch-size", "8")
+BRIEF = ("--rounds", "2", "--round-time", "0.001", "--num-workers", "0", "--batch-size", "8")
 
 DATA = """
 class Numbers:
@@ -113,7 +113,7 @@ class Net(torch.nn.Module):
 """
 ASKED = (
     *("--dataset", "project:Rows", "--model", "project:Net", "--device", "cpu", "--start-method", "fork"),
-    *("--batch-size", "10", "--rounds", "2", "--round-seconds", "0"),
+    *("--batch-size", "10", "--rounds", "2", "--round-time", "0"),
 )
 WITH_WORKERS = [f"loaderbench.benches.bench_{name}" for name in ("epoch", "training", "startup", "memory", "transfer")]
 

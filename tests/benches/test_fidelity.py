@@ -13,7 +13,7 @@ AWAKE = [quantity for quantity in TIMES if "sleep" not in quantity]  # sleeping 
 @pytest.fixture(scope="module")
 def cases(within: Callable[..., list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """The ``extra_info`` of each quantity, read once."""
-    asked = ("-k", "not sleep and not text", "--rounds", "1", "--round-seconds", "0")
+    asked = ("-k", "not sleep and not text", "--rounds", "1", "--round-time", "0")
     measured = within("loaderbench.benches.bench_fidelity", *asked)
     return {case["extra_info"]["settings"]["quantity"]: case["extra_info"] for case in measured}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.loader import SAMPLINGS
+from loaderbench.reports.vocabulary import SETTINGS
 
 Benches = Callable[[str], dict[str, dict[str, Any]]]
 
@@ -17,7 +17,7 @@ def sampling(benches: Benches) -> list[dict[str, Any]]:
 
 def test_every_way_of_sampling_is_asked_both_ways(sampling: list[dict[str, Any]]) -> None:
     asked = {(case["settings"]["sampling"], case["settings"]["fetch"]) for case in sampling}
-    assert asked == {(name, fetch) for name in SAMPLINGS for fetch in ("getitem", "getitems")}
+    assert asked == {(name, fetch) for name in SETTINGS["sampling"].choices for fetch in ("getitem", "getitems")}
 
 
 def test_only_drop_last_leaves_samples_out(sampling: list[dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from loaderbench.benches.bench_startup import Startup
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import known
+from loaderbench.benches.harness.subject import subject_of
 from loaderbench.datasets.synthetic.known_cost import Busy
 
 Benches = Callable[[str], dict[str, dict[str, Any]]]
@@ -45,10 +45,10 @@ def test_both_epochs_are_told(startup: dict[str, dict[str, Any]]) -> None:
 @pytest.mark.usefixtures("no_leaks")
 def test_no_worker_outlives_a_round(persistent: bool) -> None:
     config = LoaderConfig(num_workers=2, batch_size=4, persistent_workers=persistent, multiprocessing_context="fork")
-    with Startup(known(Busy(1000, 1e-4)), config) as work:
+    with Startup(subject_of(Busy(1000, 1e-4)), config) as work:
         work.run(1)
 
 
 def test_epochs_are_cut_to_a_few_batches() -> None:
-    work = Startup(known(Busy(1000, 1e-4)), LoaderConfig(num_workers=2, batch_size=4))
+    work = Startup(subject_of(Busy(1000, 1e-4)), LoaderConfig(num_workers=2, batch_size=4))
     assert len(list(work.config.build(work.dataset).sampler)) == 2 * 2 * 4

@@ -5,14 +5,14 @@ import torch
 
 from loaderbench.benches.bench_transfer import COPIES, Transfer
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import known
+from loaderbench.benches.harness.subject import subject_of
 from loaderbench.datasets.synthetic.known_cost import Bytes
 
 
 @pytest.mark.parametrize("passes", [1, 3])
 def test_the_bytes_of_all_copies_are_counted(passes: int) -> None:
     device = torch.device("meta")  # a copy to it takes no accelerator
-    work = Transfer(known(Bytes(16, 1000)), LoaderConfig(batch_size=8), device, non_blocking=False)
+    work = Transfer(subject_of(Bytes(16, 1000)), LoaderConfig(batch_size=8), device, non_blocking=False)
     work.seconds = 1.0
     with pytest.MonkeyPatch.context() as patch, work:
         patch.setattr("loaderbench.benches.bench_transfer.synchronise", lambda _device: None)

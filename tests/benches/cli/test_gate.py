@@ -31,7 +31,7 @@ class Train(Dataset):
 """
 ASKED = (
     "--dataset", "data:Train", "--num-workers", "0", "--batch-size", "16", "-k", "bench_epoch", "--rounds", "4",
-    "--round-seconds", "0.02",
+    "--round-time", "0.02",
 )  # fmt: skip
 
 # A dataset that both sides find in the same place, as they would an installed package.

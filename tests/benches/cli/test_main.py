@@ -11,7 +11,7 @@ from loaderbench.benches.cli import report
 from loaderbench.benches.harness.errors import RefusedError
 
 QUIETLY = ("-q", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
-BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-seconds", "0", "-k", "epoch")
+BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-time", "0", "-k", "epoch")
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:

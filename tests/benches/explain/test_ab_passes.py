@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 from loaderbench.benches.explain.ab_passes import PAIRS, Consumer, block
 from loaderbench.benches.explain.candidates import Loading, Suspect, Untried, config_of
 from loaderbench.benches.explain.interventions import causes
-from loaderbench.benches.harness.subject import Sources
+from loaderbench.benches.harness.subject import DatasetChoice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.datasets.pytree import count_leaves
 
@@ -19,7 +19,7 @@ from loaderbench.datasets.pytree import count_leaves
 def loading() -> Loading:
     """A loader of 32 samples that cost nothing, whose one worker is spawned in each epoch."""
     asked = '{"samples": 32, "sleep_s": 0}'
-    sources = Sources(dataset_args=asked, samples="all", pass_s=0.1, least=1)
+    sources = DatasetChoice(dataset_args=asked, samples="all", pass_s=0.1, least_samples=1)
     batch = torch.arange(8)
     return Loading(
         subject=sources.subject("loaderbench.datasets.synthetic.known_cost:Sleeping"),

@@ -82,7 +82,7 @@ def test_the_record_of_an_epoch_has_every_quantity_in_every_round(measured: Meas
 
 
 def test_what_belongs_together_in_a_round_fits_together(measured: Measured) -> None:
-    (case,) = measured("mine:Numbers", "--round-seconds", "0")["benchmarks"]
+    (case,) = measured("mine:Numbers", "--round-time", "0")["benchmarks"]
     rounds = {name: column[0] for name, column in case["extra_info"]["rounds"].items()}
     assert (rounds["samples"], rounds["batches"]) == (20, 3)
     assert rounds["wait_p05_s"] <= rounds["wait_p50_s"] <= rounds["wait_p95_s"] <= rounds["wait_max_s"]
@@ -116,7 +116,7 @@ def processes(suite: Callable[..., pytest.RunResult], pytester: pytest.Pytester)
 
     def run(persistent: str) -> int:
         worker = ("--num-workers", "1", "--start-method", "fork", "--persistent-workers", persistent)
-        brief = ("--batch-size", "4", "--rounds", "2", "--round-seconds", "0", "--run-dir", persistent)
+        brief = ("--batch-size", "4", "--rounds", "2", "--round-time", "0", "--run-dir", persistent)
         suite("bench_own.py", "--dataset", "pids:Pids", *worker, *brief)
         (case,) = json.loads((pytester.path / persistent / "run.json").read_text())["benchmarks"]
         return int(case["extra_info"]["facts"]["processes"])

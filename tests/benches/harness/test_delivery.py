@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.delivery import CoverageError, audit
-from loaderbench.benches.harness.loader import SAMPLINGS, LoaderConfig, sampling_arguments
+from loaderbench.benches.harness.delivery import DeliveryError, audit
+from loaderbench.benches.harness.loader import LoaderConfig, sampling_arguments
 from loaderbench.datasets.synthetic.known_cost import Duplicated
+from loaderbench.reports.vocabulary import SETTINGS
 
 TEN = list(range(10))
 
@@ -66,7 +67,7 @@ def test_drop_last_is_not_a_loss() -> None:
     assert read(LoaderConfig(batch_size=3, drop_last=True), TEN, passes=2) == 18
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("sampling", SETTINGS["sampling"].choices)
 def test_every_way_of_sampling_is_accounted_for(sampling: str) -> None:
     config = LoaderConfig(**{"batch_size": 5, **sampling_arguments(sampling, TEN, 5, seed=0)}, seed=0)
     assert read(config, TEN, passes=2) == 20
@@ -80,14 +81,14 @@ def test_a_loader_that_loses_batches_is_refused() -> None:
     audited = audit(LoaderConfig(batch_size=3), TEN)  # type: ignore[arg-type]
     for _ in audited.loader:
         pass
-    with pytest.raises(CoverageError, match="^the loader delivered 3 batches of the 4 its sampler handed out$"):
+    with pytest.raises(DeliveryError, match="^the loader delivered 3 batches of the 4 its sampler handed out$"):
         audited.samples([3])
 
 
 def test_a_pass_cut_short_is_refused() -> None:
     audited = audit(LoaderConfig(batch_size=3), TEN)  # type: ignore[arg-type]
     cut = sum(1 for _ in islice(audited.loader, 2))
-    with pytest.raises(CoverageError, match="handed out 6 indices, 6 of them unique, for 10 samples"):
+    with pytest.raises(DeliveryError, match="handed out 6 indices, 6 of them unique, for 10 samples"):
         audited.samples([cut])
 
 
@@ -95,7 +96,7 @@ def test_passes_that_are_whole_only_on_average_are_refused() -> None:
     audited = audit(LoaderConfig(batch_size=5), TEN)  # type: ignore[arg-type]
     for _ in range(2):
         list(audited.loader)
-    with pytest.raises(CoverageError):
+    with pytest.raises(DeliveryError):
         audited.samples([3, 1])
 
 
@@ -104,7 +105,7 @@ def test_a_stream_that_splits_itself_among_workers_passes(no_strays: None) -> No
 
 
 def test_a_stream_that_every_worker_repeats_is_refused_and_told_what_to_do() -> None:
-    with pytest.raises(CoverageError) as refused:
+    with pytest.raises(DeliveryError) as refused:
         read(workers(2), Duplicated(10))
     assert str(refused.value) == (
         "2 workers delivered 20 samples, 10 of them unique, where one process alone delivers 10, 10 unique: "
@@ -113,7 +114,7 @@ def test_a_stream_that_every_worker_repeats_is_refused_and_told_what_to_do() -> 
 
 
 def test_a_stream_that_loses_samples_is_refused() -> None:
-    with pytest.raises(CoverageError, match="^2 workers delivered 7 samples, 7 of them unique, where one process"):
+    with pytest.raises(DeliveryError, match="^2 workers delivered 7 samples, 7 of them unique, where one process"):
         read(workers(2), Split(wastefully))
 
 
@@ -122,13 +123,13 @@ def test_a_stream_is_judged_by_number_alone_where_samples_are_random() -> None:
 
 
 def test_a_random_stream_that_is_repeated_is_refused_by_its_number() -> None:
-    with pytest.raises(CoverageError, match="2 workers delivered 20 samples"):
+    with pytest.raises(DeliveryError, match="2 workers delivered 20 samples"):
         read(workers(2), Split(lambda *_: True, augmented), deterministic=False)
 
 
 def test_a_stream_that_delivers_less_when_timed_is_refused() -> None:
     audited = audit(LoaderConfig(batch_size=3), Duplicated(10))
-    with pytest.raises(CoverageError, match="^the stream delivered 3 batches, 4 when surveyed$"):
+    with pytest.raises(DeliveryError, match="^the stream delivered 3 batches, 4 when surveyed$"):
         audited.samples([4, 3])
 
 

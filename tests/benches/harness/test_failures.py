@@ -36,7 +36,7 @@ def slipshod(samples, at):
 ASKED = (
     *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--start-method", "fork"),
     *("--loader-timeout", "1"),
-    *("--rounds", "1", "--round-seconds", "0", "--dataset-args", '{"samples": 64, "fault_index": 41}'),
+    *("--rounds", "1", "--round-time", "0", "--dataset-args", '{"samples": 64, "fault_index": 41}'),
 )
 DATASETS = ",".join([*(f"{KNOWN}:{name}" for name in FAULTS), "sound:Sound", "sound:Repeated"])
 
@@ -80,7 +80,7 @@ def test_a_worker_that_hangs_fails_its_case_after_the_timeout(world: World) -> N
 
 
 def test_a_stream_that_its_workers_repeat_is_not_fast_but_failed(world: World) -> None:
-    assert world.reason("sound.Repeated", 2).startswith("CoverageError: 2 workers delivered 128 samples, 64 of them")
+    assert world.reason("sound.Repeated", 2).startswith("DeliveryError: 2 workers delivered 128 samples, 64 of them")
 
 
 def test_cases_without_a_fault_are_measured_all_the_same(world: World) -> None:
@@ -138,7 +138,7 @@ def test_a_fault_leaves_no_process_shared_memory_or_descriptor(
 def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any) -> None:
     asked = ("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "10")
     hoard = ("--dataset", f"{KNOWN}:LeakingSharedMemory", "--dataset-args", '{"samples": 64, "sample_bytes": 1000000}')
-    suite = place.command("--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-seconds", "0")
+    suite = place.command("--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-time", "0")
     small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && "$@"; status=$?; ls -A /dev/shm; exit $status'
     ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
     assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.LeakingSharedMemory-workers=0]"]

@@ -16,13 +16,13 @@ from torch import multiprocessing
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler, TensorDataset
 
 from loaderbench.benches.harness.loader import (
-    SAMPLINGS,
     LoaderConfig,
     as_dataset,
     batch_facts,
     sampling_arguments,
     without_workers,
 )
+from loaderbench.reports.vocabulary import SETTINGS
 
 TEN = list(range(10))
 
@@ -211,7 +211,7 @@ def test_whatever_the_config_each_sample_comes_once(arguments: dict[str, Any]) -
     assert Counter(drawn(config.build(TEN))) == Counter(TEN)
 
 
-@pytest.mark.parametrize("name", SAMPLINGS)
+@pytest.mark.parametrize("name", SETTINGS["sampling"].choices)
 def test_two_builds_with_one_seed_draw_the_same(name: str) -> None:
     first, second = (_sampled(name, seed=3) for _ in range(2))
     assert first == second

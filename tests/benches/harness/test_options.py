@@ -27,7 +27,7 @@ REFUSED = {
     "--model torch.nn:Linear --model-args {": "--model-args must be JSON, got '{': *",
     "--loss worst": "--loss worst: no module 'worst'. Run from its folder, or install it",
     "--rounds 0": "--rounds must be >= 1, got 0",
-    "--round-seconds=-1": "--round-seconds must be >= 0, got -1.0",
+    "--round-time=-1": "--round-time must be >= 0, got -1.0",
     "--loader-timeout=-1": "--loader-timeout must be >= 0 seconds, got -1.0",
     "--quick --full": "--quick and --full name two sets of cases: give one",
     "--resume nowhere": "--resume nowhere: no run.json and no run.jsonl in nowhere",

@@ -64,7 +64,7 @@ def test_a_line_is_cut_to_the_screen() -> None:
 
 def test_a_log_of_a_run_has_a_line_for_each_case(suite: Callable[..., pytest.RunResult]) -> None:
     asked = ("--dataset", "mine:Numbers", "--num-workers", "0", "--batch-size", "4,8", "--rounds", "1")
-    result = suite("--pyargs", "loaderbench.benches.bench_epoch", *asked, "--round-seconds", "0")
+    result = suite("--pyargs", "loaderbench.benches.bench_epoch", *asked, "--round-time", "0")
     result.stdout.re_match_lines_random(
         [
             r"\[1/2\] bench_epoch\[mine\.Numbers-batch=\d\] [\d,]+ samples/s · 0:00 left$",

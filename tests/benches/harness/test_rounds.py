@@ -44,7 +44,7 @@ def bench_own(measure, steady, record_property):
 @pytest.fixture
 def case(measured: Measured) -> dict[str, Any]:
     """Three rounds, each to last 100 ms, of passes that last 10 ms."""
-    (found,) = measured(*BUSY, "--rounds", "3", "--round-seconds", "0.1")["benchmarks"]
+    (found,) = measured(*BUSY, "--rounds", "3", "--round-time", "0.1")["benchmarks"]
     return dict(found)
 
 
@@ -56,7 +56,7 @@ def test_passes_shorter_than_a_round_are_repeated_within_it(case: dict[str, Any]
 
 
 def test_a_pass_longer_than_a_round_is_not_repeated(measured: Measured) -> None:
-    (case,) = measured(*BUSY, "--round-seconds", "0.005")["benchmarks"]
+    (case,) = measured(*BUSY, "--round-time", "0.005")["benchmarks"]
     assert case["extra_info"]["facts"]["passes"] == 1
 
 
@@ -92,13 +92,13 @@ def counted(suite: Suite, pytester: pytest.Pytester) -> Callable[..., pytest.Run
 
 
 def test_steady_work_is_warmed_up_twice_and_then_measured_in_one_opening(counted: Suite) -> None:
-    counted("--rounds", "2", "--round-seconds", "1").stdout.fnmatch_lines(
+    counted("--rounds", "2", "--round-time", "1").stdout.fnmatch_lines(
         ["*SAID True: enter, before 1, run 1, before 1, run 1, before 4, run 4, before 4, run 4, exit"]
     )
 
 
 def test_cold_work_is_warmed_up_once_and_never_lengthened(counted: Suite) -> None:
-    counted("--rounds", "2", "--round-seconds", "1").stdout.fnmatch_lines(
+    counted("--rounds", "2", "--round-time", "1").stdout.fnmatch_lines(
         ["*SAID False: enter, before 1, run 1, before 1, run 1, before 1, run 1, exit"]
     )
 
@@ -114,7 +114,7 @@ def test_disabled_work_leaves_no_run_behind(suite: Suite, pytester: pytest.Pytes
 
 
 def test_facts_and_metrics_of_a_bench_are_in_the_record(counted: Suite, pytester: pytest.Pytester) -> None:
-    counted("--rounds", "2", "--round-seconds", "0")
+    counted("--rounds", "2", "--round-time", "0")
     cases = json.loads((pytester.path / "run" / "run.json").read_text())["benchmarks"]
     info = {case["extra_info"]["facts"]["steady"]: case["extra_info"] for case in cases}
     assert info[True]["facts"] == {"colour": "red", "passes": 1, "steady": True}
@@ -122,20 +122,20 @@ def test_facts_and_metrics_of_a_bench_are_in_the_record(counted: Suite, pytester
 
 
 def test_what_is_not_a_number_is_null_in_the_record(counted: Suite, pytester: pytest.Pytester) -> None:
-    counted("--rounds", "2", "--round-seconds", "0")
+    counted("--rounds", "2", "--round-time", "0")
     record = (pytester.path / "run" / "run.json").read_text()
     assert "NaN" not in record
     assert json.loads(record)["benchmarks"][0]["extra_info"]["rounds"]["odd"] == [None, None]
 
 
 def test_a_bench_s_own_settings_are_in_its_identity(counted: Suite, pytester: pytest.Pytester) -> None:
-    counted("--rounds", "2", "--round-seconds", "0")
+    counted("--rounds", "2", "--round-time", "0")
     cases = json.loads((pytester.path / "run" / "run.json").read_text())["benchmarks"]
     assert sorted(case["extra_info"]["settings"]["steady"] for case in cases) == [False, True]
 
 
 BENCHED = ("--pyargs", "loaderbench.benches.bench_epoch", "--dataset", "mine:Numbers", "--num-workers", "0")
-BRIEF = ("--batch-size", "8", "--rounds", "2", "--round-seconds", "0.001")
+BRIEF = ("--batch-size", "8", "--rounds", "2", "--round-time", "0.001")
 
 
 def test_benchmark_json_is_theirs_with_our_block(suite: Suite, pytester: pytest.Pytester) -> None:

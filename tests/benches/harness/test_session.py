@@ -14,7 +14,7 @@ Suite = Callable[..., pytest.RunResult]
 BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")
 FIVE = ("--dataset", "mine:Numbers", "--num-workers", "0", "--batch-size", "1,2,3,4,5")
 ONE = ("--batch-size", "8")  # instead of five
-BRIEF = ("--rounds", "1", "--round-seconds", "0")
+BRIEF = ("--rounds", "1", "--round-time", "0")
 
 
 def record(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-BRIEF = ("--rounds", "1", "--round-seconds", "0")
+BRIEF = ("--rounds", "1", "--round-time", "0")
 SLOW = """
 import time
 
@@ -28,7 +28,7 @@ class Slow:
 """
 FOUR = (
     *("-k", "bench_epoch", "--dataset", "slow:Slow", "--num-workers", "2", "--batch-size", "1,2,3,4"),
-    *("--rounds", "2", "--round-seconds", "0.1"),
+    *("--rounds", "2", "--round-time", "0.1"),
 )
 
 

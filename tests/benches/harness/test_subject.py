@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.subject import Sources
+from loaderbench.benches.harness.subject import DatasetChoice
 from loaderbench.datasets.catalog import CATALOG
 
 Suite = Callable[..., pytest.RunResult]
@@ -135,19 +135,19 @@ def test_dataset_args_tell_a_case_from_another(measured: Measured) -> None:
 
 @pytest.mark.parametrize(("samples", "delivered"), [("8", 8), ("all", 20), ("auto", 20), ("100", 20)])
 def test_samples_says_how_much_of_the_dataset_a_pass_reads(measured: Measured, samples: str, delivered: int) -> None:
-    (case,) = measured("mine:Numbers", "--samples", samples, "--round-seconds", "0")["benchmarks"]
+    (case,) = measured("mine:Numbers", "--samples", samples, "--round-time", "0")["benchmarks"]
     assert case["extra_info"]["rounds"]["samples"] == [delivered, delivered]
 
 
 def test_a_large_dataset_is_cut_to_what_a_pass_can_afford() -> None:
-    sources = Sources(dataset_args='{"samples": 1000000, "busy_s": 0.0002}')
+    sources = DatasetChoice(dataset_args='{"samples": 1000000, "busy_s": 0.0002}')
     samples = sources.subject("loaderbench.datasets.synthetic.known_cost:Busy").facts["dataset_samples"]
     assert 1024 <= samples < 1_000_000
     assert samples.bit_count() == 1
 
 
 def test_a_stream_needs_no_base_class(measured: Measured) -> None:
-    (case,) = measured("mine:Stream", "--round-seconds", "0")["benchmarks"]
+    (case,) = measured("mine:Stream", "--round-time", "0")["benchmarks"]
     assert case["extra_info"]["rounds"]["samples"] == [20, 20]
 
 

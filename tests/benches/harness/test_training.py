@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import Sources, collate_fn
+from loaderbench.benches.harness.subject import DatasetChoice, collate_fn
 from loaderbench.benches.harness.training import ModelChoice, split, train_step
 from loaderbench.datasets.catalog import CATALOG
 
@@ -101,7 +101,7 @@ def test_gradients_of_the_step_before_are_gone() -> None:
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_the_loss_falls_on_ours(name: str) -> None:
-    subject = Sources().subject(name)
+    subject = DatasetChoice().subject(name)
     task = ModelChoice().task(subject, CPU)
     config = LoaderConfig(batch_size=16, collate_fn=collate_fn(subject.collate_fns[0]), seed=0, **_shuffled(subject))
     batches = list(islice(config.build(subject.dataset), 12))
@@ -115,7 +115,7 @@ def _shuffled(subject: Any) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize("collate", ["pad", "pack"])
 def test_text_is_learnt_padded_and_packed(collate: str) -> None:
-    subject = Sources().subject("text")
+    subject = DatasetChoice().subject("text")
     task = ModelChoice().task(subject, CPU)
     batch = next(iter(LoaderConfig(batch_size=64, collate_fn=collate_fn(collate)).build(subject.dataset)))
     losses = [task(batch).item() for _ in range(10)]  # type: ignore[misc]
@@ -123,7 +123,7 @@ def test_text_is_learnt_padded_and_packed(collate: str) -> None:
 
 
 def test_a_task_begins_from_the_same_parameters_every_time() -> None:
-    subject = Sources().subject("table")
+    subject = DatasetChoice().subject("table")
     first, second = (ModelChoice().task(subject, CPU).model.state_dict() for _ in range(2))  # type: ignore[union-attr]
     assert all(torch.equal(first[name], second[name]) for name in first)
 

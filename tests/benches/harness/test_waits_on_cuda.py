@@ -9,7 +9,7 @@ import torch
 
 from loaderbench.benches.harness.clock import Epoch
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import known
+from loaderbench.benches.harness.subject import subject_of
 from loaderbench.datasets.synthetic.known_cost import Sleeping
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA: its queue runs beside the host")
@@ -39,7 +39,7 @@ def read(load_s: float, cycles: int) -> dict[str, float]:
         torch.cuda._sleep(cycles)
 
     dataset = Sleeping(samples=BATCHES, sleep_s=load_s)
-    with Epoch(known(dataset), LoaderConfig(batch_size=1), device=torch.device("cuda"), step=step) as epoch:
+    with Epoch(subject_of(dataset), LoaderConfig(batch_size=1), device=torch.device("cuda"), step=step) as epoch:
         epoch.run(1)  # the device warms up
         epoch.run(1)
         return epoch.after()
