@@ -25,8 +25,8 @@ from loaderbench.benches.harness.loader import LoaderConfig, batch_facts
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, subject_of
 from loaderbench.benches.harness.system import processes
-from loaderbench.benches.harness.tracing.breakdown import Ledger
-from loaderbench.benches.harness.tracing.timestamps import stamped
+from loaderbench.benches.harness.tracing.breakdown import loop_times, stage_times
+from loaderbench.benches.harness.tracing.timestamps import trace_pass, traced_loader
 from loaderbench.datasets.synthetic.known_cost import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
 
 CPU = torch.device("cpu")
@@ -167,67 +167,66 @@ def bench_fidelity_bytes(measure: Measure, quantity: str) -> None:  # noqa: ARG0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
-    """A part of the ledger that is known: of 16 batches of 4 samples, each part of a batch takes what is said of it."""
+class KnownPart:
+    """A part of a time breakdown whose seconds are known: 16 batches of 4 samples, of these costs."""
 
-    entry: str
+    metric: str
     truth: float
     config: LoaderConfig
-    busy_s: float = 0.0  # a sample
+    sample_s: float = 0.0
     collate_s: float = 0.0  # a batch
     step: Step | None = None
 
 
-ACCOUNTS = {
-    "ledger: fetching, busy 5 ms a sample": Account(
-        entry="fetch_s", truth=64 * 5e-3, busy_s=5e-3, config=workers(1, batch_size=4)
+PARTS = {
+    "breakdown: fetching, busy 5 ms a sample": KnownPart(
+        metric="fetch_s", truth=64 * 5e-3, sample_s=5e-3, config=workers(1, batch_size=4)
     ),
-    "ledger: collating, 10 ms a batch": Account(
-        entry="collate_s", truth=16 * 10e-3, collate_s=10e-3, config=workers(1, batch_size=4)
+    "breakdown: collating, 10 ms a batch": KnownPart(
+        metric="collate_s", truth=16 * 10e-3, collate_s=10e-3, config=workers(1, batch_size=4)
     ),
-    "ledger: waiting for samples, no workers": Account(
-        entry="wait_fetch_s", truth=64 * 5e-3, busy_s=5e-3, collate_s=10e-3, config=LoaderConfig(batch_size=4)
+    "breakdown: waiting for samples, no workers": KnownPart(
+        metric="wait_fetch_s", truth=64 * 5e-3, sample_s=5e-3, collate_s=10e-3, config=LoaderConfig(batch_size=4)
     ),
-    "ledger: a step of 10 ms": Account(
-        entry="step_s", truth=16 * STEP_S, busy_s=1e-3, config=workers(1, batch_size=4), step=spin
+    "breakdown: a step of 10 ms": KnownPart(
+        metric="step_s", truth=16 * STEP_S, sample_s=1e-3, config=workers(1, batch_size=4), step=spin
     ),
 }
 
 
-class Booked:
-    """Passes of a loader whose batches carry stamps; what the ledger makes of them, beside the truth."""
+class BrokenDown:
+    """Passes of a traced loader, and one part of their time breakdown beside its truth."""
 
     steady = False
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, part: KnownPart) -> None:
+        self.part = part
 
     def __enter__(self) -> Self:
-        account = self.account
-        dataset = Busy(64, account.busy_s)
-        self.loader = stamped(dataset, account.config, SlowCollate(account.collate_s))
+        dataset = Busy(64, self.part.sample_s)
+        self.loader = traced_loader(dataset, self.part.config, SlowCollate(self.part.collate_s))
         return self
 
     def __exit__(self, *_: object) -> None:
         del self.loader
 
     def before(self, _passes: int) -> None:
-        """The loader is there already."""
+        """The loader exists already."""
 
     def run(self, _passes: int) -> None:
         """One pass."""
-        self.ledger = Ledger().read(self.loader, self.account.step)
+        self.trace = trace_pass(self.loader, self.part.step)
 
     def after(self) -> Metrics:
         """Truth and reading, in seconds."""
-        reading = {**self.ledger.done(), **self.ledger.waited()}[self.account.entry]
-        return {"seconds": self.ledger.seconds, "truth": self.account.truth, "reading": reading}
+        reading = {**stage_times(self.trace), **loop_times(self.trace)}[self.part.metric]
+        return {"seconds": self.trace.seconds, "truth": self.part.truth, "reading": reading}
 
 
-@pytest.mark.parametrize("quantity", ACCOUNTS)
-def bench_fidelity_ledger(measure: Measure, quantity: str) -> None:
-    """A part of the ledger, beside the seconds that it takes by construction."""
-    measure(Booked(ACCOUNTS[quantity]), unit="s")
+@pytest.mark.parametrize("quantity", PARTS)
+def bench_fidelity_breakdown(measure: Measure, quantity: str) -> None:
+    """A part of the time breakdown, beside the seconds that it takes by construction."""
+    measure(BrokenDown(PARTS[quantity]), unit="s")
 
 
 class Beside(Epoch):

@@ -1,32 +1,44 @@
-"""How long until the first batch, and how long until the workers are gone?
+"""How long until the first batch, what does that time go to, and how long until the workers are gone?
 
-**Timed**, in one round, from a DataLoader that does not exist yet:
+**Timed**, in one round, from a DataLoader that does not exist yet, over two epochs of a few batches, so that the start
+of the workers is not hidden by their work:
 
-- ``start_s``: ``iter(loader)`` returns; every worker process has been asked for;
+- ``start_s``: until ``iter(loader)`` returns. A worker that is not forked has then received its dataset: workers are
+  started one after the other;
 - ``first_batch_s``: from ``iter(loader)`` to the first batch, which is what a person waits for;
-- ``next_first_batch_s``: the same for the second epoch, where ``persistent_workers`` pays;
-- ``shutdown_s``: from the last batch until all workers have been joined. It falls at the end of every epoch, or with
+- ``next_first_batch_s``: the same for the second epoch, where ``persistent_workers`` pays; ``gap_s``: from the last
+  batch of the first epoch to the first of the second;
+- ``shutdown_s``: from the last batch until all workers have been joined: at the end of every epoch, or with
   ``persistent_workers`` once, when the loader is dropped. Throughput never shows it: pytorch#23642 was 5 s here.
 
-Both epochs are a few batches long, so that the workers' start is not drowned by their work.
+The parts of ``first_batch_s``, of the first worker, add up to it (``harness/tracing/startup.py``): ``queues_s`` (the
+queues of torch), ``pickle_s`` (the dataset, in this process), ``process_s`` (a process and its interpreter start; of a
+fork, until it runs), ``main_s`` (the main module is imported again), ``imports_s`` (what the worker's loop and the
+dataset's class need, torch above all), ``unpickle_s`` (the dataset, as its bytes come through a pipe), ``init_s``
+(until its first sample is requested), ``first_fetch_s`` and ``deliver_s``.
 
 **When it matters**: under ``spawn`` and ``forkserver`` (the default on Linux from Python 3.14 on) each worker imports
-torch again and receives the pickled dataset; under ``fork`` it inherits both.
+torch again and receives the pickled dataset; under ``fork`` it inherits both. `bench_startup_payload` shows what that
+makes of a large dataset (published in SPDL's case study): under ``spawn`` and ``forkserver`` the start grows with
+payload × workers, under ``fork`` with neither. Its dataset holds ``bytes``, which pickle copies, and its samples cost
+nothing.
 
     pytest benches/bench_startup.py --dataset text --start-method fork,forkserver,spawn
 """
 
 from dataclasses import replace
-from time import perf_counter
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from torch import multiprocessing
+from torch.utils.data import IterableDataset
 
 from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.tracing.startup import trace_startup
+from loaderbench.datasets.synthetic.known_cost import Payload
 
 BATCHES = 2  # of each worker, in each epoch
 
@@ -36,9 +48,10 @@ class Startup:
 
     steady = False
 
-    def __init__(self, subject: Subject, config: LoaderConfig) -> None:
-        self.dataset = subject.dataset
-        self.config = config if subject.is_stream else short(config, subject)
+    def __init__(self, dataset: Any, config: LoaderConfig) -> None:
+        self.dataset = dataset
+        self.config = shortened(config, dataset)
+        self.metrics: Metrics = {}
 
     def __enter__(self) -> Self:
         return self
@@ -50,48 +63,20 @@ class Startup:
         """A round needs nothing but the dataset."""
 
     def run(self, _passes: int) -> None:
-        """From ``iter(loader)`` to the last worker's end, twice with the same loader."""
-        began = perf_counter()
-        loader = self.config.build(self.dataset)
-        first = Marks(loader)
-        second = Marks(loader)
-        dropped = perf_counter()
-        del loader
-        ended = perf_counter()
-        self.metrics = {
-            "seconds": ended - began,
-            "start_s": first.start_s,
-            "first_batch_s": first.first_batch_s,
-            "next_first_batch_s": second.first_batch_s,
-            "shutdown_s": first.end_s + ended - dropped,
-        }
+        """Start a loader, read it twice, and end it."""
+        self.metrics = trace_startup(self.config, self.dataset)
 
     def after(self) -> Metrics:
-        """What `run` saw."""
+        """Return the times of `run`, in seconds."""
         return self.metrics
 
 
-class Marks:
-    """One epoch of `loader`, by the clock: until ``iter`` returned, until the first batch, after the last."""
-
-    def __init__(self, loader: object) -> None:
-        began = perf_counter()
-        iterator = iter(loader)  # type: ignore[call-overload]
-        self.start_s = perf_counter() - began
-        next(iterator)
-        self.first_batch_s = (last := perf_counter()) - began
-        for _ in iterator:
-            last = perf_counter()
-        self.end_s = perf_counter() - last
-
-
-def short(config: LoaderConfig, subject: Subject) -> LoaderConfig:
-    """`config` for an epoch of `BATCHES` batches a worker, over the same dataset: it is pickled whole."""
-    if config.batch_sampler is not None or config.sampler is not None:
+def shortened(config: LoaderConfig, dataset: Any) -> LoaderConfig:
+    """Return `config` for an epoch of `BATCHES` batches a worker; the dataset stays whole, as it is pickled whole."""
+    if isinstance(dataset, IterableDataset) or config.batch_sampler is not None or config.sampler is not None:
         return config
-    wanted = BATCHES * max(1, config.num_workers) * (config.batch_size or 1)
-    length = len(subject.dataset)  # type: ignore[arg-type]
-    return replace(config, shuffle=False, sampler=range(min(wanted, length)))
+    samples = BATCHES * max(1, config.num_workers) * (config.batch_size or 1)
+    return replace(config, shuffle=False, sampler=range(min(samples, len(dataset))))
 
 
 @pytest.mark.sweep(
@@ -106,4 +91,15 @@ def short(config: LoaderConfig, subject: Subject) -> LoaderConfig:
 )
 def bench_startup(measure: Measure, dataset: Subject, loader: LoaderConfig) -> None:
     """Seconds to the first batch, to the next epoch's first batch, and to the end of the workers."""
-    measure(Startup(dataset, loader))
+    measure(Startup(dataset.dataset, loader))
+
+
+@pytest.mark.parametrize("payload_mb", [0, 64])
+@pytest.mark.sweep(num_workers=(1, 2), rounds=2)
+def bench_startup_payload(measure: Measure, payload_mb: int, num_workers: int, start_method: str) -> None:
+    """The same of a dataset of so many megabytes, whose samples cost nothing."""
+    if not num_workers:
+        pytest.skip("no workers to start")
+    dataset = Payload(samples=BATCHES * num_workers, payload_bytes=payload_mb * 1_000_000)
+    config = LoaderConfig(num_workers=num_workers, multiprocessing_context=start_method, timeout=60)
+    measure(Startup(dataset, config), payload_bytes=dataset.payload_bytes)

@@ -26,8 +26,8 @@ from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import DatasetChoice, Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.benches.harness.tracing.breakdown import Ledger
-from loaderbench.benches.harness.tracing.timestamps import stamped
+from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times
+from loaderbench.benches.harness.tracing.timestamps import trace_pass, traced_loader
 from loaderbench.benches.harness.training import ModelChoice
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.datasets.recipes.compact import compact_lists
@@ -140,7 +140,7 @@ def _consumer(options: argparse.Namespace, subject: Subject) -> Consumer:
 
 
 def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Loading:
-    """What is known of the loader before any cause is tried: its first batch, and a ledger of one pass."""
+    """What is known of the loader before any cause is tried: its first batch, and the time breakdown of one pass."""
     try:
         batch = next(iter(without_workers(config).build(subject.dataset)))
     except Exception as error:
@@ -154,9 +154,9 @@ def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Load
     steady = replace(config, persistent_workers=config.num_workers > 0)
     try:
         with NoStrays():
-            loader = stamped(subject.dataset, steady, collate_fn)
-            Ledger().read(loader)
-            ledger = Ledger().read(loader, step)
+            loader = traced_loader(subject.dataset, steady, collate_fn)
+            trace_pass(loader)
+            trace = trace_pass(loader, step)
             del loader
     except Exception as error:
         raise ValueError(
@@ -167,9 +167,9 @@ def _loading(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Load
         config=config,
         batch=batch,
         parts=count_leaves(batch),
-        waits={name: seconds / ledger.seconds for name, seconds in ledger.waited().items()},
-        blocked=ledger.blocked_s() / ledger.seconds,
-        samples=ledger.samples,
+        waits={name: seconds / trace.seconds for name, seconds in loop_times(trace).items()},
+        blocked=blocked_s(trace) / trace.seconds,
+        samples=trace.samples,
         device=consumer.device.type,
         cpus=machine.usable_cpus(),
     )

@@ -1,4 +1,4 @@
-"""What ``loaderbench whatif`` does: a ledger of this loader, and what it would do with settings that were not run."""
+"""What ``loaderbench whatif`` does: a trace of this loader, and what it would do with settings that were not run."""
 
 import argparse
 import random
@@ -20,8 +20,7 @@ from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import DatasetChoice, Subject
 from loaderbench.benches.harness.system import machine
-from loaderbench.benches.harness.tracing.breakdown import Entry, Ledger
-from loaderbench.benches.harness.tracing.timestamps import stamped
+from loaderbench.benches.harness.tracing.timestamps import BatchTrace, PassTrace, trace_pass, traced_loader
 from loaderbench.reports.documents import whatif as prediction_outputs
 from loaderbench.reports.explain import prediction
 from loaderbench.reports.explain.prediction import Cell, Lookup
@@ -121,21 +120,21 @@ class Survey:
     rng: random.Random
 
     def ledgers(self, sizes: tuple[int, int]) -> list[dict[int, prediction.Read]]:
-        """Costs by batch size, of each round: with one worker, from stamps; with none, from the clock alone."""
+        """Costs by batch size, of each round: with one worker, from timestamps; with none, from the clock alone."""
         dataset = self.subject.dataset
         found = []
         with NoStrays():
             alone = {size: self._config(0, size).build(dataset) for size in sizes}
-            loaders = {size: stamped(dataset, self._config(1, size), self.collate_fn) for size in sizes}
-            _ = [Ledger().read(loader) for loader in loaders.values()]  # workers start, files are read
+            loaders = {size: traced_loader(dataset, self._config(1, size), self.collate_fn) for size in sizes}
+            _ = [trace_pass(loader) for loader in loaders.values()]  # workers start, files are read
             order = [(workers, size) for workers in (0, 1) for size in sizes]
-            ones: dict[int, Ledger] = {}
+            ones: dict[int, PassTrace] = {}
             nones: dict[int, list[float]] = {}
             for _ in range(ROUNDS):
                 self.rng.shuffle(order)
                 for workers, size in order:
                     if workers:
-                        ones[size] = Ledger().read(loaders[size])
+                        ones[size] = trace_pass(loaders[size])
                     else:
                         nones[size] = passes.read(alone[size]).waits_s[0].tolist()
                 found.append({size: _read(ones[size], nones[size]) for size in sizes})
@@ -172,27 +171,27 @@ class Survey:
         )
 
 
-def _read(one: Ledger, alone: Sequence[float]) -> prediction.Read:
+def _read(one: PassTrace, alone: Sequence[float]) -> prediction.Read:
     """What batches took: in one worker, and in this process without any.
 
     With two batches in flight a worker is given the one after the next when one arrives: what it takes from there, or
     from the end of its last batch, to the next one's beginning is its own loop's. What this process takes of a batch
     that is there already is its part.
     """
-    entries = one.entries
+    entries = one.batches
     loops = [
-        max(0.0, after.stamps.fetch - max(each.stamps.collated, before.arrived))
+        max(0.0, after.timestamps.fetching - max(each.timestamps.collated, before.received))
         for before, each, after in zip(entries, entries[1:], entries[2:], strict=False)
     ]
     loop_s = median(loops) if loops else 0.0
-    pickle_s = median(each.stamps.pickled - each.stamps.pickling for each in entries)
+    pickle_s = median(each.timestamps.pickled - each.timestamps.pickling for each in entries)
     take_s, pace = _taking(entries)
     return prediction.Read(
-        begin_s=max(0.0, entries[0].stamps.fetch - entries[0].asked),
+        begin_s=max(0.0, entries[0].timestamps.fetching - entries[0].requested),
         costs=tuple(
             Costs(
-                read_s=max(0.0, _made(each) - each.stamps.cpu_s),
-                work_s=min(_made(each), each.stamps.cpu_s),
+                read_s=max(0.0, _made(each) - each.timestamps.cpu_s),
+                work_s=min(_made(each), each.timestamps.cpu_s),
                 send_s=pickle_s + loop_s,
                 take_s=take_s,
                 pace=pace,
@@ -203,14 +202,14 @@ def _read(one: Ledger, alone: Sequence[float]) -> prediction.Read:
     )
 
 
-def _taking(entries: Sequence[Entry]) -> tuple[float, float]:
+def _taking(entries: Sequence[BatchTrace]) -> tuple[float, float]:
     """What the loop takes for a batch while its worker rests, and at what pace it goes while that works.
 
     Of each taking so much fell into the worker's work; the least squares' line of what did not, over that, says both.
     """
-    begun = np.array([max(each.asked, each.stamps.pickled) for each in entries])[:, None]
-    ended = np.array([each.arrived for each in entries])[:, None]
-    works = np.array([(each.stamps.fetch, each.stamps.collated) for each in entries])
+    begun = np.array([max(each.requested, each.timestamps.pickled) for each in entries])[:, None]
+    ended = np.array([each.received for each in entries])[:, None]
+    works = np.array([(each.timestamps.fetching, each.timestamps.collated) for each in entries])
     within = (np.minimum(ended, works[:, 1]) - np.maximum(begun, works[:, 0])).clip(min=0).sum(axis=1)
     beside = (ended - begun)[:, 0] - within
     spread = float(within.var())
@@ -219,5 +218,5 @@ def _taking(entries: Sequence[Entry]) -> tuple[float, float]:
     return float(np.median(beside + pace * within)), pace
 
 
-def _made(entry: Entry) -> float:
-    return entry.stamps.collated - entry.stamps.fetch
+def _made(entry: BatchTrace) -> float:
+    return entry.timestamps.collated - entry.timestamps.fetching

@@ -1,4 +1,4 @@
-"""The figures of the ledgers: what a pass's seconds went to, and a start's, each under one heading."""
+"""The figures of time breakdowns: what the seconds of a pass, and of a start, went to."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ WAITED = (
     ("wait_begin_s", "not begun", theme.MUTED),
     ("wait_fetch_s", "fetching", theme.BLUE),
     ("wait_collate_s", "collating", theme.ORANGE),
-    ("wait_hand_over_s", "handing over", theme.VERMILLION),
+    ("wait_transport_s", "transport", theme.VERMILLION),
     ("wait_pin_s", "pinning", theme.PURPLE),
     ("wait_loop_s", "the loop itself", theme.SKY),
     ("copy_s", "copying to the device", theme.GREEN),
@@ -24,16 +24,16 @@ MOST_ROWS = 16
 LEAST = 0.07  # of a pass: a part that is wide enough for its number
 
 
-def ledger(cases: pd.DataFrame) -> Figure | None:
+def breakdown(cases: pd.DataFrame) -> Figure | None:
     """Draw, for each case, the parts of a pass; they add up to it."""
-    table = cases[(cases["bench"] == "ledger") & cases["wait_fetch_s"].notna()].head(MOST_ROWS)
+    table = cases[(cases["bench"] == "breakdown") & cases["wait_fetch_s"].notna()].head(MOST_ROWS)
     if table.empty:
         return None
-    closure = float(table["closure"].abs().max())
+    unexplained = float(table["unexplained"].abs().max())
     heading = theme.Heading(
         title="Where a pass's seconds go",
         subtitle="What the batch was at while the loop stood still for it, as a share of the pass; "
-        f"the parts leave {percent(closure)} of it unexplained, at most",
+        f"the parts leave {percent(unexplained)} of it unexplained, at most",
     )
     figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.4, above=0.62)
     _bars(axes, table)
@@ -58,15 +58,15 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
         left += shares
 
 
-# The rungs of a ladder: the same samples read with ever more of the loader.
-LOWER = (("alone_s", "dataset alone"), ("collated_s", "and collate_fn"), ("kept_s", "and workers"))
-RUNGS = (*LOWER, ("seconds", "and hand-over"))
-RUNGS_OF_A_DEVICE = (*LOWER, ("handed_s", "and hand-over"), ("seconds", "and copies"))
+# Passes over the same samples, each with one part of the loader more than the one before.
+LOWER = (("dataset_only_s", "dataset alone"), ("with_collate_s", "and collate_fn"), ("with_workers_s", "and workers"))
+PASSES = (*LOWER, ("seconds", "and transport"))
+PASSES_WITH_DEVICE = (*LOWER, ("with_transport_s", "and transport"), ("seconds", "and copies"))
 
 
-def ladder(cases: pd.DataFrame) -> Figure | None:
+def passes(cases: pd.DataFrame) -> Figure | None:
     """Draw, for each case, what a pass takes longer with every part of the loader, or less."""
-    table = cases[(cases["bench"] == "ledger") & cases["alone_s"].notna()]
+    table = cases[(cases["bench"] == "breakdown") & cases["dataset_only_s"].notna()]
     if table.empty:
         return None
     table = _ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(theme.MOST_PANELS)
@@ -74,29 +74,29 @@ def ladder(cases: pd.DataFrame) -> Figure | None:
         title="What each part of a loader adds",
         subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
     )
-    high = 0.3 * (len(RUNGS_OF_A_DEVICE) if table["handed_s"].notna().any() else len(RUNGS))
+    high = 0.3 * (len(PASSES_WITH_DEVICE) if table["with_transport_s"].notna().any() else len(PASSES))
     figure, panels = theme.sheet(heading, len(table), heights=(high,), left=1.1, right=0.95, above=0.42)
     for row, (axes,) in enumerate(panels):
-        _rungs(axes, table.iloc[row])
+        _pass_bars(axes, table.iloc[row])
         named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
         axes.set_title(named, loc="left", pad=4, size=9, weight="bold")
     return figure
 
 
-def _rungs(axes: Axes, case: "pd.Series[float]") -> None:
-    """A bar for each rung: what the one before took, what it adds, and, hollow, what it saves."""
-    columns, names = zip(*(RUNGS if pd.isna(case["handed_s"]) else RUNGS_OF_A_DEVICE), strict=True)
-    rungs = case[list(columns)].to_numpy(np.float64)
-    before = np.concatenate([[0.0], rungs[:-1]])
-    places = np.arange(len(rungs))
-    axes.barh(places, np.minimum(rungs, before), height=0.62, color=theme.SKY, linewidth=0)
-    axes.barh(places, (rungs - before).clip(min=0), left=before, height=0.62, color=theme.BLUE, linewidth=0)
-    less = rungs < before
-    saved = (before - rungs)[less]
+def _pass_bars(axes: Axes, case: "pd.Series[float]") -> None:
+    """A bar for each pass: what the one before took, what it adds, and, hollow, what it saves."""
+    columns, names = zip(*(PASSES if pd.isna(case["with_transport_s"]) else PASSES_WITH_DEVICE), strict=True)
+    seconds = case[list(columns)].to_numpy(np.float64)
+    before = np.concatenate([[0.0], seconds[:-1]])
+    places = np.arange(len(seconds))
+    axes.barh(places, np.minimum(seconds, before), height=0.62, color=theme.SKY, linewidth=0)
+    axes.barh(places, (seconds - before).clip(min=0), left=before, height=0.62, color=theme.BLUE, linewidth=0)
+    less = seconds < before
+    saved = (before - seconds)[less]
     axes.barh(
-        places[less], saved, left=rungs[less], height=0.62, facecolor="none", edgecolor=theme.GREEN, linestyle=":"
+        places[less], saved, left=seconds[less], height=0.62, facecolor="none", edgecolor=theme.GREEN, linestyle=":"
     )
-    for place, (whole, one) in enumerate(zip(rungs.tolist(), before.tolist(), strict=True)):
+    for place, (whole, one) in enumerate(zip(seconds.tolist(), before.tolist(), strict=True)):
         added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
         axes.annotate(
             f"{quantity(whole, 's')}{added}",
@@ -107,15 +107,15 @@ def _rungs(axes: Axes, case: "pd.Series[float]") -> None:
             size=8,
         )
     theme.rows(axes, names)
-    axes.set_xlim(0, float(rungs.max()))
+    axes.set_xlim(0, float(seconds.max()))
     axes.xaxis.set_major_formatter(theme.in_units("s"))
     axes.locator_params(axis="x", nbins=3)
     theme.label(axes, x="seconds of a pass")
 
 
 # The first batch's way, from iter(loader) on.
-STARTS = (
-    (("ask_s",), "queues", theme.MUTED),
+STARTUP_PARTS = (
+    (("queues_s",), "queues", theme.MUTED),
     (("pickle_s",), "pickling the dataset", theme.ORANGE),
     (("process_s",), "process, interpreter", theme.SKY),
     (("main_s",), "main module again", theme.PURPLE),
@@ -126,9 +126,9 @@ STARTS = (
 )
 
 
-def starts(cases: pd.DataFrame) -> Figure | None:
+def startup(cases: pd.DataFrame) -> Figure | None:
     """Draw, for each start method and payload, what the first batch waits for."""
-    table = cases[(cases["bench"] == "payload") & cases["process_s"].notna()]
+    table = cases[(cases["bench"] == "startup_payload") & cases["process_s"].notna()]
     if table.empty:
         return None
     known = ("start_method", "payload_mb", "num_workers")
@@ -139,7 +139,7 @@ def starts(cases: pd.DataFrame) -> Figure | None:
     )
     figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.6, above=0.82)
     left = np.zeros(len(table))
-    for columns, name, colour in STARTS:
+    for columns, name, colour in STARTUP_PARTS:
         taken = table[list(columns)].fillna(0.0).sum(axis="columns").to_numpy(np.float64)
         if not taken.any():
             continue  # of forks alone, nothing is sent

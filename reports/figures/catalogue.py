@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import breakdown as ledgers
-from loaderbench.reports.figures import costs, loading, training
+from loaderbench.reports.figures import breakdown, costs, loading, training
 from loaderbench.reports.figures.style import png, svg, themed
 
 
@@ -74,20 +73,20 @@ PLOTS = (
         draw=loading.setting_effects,
     ),
     Plot(
-        name="ledger",
+        name="breakdown",
         section="Costs",
         title="Where a pass's seconds go",
         reading="What a batch was at while the loop waited for it. The widest part is what to make cheaper; a part "
         "that no one waits for costs nothing, whatever it takes.",
-        draw=ledgers.ledger,
+        draw=breakdown.breakdown,
     ),
     Plot(
-        name="ladder",
+        name="passes",
         section="Costs",
         title="What each part of a loader adds",
         reading="Dark is what a part adds to the row above it, dotted what it saves: workers side by side read faster "
-        "than one process, and what they read must then be handed over.",
-        draw=ledgers.ladder,
+        "than one process, and what they read must then be transported.",
+        draw=breakdown.passes,
     ),
     Plot(
         name="startup",
@@ -97,12 +96,12 @@ PLOTS = (
         draw=costs.startup,
     ),
     Plot(
-        name="payload",
+        name="startup-payload",
         section="Costs",
         title="What the first batch waits for",
         reading="Under spawn and forkserver each worker is an interpreter of its own that is sent the dataset: the "
         "start grows with its size. Under fork it is there already.",
-        draw=ledgers.starts,
+        draw=breakdown.startup,
     ),
     Plot(
         name="memory",

@@ -1,11 +1,11 @@
-"""bench_fidelity: truth by construction, beside what was read."""
+"""bench_fidelity: truth by construction, beside what was read. How near they are is for ``make prove`` to say."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from loaderbench.benches.bench_fidelity import TIMES
+from loaderbench.benches.bench_fidelity import PARTS, TIMES
 
 AWAKE = [quantity for quantity in TIMES if "sleep" not in quantity]  # sleeping takes the tests' time, too
 
@@ -13,8 +13,8 @@ AWAKE = [quantity for quantity in TIMES if "sleep" not in quantity]  # sleeping 
 @pytest.fixture(scope="module")
 def cases(within: Callable[..., list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """The ``extra_info`` of each quantity, read once."""
-    asked = ("-k", "not sleep and not text", "--rounds", "1", "--round-time", "0")
-    measured = within("loaderbench.benches.bench_fidelity", *asked)
+    brief = ("-k", "not sleep and not text", "--rounds", "1", "--round-time", "0")
+    measured = within("loaderbench.benches.bench_fidelity", *brief)
     return {case["extra_info"]["settings"]["quantity"]: case["extra_info"] for case in measured}
 
 
@@ -25,26 +25,16 @@ def rounds(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def test_every_quantity_is_measured(rounds: dict[str, dict[str, float]]) -> None:
-    assert {*AWAKE, "overhead: table, 0 workers"} < set(rounds)
+    assert {*AWAKE, *PARTS, "overhead: table, 0 workers"} < set(rounds)
 
 
 def test_truth_stands_beside_every_reading(rounds: dict[str, dict[str, float]]) -> None:
     assert all(case["truth"] > 0 and case["reading"] > 0 for case in rounds.values())
 
 
-@pytest.mark.parametrize("quantity", AWAKE)
-def test_no_time_is_read_shorter_than_it_is(rounds: dict[str, dict[str, float]], quantity: str) -> None:
-    assert rounds[quantity]["reading"] > 0.98 * rounds[quantity]["truth"]
-
-
 def test_bytes_of_a_batch_are_read_exactly(rounds: dict[str, dict[str, float]]) -> None:
     case = rounds["64 samples of 10 kB: bytes in a batch"]
     assert case["reading"] == case["truth"] == 640_000
-
-
-def test_memory_is_read_as_it_is_held(rounds: dict[str, dict[str, float]]) -> None:
-    case = rounds["128 MiB held by each of 2 workers: PSS"]
-    assert case["reading"] / case["truth"] == pytest.approx(1, abs=0.05)
 
 
 def test_a_reading_says_its_unit(cases: dict[str, dict[str, Any]]) -> None:

@@ -103,18 +103,22 @@ class Synthetic:
         columns = {name: self.around(value, rounds) for name, value in parts.items()}
         return {"seconds": self.around(sum(parts.values()), rounds), **columns}
 
-    def ledger(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
-        shares = {"begin": 0.05, "fetch": 0.5, "collate": 0.15, "hand_over": 0.25, "pin": 0.0, "loop": 0.04}
+    def breakdown(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
+        shares = {"begin": 0.05, "fetch": 0.5, "collate": 0.15, "transport": 0.25, "pin": 0.0, "loop": 0.04}
         columns = {f"wait_{name}_s": [0.2 * share] * rounds for name, share in shares.items()}
-        rungs = {"alone_s": [0.25] * rounds, "collated_s": [0.3] * rounds, "kept_s": [0.15] * rounds}
+        passes = {
+            "dataset_only_s": [0.25] * rounds,
+            "with_collate_s": [0.3] * rounds,
+            "with_workers_s": [0.15] * rounds,
+        }
         if settings["device"] == "cuda":
-            rungs |= {"handed_s": [0.18] * rounds, "copy_s": [0.02] * rounds}
-        return {"seconds": [0.2] * rounds, **columns, **rungs, "closure": [0.01] * rounds}
+            passes |= {"with_transport_s": [0.18] * rounds, "copy_s": [0.02] * rounds}
+        return {"seconds": [0.2] * rounds, **columns, **passes, "unexplained": [0.01] * rounds}
 
-    def payload(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
+    def startup_payload(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         sent = 0.0 if settings["start_method"] == "fork" else settings["payload_mb"] / 1000
         parts = {
-            "ask_s": 0.01, "pickle_s": sent, "process_s": 0.03, "main_s": sent, "imports_s": 20 * sent,
+            "queues_s": 0.01, "pickle_s": sent, "process_s": 0.03, "main_s": sent, "imports_s": 20 * sent,
             "unpickle_s": sent, "init_s": 0.001,
             "first_fetch_s": 0.001, "deliver_s": 0.001,
         }  # fmt: skip
@@ -140,7 +144,7 @@ class Synthetic:
     def case(self, bench: str, settings: Settings, rounds: int) -> Document:
         make: Mapping[str, Callable[..., dict[str, list[float]]]] = {
             "epoch": self.reading, "sampling": self.reading, "training": self.training, "startup": self.startup,
-            "ledger": self.ledger, "payload": self.payload,
+            "breakdown": self.breakdown, "startup_payload": self.startup_payload,
             "memory": self.memory, "transfer": self.transfer, "fidelity": self.fidelity,
         }  # fmt: skip
         columns = make[bench](settings, rounds + 1)
@@ -202,8 +206,10 @@ def grid(device: str) -> Iterator[tuple[str, Settings]]:
         yield "memory", settings_of(device, dataset, workers, 32)
     for method, persistent in product(("fork", "forkserver", "spawn"), (True, False)):
         yield "startup", settings_of(device, "text", 2, 32, start_method=method, persistent_workers=persistent)
-    yield "ledger", settings_of(device, "text", 2, 32)
-    yield from (("payload", {"payload_mb": size, "num_workers": 2, "start_method": "spawn"}) for size in (0, 64))
+    yield "breakdown", settings_of(device, "text", 2, 32)
+    yield from (
+        ("startup_payload", {"payload_mb": size, "num_workers": 2, "start_method": "spawn"}) for size in (0, 64)
+    )
     for sampling in ("sequential", "shuffle", "weighted"):
         yield "sampling", settings_of(device, "table", 0, 256, sampling=sampling)
     for quantity in ("busy 1 ms: pass", "sleep 20 ms, 2 workers: pass", "overhead: text, 0 workers"):

@@ -1,1 +1,1 @@
-"""Timestamps of a batch from its first sample to the loop that uses it, and what they add up to."""
+"""When things happen to a batch and to a worker that starts, and the time breakdowns computed from that."""

@@ -1,42 +1,136 @@
-"""Starts: what happens from ``iter(loader)`` to the first batch, in this process and in its first worker.
+"""The trace of a start: from ``iter(loader)`` to the first batch, in this process and in its first worker.
 
-Nothing of torch is patched. The dataset is wrapped: pickle says when it is packed and unpacked, a ``worker_init_fn``
-when the worker is ready, and the first batch brings all that with it. What multiprocessing tells a new interpreter
-before that, its ``sys.argv`` and its parent's name, are a `Moment` each. All processes of a machine share the clock.
+torch is not patched. The dataset is wrapped, so that pickle tells when it is sent and received; ``worker_init_fn`` is
+wrapped, and tells when the worker runs; the first batch brings these timestamps back.
+
+Before a new interpreter (``spawn``, ``forkserver``) gets to the dataset, it starts and imports the main module. Nothing
+of ours runs there yet, but ``multiprocessing`` unpickles what it is sent. So two values that it sends anyway are
+replaced by an `UnpickleTime`: a text that is unpickled by calling ``perf_counter``, and so becomes the time of that.
+
+    this process                                     new interpreter
+    ────────────                                     ───────────────
+    sys.argv = [..., UnpickleTime()]   ── pipe ──▶   sys.argv[-1] == 4.52          it runs, nothing is imported
+                                                     imports the main module again
+    process.name = UnpickleTime(name)  ── pipe ──▶   parent_process().name == 4.97 the main module is imported
+                                                     imports torch
+    PickleTimes(), dataset,            ── pipe ──▶   PickleTimes: 6.10             the dataset's class is imported
+    PickleTimes()                                    PickleTimes: 6.31             the dataset is unpickled
+                                                     first sample, first batch
+
+Under ``fork`` nothing is pickled: the worker is there when its ``worker_init_fn`` is called. What a worker unpickles is
+in this module, which imports little: its imports are part of what it measures.
 """
 
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from time import perf_counter
-from typing import Any, Self
+from typing import Any
 
-from torch.utils.data import Dataset, default_collate, get_worker_info
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.tracing.timestamps import Edge
+from loaderbench.benches.harness.tracing.timestamps import PickleTimes, UnwrappingInit, samples_at
+
+# What the first batch waits for; each part lasts until the event of `StartupTimestamps` at the same place, the last
+# one until the batch is received.
+PARTS = (
+    "queues_s",
+    "pickle_s",
+    "process_s",
+    "main_s",
+    "imports_s",
+    "unpickle_s",
+    "init_s",
+    "first_fetch_s",
+    "deliver_s",
+)
 
 
 @dataclass(slots=True)
-class Arrival:
-    """When, in a worker, in seconds of ``perf_counter``; 0 where it did not happen: a fork pickles nothing."""
+class StartupTimestamps:
+    """What happened on the way to the first batch, in seconds of ``perf_counter``; 0 for what did not."""
 
-    pickling: float = 0.0  # in this process
+    pickling: float = 0.0  # in this process: the dataset
     pickled: float = 0.0
-    running: float = 0.0  # in the worker, from here on: its interpreter has been told what to be
-    prepared: float = 0.0  # it has imported the main module again
-    unpickling: float = 0.0  # and torch; the dataset comes
+    running: float = 0.0  # in the worker, from here on: its interpreter runs; of a fork: its loop is about to begin
+    main_imported: float = 0.0
+    unpickling: float = 0.0  # torch and the dataset's class are imported
     unpickled: float = 0.0
-    ready: float = 0.0  # its own loop begins
-    fetch: float = 0.0  # its first sample is asked for
+    fetching: float = 0.0  # its first sample is requested
     collated: float = 0.0  # its first batch is there
 
 
-class Moment(str):
-    """A text that is, once it was pickled, the moment at which it was unpickled."""
+def startup_parts(began: float, timestamps: StartupTimestamps, received: float) -> dict[str, float]:
+    """Return the seconds of each of `PARTS`, from `began` to the first batch `received`; they add up to all of it."""
+    parts, before = {}, began
+    events = [getattr(timestamps, event.name) for event in fields(timestamps)]
+    for part, event in zip(PARTS, [*events, received], strict=True):
+        until = event or before  # what did not happen took no time
+        parts[part] = until - before
+        before = until
+    return parts
+
+
+def trace_startup(config: LoaderConfig, dataset: Any) -> dict[str, float]:
+    """Read two epochs of a new loader, and end it; return what that took, in seconds, and the parts of its start."""
+    began = perf_counter()
+    loader = traced_startup_loader(config, dataset)
+    first = _epoch(loader)
+    second = _epoch(loader)
+    read = perf_counter()
+    del loader  # persistent workers are joined here
+    ended = perf_counter()
+    return {
+        "seconds": ended - began,
+        "start_s": first.started - first.began,
+        "first_batch_s": first.received - first.began,
+        "next_first_batch_s": second.received - second.began,
+        "gap_s": second.received - first.last,
+        "shutdown_s": first.ended - first.last + ended - read,
+        **startup_parts(first.began, first.timestamps, first.received),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochTimes:
+    """One epoch of a loader, in seconds of ``perf_counter``."""
+
+    began: float
+    started: float  # ``iter(loader)`` has returned
+    received: float  # the first batch
+    last: float  # the last batch
+    ended: float  # workers that are not persistent have been joined
+    timestamps: StartupTimestamps  # that the first batch brought
+
+
+def _epoch(loader: "DataLoader[Any]") -> EpochTimes:
+    began = perf_counter()
+    with unpickle_times_sent():
+        batches = iter(loader)
+    started = perf_counter()
+    _, timestamps = next(batches)
+    received = last = perf_counter()
+    for _ in batches:
+        last = perf_counter()
+    return EpochTimes(
+        began=began, started=started, received=received, last=last, ended=perf_counter(), timestamps=timestamps
+    )
+
+
+def traced_startup_loader(config: LoaderConfig, dataset: Any) -> "DataLoader[Any]":
+    """Return the loader that `config` builds over `dataset`; its batches come with their worker's timestamps."""
+    timestamps = StartupTimestamps()  # one object for all wrappers: pickled together, they share it in a worker too
+    wrapper = StartupStream if isinstance(dataset, IterableDataset) else StartupDataset
+    collate_fn = StartupCollate(config.collate_fn or default_collate, timestamps)
+    init = StartupInit(config.worker_init_fn, timestamps) if config.num_workers else config.worker_init_fn
+    return replace(config, collate_fn=collate_fn, worker_init_fn=init).build(wrapper(dataset, timestamps))
+
+
+class UnpickleTime(str):
+    """A text that is unpickled as a float: the time at which that happened."""
 
     __slots__ = ()
 
@@ -45,157 +139,99 @@ class Moment(str):
 
 
 @contextmanager
-def telling() -> Iterator[None]:
-    """Processes started meanwhile know when they began, if their start method sends them anything.
+def unpickle_times_sent() -> Iterator[None]:
+    """Send an `UnpickleTime` twice to each process that is started meanwhile, unless it is forked.
 
-    ``multiprocessing.spawn`` sends ``sys.argv``, then imports the main module again, then sends the process object,
-    with its parent's name before anything of torch.
+    ``multiprocessing.spawn`` sends ``sys.argv``, then the worker imports the main module, then the process object is
+    sent, with the name of its parent before anything of torch.
     """
     process = multiprocessing.current_process()
     arguments, name = sys.argv, process.name
-    sys.argv, process.name = [*arguments, Moment()], Moment(name)
+    sys.argv, process.name = [*arguments, UnpickleTime()], UnpickleTime(name)
     try:
         yield
     finally:
         sys.argv, process.name = arguments, name
 
 
-def _told() -> tuple[float, float]:
-    """In a worker, what `telling` made of both; zeros where nothing was sent."""
+def _unpickle_times() -> tuple[float, float]:
+    """Return, in a worker, when it ran and when it had imported the main module; zeros in a fork."""
     parent = multiprocessing.parent_process()
     name: Any = parent.name if parent else ""
     last: Any = sys.argv[-1] if sys.argv else ""
     return (last, name) if isinstance(last, float) and isinstance(name, float) else (0.0, 0.0)
 
 
-class Sent(Dataset[Any]):
-    """A map-style dataset that notes how it came to a worker."""
+class StartupDataset(Dataset[Any]):
+    """A map-style dataset that records when it is sent to a worker, and when its first sample is requested."""
 
-    def __init__(self, dataset: Any, arrival: Arrival | None = None) -> None:
-        self.dataset, self.arrival = dataset, arrival or Arrival()
+    def __init__(self, dataset: Any, timestamps: StartupTimestamps) -> None:
+        self.dataset, self.timestamps = dataset, timestamps
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
-        self.arrival.fetch = self.arrival.fetch or perf_counter()
+        self.timestamps.fetching = self.timestamps.fetching or perf_counter()
         return self.dataset[index]
 
+    def __getitems__(self, indices: list[int]) -> Any:
+        """Return the samples, as torch's own fetcher would."""
+        self.timestamps.fetching = self.timestamps.fetching or perf_counter()
+        return samples_at(self.dataset, indices)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (Edge(), self.dataset, Edge())
+        return _received_dataset, (type(self), PickleTimes(), self.dataset, self.timestamps, PickleTimes())
 
 
-def _arrived(first: tuple[float, float], dataset: Any, last: tuple[float, float]) -> Sent:
-    (pickling, unpickling), (pickled, unpickled) = first, last
-    return Sent(dataset, Arrival(pickling=pickling, pickled=pickled, unpickling=unpickling, unpickled=unpickled))
+class StartupStream(IterableDataset[Any]):
+    """The same of an iterable dataset."""
+
+    def __init__(self, dataset: Any, timestamps: StartupTimestamps) -> None:
+        self.dataset, self.timestamps = dataset, timestamps
+
+    def __iter__(self) -> Iterator[Any]:
+        self.timestamps.fetching = self.timestamps.fetching or perf_counter()
+        return iter(self.dataset)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received_dataset, (type(self), PickleTimes(), self.dataset, self.timestamps, PickleTimes())
 
 
-class Ready:
-    """A ``worker_init_fn`` that notes when it is called."""
+def _received_dataset(
+    wrapper: Callable[[Any, StartupTimestamps], Any],
+    before: tuple[float, float],
+    dataset: Any,
+    timestamps: StartupTimestamps,
+    after: tuple[float, float],
+) -> Any:
+    timestamps.pickling, timestamps.unpickling = before
+    timestamps.pickled, timestamps.unpickled = after
+    return wrapper(dataset, timestamps)
 
-    def __init__(self, init: Callable[[int], None] | None) -> None:
-        self.init = init
+
+class StartupInit(UnwrappingInit):
+    """A ``worker_init_fn`` that records that its worker runs."""
+
+    def __init__(self, init: Callable[[int], None] | None, timestamps: StartupTimestamps) -> None:
+        super().__init__(init)
+        self.timestamps = timestamps
 
     def __call__(self, worker_id: int) -> None:
-        """Note it, then do what the user's own function does."""
-        worker = get_worker_info()
-        assert worker is not None
-        arrival: Arrival = worker.dataset.arrival  # type: ignore[attr-defined]  # it is a `Sent`
-        arrival.ready = perf_counter()
-        arrival.running, arrival.prepared = _told()
-        if self.init is not None:
-            self.init(worker_id)
+        """Record it, then call the user's own function."""
+        running, self.timestamps.main_imported = _unpickle_times()
+        self.timestamps.running = running or perf_counter()
+        super().__call__(worker_id)
 
 
-class Told:
-    """A collate function whose batches bring the arrival of their worker's dataset."""
+class StartupCollate:
+    """A collate function whose batches come with the timestamps of their worker."""
 
-    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
-        self.collate_fn = collate_fn
+    def __init__(self, collate_fn: Callable[[Any], Any], timestamps: StartupTimestamps) -> None:
+        self.collate_fn, self.timestamps = collate_fn, timestamps
 
-    def __call__(self, samples: Any) -> tuple[Any, Arrival]:
-        """The batch, and when its worker was where."""
+    def __call__(self, samples: Any) -> tuple[Any, StartupTimestamps]:
+        """Return the batch and the timestamps."""
         batch = self.collate_fn(samples)
-        worker = get_worker_info()
-        arrival = worker.dataset.arrival if worker else Arrival()  # type: ignore[attr-defined]  # it is a `Sent`
-        arrival.collated = arrival.collated or perf_counter()
-        return batch, arrival
-
-
-@dataclass(kw_only=True)
-class Start:
-    """One epoch from a loader that has no workers yet, and the gap to the next one; in seconds.
-
-    The parts of the first batch's way, those of the first worker, add up to ``first_batch_s``.
-    """
-
-    config: LoaderConfig
-    dataset: Any
-    steady: bool = False
-    metrics: Metrics = field(default_factory=dict)
-
-    def __enter__(self) -> Self:
-        collate_fn = self.config.collate_fn or default_collate
-        init = Ready(self.config.worker_init_fn)
-        self.told = replace(self.config, collate_fn=Told(collate_fn), worker_init_fn=init)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing outlives a round."""
-
-    def before(self, _passes: int) -> None:
-        """A round needs nothing but the dataset."""
-
-    def run(self, _passes: int) -> None:
-        """Two epochs, and the end of their workers."""
-        loader = self.told.build(Sent(self.dataset))
-        began = perf_counter()
-        with telling():
-            iterator = iter(loader)
-        started = perf_counter()
-        _, arrival = next(iterator)
-        first = last = perf_counter()
-        for _ in iterator:
-            last = perf_counter()
-        ended = perf_counter()
-        again = iter(loader)
-        next(again)
-        next_first = perf_counter()
-        for _ in again:
-            pass
-        dropped = perf_counter()
-        del iterator, again, loader
-        gone = perf_counter()
-        self.metrics = {
-            "seconds": gone - began,
-            "start_s": started - began,
-            "first_batch_s": first - began,
-            "gap_s": next_first - last,
-            "shutdown_s": (ended - last) + (gone - dropped),
-            **_parts(began, arrival, first),
-        }
-
-    def after(self) -> Metrics:
-        """What `run` saw."""
-        return self.metrics
-
-
-def _parts(began: float, arrival: Arrival, first: float) -> Metrics:
-    """The first batch's way: it adds up to its whole. A fork goes from the beginning to a worker that is ready."""
-    sent = arrival.pickling > 0
-    edges = {
-        "ask_s": arrival.pickling if sent else began,
-        "pickle_s": arrival.pickled if sent else began,
-        "process_s": arrival.running if sent else arrival.ready,
-        "main_s": arrival.prepared if sent else arrival.ready,
-        "imports_s": arrival.unpickling if sent else arrival.ready,
-        "unpickle_s": arrival.unpickled if sent else arrival.ready,
-        "init_s": arrival.fetch,
-        "first_fetch_s": arrival.collated,
-        "deliver_s": first,
-    }
-    found, before = {}, began
-    for name, moment in edges.items():
-        found[name] = moment - before
-        before = moment
-    return found
+        self.timestamps.collated = self.timestamps.collated or perf_counter()
+        return batch, self.timestamps

@@ -1,89 +1,208 @@
-"""Stamps: when each thing happened to a batch, from its first sample in a worker to the loop that uses it.
+"""Timestamps of every batch: in the worker that makes it, on its way through the pipe, and in the loop that uses it.
 
-Nothing of torch is patched. A dataset and a collate function are wrapped, and the batch travels as a `Stamped`, which
-knows when it is pickled and unpickled because pickle asks it. All processes of a machine share the clock
-(``CLOCK_MONOTONIC``), and so a stamp of one can be taken from a stamp of another.
+torch is not patched. The dataset and the collate function are wrapped, and a batch travels inside a `TracedBatch`,
+which learns when it is pickled and unpickled because pickle calls it. All processes of a machine read the same clock
+(``CLOCK_MONOTONIC``), so the timestamps of two processes may be subtracted from each other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from time import perf_counter, thread_time
 from typing import Any
 
-from torch.utils.data import Dataset, IterableDataset, Subset
+from torch.utils.data import Dataset, IterableDataset, Subset, get_worker_info
 
 from loaderbench.benches.harness.loader import LoaderConfig
 
+EVENTS = ("fetching", "fetched", "collated", "pickling", "pickled", "unpickling", "unpickled", "pinning", "pinned")
+
 
 @dataclass(slots=True)
-class Stamps:
-    """When, in seconds of ``perf_counter``; in this order. What a batch does not go through has the stamp before."""
+class Timestamps:
+    """What happened to one batch: its `EVENTS` in their order, in seconds of ``perf_counter``; 0 for what did not."""
 
-    fetch: float = 0.0  # the first sample is asked for
-    fetched: float = 0.0  # the last one is there
+    fetching: float = 0.0  # the first sample is requested
+    fetched: float = 0.0  # the last sample is there
     collated: float = 0.0
-    pickling: float = 0.0  # in the worker's own thread for that
+    pickling: float = 0.0  # in the thread of the worker that sends batches
     pickled: float = 0.0
-    unpickling: float = 0.0  # in the main process, or its thread that pins
+    unpickling: float = 0.0  # in the main process, or in its thread that pins batches
     unpickled: float = 0.0
     pinning: float = 0.0
     pinned: float = 0.0
-    transform_s: float = 0.0  # no moment: how much of fetching was in the dataset's ``transform``
-    cpu_s: float = 0.0  # no moment: CPU time of the thread that fetched and collated
+    transform_s: float = 0.0  # seconds of fetching that the dataset's ``transform`` took
+    cpu_s: float = 0.0  # CPU seconds of the thread that fetched and collated
     samples: int = 0
 
+    def in_order(self) -> list[float]:
+        """Return a timestamp for each of `EVENTS`; what did not happen has that of the event before."""
+        times: list[float] = []
+        for event in fields(self)[: len(EVENTS)]:
+            times.append(getattr(self, event.name) or times[-1])
+        return times
+
+
+@dataclass(kw_only=True, slots=True)
+class BatchTrace:
+    """One batch as the loop saw it, in seconds of ``perf_counter``, and its own timestamps."""
+
+    requested: float
+    received: float
+    finished: float  # the step has returned
+    timestamps: Timestamps
+
+
+@dataclass(kw_only=True, slots=True)
+class PassTrace:
+    """All batches of one pass, and the seconds that it took."""
+
+    batches: list[BatchTrace] = field(default_factory=list)
+    seconds: float = 0.0
+    drain_s: float = 0.0  # after the last batch, until a device has finished what the steps began
+
     @property
-    def moments(self) -> list[float]:
-        """The stamps in their order, those of what was not gone through filled in."""
-        found: list[float] = []
-        for each in fields(self)[: len(MOMENTS)]:
-            moment = getattr(self, each.name)
-            found.append(moment or found[-1])
-        return found
+    def samples(self) -> int:
+        """Samples in all batches."""
+        return sum(batch.timestamps.samples for batch in self.batches)
 
 
-MOMENTS = ("fetch", "fetched", "collated", "pickling", "pickled", "unpickling", "unpickled", "pinning", "pinned")
+def trace_pass(
+    loader: Iterable[Any], step: Callable[[Any], object] | None = None, drain: Callable[[], object] | None = None
+) -> PassTrace:
+    """Read `loader`, made by `traced_loader`, to its end; call `step` with each batch, and `drain` after the last."""
+    trace = PassTrace()
+    began = requested = perf_counter()
+    for traced in loader:
+        received = perf_counter()
+        if step is not None:
+            step(traced.batch)
+        finished = perf_counter()
+        trace.batches.append(
+            BatchTrace(requested=requested, received=received, finished=finished, timestamps=traced.timestamps)
+        )
+        requested = finished
+    read = perf_counter()
+    if drain is not None:
+        drain()
+    ended = perf_counter()
+    trace.drain_s, trace.seconds = ended - read, ended - began
+    return trace
+
+
+def traced_loader(
+    dataset: Any, config: LoaderConfig, collate_fn: Callable[[Any], Any], *, sends_batches: bool = True
+) -> Any:
+    """Return the loader that `config` builds over `dataset`, its batches each inside a `TracedBatch`.
+
+    Without `sends_batches` a batch stays in its worker, and only its timestamps are sent: such a pass costs what the
+    loader costs without the transport of batches.
+    """
+    recorder = Recorder()
+    inner = _with_timed_transform(dataset, recorder)
+    wrapper = TimedStream if isinstance(dataset, IterableDataset) else TimedDataset
+    timed_collate = TimedCollate(collate_fn, recorder, sends_batches=sends_batches)
+    init = UnwrappingInit(config.worker_init_fn) if config.num_workers else config.worker_init_fn
+    return replace(config, collate_fn=timed_collate, worker_init_fn=init).build(wrapper(inner, recorder))
+
+
+class PickleTimes:
+    """Unpickles as a pair: when it was pickled, and when it was unpickled.
+
+    One before and one after an object in a pickle tell how long that object took on either side.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _pickle_times, (perf_counter(),)
+
+
+def _pickle_times(pickled: float) -> tuple[float, float]:
+    return pickled, perf_counter()
+
+
+class TracedBatch:
+    """A batch and its timestamps, on the way from a worker to the loop."""
+
+    __slots__ = ("batch", "timestamps")
+
+    def __init__(self, batch: Any, timestamps: Timestamps) -> None:
+        self.batch, self.timestamps = batch, timestamps
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received_batch, (PickleTimes(), self.batch, self.timestamps, PickleTimes())
+
+    def pin_memory(self) -> "TracedBatch":
+        """Pin the batch; torch's thread that pins batches calls this."""
+        from torch.utils.data._utils.pin_memory import pin_memory  # noqa: PLC0415 - only where there is an accelerator
+
+        self.timestamps.pinning = perf_counter()
+        self.batch = pin_memory(self.batch)
+        self.timestamps.pinned = perf_counter()
+        return self
+
+
+def _received_batch(
+    before: tuple[float, float], batch: Any, timestamps: Timestamps, after: tuple[float, float]
+) -> TracedBatch:
+    timestamps.pickling, timestamps.unpickling = before
+    timestamps.pickled, timestamps.unpickled = after
+    return TracedBatch(batch, timestamps)
+
+
+class UnwrappingInit:
+    """A ``worker_init_fn`` by which ``get_worker_info().dataset`` is the user's dataset, not the wrapper around it."""
+
+    def __init__(self, init: Callable[[int], None] | None) -> None:
+        self.init = init
+
+    def __call__(self, worker_id: int) -> None:
+        """Unwrap the dataset, then call the user's own function."""
+        worker: Any = get_worker_info()
+        object.__setattr__(worker, "dataset", worker.dataset.dataset)  # torch refuses to have it assigned
+        if self.init is not None:
+            self.init(worker_id)
 
 
 @dataclass(slots=True)
-class Watch:
-    """What the dataset's wrapper has seen since the last batch; it and the collate function's are pickled together."""
+class Recorder:
+    """The timestamps of the batch that is being made; the wrapped dataset and collate function share one."""
 
-    stamps: Stamps = field(default_factory=Stamps)
-    cpu_s: float = 0.0  # of this thread, when the batch was begun
+    timestamps: Timestamps = field(default_factory=Timestamps)
+    cpu_began_s: float = 0.0  # CPU time of this thread when the batch was begun
 
     def begin(self) -> None:
-        """The first sample of a batch is asked for."""
-        self.cpu_s = thread_time()
-        self.stamps.fetch = perf_counter()
+        """Record that the first sample of a batch is requested."""
+        self.cpu_began_s = thread_time()
+        self.timestamps.fetching = perf_counter()
 
-    def take(self) -> Stamps:
-        """What was seen, and begin anew."""
-        taken, self.stamps = self.stamps, Stamps()
-        return taken
+    def finish(self) -> Timestamps:
+        """Record that the batch is collated; return its timestamps, and start new ones."""
+        finished, self.timestamps = self.timestamps, Timestamps()
+        finished.collated = perf_counter()
+        finished.cpu_s = thread_time() - self.cpu_began_s
+        return finished
 
 
-class Transform:
+class TimedTransform:
     """A dataset's ``transform``, timed."""
 
-    def __init__(self, transform: Callable[..., Any], watch: Watch) -> None:
-        self.transform, self.watch = transform, watch
+    def __init__(self, transform: Callable[..., Any], recorder: Recorder) -> None:
+        self.transform, self.recorder = transform, recorder
 
-    def __call__(self, *things: Any, **named: Any) -> Any:
-        """What it returns."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the transform returns."""
         began = perf_counter()
-        made = self.transform(*things, **named)
-        self.watch.stamps.transform_s += perf_counter() - began
-        return made
+        result = self.transform(*args, **kwargs)
+        self.recorder.timestamps.transform_s += perf_counter() - began
+        return result
 
 
-class Fetched(Dataset[Any]):
-    """A map-style dataset whose batches are timed: torch asks for each in one call."""
+class TimedDataset(Dataset[Any]):
+    """A map-style dataset whose batches are timed: torch requests each in one call of ``__getitems__``."""
 
-    def __init__(self, dataset: Any, watch: Watch) -> None:
-        self.dataset, self.watch = dataset, watch
+    def __init__(self, dataset: Any, recorder: Recorder) -> None:
+        self.dataset, self.recorder = dataset, recorder
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -92,111 +211,64 @@ class Fetched(Dataset[Any]):
         return self.dataset[index]
 
     def __getitems__(self, indices: list[int]) -> Any:
-        """As torch's own fetcher does it, between two looks at the clock."""
-        self.watch.begin()
-        whole = getattr(self.dataset, "__getitems__", None)
-        samples = whole(indices) if whole else [self.dataset[index] for index in indices]
-        self.watch.stamps.fetched = perf_counter()
-        self.watch.stamps.samples = len(indices)
+        """Return the samples, as torch's own fetcher would, between two timestamps."""
+        self.recorder.begin()
+        samples = samples_at(self.dataset, indices)
+        self.recorder.timestamps.fetched = perf_counter()
+        self.recorder.timestamps.samples = len(indices)
         return samples
 
 
-class Flowing(IterableDataset[Any]):
-    """A stream whose samples are timed one by one: torch asks for a batch sample by sample."""
+def samples_at(dataset: Any, indices: list[int]) -> Any:
+    """Return the samples at `indices`, by the dataset's own ``__getitems__`` where it has one, as torch's fetcher."""
+    whole_batch = getattr(dataset, "__getitems__", None)
+    return whole_batch(indices) if whole_batch else [dataset[index] for index in indices]
 
-    def __init__(self, dataset: Any, watch: Watch) -> None:
-        self.dataset, self.watch = dataset, watch
+
+class TimedStream(IterableDataset[Any]):
+    """An iterable dataset whose samples are timed one by one: torch requests a batch sample by sample."""
+
+    def __init__(self, dataset: Any, recorder: Recorder) -> None:
+        self.dataset, self.recorder = dataset, recorder
 
     def __iter__(self) -> Iterator[Any]:
         stream = iter(self.dataset)
         while True:
-            stamps = self.watch.stamps
-            if not stamps.fetch:
-                self.watch.begin()
+            timestamps = self.recorder.timestamps
+            if not timestamps.fetching:
+                self.recorder.begin()
             try:
                 sample = next(stream)
             except StopIteration:
                 return
-            stamps.fetched = perf_counter()
-            stamps.samples += 1
+            timestamps.fetched = perf_counter()
+            timestamps.samples += 1
             yield sample
 
 
-class Stamped:
-    """A batch and its stamps, on the way from a worker to the loop."""
+class TimedCollate:
+    """A collate function whose batches carry the timestamps they have so far."""
 
-    __slots__ = ("batch", "stamps")
+    def __init__(self, collate_fn: Callable[[Any], Any], recorder: Recorder, *, sends_batches: bool) -> None:
+        self.collate_fn, self.recorder, self.sends_batches = collate_fn, recorder, sends_batches
 
-    def __init__(self, batch: Any, stamps: Stamps) -> None:
-        self.batch, self.stamps = batch, stamps
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _received, (Edge(), self.batch, self.stamps, Edge())
-
-    def pin_memory(self) -> "Stamped":
-        """What torch's thread for pinning calls: pin the batch, and stamp that."""
-        from torch.utils.data._utils.pin_memory import pin_memory  # noqa: PLC0415 - only where there is an accelerator
-
-        self.stamps.pinning = perf_counter()
-        self.batch = pin_memory(self.batch)
-        self.stamps.pinned = perf_counter()
-        return self
-
-
-class Edge:
-    """Pickled before and after a batch: it becomes when it was pickled, and when unpickled."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _crossed, (perf_counter(),)
-
-
-def _crossed(pickled: float) -> tuple[float, float]:
-    return pickled, perf_counter()
-
-
-def _received(first: tuple[float, float], batch: Any, stamps: Stamps, last: tuple[float, float]) -> Stamped:
-    stamps.pickling, stamps.unpickling = first
-    stamps.pickled, stamps.unpickled = last
-    return Stamped(batch, stamps)
-
-
-class Collated:
-    """A collate function, timed: what it returns carries the stamps of the batch so far.
-
-    With `handed` false the batch itself stays in the worker: what is left of a pass then is its cost without the
-    hand-over.
-    """
-
-    def __init__(self, collate_fn: Callable[[Any], Any], watch: Watch, *, handed: bool = True) -> None:
-        self.collate_fn, self.watch, self.handed = collate_fn, watch, handed
-
-    def __call__(self, samples: Any) -> Stamped:
-        """The batch, stamped."""
+    def __call__(self, samples: Any) -> TracedBatch:
+        """Return the batch, or nothing in its place where it stays in the worker."""
         batch = self.collate_fn(samples)
-        stamps = self.watch.take()
-        stamps.collated = perf_counter()
-        stamps.cpu_s = thread_time() - self.watch.cpu_s
-        return Stamped(batch if self.handed else None, stamps)
+        timestamps = self.recorder.finish()
+        return TracedBatch(batch if self.sends_batches else None, timestamps)
 
 
-def stamped(dataset: Any, config: LoaderConfig, collate_fn: Callable[[Any], Any], *, handed: bool = True) -> Any:
-    """A loader like `config` builds over `dataset`, whose batches come `Stamped`."""
-    watch = Watch()
-    inner = _with_timed_transform(dataset, watch)
-    wrapped = (Flowing if isinstance(dataset, IterableDataset) else Fetched)(inner, watch)
-    return replace(config, collate_fn=Collated(collate_fn, watch, handed=handed)).build(wrapped)
-
-
-def _with_timed_transform(dataset: Any, watch: Watch) -> Any:
-    """`dataset`, or a copy of it whose ``transform`` is timed, by torchvision's convention of that name."""
+def _with_timed_transform(dataset: Any, recorder: Recorder) -> Any:
+    """Return `dataset`, or a copy of it whose ``transform`` (the name that torchvision gives it) is timed."""
     if isinstance(dataset, Subset):
-        made: Any = copy(dataset)
-        made.dataset = _with_timed_transform(dataset.dataset, watch)
-        return made
+        subset: Any = copy(dataset)
+        subset.dataset = _with_timed_transform(dataset.dataset, recorder)
+        return subset
     transform = getattr(dataset, "transform", None)
     if not callable(transform):
         return dataset
-    made = copy(dataset)
+    timed = copy(dataset)
     with suppress(AttributeError):  # it cannot be set: a frozen dataclass, or a property
-        made.transform = Transform(transform, watch)
-    return made
+        timed.transform = TimedTransform(transform, recorder)
+    return timed

@@ -51,10 +51,10 @@ UNITS = {
     "throughput": ["images/s", "num_workers (processes)"],
     "heatmap": ["num_workers (processes)", "batch_size (samples)"],
     "effects": ["ratio of throughputs"],
-    "ledger": ["share of a pass"],
-    "ladder": ["seconds of a pass"],
+    "breakdown": ["share of a pass"],
+    "passes": ["seconds of a pass"],
     "startup": ["time (s)"],
-    "payload": ["seconds"],
+    "startup-payload": ["seconds"],
     "memory": ["memory added, PSS (bytes)", "images/s"],
     "transfer": ["batch (bytes)", "bytes/s"],
     "fidelity": ["reading over truth, less one (%)"],
@@ -217,8 +217,8 @@ def test_ceiling_takes_the_batch_size_that_trains_fastest(realistic: Report) -> 
     assert f"tokens, batch {best:.0f}" in texts(figure)
 
 
-def test_the_ladder_says_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -> None:
-    said = " ".join(texts(drawn["ladder"])).replace("\u202f", " ")  # a narrow space
+def test_the_passes_say_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -> None:
+    said = " ".join(texts(drawn["passes"])).replace("\u202f", " ")  # a narrow space
     for words in (
         "250 ms",
         "300 ms  +50.0 ms",
@@ -230,13 +230,13 @@ def test_the_ladder_says_what_each_part_adds_or_saves(drawn: dict[str, Figure]) 
         assert words in said
 
 
-def test_on_the_cpu_the_ladder_has_no_copies(
+def test_on_the_cpu_the_passes_have_no_copies(
     synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
 ) -> None:
     source = synthetic()
     settings = {"dataset": "text", "device": "cpu", "num_workers": 2}
-    plot = next(plot for plot in PLOTS if plot.name == "ladder")
-    figure = plot.draw(cases_of(source.document([source.case("ledger", settings, 3)])))
+    plot = next(plot for plot in PLOTS if plot.name == "passes")
+    figure = plot.draw(cases_of(source.document([source.case("breakdown", settings, 3)])))
     assert figure is not None
     assert "and copies" not in texts(figure)
     assert "200\u202fms  +50.0\u202fms" in texts(figure)

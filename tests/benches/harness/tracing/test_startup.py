@@ -1,85 +1,148 @@
-"""bench_payload: what a worker's start grows with."""
+"""The trace of a start: which events it records under each start method, and what it leaves behind."""
 
 import json
 import multiprocessing
+import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch.utils.data import IterableDataset, get_worker_info
 
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.tracing.startup import Start
+from loaderbench.benches.harness.tracing.startup import (
+    PARTS,
+    StartupTimestamps,
+    UnpickleTime,
+    startup_parts,
+    trace_startup,
+    traced_startup_loader,
+    unpickle_times_sent,
+)
 from loaderbench.datasets.synthetic.known_cost import Payload
 
-PARTS = ("ask_s", "pickle_s", "process_s", "main_s", "imports_s", "unpickle_s", "init_s", "first_fetch_s", "deliver_s")
-LARGE = 64_000_000
+TIMES = {"seconds", "start_s", "first_batch_s", "next_first_batch_s", "gap_s", "shutdown_s", *PARTS}
+SENT = ("pickle_s", "main_s", "imports_s", "unpickle_s")
+DATASET = Payload(samples=4, payload_bytes=1000)
 
 
-def started(payload_bytes: int, start_method: str, num_workers: int = 1) -> dict[str, float]:
-    dataset = Payload(samples=2 * num_workers, payload_bytes=payload_bytes)
-    config = LoaderConfig(num_workers=num_workers, multiprocessing_context=start_method, timeout=60)
-    with Start(config=config, dataset=dataset) as work:
-        work.run(1)
-        return work.after()
+class Stream(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(4))
 
 
-@pytest.fixture(scope="module")
-def spawned() -> dict[int, dict[str, float]]:
-    """Starts under spawn, by the size of the dataset."""
-    return {size: started(size, "spawn") for size in (0, LARGE)}
+def workers(start_method: str | None, **arguments: Any) -> LoaderConfig:
+    if start_method is None:
+        return LoaderConfig(batch_size=2)
+    return LoaderConfig(batch_size=2, num_workers=1, multiprocessing_context=start_method, timeout=60, **arguments)
 
 
-def test_the_first_batch_s_way_adds_up(spawned: dict[int, dict[str, float]]) -> None:
-    for held in (*spawned.values(), started(LARGE, "fork")):
-        assert sum(held[part] for part in PARTS) == pytest.approx(held["first_batch_s"])
-        assert min(held[part] for part in PARTS) >= 0
+def test_parts_of_a_start_last_from_event_to_event() -> None:
+    timestamps = StartupTimestamps(
+        pickling=11, pickled=13, running=16, main_imported=20, unpickling=25, unpickled=31, fetching=38, collated=46
+    )
+    assert list(startup_parts(10, timestamps, 55).values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_under_spawn_a_dataset_is_pickled_and_unpickled(spawned: dict[int, dict[str, float]]) -> None:
-    small, large = (held["pickle_s"] + held["unpickle_s"] for held in spawned.values())
-    assert large > 3 * small
+def test_a_fork_is_sent_nothing() -> None:
+    parts = startup_parts(10, StartupTimestamps(running=12, fetching=15, collated=19), 24)
+    assert {name: seconds for name, seconds in parts.items() if seconds} == {
+        "process_s": 2, "init_s": 3, "first_fetch_s": 4, "deliver_s": 5
+    }  # fmt: skip
 
 
-def test_under_fork_nothing_is_sent_however_large(spawned: dict[int, dict[str, float]]) -> None:
-    held = started(LARGE, "fork")
-    assert held["pickle_s"] == held["unpickle_s"] == 0
-    assert held["first_batch_s"] < spawned[LARGE]["first_batch_s"]
+def test_without_workers_there_is_only_the_first_batch() -> None:
+    parts = startup_parts(10, StartupTimestamps(fetching=11, collated=13), 13)
+    assert {name: seconds for name, seconds in parts.items() if seconds} == {"init_s": 1, "first_fetch_s": 2}
 
 
-def test_an_epoch_ends_with_its_workers_and_the_next_one_starts_them_again() -> None:
-    held = started(0, "fork", num_workers=2)
-    assert held["shutdown_s"] > 0
-    assert held["gap_s"] >= held["shutdown_s"] / 2
+@pytest.mark.parametrize("dataset", [DATASET, Stream()], ids=["map", "stream"])
+@pytest.mark.parametrize("start_method", [None, "fork"])
+def test_the_parts_of_a_start_add_up_to_it(start_method: str | None, dataset: Any) -> None:
+    times = trace_startup(workers(start_method), dataset)
+    assert set(times) == TIMES
+    assert sum(times[part] for part in PARTS) == pytest.approx(times["first_batch_s"])
+    assert all(seconds >= 0 for seconds in times.values())
+    assert not any(times[part] for part in SENT)
 
 
-def test_under_spawn_the_main_module_is_imported_again(tmp_path: Path) -> None:
-    script = tmp_path / "main.py"
-    script.write_text(MAIN)
-    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=120)
-    held = json.loads(ran.stdout)
-    assert held["main_s"] >= 0.5
+def test_batches_come_with_the_timestamps_of_their_worker() -> None:
+    batches = list(traced_startup_loader(workers("fork"), DATASET))
+    assert [batch.tolist() for batch, _ in batches] == [[0, 1], [2, 3]]
+    assert len({timestamps.collated for _, timestamps in batches}) == 1
 
 
-MAIN = """
-import json
-import time
-time.sleep(0.5)
+@pytest.mark.parametrize("dataset", [DATASET, Stream()], ids=["map", "stream"])
+def test_dataset_and_collate_fn_still_share_their_timestamps_once_they_are_sent_to_a_worker(dataset: Any) -> None:
+    loader = traced_startup_loader(workers(None), dataset)
+    received, collate_fn = pickle.loads(pickle.dumps((loader.dataset, loader.collate_fn)))
+    _, timestamps = collate_fn([next(iter(received))] if isinstance(dataset, IterableDataset) else [received[0]])
+    events = ("pickling", "pickled", "unpickling", "unpickled", "fetching", "collated")
+    assert all(getattr(timestamps, event) for event in events)
 
-if __name__ == "__main__":
-    from loaderbench.benches.harness.tracing.startup import Start
-    from loaderbench.benches.harness.loader import LoaderConfig
-    from loaderbench.datasets.synthetic.known_cost import Payload
 
-    config = LoaderConfig(num_workers=1, multiprocessing_context="spawn", timeout=60)
-    with Start(config=config, dataset=Payload(samples=2, payload_bytes=0)) as work:
-        work.run(1)
-        print(json.dumps(work.after()))
-"""
+def shift(_worker_id: int) -> None:
+    """A ``worker_init_fn`` as torch's documentation has it: it changes the dataset of its worker."""
+    worker: Any = get_worker_info()
+    worker.dataset.start = 100
+
+
+class Shifted(IterableDataset[int]):
+    start = 0
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.start + 2))
+
+
+def test_a_worker_init_fn_meets_the_user_s_dataset() -> None:
+    config = workers("fork", worker_init_fn=shift)
+    assert [batch.tolist() for batch, _ in traced_startup_loader(config, Shifted())] == [[100, 101]]
+
+
+def test_an_unpickle_time_is_a_text_here_and_a_time_once_it_was_sent() -> None:
+    assert UnpickleTime("MainProcess") == "MainProcess"
+    assert isinstance(pickle.loads(pickle.dumps(UnpickleTime("MainProcess"))), float)
 
 
 def test_a_start_leaves_this_process_as_it_was() -> None:
-    arguments, name = list(sys.argv), multiprocessing.current_process().name
-    started(0, "fork")
-    assert (sys.argv, multiprocessing.current_process().name) == (arguments, name)
+    before = list(sys.argv), multiprocessing.current_process().name
+    with pytest.raises(RuntimeError), unpickle_times_sent():
+        raise RuntimeError
+    assert (sys.argv, multiprocessing.current_process().name) == before
     assert type(multiprocessing.current_process().name) is str
+
+
+@pytest.mark.usefixtures("no_leaks")
+@pytest.mark.parametrize("persistent", [False, True])
+def test_no_worker_outlives_a_trace(persistent: bool) -> None:
+    trace_startup(replace(workers("fork"), persistent_workers=persistent), DATASET)
+
+
+SCRIPT = """
+with open("imports", "a") as file:
+    file.write("imported ")
+
+if __name__ == "__main__":
+    import json
+    from loaderbench.benches.harness.loader import LoaderConfig
+    from loaderbench.benches.harness.tracing.startup import trace_startup
+    from loaderbench.datasets.synthetic.known_cost import Payload
+
+    config = LoaderConfig(num_workers=1, multiprocessing_context="spawn", persistent_workers=True, timeout=60)
+    print(json.dumps(trace_startup(config, Payload(samples=2, payload_bytes=0))))
+"""
+
+
+def test_a_spawned_worker_is_sent_the_dataset_and_imports_the_main_module_again(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(SCRIPT)
+    run = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
+    )
+    times = json.loads(run.stdout)
+    assert sum(times[part] for part in PARTS) == pytest.approx(times["first_batch_s"])
+    assert all(times[part] > 0 for part in SENT)
+    assert (tmp_path / "imports").read_text().split() == ["imported", "imported"]
