@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from msgspec import Meta
 
-from loaderbench.reports.records.reading import MalformedError, content_of, convert, parse, require_schema
+from loaderbench.reports.records.reading import MalformedError, content_of, convert, convert_each, parse, require_schema
 from loaderbench.reports.records.schema import (
     ENDINGS,
     JOURNAL,
@@ -192,7 +192,7 @@ def _case(entry: object) -> Case:
         name=name,
         bench=measured.bench,
         settings=_settings(measured.settings, name),
-        facts=_values(measured.facts, lambda _: PlainScalar, f"{name}: facts."),
+        facts=_known(convert_each(measured.facts, PlainScalar, f"{name}: facts.")),
         rounds=rounds,
         warmup=_columns(measured.warmup, f"{name}: warmup"),
     )
@@ -215,7 +215,12 @@ def _settings(settings: Mapping[str, Any], case: str) -> dict[str, Scalar]:
     for name in settings:
         if name in METRICS or name in RESERVED:
             raise MalformedError(f"{case}: {name} is the name of a metric, not of a setting")
-    return _values(settings, _kind, f"{case}: ")
+    return _known({name: convert(value, _kind(name), f"{case}: {name}") for name, value in settings.items()})
+
+
+def _known(values: Mapping[str, Scalar | None]) -> dict[str, Scalar]:
+    """Return the values that are not null: missing is missing, however it is written."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _kind(name: str) -> Any:
@@ -223,7 +228,9 @@ def _kind(name: str) -> Any:
     setting = SETTINGS.get(name)
     if setting is None:
         return PlainScalar
-    return {"switch": bool | None, "name": Text | None, "whole": _whole_from(setting.least)}[setting.kind]
+    if setting.kind == "whole":
+        return _whole_from(setting.least)
+    return (bool if setting.kind == "switch" else Text) | None
 
 
 @cache
@@ -231,15 +238,9 @@ def _whole_from(least: int) -> Any:
     return Annotated[int, Meta(ge=least, le=LARGEST)] | None
 
 
-def _values(values: Mapping[str, Any], kind_of: Callable[[str], Any], where: str) -> dict[str, Scalar]:
-    """Return the values that are not null: missing is missing, however it is written."""
-    checked = {name: convert(value, kind_of(name), where + name) for name, value in values.items()}
-    return {name: value for name, value in checked.items() if value is not None}
-
-
 def _columns(values: Mapping[str, Any], where: str) -> Columns:
     """Return equally long columns of numbers >= 0, null as NaN."""
-    columns = {name: convert(column, Column, f"{where}.{name}") for name, column in values.items()}
+    columns = convert_each(values, Column, f"{where}.")
     if len({len(column) for column in columns.values()}) > 1:
         listed = ", ".join(f"{name} {len(column)}" for name, column in list(columns.items())[:4])
         raise MalformedError(f"{where} have columns of unequal length ({listed[:120]})")

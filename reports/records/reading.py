@@ -7,6 +7,7 @@ file is a `MalformedError`; what is wrong in our own code is not caught.
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,7 +66,7 @@ def require_schema(document: object, schema: int, what: str) -> None:
         raise MalformedError(f"is not a loaderbench {what}: it has no schema")
     number = document["schema"]
     if number != schema or type(number) is not int:
-        raise MalformedError(f"has schema {str(number)[:24]!r}; this loaderbench reads schema {schema}")
+        raise MalformedError(f"has schema {repr(number)[:24]}; this loaderbench reads schema {schema}")
 
 
 def convert(value: object, kind: type[T], where: str = "") -> T:
@@ -77,6 +78,14 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
         return msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:
         raise MalformedError(_fault(str(error), where)) from None
+
+
+def convert_each(values: Mapping[str, object], kind: type[T], where: str) -> dict[str, T]:
+    """Return the values of an object, each as `kind`; raises MalformedError that names the faulty one after `where`."""
+    try:
+        return msgspec.convert(values, type=dict[str, kind])  # type: ignore[valid-type]  # at once is ten times as fast
+    except msgspec.ValidationError:
+        return {name: convert(value, kind, where + name) for name, value in values.items()}
 
 
 def _fault(message: str, where: str = "") -> str:

@@ -28,7 +28,7 @@ def test_an_explanation_is_read_back_from_its_folder_as_it_was_written(explained
         ({"blocks": [{"cause": "a", "control_s": [1], "treatment_s": [0]}]}, r"blocks\[0\].treatment_s"),
         ({"blocks": [{"cause": "a", "control_s": [1], "treatment_s": [1, 2]}]}, "1 passes of control and 2"),
         ({"blocks": [{"cause": "b", "control_s": [1], "treatment_s": [1]}]}, "none of the interventions"),
-        ({"dataset": {}}, "dataset: object missing required field"),
+        ({"dataset": {}}, "dataset.name is missing"),
     ],
     ids=["schema", "type", "no time", "half a pair", "unknown cause", "field"],
 )

@@ -126,7 +126,7 @@ FAULTY_FILES = {
     "not json": "is not JSON: Expecting value at line 1 column 1",
     '{"benchmarks": [], "loaderbench": []}': "no loaderbench block",
     '{"benchmarks": [], "loaderbench": {"run": "x"}}': "it has no schema",
-    '{"benchmarks": [], "loaderbench": {"schema": 1, "run": "x"}}': "has schema '1'; this loaderbench reads schema 2",
+    '{"benchmarks": [], "loaderbench": {"schema": 1, "run": "x"}}': "has schema 1; this loaderbench reads schema 2",
     '{"benchmarks": {}, "loaderbench": {"schema": 2}}': "benchmarks: expected array, got object",
     '{"benchmarks": [], "loaderbench": {"schema": 2}}': "loaderbench.run is missing",
     '{"a":' * 100_000: "not a usable JSON",
