@@ -1,4 +1,4 @@
-"""The folder for what is made once and read in every run."""
+"""The cache folder: files of our own datasets that are made once and read in every run."""
 
 import os
 import shutil
@@ -9,20 +9,19 @@ from tempfile import mkdtemp
 
 
 def folder() -> Path:
-    """``$LOADERBENCH_CACHE``, or ``loaderbench`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    chosen = os.environ.get("LOADERBENCH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().resolve()
+    """Return ``$LOADERBENCH_CACHE``, or ``loaderbench`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if path := os.environ.get("LOADERBENCH_CACHE"):
+        return Path(path).expanduser().resolve()
     return (Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loaderbench").resolve()
 
 
 def size_bytes(path: Path | None = None) -> int:
-    """The bytes of all files under `path`, or in the whole cache."""
+    """Return the bytes of all files under `path`, by default the whole cache."""
     return sum(file.stat().st_size for file in (path or folder()).rglob("*") if file.is_file())
 
 
 def digest(source: bytes) -> str:
-    """Eight letters that differ where `source` does, to name what is made from it.
+    """Return eight characters that depend on `source`, for the name of what is made from it.
 
     >>> digest(b"a photograph")
     '12838394'
@@ -31,40 +30,38 @@ def digest(source: bytes) -> str:
 
 
 def make_once(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder `name` in the cache, filled by `make(draft)` where it is missing.
+    """Return the folder `name` in the cache; if it is missing, ``make(folder)`` writes its files.
 
-    It appears whole or not at all: `make` fills a draft beside it, which is then renamed. Two processes that
-    start at once each make a draft; the first to finish is kept, and both return it. Raises OSError, saying
-    what to set, where the cache cannot be written.
+    The folder is complete or missing: `make` is given a draft folder beside it, which is then renamed. If two processes
+    make it at once, the first to finish wins and both return its folder. Raises OSError if the cache is not writable.
     """
-    finished = folder() / name
-    if not finished.is_dir():
-        draft = _draft(finished)
+    target = folder() / name
+    if not target.is_dir():
+        draft = _draft(target)
         try:
             make(draft)
-            _keep(draft, finished)
+            _publish(draft, target)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return finished
+    return target
 
 
-def _draft(finished: Path) -> Path:
+def _draft(target: Path) -> Path:
     try:
-        finished.parent.mkdir(parents=True, exist_ok=True)
-        return Path(mkdtemp(prefix=f".{finished.name}-", dir=finished.parent))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(
-            f"the cache folder {finished.parent} must be writable, got {reason!r}: "
+            f"the cache folder {target.parent} must be writable, got {reason!r}: "
             "set LOADERBENCH_CACHE to a folder that is"
         ) from error
 
 
-def _keep(draft: Path, finished: Path) -> None:
-    draft.chmod(0o755)  # mkdtemp's 0o700 would shut out those who share the cache
+def _publish(draft: Path, target: Path) -> None:
+    draft.chmod(0o755)  # mkdtemp's 0o700 would exclude other users of a shared cache
     try:
-        draft.rename(finished)
-    except OSError:
-        if not finished.is_dir():
+        draft.rename(target)
+    except OSError:  # another process may have been first: its files are the same
+        if not target.is_dir():
             raise
-        # Another process was first, and what it made is the same.

@@ -1,4 +1,4 @@
-"""The datasets that come with the suite, by name."""
+"""The datasets that come with loaderbench, by the names that ``--dataset`` takes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from loaderbench.datasets.tokens import article_tokens
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogEntry:
-    """A dataset's name, how it is built, and the collate functions that fit it (the first is its default)."""
+    """A dataset: its name, the function that builds it, and the collate functions that fit it, its default first."""
 
     name: str
     build: Callable[..., Dataset[Any]]
     collate_fns: tuple[str, ...]
 
 
-_FIXED = ("default", "stack_into")
-_STACKED = ("default",)  # these samples come stacked: there is nothing left to collate
+_FIXED = ("default", "stack_into")  # for samples of fixed shape
+_STACKED = ("default",)  # for datasets whose __getitems__ returns Stacked: nothing is left to collate
 _ENTRIES = (
     CatalogEntry(name="text", build=article_passages, collate_fns=("pad", "pack")),
     CatalogEntry(name="images", build=photo_crops, collate_fns=_FIXED),

@@ -1,10 +1,8 @@
-"""From a list of samples to a batch. All of these are picklable by name.
+"""Collate functions: a list of samples becomes a batch. All of them can be pickled.
 
-What counts as *ragged*, for `pad` and `pack`, is told from a sample and never from the batch at hand: a field
-is ragged where it is one-dimensional (a tensor, an array, or a list or tuple of numbers), even if all happen
-to be as long. The lengths (or offsets) of a ragged field are added under ``Length`` (``Offset``) where it is
-the only one, and under its own name and that word (``Source_Length``) where there are several. Every other
-field is torch's `default_collate`'s.
+`pad` and `pack` take *ragged* fields: one-dimensional tensors or arrays, or lists or tuples of numbers, even if all in
+a batch happen to have the same length. They add the lengths (or offsets) as the field ``Length`` (``Offset``) or, if
+there are several ragged fields, ``Source_Length`` and so on. All other fields are collated by `default_collate`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,10 +19,10 @@ from torch.utils.data import default_collate, get_worker_info
 
 
 class Stacked(Sequence[tuple[Tensor, ...]]):
-    """The samples of a batch whose fields already lie stacked, as one fancy index leaves them.
+    """The samples of a batch whose fields are stacked already, as one advanced index returns them.
 
-    To every collate function it is what ``__getitems__`` owes, a list of samples; `default` takes the fields
-    whole.
+    ``__getitems__`` can return it in place of a list of samples: collate functions see a sequence of samples, and
+    `default` takes the stacked fields as they are.
 
     >>> samples = Stacked(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1]))
     >>> samples[1]
@@ -49,7 +47,7 @@ class Stacked(Sequence[tuple[Tensor, ...]]):
 
 
 def default(samples: list[Any] | Stacked) -> Any:
-    """What torch's `default_collate` makes; a batch that is `Stacked` is taken as it is.
+    """Return what torch's `default_collate` does; of `Stacked` samples, the list of their fields.
 
     >>> default([(torch.tensor([1, 2]), 0), (torch.tensor([3, 4]), 1)])
     [tensor([[1, 2],
@@ -59,7 +57,7 @@ def default(samples: list[Any] | Stacked) -> Any:
 
 
 def pad(samples: Sequence[Any]) -> Any:
-    """Ragged fields (L,) as one tensor (B, longest L), filled with 0 after their end, and their lengths (B,).
+    """Pad ragged fields (L,) with 0 to one tensor (B, longest L), and add their lengths (B,).
 
     >>> pad([{"Text": torch.tensor([5, 6]), "Class": 0}, {"Text": torch.tensor([7]), "Class": 1}])
     {'Text': tensor([[5, 6],
@@ -69,9 +67,9 @@ def pad(samples: Sequence[Any]) -> Any:
 
 
 def pack(samples: Sequence[Any]) -> Any:
-    """Ragged fields (L,) end to end in one tensor (sum of L,), and the offsets (B,) at which each begins.
+    """Concatenate ragged fields (L,) to one tensor (sum of L,), and add the offsets (B,) at which they begin.
 
-    These are ``EmbeddingBag``'s two arguments.
+    These are the two arguments of ``EmbeddingBag``.
 
     >>> pack([{"Text": torch.tensor([5, 6]), "Class": 0}, {"Text": torch.tensor([7]), "Class": 1}])
     {'Text': tensor([5, 6, 7]), 'Class': tensor([0, 1]), 'Offset': tensor([0, 2])}
@@ -80,10 +78,10 @@ def pack(samples: Sequence[Any]) -> Any:
 
 
 def stack_into(samples: Sequence[Any]) -> Any:
-    """Each field of fixed shape written into one batch allocated beforehand: in a worker, in shared memory.
+    """Stack fields of fixed shape into a batch that is allocated beforehand: in a worker, in shared memory.
 
-    Mappings stay mappings, and lists and tuples become lists, as with `default_collate`. Unlike it, arrays
-    are copied once, straight into the batch, without becoming a tensor each.
+    The batch is that of `default_collate`: mappings stay mappings, lists and tuples become lists. But arrays are copied
+    once, into the batch, without becoming a tensor each.
 
     >>> stack_into([{"x": np.array([1, 2])}, {"x": np.array([3, 4])}])
     {'x': tensor([[1, 2],
@@ -93,7 +91,7 @@ def stack_into(samples: Sequence[Any]) -> Any:
 
 
 def stack_samples(samples: Sequence[Any], allocate: Callable[[tuple[int, ...], torch.dtype], Tensor]) -> Any:
-    """As `stack_into`, each field written to what `allocate` returns for its shape and dtype."""
+    """Do as `stack_into`, with each field written to what ``allocate(shape, dtype)`` returns."""
     if isinstance(samples, Stacked):
         return default(samples)
     first = samples[0]
@@ -144,7 +142,7 @@ def _is_row(value: Any) -> bool:
 def _rows(field: list[Any]) -> list[Tensor]:
     rows = [torch.as_tensor(row) for row in field]
     dtype = next((row.dtype for row in rows if len(row)), rows[0].dtype)
-    return [row.to(dtype) for row in rows]  # torch takes an empty list for one of floats
+    return [row.to(dtype) for row in rows]  # torch.as_tensor([]) is float32
 
 
 def _padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -157,12 +155,12 @@ def _packed(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def empty_batch(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """An unfilled tensor; in a worker it lies in shared memory, where the main process will read it."""
+    """Return an unfilled tensor; in a worker it is in shared memory, from which the main process will read it."""
     if get_worker_info() is None:
         return torch.empty(shape, dtype=dtype)
     size_bytes = torch.empty(shape, dtype=dtype, device="meta").nbytes
-    if not size_bytes:  # no file is that short
+    if not size_bytes:  # a file cannot be mapped with 0 bytes
         return torch.empty(shape, dtype=dtype)
-    storage: Any = torch.UntypedStorage  # its class method has neither a public name nor types
-    shared = storage._new_shared(size_bytes)  # noqa: SLF001  as default_collate does it
+    storage: Any = torch.UntypedStorage  # its class method is neither public nor typed
+    shared = storage._new_shared(size_bytes)  # noqa: SLF001  as default_collate does
     return torch.empty(0, dtype=dtype).set_(shared).view(shape)

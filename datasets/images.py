@@ -1,4 +1,4 @@
-"""JPEG files in class folders, decoded when a sample is asked for."""
+"""Image files in one folder a class, decoded when a sample is read."""
 
 import os
 import random
@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from loaderbench.datasets.cache import digest, make_once
-from loaderbench.datasets.text import strings
+from loaderbench.datasets.text import string_array
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _CROPS_A_CLASS = 64
-_SIDES = (160, 256)  # pixels: the smallest and the largest picture made
-# What the photograph shows where: the centre of each class, in shares of its width and height.
+_SIDES = (160, 256)  # pixels: smallest and largest crop
+# The classes: what the photograph shows, and where: centre, as shares of its width and height.
 _PLACES = {
     "backdrop": (0.87, 0.35),
     "badge": (0.24, 0.83),
@@ -36,7 +36,7 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class ToTensor:
-    """An RGB picture as float32 (3, size, size): scaled and cropped about its centre, 0..255 mapped to -1..1.
+    """Turn an RGB image into float32 (3, size, size): scaled, cropped to its centre, 0..255 mapped to -1..1.
 
     >>> tuple(ToTensor(8)(Image.new("RGB", (20, 10))).shape)
     (3, 8, 8)
@@ -46,31 +46,31 @@ class ToTensor:
 
     def __call__(self, image: Image.Image) -> Tensor:
         fitted = ImageOps.fit(image, (self.size, self.size), Image.Resampling.BILINEAR)
-        # numpy, not torch: a sample should cost one core, and torch would spread it over its threads.
+        # NumPy, not torch: a sample should take one core, and torch would use all its threads.
         pixels = np.ascontiguousarray(np.asarray(fitted, dtype=np.float32).transpose(2, 0, 1))
         return torch.from_numpy(pixels / 127.5 - 1)
 
 
 class ImageDataset(Dataset[tuple[Any, int]]):
-    """The pictures in `root`'s folders, a class each: (`transform(picture)`, class).
+    """The images in the folders of `root`, one folder a class: (``transform(image)``, class number).
 
-    By default that is (float32 (3, 160, 160), int), the same in every pass: whatever is random is the
-    caller's to pass as `transform`, which is given RGB. Folders are read however deep, and classes are
-    numbered in their names' order. Raises ValueError where there is no picture.
+    `transform` is given an RGB image; the default, `ToTensor`, returns float32 (3, 160, 160), the same in every epoch.
+    Folders are searched recursively, and classes are numbered in the order of their names. Raises ValueError if there
+    is no image.
     """
 
     def __init__(self, root: str | Path, transform: Callable[[Image.Image], Any] | None = None) -> None:
         self.root = Path(root)
         self.transform = transform or ToTensor()
-        found = {folder.name: _pictures(folder) for folder in sorted(self.root.iterdir()) if folder.is_dir()}
-        self.classes = tuple(name for name, files in found.items() if files)
+        files = {folder.name: _images(folder) for folder in sorted(self.root.iterdir()) if folder.is_dir()}
+        self.classes = tuple(name for name, paths in files.items() if paths)
         if not self.classes:
             raise ValueError(
-                f"root must hold a folder of pictures for each class, got {self.root} "
-                f"with {len(found)} folders and no picture in them"
+                f"root must hold a folder of images for each class, got {self.root} "
+                f"with {len(files)} folders and no image in them"
             )
-        self.files = strings(os.path.relpath(file, self.root) for files in found.values() for file in files)
-        self.labels = np.repeat(np.arange(len(self.classes)), [len(found[name]) for name in self.classes])
+        self.files = string_array(os.path.relpath(path, self.root) for paths in files.values() for path in paths)
+        self.labels = np.repeat(np.arange(len(self.classes)), [len(files[name]) for name in self.classes])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -80,25 +80,25 @@ class ImageDataset(Dataset[tuple[Any, int]]):
             return self.transform(image.convert("RGB")), int(self.labels[index])
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
 
 
 def photograph() -> bytes:
-    """The photograph that matplotlib ships, as JPEG: Grace Hopper, 512 by 600 pixels."""
+    """Return the JPEG file that matplotlib ships: Grace Hopper, 512 by 600 pixels."""
     return Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).read_bytes()
 
 
 def crop_folder() -> Path:
-    """Class folders of JPEG files cut from `photograph`, made once: 8 places of it, 64 crops of each.
+    """Return a folder of JPEG files cut from `photograph`, made once: 8 classes of 64 crops.
 
-    Each is shifted, turned by up to 15 degrees and 160 to 256 pixels wide, and re-encoded at quality 85.
+    Each crop is shifted at random, rotated by up to 15 degrees, 160 to 256 pixels wide and encoded at quality 85.
     """
     return make_once(f"images-1-{digest(photograph())}", _make_crops)
 
 
 def photo_crops(*, size: int = 160) -> ImageDataset:
-    """The crops of `crop_folder` as float32 (3, `size`, `size`); the class is the place in the photograph."""
+    """Return the crops of `crop_folder` as float32 (3, `size`, `size`); the class is what the crop shows."""
     return ImageDataset(crop_folder(), ToTensor(size))
 
 
@@ -112,13 +112,13 @@ def _make_crops(folder: Path) -> None:
 
 
 def _crops(photo: Image.Image, centre: tuple[float, float], rng: random.Random) -> Iterator[Image.Image]:
-    """Pictures cut around `centre`, in pixels of `photo`; where the frame leaves it, it is mirrored."""
+    """Yield images cut around `centre` (pixels of `photo`, which is mirrored at its edges)."""
     margin = _SIDES[1]
     wide = Image.fromarray(np.pad(np.asarray(photo), ((margin, margin), (margin, margin), (0, 0)), "symmetric"))
     for _ in range(_CROPS_A_CLASS):
         side, angle = rng.randint(*_SIDES), rng.uniform(-15, 15)
-        x, y = (margin + at + rng.uniform(-24, 24) for at in centre)
-        reach = side * 5 // 8  # turned by 15 degrees a square still covers the crop: cos 15 + sin 15 < 5 / 4
+        x, y = (margin + coordinate + rng.uniform(-24, 24) for coordinate in centre)
+        reach = side * 5 // 8  # rotated by 15 degrees, a square of this size covers the crop: cos 15 + sin 15 < 5 / 4
         around = wide.crop((round(x) - reach, round(y) - reach, round(x) + reach, round(y) + reach))
         start = reach - side // 2
         yield around.rotate(angle, Image.Resampling.BICUBIC).crop((start, start, start + side, start + side))

@@ -1,4 +1,4 @@
-"""A stream of pictures from tar shards, each read once however many ranks and workers share it."""
+"""Images streamed from tar shards, each read once whatever the number of ranks and workers."""
 
 import random
 import tarfile
@@ -19,14 +19,14 @@ _SHARDS = 8
 
 
 class ShardDataset(IterableDataset[tuple[Any, int]]):
-    """The pictures in tar `shards`, in order: (`transform(picture)`, class). A member's folder is its class.
+    """The images in tar `shards`, in order: (``transform(image)``, class number). A member's folder is its class.
 
-    Each rank reads one stretch of the sequence, and each of its workers one stretch of that: read forward, no
-    sample twice, none left out, and no two shares differ by more than one sample, however many shards there
-    are. Ranks' lengths may differ by one: to train on them in step, use ``drop_last`` or `torch`'s ``Join``.
+    Each rank reads a contiguous part of the samples, and each of its workers a contiguous part of that. Together they
+    read each sample once, and no two parts differ by more than one sample, whatever the number of shards. As the
+    lengths of ranks may differ by one, distributed training needs ``drop_last`` or ``Join``.
 
-    `rank` and `world_size` are the arguments if given, else those of torch's process group if there is one,
-    else 0 of 1. `len()` is what this rank delivers.
+    `rank` and `world_size` default to those of torch's process group, or to 0 and 1 without a group. ``len()`` is the
+    number of samples of this rank.
     """
 
     def __init__(
@@ -49,19 +49,19 @@ class ShardDataset(IterableDataset[tuple[Any, int]]):
         self.lengths = [len(shard) for shard in names]
 
     def __len__(self) -> int:
-        return len(share(range(sum(self.lengths)), *self._place()))
+        return len(share(range(sum(self.lengths)), *self._rank_and_world_size()))
 
     def __iter__(self) -> Iterator[tuple[Any, int]]:
         worker = get_worker_info()
-        mine = share(range(sum(self.lengths)), *self._place())
+        part = share(range(sum(self.lengths)), *self._rank_and_world_size())
         if worker is not None:
-            mine = share(mine, worker.id, worker.num_workers)
+            part = share(part, worker.id, worker.num_workers)
         numbers = {name: number for number, name in enumerate(self.classes)}
-        for name, picture in self._members(mine):
-            with Image.open(BytesIO(picture)) as image:
+        for name, content in self._members(part):
+            with Image.open(BytesIO(content)) as image:
                 yield self.transform(image.convert("RGB")), numbers[_class(name)]
 
-    def _place(self) -> tuple[int, int]:
+    def _rank_and_world_size(self) -> tuple[int, int]:
         if self.rank is not None and self.world_size is not None:
             return self.rank, self.world_size
         if _grouped():
@@ -78,13 +78,13 @@ class ShardDataset(IterableDataset[tuple[Any, int]]):
     def __getstate__(self) -> dict[str, Any]:
         if not _grouped():
             return self.__dict__
-        # A spawned worker has no process group to ask: it is told its rank as it is pickled.
-        rank, world_size = self._place()
+        # A spawned worker has no process group: it gets the rank with the pickle.
+        rank, world_size = self._rank_and_world_size()
         return self.__dict__ | {"rank": rank, "world_size": world_size}
 
 
 def share(whole: range, number: int, count: int) -> range:
-    """The stretch of `whole` that is `number`'s of `count`: they meet, and differ by at most one in length.
+    """Return part `number` of `count` parts of `whole`: contiguous, and equal in length up to one.
 
     >>> [share(range(10), number, 4) for number in range(4)]
     [range(0, 2), range(2, 5), range(5, 7), range(7, 10)]
@@ -100,41 +100,41 @@ def _class(name: str) -> str:
     return PurePosixPath(name).parent.name
 
 
-def _pictures(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members of `tar` that are pictures: headers alone are read, and what lies between is skipped."""
+def _images(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of `tar` that are images; only headers are read."""
     return (member for member in tar if member.isfile() and PurePosixPath(member.name).suffix.lower() in SUFFIXES)
 
 
 def _names(shard: Path) -> list[str]:
     with tarfile.open(shard) as tar:
-        return [member.name for member in _pictures(tar)]
+        return [member.name for member in _images(tar)]
 
 
 def _read(shard: Path, first: int, last: int) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of the pictures `first` to `last` - 1 of `shard`."""
+    """Yield name and content of the images `first` to `last` - 1 of `shard`."""
     with tarfile.open(shard) as tar:
-        for member in islice(_pictures(tar), first, last):
+        for member in islice(_images(tar), first, last):
             content = tar.extractfile(member)
             assert content is not None  # a regular file has content
             yield member.name, content.read()
 
 
 def shard_folder() -> Path:
-    """The pictures of `crop_folder`, shuffled once and packed into 8 tars, made once."""
+    """Return a folder of 8 tar files, made once, with the images of `crop_folder` in random order."""
     crops = crop_folder()
 
     def make(folder: Path) -> None:
         files = sorted(crops.rglob("*.jpg"))
-        random.Random(0).shuffle(files)  # noqa: S311  no secret: the same order everywhere
+        random.Random(0).shuffle(files)  # noqa: S311  a fixed order, not a secret
         for number in range(_SHARDS):
-            stretch = share(range(len(files)), number, _SHARDS)
+            part = share(range(len(files)), number, _SHARDS)
             with tarfile.open(folder / f"crops-{number:02}.tar", "w") as tar:
-                for file in files[stretch.start : stretch.stop]:
+                for file in files[part.start : part.stop]:
                     tar.add(file, file.relative_to(crops).as_posix())
 
     return make_once(crops.name.replace("images", "shards"), make)
 
 
 def photo_shards(*, size: int = 160, rank: int | None = None, world_size: int | None = None) -> ShardDataset:
-    """The photograph's crops as a stream, in shuffled order: float32 (3, `size`, `size`) and the class."""
+    """Return a stream of the crops, in a fixed random order: float32 (3, `size`, `size`) and the class."""
     return ShardDataset(sorted(shard_folder().glob("*.tar")), ToTensor(size), rank=rank, world_size=world_size)

@@ -1,19 +1,19 @@
-r"""Numeric rows with a target, from a pandas frame; one by one, and a batch at a time.
+r"""Rows of a pandas DataFrame, features and target: read one by one, or a batch at a time.
 
-Over rows that lie in memory a DataLoader is far slower than a loop (pytorch#106704). ``__getitems__`` alone does
-little: what it returns is a list of samples, which `default_collate` stacks one by one again. It helps where the
-collate function takes the fields as they were cut. One shuffled pass over 34 000 rows of 8 features in batches of
+For rows in memory, a DataLoader is far slower than a loop over indices (pytorch#106704). ``__getitems__`` alone helps
+little, because `default_collate` takes its list of samples apart and stacks them again. It helps together with a
+collate function that takes stacked fields as they are. One shuffled epoch of 34 000 rows of 8 features in batches of
 256, as a multiple of the loop's 1.4 ms:
 
     ==========================================================  ====
     for b in torch.randperm(34000).split(256): ...              1
     `RowDataset`                                                60
     `TableDataset`, torch's `default_collate`                   47
-    `TableDataset`, `collate.default`: the fields as they are   7
+    `TableDataset`, `collate.default`: fields as they are       7
     ==========================================================  ====
 
-Medians of 3 runs (n = 3, each timeit's best of 11), Python 3.11, torch 2.13, one core of a shared machine. The
-second line, and by exchanging the dataset and the collate function the others:
+Medians of 3 runs (each timeit's best of 11), Python 3.11, torch 2.13, one core of a shared machine. The command for
+the second line; for the others, exchange the dataset and the collate function:
 
     python -m timeit -r 11 -s "from torch.utils.data import DataLoader" \
         -s "from loaderbench.datasets import collate, table" \
@@ -34,9 +34,9 @@ from loaderbench.datasets.collate import Stacked
 from loaderbench.datasets.images import photograph
 
 if TYPE_CHECKING:
-    import pandas as pd  # a third of a second, which no one who loads other data need wait for
+    import pandas as pd  # takes a third of a second to import, and only these datasets need it
 
-# Where a pixel's neighbours lie: rows down, columns to the right.
+# The neighbours of a pixel: rows down, columns to the right.
 _NEIGHBOURS = {
     "north_west": (-1, -1),
     "north": (-1, 0),
@@ -50,7 +50,7 @@ _NEIGHBOURS = {
 
 
 class RowDataset(Dataset[tuple[Tensor, Tensor]]):
-    """A frame's rows one by one: (float32 (F,) of all columns but `target`, float32 () of `target`).
+    """The rows of `frame` one by one: (float32 (F,) of all columns but `target`, float32 () of `target`).
 
     >>> import pandas as pd
     >>> features, target = RowDataset(pd.DataFrame({"width": [1, 2], "price": [10, 20]}), target="price")[1]
@@ -72,15 +72,15 @@ class RowDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 class TableDataset(RowDataset):
-    """The same rows, a whole batch of them by one index (`Stacked`)."""
+    """The same rows, with a ``__getitems__`` that reads a batch with one index (`Stacked`)."""
 
     def __getitems__(self, indices: Sequence[int]) -> Stacked:
-        chosen = torch.tensor(indices)
-        return Stacked(self.features[chosen], self.target[chosen])
+        index = torch.tensor(indices)
+        return Stacked(self.features[index], self.target[index])
 
 
 def pixel_frame(*, step: int = 3) -> "pd.DataFrame":
-    """Every `step`-th pixel of the photograph: its brightness, and that of its eight neighbours (0 to 1)."""
+    """Return a row for every `step`-th pixel of the photograph: brightness (0 to 1) of it and its 8 neighbours."""
     import pandas as pd  # noqa: PLC0415 - as above
 
     with Image.open(BytesIO(photograph())) as image:
@@ -93,10 +93,10 @@ def pixel_frame(*, step: int = 3) -> "pd.DataFrame":
 
 
 def photo_pixels(*, step: int = 3) -> TableDataset:
-    """`pixel_frame` with the brightness to be found from the neighbours."""
+    """Return `pixel_frame` as a dataset: predict the brightness of a pixel from its neighbours."""
     return TableDataset(pixel_frame(step=step), target="brightness")
 
 
 def photo_pixel_rows(*, step: int = 3) -> RowDataset:
-    """The same rows without ``__getitems__``."""
+    """Return the same dataset without ``__getitems__``."""
     return RowDataset(pixel_frame(step=step), target="brightness")

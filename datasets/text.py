@@ -1,4 +1,4 @@
-"""Texts of unequal length and their classes: the Dataset that every PyTorch course begins with."""
+"""Texts of different lengths and their classes: the Dataset of most PyTorch tutorials."""
 
 import re
 from collections import Counter
@@ -17,16 +17,16 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class TextSample(TypedDict):
-    """One sample: token ids (L,) or, where there is no tokenizer, the text itself; and its class."""
+    """A sample: token ids (L,), or the text itself if there is no tokenizer; and its class."""
 
     Text: Tensor | str
     Class: int
 
 
 class Vocabulary:
-    """A tokenizer: the words of a text as ids, the more frequent the smaller.
+    """A tokenizer: a text becomes the ids of its words, numbered from the most frequent one in `texts`.
 
-    0 is kept for padding, and 1 stands for every word that `texts` lack.
+    0 is padding, and 1 stands for every word that is not in `texts`.
 
     >>> vocabulary = Vocabulary(["the cat and the dog"])
     >>> vocabulary("The dog sat")
@@ -38,16 +38,16 @@ class Vocabulary:
         self.ids = {word: number for number, (word, _) in enumerate(counts.most_common(), start=UNKNOWN + 1)}
 
     def __len__(self) -> int:
-        """How many ids there are, padding and unknown among them."""
+        """Return the number of ids, including padding and unknown."""
         return len(self.ids) + UNKNOWN + 1
 
     def __call__(self, text: str) -> Tensor:
-        """Token ids (L,), int64."""
+        """Return token ids, int64 (L,)."""
         return torch.tensor([self.ids.get(word, UNKNOWN) for word in words(text)], dtype=torch.long)
 
 
 class TextDataset(Dataset[TextSample]):
-    """Texts and labels. A text is tokenised when its sample is asked for.
+    """Texts and labels; a text is tokenized when its sample is read.
 
     >>> dataset = TextDataset(["a cat", "two dogs"], [0, 1])
     >>> dataset[1]
@@ -63,9 +63,8 @@ class TextDataset(Dataset[TextSample]):
     ) -> None:
         if len(texts) != len(labels):
             raise ValueError(f"labels must be one for each text, got {len(labels)} labels for {len(texts)} texts")
-        # An array, not a list: to read a list's element is to write its reference count, and so a forked
-        # worker soon has its own copy of every page (pytorch#13246).
-        self.texts = strings(texts)
+        # Not a list: a forked worker would end up with a copy of it (see recipes/compact.py).
+        self.texts = string_array(texts)
         self.labels = np.asarray(labels, dtype=np.int64)
         self.tokenizer = tokenizer
         self.classes = tuple(classes)
@@ -79,7 +78,7 @@ class TextDataset(Dataset[TextSample]):
 
 
 def words(text: str) -> list[str]:
-    """The words and the punctuation marks of `text`, in small letters.
+    """Return the words and punctuation marks of `text` in lower case.
 
     >>> words("Raises ValueError.")
     ['raises', 'valueerror', '.']
@@ -87,16 +86,15 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def strings(values: Iterable[str]) -> NDArray[Any]:
-    """`values` in one array of numpy's variable-width strings: an element read is a plain ``str``."""
+def string_array(values: Iterable[str]) -> NDArray[Any]:
+    """Return `values` as an array of NumPy's variable-width strings, whose elements are ``str``."""
     return np.array(list(values), dtype=np.dtypes.StringDType())
 
 
 def articles() -> dict[str, str]:
-    """CPython's own help on its language, by topic: some 80 articles and half a million letters in English.
+    """Return CPython's help on its language by topic, as ``help("assert")`` shows it: about 80 articles, 500 kB.
 
-    They are what ``help("assert")`` shows. Their wording differs a little from one Python version to the
-    next.
+    They change a little from one Python version to the next.
     """
     from pydoc_data.topics import topics  # noqa: PLC0415  half a megabyte that a user's own data does not need
 
@@ -104,17 +102,17 @@ def articles() -> dict[str, str]:
 
 
 def passages(article: str, least_words: int = 8) -> list[str]:
-    r"""The paragraphs of `article` that are long enough to tell its class.
+    r"""Return the paragraphs of `article` that are long enough to predict its class from.
 
-    >>> passages("Title\n*****\n\nA passage is what stands between two empty lines.\n\nShort.\n")
-    ['A passage is what stands between two empty lines.']
+    >>> passages("Title\n*****\n\nA passage is the text between two empty lines.\n\nShort.\n")
+    ['A passage is the text between two empty lines.']
     """
     paragraphs = (paragraph.strip() for paragraph in re.split(r"\n\s*\n", article))
     return [paragraph for paragraph in paragraphs if len(paragraph.split()) >= least_words]
 
 
 def article_passages(*, tokenized: bool = True) -> TextDataset:
-    """The passages of CPython's help articles; a passage's class is its article."""
+    """Return the passages of CPython's help articles as a dataset; the class of a passage is its article."""
     topics = sorted(articles().items())
     labelled = [(text, label) for label, (_, article) in enumerate(topics) for text in passages(article)]
     texts, labels = [text for text, _ in labelled], [label for _, label in labelled]

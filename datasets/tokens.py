@@ -1,4 +1,4 @@
-"""Blocks of tokens from one memory-mapped file: what a language model is trained on."""
+"""Blocks of tokens from a memory-mapped file, as for training a language model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,11 @@ from loaderbench.datasets.text import articles
 
 
 class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Blocks of `block` tokens and the same shifted by one: (int64 (block,), int64 (block,)).
+    """Blocks of `block` tokens, and the same shifted by one token: (int64 (block,), int64 (block,)).
 
-    `path` is a one-dimensional ``.npy`` file of integers. Blocks do not overlap; a last one that is not full
-    is left out. `__getitems__` cuts a whole batch with one index: `Stacked`.
+    `path` is a ``.npy`` file with a one-dimensional array of integers. Blocks do not overlap; an incomplete last block
+    is dropped. ``__getitems__`` reads a batch with one index (`Stacked`). Raises ValueError if the file has another
+    shape, or too few tokens for one block.
     """
 
     def __init__(self, path: str | Path, block: int = 256) -> None:
@@ -36,7 +37,7 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def tokens(self) -> NDArray[Any]:
-        """The mapped file: opened when a process first needs it, and never pickled."""
+        """The memory-mapped file; each process opens it when it first needs it, and it is not pickled."""
         if self._mapped is None:
             self._mapped = np.load(self.path, mmap_mode="r")
         return self._mapped
@@ -46,8 +47,8 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         start = self._start(index)
-        block = torch.from_numpy(self.tokens[start : start + self.block + 1].astype(np.int64))
-        return block[:-1], block[1:]
+        tokens = torch.from_numpy(self.tokens[start : start + self.block + 1].astype(np.int64))
+        return tokens[:-1], tokens[1:]
 
     def __getitems__(self, indices: Sequence[int]) -> Stacked:
         starts = np.array([self._start(index) for index in indices])
@@ -55,7 +56,7 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
         return Stacked(blocks[:, :-1], blocks[:, 1:])
 
     def _start(self, index: int) -> int:
-        """Where block `index` begins; raises IndexError as a list would."""
+        """Return the first token of block `index`; raise IndexError as a list would."""
         return range(0, len(self) * self.block, self.block)[index]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -63,15 +64,15 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def token_file() -> Path:
-    """The letters of CPython's help articles as one file of uint8 tokens, UTF-8 bytes, made once."""
-    letters = "\n\n".join(article for _, article in sorted(articles().items())).encode()
+    """Return a file, made once, of CPython's help articles: each byte of their UTF-8 is a token, uint8."""
+    content = "\n\n".join(article for _, article in sorted(articles().items())).encode()
 
     def make(folder: Path) -> None:
-        np.save(folder / "tokens.npy", np.frombuffer(letters, dtype=np.uint8))
+        np.save(folder / "tokens.npy", np.frombuffer(content, dtype=np.uint8))
 
-    return make_once(f"tokens-1-{digest(letters)}", make) / "tokens.npy"
+    return make_once(f"tokens-1-{digest(content)}", make) / "tokens.npy"
 
 
 def article_tokens(*, block: int = 256) -> TokenDataset:
-    """The letters of CPython's help articles, in blocks: 256 kinds of token at most."""
+    """Return CPython's help articles as blocks of tokens, which are bytes: a vocabulary of 256."""
     return TokenDataset(token_file(), block)

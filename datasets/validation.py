@@ -1,4 +1,8 @@
-"""The contract a dataset keeps, whoever wrote it; where it is broken, one clear line says so."""
+"""Check that an object works as a Dataset of a DataLoader, before it is measured.
+
+`check_dataset` returns the properties of a dataset, or raises an error of one line that names the dataset, what is
+wrong and what to change.
+"""
 
 import io
 import pickle
@@ -14,100 +18,112 @@ from torch.utils.data import IterableDataset
 from loaderbench.datasets.pytree import count_leaves, describe, fingerprint
 
 Kind = Literal["map", "iterable"]
-_COPIED_BYTES = 64 << 20  # a dataset that pickles to more is counted, but no copy of it is made
-_LINE = 200  # letters of a stranger's error that are passed on
+_LARGEST_COPY = 64 << 20  # bytes: of a larger pickle the size is measured, but no copy is made
+_LONGEST_MESSAGE = 200  # characters of another error's message that are quoted
 
 
 class InvalidDatasetError(ValueError):
-    """A dataset that cannot be loaded as it stands; the message names it, the fault and the remedy."""
+    """The dataset cannot be loaded as it is; the message says what is wrong and what to change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetProperties:
-    """What is known of a dataset from a few of its samples."""
+    """What a few samples show of a dataset."""
 
     name: str  #: its class
-    kind: Kind  #: read by index, or by ``iter()``
-    length: int | None  #: samples; None for an iterable that does not tell
-    has_getitems: bool  #: whether it offers ``__getitems__``
-    deterministic: bool  #: the same content when read again; False also where that cannot be shown
-    pickled_bytes: int | None  #: bytes of ``pickle.dumps``; in a DataLoader tensors go by shared memory instead
-    pickle_error: str | None  #: why a spawned worker cannot be given it; a forked one needs no pickle
-    sample: str  #: the make-up of the first sample, in words
-    tensors_per_sample: float  #: the mean of those read
-    bytes_per_sample: float  #: the mean of those read
+    kind: Kind  #: map-style (read by index) or iterable-style (read by ``iter()``)
+    length: int | None  #: samples; None for an iterable-style dataset without a length
+    has_getitems: bool  #: whether the DataLoader will call ``__getitems__``
+    deterministic: bool  #: whether samples were equal when read again; False also where they cannot be compared
+    pickled_bytes: int | None  #: bytes of ``pickle.dumps``; a DataLoader sends tensors through shared memory instead
+    pickle_error: str | None  #: why a spawned worker cannot receive it; a forked worker needs no pickle
+    sample: str  #: structure, dtypes and shapes of the first sample
+    tensors_per_sample: float  #: mean of the samples read
+    bytes_per_sample: float  #: mean of the samples read
 
 
 def check_dataset(dataset: Any, *, samples: int = 8) -> DatasetProperties:
-    """The facts of `dataset`, or InvalidDatasetError: one line with what is wrong and what to do.
+    """Return the properties of `dataset`; raise InvalidDatasetError if it cannot be loaded.
 
-    Anything with ``__getitem__`` and ``__len__``, or with ``__iter__``, may come. At most `samples` samples
-    are read, the first and the last among them (of an iterable, the first ones), each of them twice, and a
-    batch of them where there is ``__getitems__``. Then a copy made by pickle must yield a sample. Samples
-    that differ when read again and a dataset that cannot be pickled are facts, not errors. Reading may
-    advance the global random generators.
+    `dataset` may be anything with ``__getitem__`` and ``__len__``, or with ``__iter__``. At most `samples` samples are
+    read, each twice: the first, the last and others between them, or the first ones of an iterable-style dataset. With
+    ``__getitems__``, they are read as a batch too. Then a pickled copy must return a sample. Samples that change
+    between reads and a dataset that cannot be pickled are properties, not errors. Reading may advance the global random
+    number generators.
     """
     if samples < 1:
         raise ValueError(f"samples must be >= 1, got {samples}")
     kind = _kind(dataset)
-    length = _length(dataset, kind)
-    read_twice = _map_samples if kind == "map" else _stream_samples
-    first, again = read_twice(dataset, length, samples)
+    if kind == "map":
+        length: int | None = _map_length(dataset)
+        first, again = _map_samples(dataset, length, samples)
+    else:
+        length = _stream_length(dataset)
+        first, again = _stream_samples(dataset, length, samples)
     pickled_bytes, pickle_error = _pickled(dataset, kind)
-    parts = [count_leaves(sample) for sample in first]
+    counts = [count_leaves(sample) for sample in first]
     return DatasetProperties(
         name=_name(dataset),
         kind=kind,
         length=length,
         has_getitems=kind == "map" and _has_getitems(dataset),
-        deterministic=_same(first, again),
+        deterministic=_are_equal(first, again),
         pickled_bytes=pickled_bytes,
         pickle_error=pickle_error,
         sample=describe(first[0]),
-        tensors_per_sample=fmean(part.tensors for part in parts),
-        bytes_per_sample=fmean(part.bytes for part in parts),
+        tensors_per_sample=fmean(count.tensors for count in counts),
+        bytes_per_sample=fmean(count.bytes for count in counts),
     )
 
 
 def _kind(dataset: Any) -> Kind:
     if isinstance(dataset, type):
         raise InvalidDatasetError(f"{dataset.__name__} is a class, not a dataset: call it and pass what it returns")
-    has = {method for method in ("__getitem__", "__len__", "__iter__") if hasattr(type(dataset), method)}
+    name = _name(dataset)
+    methods = {method for method in ("__getitem__", "__len__", "__iter__") if hasattr(type(dataset), method)}
     if isinstance(dataset, IterableDataset):
         return "iterable"
-    if {"__getitem__", "__len__"} <= has:
+    if {"__getitem__", "__len__"} <= methods:
         return "map"
-    if "__iter__" in has:
+    if "__iter__" in methods:
         return "iterable"
-    if "__getitem__" in has:
-        raise InvalidDatasetError(
-            f"{_name(dataset)} has __getitem__ but no __len__: add __len__, the number of samples"
-        )
-    raise InvalidDatasetError(f"{_name(dataset)} must have __getitem__ and __len__, or __iter__; it has neither")
+    if "__getitem__" in methods:
+        raise InvalidDatasetError(f"{name} has __getitem__ but no __len__: add __len__, the number of samples")
+    raise InvalidDatasetError(f"{name} must have __getitem__ and __len__, or __iter__; it has neither")
 
 
-def _length(dataset: Any, kind: Kind) -> int | None:
-    """`len(dataset)`; None where an iterable does not know it."""
-    if not hasattr(type(dataset), "__len__"):
-        return None
+def _map_length(dataset: Any) -> int:
     try:
         length = len(dataset)
     except Exception as error:
-        if kind == "iterable" and isinstance(error, (TypeError, NotImplementedError)):
-            return None
-        raise InvalidDatasetError(
-            f"len({_name(dataset)}) raised {_told(error)}; __len__ must return the number of samples"
-        ) from error
-    if length == 0 and kind == "map":
+        raise _length_error(dataset, error) from error
+    if length == 0:
         raise InvalidDatasetError(f"{_name(dataset)} is empty: len() is 0; check where its data is read from")
     return length
 
 
-def _map_samples(dataset: Any, length: int | None, samples: int) -> tuple[list[Any], list[Any]]:
-    """Samples at indices spread from the first to the last, read twice."""
-    assert length is not None  # what makes it map-style
-    wanted = min(samples, length)
-    indices = sorted({number * (length - 1) // max(1, wanted - 1) for number in range(wanted)})
+def _stream_length(dataset: Any) -> int | None:
+    """Return ``len(dataset)``; None if the dataset has no length, or does not know it."""
+    if not hasattr(type(dataset), "__len__"):
+        return None
+    try:
+        return len(dataset)
+    except (TypeError, NotImplementedError):
+        return None
+    except Exception as error:
+        raise _length_error(dataset, error) from error
+
+
+def _length_error(dataset: Any, error: Exception) -> InvalidDatasetError:
+    return InvalidDatasetError(
+        f"len({_name(dataset)}) raised {_one_line(error)}; __len__ must return the number of samples"
+    )
+
+
+def _map_samples(dataset: Any, length: int, samples: int) -> tuple[list[Any], list[Any]]:
+    """Read samples at indices spread from the first to the last, twice."""
+    count = min(samples, length)
+    indices = sorted({number * (length - 1) // max(1, count - 1) for number in range(count)})
     first, again = ([_item(dataset, index, length) for index in indices] for _ in range(2))
     if _has_getitems(dataset):
         _check_getitems(dataset, indices)
@@ -115,11 +131,11 @@ def _map_samples(dataset: Any, length: int | None, samples: int) -> tuple[list[A
 
 
 def _item(dataset: Any, index: int, length: int) -> Any:
-    with _blamed(f"{_name(dataset)}[{index}]", f"len() is {length}, so {_indices(dataset, length)}"):
+    with _reraised(f"{_name(dataset)}[{index}]", f"len() is {length}, so {_index_rule(dataset, length)}"):
         return dataset[index]
 
 
-def _indices(dataset: Any, length: int) -> str:
+def _index_rule(dataset: Any, length: int) -> str:
     if isinstance(dataset, Mapping):
         keys = ", ".join(repr(key) for key in islice(dataset, 5))
         return f"{keys} must be 0 to {length - 1}: if each is a dataset, pass one of them"
@@ -128,32 +144,30 @@ def _indices(dataset: Any, length: int) -> str:
 
 def _check_getitems(dataset: Any, indices: list[int]) -> None:
     call = f"{_name(dataset)}.__getitems__({indices})"
-    with _blamed(call, "it must return a sample for each index"):
+    with _reraised(call, "it must return a sample for each index"):
         returned = len(dataset.__getitems__(indices))
     if returned != len(indices):
         raise InvalidDatasetError(f"{call} returned {returned} samples; it must return one for each index")
 
 
 def _has_getitems(dataset: Any) -> bool:
-    return callable(getattr(dataset, "__getitems__", None))  # as DataLoader asks
+    return callable(getattr(dataset, "__getitems__", None))  # the DataLoader's own condition
 
 
 def _stream_samples(dataset: Any, length: int | None, samples: int) -> tuple[list[Any], list[Any]]:
-    """The first samples of two passes."""
+    """Read the first samples of two passes."""
     name = _name(dataset)
-    with _blamed(f"iterating {name}", "__iter__ must return an iterator over samples"):
-        opened = iter(dataset)
-        first = list(islice(opened, samples))
+    with _reraised(f"iterating {name}", "__iter__ must return an iterator over samples"):
+        iterator = iter(dataset)
+        first = list(islice(iterator, samples))
     if not first:
         raise InvalidDatasetError(f"{name} is empty: iterating it gave no sample; check where its data is read from")
     if length is not None and len(first) != min(length, samples):
-        more = "at least " if len(first) == samples else ""
-        raise InvalidDatasetError(
-            f"len({name}) is {length}, but iterating gave {more}{len(first)} samples; correct __len__"
-        )
-    with _blamed(f"iterating {name} again", "every epoch calls iter() anew"):
-        reopened = iter(dataset)
-        again = [] if reopened is opened else list(islice(reopened, samples))
+        count = f"at least {len(first)}" if len(first) == samples else f"{len(first)}"
+        raise InvalidDatasetError(f"len({name}) is {length}, but iterating gave {count} samples; correct __len__")
+    with _reraised(f"iterating {name} again", "every epoch calls iter() anew"):
+        second_iterator = iter(dataset)
+        again = [] if second_iterator is iterator else list(islice(second_iterator, samples))
     if len(again) < len(first):
         raise InvalidDatasetError(
             f"{name} gave {len(first)} samples when first iterated, {len(again)} the second time; "
@@ -162,58 +176,57 @@ def _stream_samples(dataset: Any, length: int | None, samples: int) -> tuple[lis
     return first, again
 
 
-def _same(first: Sequence[Any], again: Sequence[Any]) -> bool:
+def _are_equal(first: Sequence[Any], again: Sequence[Any]) -> bool:
     try:
         return [fingerprint(sample) for sample in first] == [fingerprint(sample) for sample in again]
-    except Exception:  # noqa: BLE001  a stranger's sample may fail to be hashed in any way
+    except Exception:  # noqa: BLE001  hashing an object of the user's may raise anything
         return False
 
 
-class _Counted(io.RawIOBase):
-    """Counts what is written, and keeps it while it is little."""
+class _ByteCounter(io.RawIOBase):
+    """A file that counts the bytes written to it, and keeps the first `_LARGEST_COPY`."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
-        self.kept = io.BytesIO()
+        self.content = io.BytesIO()
 
     def write(self, data: Any) -> int:
         count = memoryview(data).nbytes
         self.size_bytes += count
-        if self.size_bytes <= _COPIED_BYTES:
-            self.kept.write(data)
+        if self.size_bytes <= _LARGEST_COPY:
+            self.content.write(data)
         return count
 
 
 def _pickled(dataset: Any, kind: Kind) -> tuple[int | None, str | None]:
-    """The bytes of `dataset` pickled, or None; and why it cannot be, or None."""
-    counted = _Counted()
+    """Return the bytes of `dataset` pickled, or None, and why it or its copy fails, or None."""
+    counter = _ByteCounter()
     try:
-        pickle.Pickler(counted, pickle.HIGHEST_PROTOCOL).dump(dataset)
-    except Exception as error:  # noqa: BLE001  pickle passes on whatever a stranger's class raises
-        return None, _told(error)
-    if counted.size_bytes > _COPIED_BYTES:
-        return counted.size_bytes, None
+        pickle.Pickler(counter, pickle.HIGHEST_PROTOCOL).dump(dataset)
+    except Exception as error:  # noqa: BLE001  pickling an object of the user's may raise anything
+        return None, _one_line(error)
+    if counter.size_bytes > _LARGEST_COPY:
+        return counter.size_bytes, None
     try:
-        copy = pickle.loads(counted.kept.getvalue())  # noqa: S301  written a moment ago, above
+        copy = pickle.loads(counter.content.getvalue())  # noqa: S301  pickled a few lines above
         _ = copy[0] if kind == "map" else next(iter(copy))
     except Exception as error:  # noqa: BLE001  as above
-        return counted.size_bytes, f"its copy raised {_told(error)}"
-    return counted.size_bytes, None
+        return counter.size_bytes, f"its copy raised {_one_line(error)}"
+    return counter.size_bytes, None
 
 
 @contextmanager
-def _blamed(what: str, remedy: str) -> Iterator[None]:
-    """Turns whatever `what` raises into InvalidDatasetError."""
+def _reraised(call: str, remedy: str) -> Iterator[None]:
+    """Turn whatever `call` raises into InvalidDatasetError."""
     try:
         yield
     except Exception as error:
-        raise InvalidDatasetError(f"{what} raised {_told(error)}; {remedy}") from error
+        raise InvalidDatasetError(f"{call} raised {_one_line(error)}; {remedy}") from error
 
 
-def _told(error: Exception) -> str:
-    """The error's class and message, in one line."""
+def _one_line(error: Exception) -> str:
     message = " ".join(str(error).split())
-    short = message if len(message) <= _LINE else f"{message[:_LINE]}..."
+    short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 

@@ -1,13 +1,19 @@
-"""Collate functions around another one, by which its batches cross from a worker to the main process more cheaply.
+"""Collate functions that make batches cheaper to send from a worker to the main process; each wraps another one.
 
-Every tensor of a batch crosses by itself: a descriptor is sent, a file in shared memory made and mapped. Every string
-and every number is pickled by itself. Here many become few. Without workers nothing crosses, and a batch is left as
-it is.
+A DataLoader sends every tensor of a batch by itself: a file is created in shared memory, its descriptor sent, the file
+mapped. Every string and number is pickled by itself. These send fewer things::
+
+    DataLoader(dataset, num_workers=4, collate_fn=Packed(default_collate))
+
+- `Packed` sends one tensor of each dtype;
+- `Reused` sends batches through the same shared memory again and again;
+- `Arrayed` turns lists of numbers and strings into arrays.
+
+With ``num_workers=0`` nothing is sent, and `Packed` and `Reused` return the batch of the wrapped collate function.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 
@@ -21,263 +27,263 @@ from loaderbench.datasets.pytree import tree_leaves, tree_map
 from loaderbench.datasets.recipes.compact import CompactSequence
 
 Collate = Callable[[Any], Any]
-Name = tuple[int, int, int]  # of a slot: process, ring, number
+SlotName = tuple[int, int, int]  # the worker's process, the number of its `Reused` in it, the number of the slot
 
-_ALIGNED = 64  # bytes: where a tensor may begin in shared memory
-_STACKING = (default, default_collate, stack_into)  # collate functions that can write where they are told to
-_NUMBERS = {bool, int, float}
-_rings = count()  # of this process
-_slots: dict[Name, Tensor] = {}  # what this process has been sent by others
+_ALIGNMENT = 64  # bytes: tensors begin at multiples of it in shared memory
+_STACKING = (default, default_collate, stack_into)  # collate functions that can write into given memory
+_NUMBER_TYPES = {bool, int, float}
+_instance_numbers = count()  # of the `Reused` of this process
+_received: dict[SlotName, Tensor] = {}  # memory of the slots that workers have sent to this process
 
 
 class Packed:
-    """A batch crosses as one tensor of each dtype, and is taken apart where it arrives: in views, without a copy."""
+    """Send the tensors of a batch as one tensor of each dtype; the main process gets views of it, without a copy."""
 
     def __init__(self, collate_fn: Collate) -> None:
         self.collate_fn = collate_fn
 
     def __call__(self, samples: Any) -> Any:
-        """The batch, packed when it is pickled."""
+        """Return the batch, packed for pickling if this is a worker."""
         batch = self.collate_fn(samples)
-        return batch if get_worker_info() is None else _Parcel.of(batch)
+        return batch if get_worker_info() is None else _PackedBatch(batch)
 
 
 class Reused:
-    """A batch crosses in shared memory that is used again: no file is made, mapped and filled with zeros for it.
+    """Send batches through shared memory that is used again, so that no file is created, mapped and zeroed for each.
 
-    Each worker has `slots` pieces of it, as large as its largest batch. The loop must be done with a batch when it asks
-    for the one after the next: `slots` is to be prefetch_factor + 2 (of a stream, whose workers may end one by one,
-    prefetch_factor + num_workers + 1), and whoever keeps a batch must copy it. A
-    `collate_fn` that stacks (torch's default, `stack_into`) writes there at once, another one's batch is copied.
+    Each worker has `slots` pieces of memory, each as large as its largest batch, and writes to them in turn. **A batch
+    is overwritten later**: the training loop must be done with it when it asks for the second batch after it, and must
+    copy what it keeps. `slots` must be at least ``prefetch_factor + 2``; for an iterable-style dataset, whose workers
+    may end at different times, ``prefetch_factor + num_workers + 1``.
+
+    `default_collate` and `stack_into` write into the memory directly; the batch of any other `collate_fn` is copied.
     """
 
     def __init__(self, collate_fn: Collate, slots: int) -> None:
         if slots < 1:
             raise ValueError(f"slots must be >= 1, got {slots}")
-        self.collate_fn, self.slots = collate_fn, slots
-        self.ring = (0, 0)  # the process and the number of its ring
-        self.held: list[_Memory] = []
-        self.made = 0
+        self.collate_fn = collate_fn
+        self.slots = slots
+        self.owner = (0, 0)  # this worker's process and the number of this object in it
+        self.buffers: list[_SharedBuffer] = []
+        self.batches = 0  # made by this worker
 
     def __call__(self, samples: Any) -> Any:
-        """The batch, in the next slot."""
+        """Return the batch in the worker's next slot."""
         if get_worker_info() is None:
             return self.collate_fn(samples)
-        if self.ring[0] != os.getpid():
-            self.ring, self.made = (os.getpid(), next(_rings)), 0
-            self.held = [_Memory() for _ in range(self.slots)]
-        number = self.made % self.slots
-        self.made += 1
-        memory = self.held[number]
-        memory.begin()
+        if self.owner[0] != os.getpid():
+            self.owner, self.batches = (os.getpid(), next(_instance_numbers)), 0
+            self.buffers = [_SharedBuffer() for _ in range(self.slots)]
+        slot = self.batches % self.slots
+        self.batches += 1
+        buffer = self.buffers[slot]
+        buffer.clear()
         stacks = self.collate_fn in _STACKING
-        batch = stack_samples(samples, memory.allocate) if stacks else self.collate_fn(samples)
-        return _Slot((*self.ring, number), memory.place(batch), memory.news())
+        batch = stack_samples(samples, buffer.allocate) if stacks else self.collate_fn(samples)
+        return _SlotBatch((*self.owner, slot), buffer.store(batch), buffer.take_if_new())
 
 
 class Arrayed:
-    """A batch's lists of numbers become arrays, its lists of strings one array of their letters each.
+    """Turn a batch's lists into arrays, which are pickled at once (see `to_arrays`).
 
-    A list of mappings becomes a mapping of such columns; a list of lists of numbers, their values end to end and their
-    lengths. Arrays, not tensors: a small one crosses with the batch's pickle, a tensor by a descriptor of its own. The
-    loop is given these, as it should be: the type of such a batch is another.
+    This changes the type of the batch that the training loop gets. Arrays, not tensors: a small array is part of the
+    batch's pickle, while a tensor costs a file of its own.
     """
 
     def __init__(self, collate_fn: Collate) -> None:
         self.collate_fn = collate_fn
 
     def __call__(self, samples: Any) -> Any:
-        """The batch, of arrays."""
+        """Return the batch with arrays for lists."""
         return to_arrays(self.collate_fn(samples))
 
 
 class CompactStrings(CompactSequence):
-    """Strings in one array of their UTF-8: `texts[number]` is decoded when it is asked for."""
+    """A read-only list of strings in one array of their UTF-8 bytes."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        whole = "".join(texts)
-        letters = whole.encode()
-        sizes = map(len, texts if len(letters) == len(whole) else [text.encode() for text in texts])
-        self.ends = np.fromiter(sizes, np.int64, len(texts)).cumsum()
-        self.held = np.frombuffer(letters, np.uint8)
+    def __init__(self, strings: Sequence[str]) -> None:
+        joined = "".join(strings)
+        encoded = joined.encode()
+        is_ascii = len(encoded) == len(joined)
+        sizes = map(len, strings if is_ascii else [string.encode() for string in strings])
+        ends = np.fromiter(sizes, np.int64, len(strings)).cumsum()
+        super().__init__(ends, np.frombuffer(encoded, np.uint8))
 
-    def read(self, content: bytes) -> str:
-        """Decode it."""
-        return content.decode()
+    def decode(self, encoded: bytes) -> str:
+        """Return the string."""
+        return encoded.decode()
 
 
-def to_arrays(thing: Any) -> Any:
-    """`thing` with its lists of numbers and strings as arrays; what is neither is left as it is.
+def to_arrays(batch: Any) -> Any:
+    """Return `batch` with arrays for its lists and tuples of numbers or strings; everything else stays as it is.
+
+    A list of strings becomes `CompactStrings`; a list of mappings with the same keys, a mapping of such arrays; a list
+    of lists of numbers, a pair of arrays: their values end to end, and their lengths.
 
     >>> to_arrays({"ids": [3, 5], "names": ("a", "bc")})["names"][1]
     'bc'
     """
-    if isinstance(thing, Mapping):
-        return {key: to_arrays(part) for key, part in thing.items()}
-    return _column(thing) if isinstance(thing, (list, tuple)) and thing else thing
+    if isinstance(batch, Mapping):
+        return {key: to_arrays(child) for key, child in batch.items()}
+    return _list_to_arrays(batch) if isinstance(batch, (list, tuple)) and batch else batch
 
 
-def _column(things: Sequence[Any]) -> Any:
-    kinds = set(map(type, things))
-    if kinds == {str}:
-        return CompactStrings(things)
-    if kinds <= _NUMBERS:
-        return np.array(things)
-    if all(issubclass(kind, Mapping) for kind in kinds) and len({tuple(each) for each in things}) == 1:
-        return {key: to_arrays([each[key] for each in things]) for key in things[0]}
-    if kinds <= {list, tuple} and set().union(*(map(type, each) for each in things)) <= _NUMBERS:
-        return np.array(list(chain.from_iterable(things))), np.array([len(each) for each in things])
-    return [to_arrays(each) for each in things]
+def _list_to_arrays(items: Sequence[Any]) -> Any:
+    types = set(map(type, items))
+    if types == {str}:
+        return CompactStrings(items)
+    if types <= _NUMBER_TYPES:
+        return np.array(items)
+    if all(issubclass(kind, Mapping) for kind in types) and len({tuple(item) for item in items}) == 1:
+        return {key: to_arrays([item[key] for item in items]) for key in items[0]}
+    if types <= {list, tuple} and set().union(*(map(type, item) for item in items)) <= _NUMBER_TYPES:
+        return np.array(list(chain.from_iterable(items))), np.array([len(item) for item in items])
+    return [to_arrays(item) for item in items]
 
 
 def release_slots() -> None:
-    """Let go of what loaders that are gone had sent by `Reused`."""
-    _slots.clear()
+    """Free the shared memory that `Reused` has sent to this process; call it when the loaders are gone."""
+    _received.clear()
 
 
-def _forget_the_dead() -> None:
-    """Let go of what workers had sent that are gone: the next epoch's, without persistent_workers, are others."""
-    for process in {name[0] for name in _slots}:
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            for name in [each for each in _slots if each[0] == process]:
-                del _slots[name]
+class _TensorSlice:
+    """In place of a tensor in a batch that is sent: the first element (or byte) of its content, its dtype and shape."""
+
+    __slots__ = ("dtype", "shape", "start")
+
+    def __init__(self, dtype: torch.dtype, start: int, shape: torch.Size) -> None:
+        self.dtype, self.start, self.shape = dtype, start, shape
 
 
-class _Place:
-    """Where a tensor of a batch lies in what is sent: its first element (or byte), its shape and dtype."""
-
-    __slots__ = ("begins", "dtype", "shape")
-
-    def __init__(self, dtype: torch.dtype, begins: int, shape: torch.Size) -> None:
-        self.dtype, self.begins, self.shape = dtype, begins, shape
+def _map_tensors(function: Callable[[Tensor], _TensorSlice], batch: Any) -> Any:
+    return tree_map(lambda leaf: function(leaf) if _is_dense(leaf) else leaf, batch)
 
 
-def _is_plain(leaf: Any) -> bool:
-    """Whether it is a tensor as such, which a view of memory can stand for: a subclass is more than its values."""
-    is_dense = type(leaf) is Tensor and leaf.layout is torch.strided
-    return is_dense and not leaf.is_nested and not leaf.is_quantized and leaf.device.type == "cpu"
+def _restore(view: Callable[[_TensorSlice], Tensor], skeleton: Any) -> Any:
+    return tree_map(lambda leaf: view(leaf) if isinstance(leaf, _TensorSlice) else leaf, skeleton)
 
 
-class _Parcel:
-    """A batch on its way: what it is pickled to is one tensor of each dtype, and what it becomes is the batch."""
+def _is_dense(leaf: Any) -> bool:
+    """Whether `leaf` can be restored as a view of memory; a subclass of Tensor is more than its values."""
+    is_strided = type(leaf) is Tensor and leaf.layout is torch.strided
+    return is_strided and not leaf.is_nested and not leaf.is_quantized and leaf.device.type == "cpu"
 
-    def __init__(self, skeleton: Any, held: dict[torch.dtype, list[Tensor]]) -> None:
-        self.skeleton, self.held = skeleton, held
 
-    @classmethod
-    def of(cls, batch: Any) -> "_Parcel":
-        """`batch`, taken apart: here, as what fails while it is pickled is lost and not told."""
-        held: dict[torch.dtype, list[Tensor]] = {}
-        filled: dict[torch.dtype, int] = {}
+class _PackedBatch:
+    """A batch that is pickled as one tensor of each dtype, and unpickled as the batch."""
 
-        def placed(leaf: Any) -> Any:
-            if not _is_plain(leaf):
-                return leaf
-            begins = filled.get(leaf.dtype, 0)
-            filled[leaf.dtype] = begins + leaf.numel()
-            held.setdefault(leaf.dtype, []).append(leaf.reshape(-1))
-            return _Place(leaf.dtype, begins, leaf.shape)
+    def __init__(self, batch: Any) -> None:
+        # The batch is taken apart here and not in __reduce__: an error that is raised while it is pickled is lost.
+        self.pieces: dict[torch.dtype, list[Tensor]] = {}
+        self.lengths: dict[torch.dtype, int] = {}
+        self.skeleton = _map_tensors(self._add, batch)
 
-        return cls(tree_map(placed, batch), held)
+    def _add(self, tensor: Tensor) -> _TensorSlice:
+        start = self.lengths.get(tensor.dtype, 0)
+        self.lengths[tensor.dtype] = start + tensor.numel()
+        self.pieces.setdefault(tensor.dtype, []).append(tensor.reshape(-1))
+        return _TensorSlice(tensor.dtype, start, tensor.shape)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened, (self.skeleton, {dtype: _joined(pieces) for dtype, pieces in self.held.items()})
+        return _unpack, (self.skeleton, {dtype: _concatenated(pieces) for dtype, pieces in self.pieces.items()})
 
 
-def _joined(pieces: list[Tensor]) -> Tensor:
+def _concatenated(pieces: list[Tensor]) -> Tensor:
     if len(pieces) == 1:
         return pieces[0]
     return torch.cat(pieces, out=empty_batch((sum(map(len, pieces)),), pieces[0].dtype))
 
 
-def _opened(skeleton: Any, packed: dict[torch.dtype, Tensor]) -> Any:
-    def unpacked(leaf: Any) -> Any:
-        if not isinstance(leaf, _Place):
-            return leaf
-        return packed[leaf.dtype][leaf.begins : leaf.begins + leaf.shape.numel()].view(leaf.shape)
+def _unpack(skeleton: Any, packed: dict[torch.dtype, Tensor]) -> Any:
+    def view(part: _TensorSlice) -> Tensor:
+        return packed[part.dtype][part.start : part.start + part.shape.numel()].view(part.shape)
 
-    return tree_map(unpacked, skeleton)
+    return _restore(view, skeleton)
 
 
-@dataclass(slots=True)
-class _Memory:
-    """Shared memory of a worker, filled from its beginning for each batch, and larger where one needs it."""
+class _SharedBuffer:
+    """A worker's shared memory for one batch at a time, filled from its beginning; it grows to the largest batch."""
 
-    held: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
-    filled: int = 0
-    is_new: bool = False
+    def __init__(self) -> None:
+        self.memory = torch.empty(0, dtype=torch.uint8)
+        self.used = 0  # bytes
+        self.is_new = False  # not sent yet
 
-    def begin(self) -> None:
-        """Nothing in it is needed any more."""
-        self.filled = 0
+    def clear(self) -> None:
+        """Begin to fill it anew."""
+        self.used = 0
 
     def allocate(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """An unfilled tensor in it."""
+        """Return an unfilled tensor in the memory."""
         size = torch.Size(shape).numel() * dtype.itemsize
-        if self.filled + size > self.held.nbytes:
-            self._grow(_aligned(self.filled + size))
-        begins, self.filled = self.filled, _aligned(self.filled + size)
-        return self.held[begins : begins + size].view(dtype).view(shape)
+        if self.used + size > self.memory.nbytes:
+            self._grow(_aligned(self.used + size))
+        start, self.used = self.used, _aligned(self.used + size)
+        return self.memory[start : start + size].view(dtype).view(shape)
 
-    def place(self, batch: Any) -> Any:
-        """`batch` with a place in it for each tensor; what lies elsewhere is copied."""
-        outside = [leaf for leaf in _tensors(batch) if not self._holds(leaf)]
-        if outside and self.filled + sum(_aligned(leaf.nbytes) for leaf in outside) > self.held.nbytes:
-            self._grow(sum(_aligned(leaf.nbytes) for leaf in _tensors(batch)))
-            self.filled = 0
-        return tree_map(self._placed, batch)
+    def store(self, batch: Any) -> Any:
+        """Return `batch` with a slice for each dense tensor, copied into the memory if it lies elsewhere."""
+        tensors = [leaf for leaf in tree_leaves(batch) if _is_dense(leaf)]
+        missing = sum(_aligned(tensor.nbytes) for tensor in tensors if not self._contains(tensor))
+        if missing and self.used + missing > self.memory.nbytes:
+            self._grow(sum(_aligned(tensor.nbytes) for tensor in tensors))
+            self.used = 0
+        return _map_tensors(self._slice_of, batch)
 
-    def news(self) -> Tensor | None:
-        """The memory itself, where it has not been sent yet."""
+    def take_if_new(self) -> Tensor | None:
+        """Return the memory if the main process does not have it yet."""
         is_new, self.is_new = self.is_new, False
-        return self.held if is_new else None
+        return self.memory if is_new else None
 
     def _grow(self, size: int) -> None:
-        self.held = torch.empty(max(size, 2 * self.held.nbytes), dtype=torch.uint8).share_memory_()
+        self.memory = torch.empty(max(size, 2 * self.memory.nbytes), dtype=torch.uint8).share_memory_()
         self.is_new = True
 
-    def _holds(self, leaf: Tensor) -> bool:
-        return leaf.is_contiguous() and leaf.untyped_storage().data_ptr() == self.held.untyped_storage().data_ptr()
+    def _contains(self, tensor: Tensor) -> bool:
+        return (
+            tensor.is_contiguous() and tensor.untyped_storage().data_ptr() == self.memory.untyped_storage().data_ptr()
+        )
 
-    def _placed(self, leaf: Any) -> Any:
-        if not _is_plain(leaf):
-            return leaf
-        if not self._holds(leaf):
-            leaf = self.allocate(leaf.shape, leaf.dtype).copy_(leaf)
-        return _Place(leaf.dtype, leaf.storage_offset() * leaf.dtype.itemsize, leaf.shape)
+    def _slice_of(self, tensor: Tensor) -> _TensorSlice:
+        if not self._contains(tensor):
+            tensor = self.allocate(tensor.shape, tensor.dtype).copy_(tensor)
+        return _TensorSlice(tensor.dtype, tensor.storage_offset() * tensor.dtype.itemsize, tensor.shape)
 
 
 def _aligned(size: int) -> int:
-    return -(-size // _ALIGNED) * _ALIGNED
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def _tensors(batch: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(batch) if _is_plain(leaf)]
+class _SlotBatch:
+    """A batch in a slot: its memory is sent the first time, and only the slot's name from then on."""
 
-
-class _Slot:
-    """A batch in a slot, on its way: the slot itself is sent once, and then only its name."""
-
-    def __init__(self, name: Name, skeleton: Any, memory: Tensor | None) -> None:
+    def __init__(self, name: SlotName, skeleton: Any, memory: Tensor | None) -> None:
         self.name, self.skeleton, self.memory = name, skeleton, memory
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _read, (self.name, self.skeleton, self.memory)
+        return _read_slot, (self.name, self.skeleton, self.memory)
 
 
-def _read(name: Name, skeleton: Any, sent: Tensor | None) -> Any:
-    if sent is not None:
-        if name not in _slots:
-            _forget_the_dead()
-        _slots[name] = sent
-    memory = _slots[name]
+def _read_slot(name: SlotName, skeleton: Any, new_memory: Tensor | None) -> Any:
+    if new_memory is not None:
+        if name not in _received:
+            _release_slots_of_ended_workers()
+        _received[name] = new_memory
+    memory = _received[name]
 
-    def found(leaf: Any) -> Any:
-        if not isinstance(leaf, _Place):
-            return leaf
-        size = leaf.shape.numel() * leaf.dtype.itemsize
-        return memory[leaf.begins : leaf.begins + size].view(leaf.dtype).view(leaf.shape)
+    def view(part: _TensorSlice) -> Tensor:
+        size = part.shape.numel() * part.dtype.itemsize
+        return memory[part.start : part.start + size].view(part.dtype).view(part.shape)
 
-    return tree_map(found, skeleton)
+    return _restore(view, skeleton)
+
+
+def _release_slots_of_ended_workers() -> None:
+    """Free the slots of workers that are gone: without persistent_workers, each epoch has others."""
+    for process in {name[0] for name in _received}:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            for name in [name for name in _received if name[0] == process]:
+                del _received[name]

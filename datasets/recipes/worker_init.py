@@ -1,23 +1,23 @@
-"""What a worker can be told at its start: functions for DataLoader's ``worker_init_fn``."""
+"""Functions for the DataLoader's ``worker_init_fn``: threads and memory of a worker."""
 
 import ctypes
 import sys
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
-# mallopt(3), glibc: malloc keeps what it is given back, rather than returning it and faulting its pages in again.
+# Parameters of glibc's mallopt(3), and the values with which malloc keeps freed memory instead of returning it to the
+# system, from which every page must be faulted in again.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
-_HELD = {_MMAP_THRESHOLD: 1 << 30, _TRIM_THRESHOLD: (1 << 31) - 1, _TOP_PAD: 64 << 20}
-
-_MOST_OF_OLD = 32 << 20  # what an older glibc takes at most
+_PARAMETERS = {_MMAP_THRESHOLD: 1 << 30, _TRIM_THRESHOLD: (1 << 31) - 1, _TOP_PAD: 64 << 20}
+_MMAP_THRESHOLD_OF_OLD = 32 << 20  # the largest that an older glibc accepts
 
 
 def one_thread(_worker_id: int) -> None:
-    """One thread for each native library that has a pool of them: OpenMP, MKL, OpenBLAS, OpenCV, torch.
+    """Limit every native thread pool of the worker to one thread: OpenMP, MKL, OpenBLAS, OpenCV and torch.
 
-    torch limits its own in a worker, and leaves the others as they are: num_workers × their threads then share the
-    CPUs.
+    By itself torch limits only its own pool in a worker. The others have a thread for each CPU, so that `num_workers`
+    times as many threads compete for the CPUs.
     """
     threadpool_limits(limits=1)
     torch.set_num_threads(1)
@@ -26,26 +26,25 @@ def one_thread(_worker_id: int) -> None:
 
 
 def keep_memory(_worker_id: int) -> None:
-    """Glibc's malloc keeps freed memory for the next sample; another C library's is left alone.
+    """Let glibc's malloc keep freed memory for the next sample; other C libraries are left unchanged.
 
-    As the environment variables MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ do for a process
-    from its start.
+    The environment variables MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ do the same for a whole
+    process.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for name, value in _HELD.items():
-            if not mallopt(name, value) and name == _MMAP_THRESHOLD:
-                mallopt(name, _MOST_OF_OLD)
+    if mallopt is None:
+        return
+    for parameter, value in _PARAMETERS.items():
+        if not mallopt(parameter, value) and parameter == _MMAP_THRESHOLD:
+            mallopt(parameter, _MMAP_THRESHOLD_OF_OLD)
 
 
 def thread_pools() -> dict[str, int]:
-    """The native thread pools of this process, and how many threads each would use."""
-    from threadpoolctl import threadpool_info  # noqa: PLC0415 - it looks through all that is loaded
-
-    found: dict[str, int] = {}
+    """Return the number of threads of each native thread pool in this process, by the name of its library."""
+    threads: dict[str, int] = {}
     for pool in threadpool_info():
         name = str(pool["internal_api"])
-        found[name] = max(found.get(name, 0), int(pool["num_threads"]))
+        threads[name] = max(threads.get(name, 0), int(pool["num_threads"]))
     if opencv := sys.modules.get("cv2"):
-        found["opencv"] = int(opencv.getNumThreads())
-    return found
+        threads["opencv"] = int(opencv.getNumThreads())
+    return threads

@@ -1,8 +1,7 @@
-"""Text, images and a slow store as a user has them, with places for faults of known size.
+"""Text, images and a slow store, with regressions of known size that can be injected by changing the constants below.
 
-What ``loaderbench calibrate`` compares with itself: each side of its comparisons imports its own copy of this file, in
-which the numbers below may be others. A fault is real code that takes real time; ``GETITEM`` and ``COLLATE`` are in
-proportion to what a sample or a batch costs anyway.
+``loaderbench calibrate`` compares two copies of this file in which the constants differ. A regression is real code that
+takes real time: `GETITEM` and `COLLATE` cost in proportion to what a sample or a batch costs anyway.
 """
 
 import os
@@ -21,49 +20,49 @@ from torch.utils.data import Dataset, get_worker_info
 from loaderbench.datasets.images import ImageDataset, crop_folder
 from loaderbench.datasets.text import article_passages
 
+# Each stays an assignment on a line of its own: its value is replaced in the copies.
 GETITEM = 0.0  # share of the samples that are made twice
-COLLATE = 0  # how many times more each batch is collated
-START_S = 0.0  # what a worker's first sample takes longer
-EXIT_S = 0.0  # what a worker's end takes longer
-LEAKED_BYTES = 0  # kept for ever of each batch
-BATCHED = 1  # whether the store answers for a batch at once
+COLLATE = 0  # times that each batch is collated in addition
+START_S = 0.0  # seconds that a worker's first sample takes in addition
+EXIT_S = 0.0  # seconds that a worker takes to end in addition
+LEAKED_BYTES = 0  # bytes of memory kept after each batch
+BATCHED = 1  # 1: the store is asked for a batch at once, by __getitems__; 0: for each sample
 
-REQUEST_S = 0.0005  # a question to the store
-ROWS = 256
-PASSAGES = 16  # of a document: it takes about as long as a picture, and its workers are what is waited for
+REQUEST_S = 0.0005  # seconds of a request to the store
+ROWS = 256  # of the store
+PASSAGES = 16  # of a document, which so takes about as long as an image
 
 Sample = tuple[Tensor, int]
 
-_kept: list[bytes] = []
+_leaked: list[bytes] = []
 
 
-def is_due(count: int, share: float) -> bool:
-    """Whether the `count`-th of many (from 1) is one of `share` of them, spread evenly.
+def is_due(number: int, share: float) -> bool:
+    """Return whether sample `number` (from 1) is one of the `share` of all samples that are made twice, spread evenly.
 
-    >>> [is_due(count, 0.25) for count in range(1, 9)]
+    >>> [is_due(number, 0.25) for number in range(1, 9)]
     [False, False, False, True, False, False, False, True]
     """
-    return int(count * share) > int((count - 1) * share)
+    return int(number * share) > int((number - 1) * share)
 
 
 class InjectedDataset(Dataset[Sample]):
-    """The samples of `make`, and the faults."""
+    """The samples that `make` returns, with the regressions `GETITEM`, `START_S` and `EXIT_S`."""
 
     def __init__(self) -> None:
-        self.made = 0
-        self.process = 0  # that has made the last one
+        self.process = 0  # that read the last sample
+        self.samples_read = 0
 
     def __getitem__(self, index: int) -> Sample:
         if self.process != os.getpid():
-            self.begin()
-        self.made += 1
-        if is_due(self.made, GETITEM):
+            self.process = os.getpid()
+            self._start()
+        self.samples_read += 1
+        if is_due(self.samples_read, GETITEM):
             self.make(index)
         return self.make(index)
 
-    def begin(self) -> None:
-        """Do what is done once in a process."""
-        self.process = os.getpid()
+    def _start(self) -> None:
         if get_worker_info() is None:
             return
         time.sleep(START_S)
@@ -71,12 +70,12 @@ class InjectedDataset(Dataset[Sample]):
             Finalize(None, time.sleep, args=(EXIT_S,), exitpriority=1)
 
     def make(self, index: int) -> Sample:
-        """One sample."""
+        """Return one sample."""
         raise NotImplementedError
 
 
 class Documents(InjectedDataset):
-    """Tokens (L,) of a document, `PASSAGES` passages in a row, and the class of the first."""
+    """Token ids (L,) of `PASSAGES` consecutive passages, and the class of the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,13 +85,13 @@ class Documents(InjectedDataset):
         return len(self.passages)
 
     def make(self, index: int) -> Sample:
-        """Tokenise it."""
-        samples: list[Any] = [self.passages[(index + place) % len(self)] for place in range(PASSAGES)]
+        """Tokenize the document that begins at passage `index`."""
+        samples: list[Any] = [self.passages[(index + offset) % len(self)] for offset in range(PASSAGES)]
         return torch.cat([sample["Text"] for sample in samples]), samples[0]["Class"]
 
 
 class Images(InjectedDataset):
-    """A decoded picture, bytes (160, 160, 3), and its class."""
+    """A decoded image, uint8 (160, 160, 3), and its class."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,55 +101,55 @@ class Images(InjectedDataset):
         return len(self.crops)
 
     def make(self, index: int) -> Sample:
-        """Decode it."""
+        """Decode image `index`."""
         return self.crops[index]
 
 
 def pixels(image: Image.Image) -> Tensor:
-    """Bytes (160, 160, 3): as floats they would be four times as much to hand over, which is the model's to undo."""
+    """Return uint8 (160, 160, 3): as float32, four times as many bytes would be sent to the main process."""
     return torch.from_numpy(np.array(ImageOps.fit(image, (160, 160), Image.Resampling.BILINEAR)))
 
 
 class Rows(InjectedDataset):
-    """Rows (8,) of a store that takes `REQUEST_S` to answer, whatever it is asked for."""
+    """Rows float32 (8,) of a store that takes `REQUEST_S` seconds for each request, of one row or of many."""
 
     def __len__(self) -> int:
         return ROWS
 
     def make(self, index: int) -> Sample:
-        """Ask for it."""
+        """Request row `index`."""
         (sample,) = request_rows([index])
         return sample
 
     if BATCHED:
 
         def __getitems__(self, indices: list[int]) -> list[Sample]:
-            """Ask for a batch at once."""
+            """Request a batch at once."""
             return request_rows(indices)
 
 
 def request_rows(indices: list[int]) -> list[Sample]:
-    """Rows of the store; IndexError where it has none of that number."""
+    """Return rows of the store; raise IndexError if it has no such row."""
     time.sleep(REQUEST_S)
     return [(torch.full((8,), float(range(ROWS)[index])), 0) for index in indices]
 
 
 class Collate:
-    """A batch of samples by `pack` or `pad`, and the faults."""
+    """Pad or pack samples, with the regressions `COLLATE` and `LEAKED_BYTES`."""
 
     def __init__(self, *, padded: bool) -> None:
         self.padded = padded
 
     def __call__(self, samples: list[Sample]) -> tuple[Tensor, ...]:
-        """Pad (B, L) where `padded`, else all in a row (L1 + L2 + …,) with their lengths (B,); and labels (B,)."""
+        """Return padded (B, L) or packed (L1 + L2 + …,) and lengths (B,); and labels (B,)."""
         if LEAKED_BYTES:
-            _kept.append(b"x" * LEAKED_BYTES)
+            _leaked.append(b"x" * LEAKED_BYTES)
         for _ in range(COLLATE):
             self.make(samples)
         return self.make(samples)
 
     def make(self, samples: list[Sample]) -> tuple[Tensor, ...]:
-        """One batch."""
+        """Collate one batch."""
         values, labels = [value for value, _ in samples], torch.tensor([label for _, label in samples])
         if not self.padded:
             return torch.cat([value.flatten() for value in values]), torch.tensor([*map(len, values)]), labels
@@ -162,13 +161,13 @@ pack = Collate(padded=False)
 
 
 class Net(nn.Module):
-    """A model of any of these batches, small beside what it takes to load them."""
+    """A model for any of these batches, cheap in comparison with loading them."""
 
     def __init__(self, width: int = 256, classes: int = 256) -> None:
         super().__init__()
         self.head = nn.Linear(width, classes)
 
     def forward(self, values: Tensor, *_: Tensor) -> Tensor:
-        """(B, …) of whatever size to logits (B, classes)."""
+        """Return logits (B, classes) of values (B, …)."""
         means = functional.adaptive_avg_pool1d(values.flatten(1).float()[:, None], self.head.in_features)
         return torch.as_tensor(self.head(means.squeeze(1)))

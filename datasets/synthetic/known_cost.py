@@ -1,8 +1,8 @@
-"""Datasets whose cost or fault is known because it is made on purpose: truth by construction.
+"""Datasets whose cost is known by construction, and datasets with one fault at a known index.
 
-A reading of the instrument is checked against them, and so is what it does when a worker fails. A sample is
-its own index unless said otherwise, so that sending it costs next to nothing. `at` is the index at which the
-fault lies.
+The instrument is checked against the first: what it measures must be what the constructor was given. The second show
+what it does when a worker fails. A sample is its own index unless the class says otherwise, so that sending it costs
+next to nothing. Arguments that end in ``_s`` are seconds, in ``_bytes`` bytes; `samples` is the length of the dataset.
 """
 
 import os
@@ -17,60 +17,63 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-_WAKE_S = 0.002  # a sleeper may wake this late; what is left of the time is spun away
+_LATEST_WAKE_S = 0.002  # time.sleep may return this late; the rest of a sleep is spun
 
 
 def spin(until_s: float) -> None:
-    """Keeps a core busy until ``perf_counter()`` says `until_s`."""
+    """Keep a core busy until ``perf_counter()`` returns `until_s` or more."""
     while perf_counter() < until_s:
         pass
 
 
-class _Numbered(Dataset[int]):
-    """Samples that are their own indices."""
+class _Indices(Dataset[int]):
+    """A dataset whose samples are their own indices."""
 
     samples: int
 
     def __len__(self) -> int:
         return self.samples
 
-    def _index(self, index: int) -> int:
-        """`index` from the front; raises IndexError as a list would."""
+    def _checked(self, index: int) -> int:
+        """Return `index` counted from the front; raise IndexError as a list would."""
         return range(self.samples)[index]
 
 
+# --- known cost
+
+
 @dataclass(frozen=True)
-class Busy(_Numbered):
-    """Each sample takes `busy_s` seconds of one core."""
+class Busy(_Indices):
+    """Each sample takes `busy_s` seconds of one core, as decoding does."""
 
     samples: int
     busy_s: float
 
     def __getitem__(self, index: int) -> int:
         until_s = perf_counter() + self.busy_s
-        found = self._index(index)
+        sample = self._checked(index)
         spin(until_s)
-        return found
+        return sample
 
 
 @dataclass(frozen=True)
-class Sleeping(_Numbered):
-    """Each sample takes `sleep_s` seconds, as of a slow disk: the core is free but for the last 2 ms."""
+class Sleeping(_Indices):
+    """Each sample takes `sleep_s` seconds in which the core is free, except for the last 2 ms: as from a slow disk."""
 
     samples: int
     sleep_s: float
 
     def __getitem__(self, index: int) -> int:
         until_s = perf_counter() + self.sleep_s
-        found = self._index(index)
-        time.sleep(max(0.0, self.sleep_s - _WAKE_S))
+        sample = self._checked(index)
+        time.sleep(max(0.0, self.sleep_s - _LATEST_WAKE_S))
         spin(until_s)
-        return found
+        return sample
 
 
 @dataclass(frozen=True)
-class Straggler(_Numbered):
-    """As `Busy`, but the sample `straggler_index` takes `straggler_s` seconds."""
+class Straggler(_Indices):
+    """Each sample takes `busy_s` seconds of one core, but sample `straggler_index` takes `straggler_s` seconds."""
 
     samples: int
     busy_s: float
@@ -78,10 +81,10 @@ class Straggler(_Numbered):
     straggler_s: float
 
     def __getitem__(self, index: int) -> int:
-        began_s = perf_counter()
-        found = self._index(index)
-        spin(began_s + (self.straggler_s if found == self.straggler_index else self.busy_s))
-        return found
+        start_s = perf_counter()
+        sample = self._checked(index)
+        spin(start_s + (self.straggler_s if sample == self.straggler_index else self.busy_s))
+        return sample
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,12 @@ class Bytes(Dataset[Tensor]):
 
 @dataclass(frozen=True)
 class SlowCollate:
-    """A collate function that takes `collate_s` seconds of one core for each batch: a list becomes a tensor (B,)."""
+    """A collate function that takes `collate_s` seconds of one core for each batch of numbers: a tensor (B,)."""
 
     collate_s: float
 
     def __call__(self, samples: list[int]) -> Tensor:
-        """The batch."""
+        """Return the batch (B,)."""
         until_s = perf_counter() + self.collate_s
         batch = torch.tensor(samples)
         spin(until_s)
@@ -113,8 +116,8 @@ class SlowCollate:
 
 
 @dataclass(frozen=True)
-class Payload(_Numbered):
-    """A dataset of `payload_bytes`, which pickle copies to each worker that is not forked."""
+class Payload(_Indices):
+    """The dataset itself holds `payload_bytes`, which pickle copies to each worker that is not forked."""
 
     samples: int
     payload_bytes: int
@@ -124,34 +127,37 @@ class Payload(_Numbered):
         object.__setattr__(self, "payload", b"x" * self.payload_bytes)
 
     def __getitem__(self, index: int) -> int:
-        return self._index(index)
+        return self._checked(index)
 
 
 @dataclass
-class Resident(_Numbered):
-    """Each process that reads a sample holds `resident_bytes` of its own memory, written to, from then on."""
+class Resident(_Indices):
+    """Each process that reads a sample holds `resident_bytes` of its own memory from then on, every page written."""
 
     samples: int
     resident_bytes: int
-    _held: mmap | None = field(default=None, init=False, repr=False, compare=False)
-    _holder: int = field(default=0, init=False, repr=False, compare=False)
+    _memory: mmap | None = field(default=None, init=False, repr=False, compare=False)
+    _process: int = field(default=0, init=False, repr=False, compare=False)  # that mapped the memory
 
     def __getitem__(self, index: int) -> int:
-        if self._holder != os.getpid():  # what a fork inherits is shared, and so not its own
-            # A mapping of its own, not bytes: those may come from memory that the process held already.
-            size_bytes = max(1, self.resident_bytes)  # a mapping of nothing is refused
-            self._held, self._holder = mmap(-1, size_bytes, MAP_PRIVATE | MAP_ANONYMOUS), os.getpid()
+        if self._process != os.getpid():  # memory that a fork inherits is shared
+            # A mapping, not a bytes object: malloc might take that from memory the process has already.
+            length = max(1, self.resident_bytes)  # mmap refuses 0
+            self._memory, self._process = mmap(-1, length, MAP_PRIVATE | MAP_ANONYMOUS), os.getpid()
             for start in range(0, self.resident_bytes, PAGESIZE):
-                self._held[start] = 1
-        return self._index(index)
+                self._memory[start] = 1
+        return self._checked(index)
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_held": None, "_holder": 0}
+        return self.__dict__ | {"_memory": None, "_process": 0}
+
+
+# --- faults
 
 
 @dataclass(frozen=True)
 class Duplicated(IterableDataset[int]):
-    """A stream that no worker splits: each delivers all `samples`, as in nanoVLM#203."""
+    """A stream that is not split among workers: each of them delivers all `samples` (as in nanoVLM#203)."""
 
     samples: int
 
@@ -163,54 +169,53 @@ class Duplicated(IterableDataset[int]):
 
 
 @dataclass(frozen=True)
-class Raising(_Numbered):
-    """Sample `at` raises ValueError."""
+class Raising(_Indices):
+    """Sample `fault_index` raises ValueError."""
 
     samples: int
     fault_index: int
 
     def __getitem__(self, index: int) -> int:
-        if self._index(index) == self.fault_index:
+        if self._checked(index) == self.fault_index:
             raise ValueError(f"sample {self.fault_index} is broken on purpose")
-        return self._index(index)
+        return self._checked(index)
 
 
 @dataclass(frozen=True)
-class Killed(_Numbered):
-    """A worker that reads sample `at` is killed (SIGKILL), as when memory runs out; the main process is not."""
+class Killed(_Indices):
+    """A worker that reads sample `fault_index` gets SIGKILL, as if memory had run out; the main process does not."""
 
     samples: int
     fault_index: int
 
     def __getitem__(self, index: int) -> int:
-        if self._index(index) == self.fault_index and get_worker_info() is not None:
+        if self._checked(index) == self.fault_index and get_worker_info() is not None:
             os.kill(os.getpid(), signal.SIGKILL)
-        return self._index(index)
+        return self._checked(index)
 
 
 @dataclass(frozen=True)
-class Hanging(_Numbered):
-    """A worker that reads sample `at` never returns it; the main process does."""
+class Hanging(_Indices):
+    """A worker that reads sample `fault_index` never returns it; the main process does."""
 
     samples: int
     fault_index: int
 
     def __getitem__(self, index: int) -> int:
-        while self._index(index) == self.fault_index and get_worker_info() is not None:
+        while self._checked(index) == self.fault_index and get_worker_info() is not None:
             time.sleep(1)
-        return self._index(index)
+        return self._checked(index)
 
 
 @dataclass
-class LeakingSharedMemory(_Numbered):
-    """A worker keeps `sample_bytes` more of shared memory with each sample; the main process keeps none."""
+class LeakingSharedMemory(_Indices):
+    """A worker keeps `sample_bytes` more of shared memory with each sample; the main process keeps nothing."""
 
     samples: int
     sample_bytes: int
-    _hoard: list[Tensor] = field(default_factory=list, init=False, repr=False)
+    _kept: list[Tensor] = field(default_factory=list, init=False, repr=False)
 
     def __getitem__(self, index: int) -> int:
         if get_worker_info() is not None:
-            filled = torch.ones(self.sample_bytes, dtype=torch.uint8)
-            self._hoard.append(filled.share_memory_())
-        return self._index(index)
+            self._kept.append(torch.ones(self.sample_bytes, dtype=torch.uint8).share_memory_())
+        return self._checked(index)
