@@ -1,4 +1,4 @@
-"""The cache: made once, whole or not at all, by however many processes."""
+"""The cache: its folders are made once, complete or not at all, by any number of processes."""
 
 import multiprocessing
 import os
@@ -30,17 +30,13 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_was_made_is_not_made_again() -> None:
+def test_a_folder_is_made_once(folder: Path) -> None:
     cache.make_once("numbers", writes("first"))
     assert (cache.make_once("numbers", writes("second")) / "made").read_text() == "first"
-
-
-def test_nothing_but_the_made_folder_is_left(folder: Path) -> None:
-    cache.make_once("numbers", writes("1"))
     assert names(folder) == ["numbers"]
 
 
-def test_a_maker_that_fails_leaves_nothing(folder: Path) -> None:
+def test_a_function_that_fails_leaves_nothing(folder: Path) -> None:
     def fails(draft: Path) -> None:
         (draft / "half").touch()
         raise RuntimeError("no more ink")
@@ -50,7 +46,7 @@ def test_a_maker_that_fails_leaves_nothing(folder: Path) -> None:
     assert names(folder) == []
 
 
-def test_a_killed_maker_leaves_no_half_made_folder(folder: Path) -> None:
+def test_a_killed_process_leaves_no_incomplete_folder(folder: Path) -> None:
     def is_killed(draft: Path) -> None:
         (draft / "half").touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -61,7 +57,7 @@ def test_a_killed_maker_leaves_no_half_made_folder(folder: Path) -> None:
     assert not (folder / "numbers").exists()
 
 
-def test_two_processes_that_make_at_once_both_get_the_whole(folder: Path) -> None:
+def test_two_processes_that_make_a_folder_at_once_both_get_it_complete(folder: Path) -> None:
     both_are_making = fork.Barrier(2)
 
     def make(draft: Path) -> None:
@@ -81,27 +77,24 @@ def test_two_processes_that_make_at_once_both_get_the_whole(folder: Path) -> Non
     assert ([process.exitcode for process in processes], names(folder)) == ([0, 0], ["numbers"])
 
 
-def test_the_folder_may_be_shared_with_others_of_the_machine() -> None:
+def test_other_users_can_read_the_folder() -> None:
     assert cache.make_once("numbers", writes("1")).stat().st_mode & 0o777 == 0o755
 
 
 def test_its_size_is_that_of_all_its_files() -> None:
+    assert cache.size_bytes() == 0
     cache.make_once("short", writes("12"))
     cache.make_once("long", writes("12345"))
     assert cache.size_bytes() == 7
 
 
-def test_an_empty_cache_has_no_bytes() -> None:
-    assert cache.size_bytes() == 0
-
-
-def test_it_lies_in_the_xdg_cache_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_is_in_the_xdg_cache_if_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LOADERBENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache.folder() == tmp_path / "loaderbench"
 
 
-def test_it_lies_in_the_home_folder_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_is_in_the_home_folder_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LOADERBENCH_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

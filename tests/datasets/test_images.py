@@ -1,4 +1,4 @@
-"""Pictures in class folders: the photograph's crops and the user's own."""
+"""Images in class folders: the photograph's crops and the user's own."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from loaderbench.datasets.images import ImageDataset, ToTensor, crop_folder, photo_crops
+from loaderbench.datasets.images import ImageDataset, ToTensor, crop_folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two classes: a red picture, and a green and a grey one deeper down."""
+    """Two classes: a red image; a green one, and a grey one in a folder below."""
     for name, mode, colour in (
         ("apples/1.jpg", "RGB", (255, 0, 0)),
         ("pears/2.png", "RGBA", (0, 255, 0, 255)),
@@ -26,34 +26,30 @@ def test_folders_are_classes_in_their_names_order(folder: Path) -> None:
     assert ImageDataset(folder).classes == ("apples", "pears")
 
 
-def test_every_picture_is_found_however_deep(folder: Path) -> None:
+def test_images_are_found_in_folders_below(folder: Path) -> None:
     dataset = ImageDataset(folder)
     assert [dataset[index][1] for index in range(len(dataset))] == [0, 1, 1]
 
 
-def test_files_that_are_no_pictures_are_left_alone(folder: Path) -> None:
+def test_files_that_are_no_images_are_ignored(folder: Path) -> None:
     (folder / "apples" / "readme.txt").touch()
     assert len(ImageDataset(folder)) == 3
 
 
-def test_a_folder_without_pictures_is_no_class(folder: Path) -> None:
+def test_a_folder_without_images_is_no_class(folder: Path) -> None:
     (folder / ".checkpoints").mkdir()
     assert ImageDataset(folder).classes == ("apples", "pears")
 
 
-def test_a_root_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_root_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"root must hold a folder of pictures .* with 1 folders and no picture"):
+    with pytest.raises(ValueError, match=r"root must hold a folder of images .* with 1 folders and no image"):
         ImageDataset(tmp_path)
 
 
-def test_a_picture_is_a_tensor_of_channels_first(folder: Path) -> None:
+def test_an_image_is_a_tensor_with_channels_first_and_values_from_minus_one_to_one(folder: Path) -> None:
     image, _ = ImageDataset(folder)[0]
     assert (image.dtype, tuple(image.shape)) == (torch.float32, (3, 160, 160))
-
-
-def test_red_is_one_and_no_green_minus_one(folder: Path) -> None:
-    image, _ = ImageDataset(folder)[0]
     torch.testing.assert_close(image[:, 80, 80], torch.tensor([1.0, -1.0, -1.0]), atol=0.02, rtol=0)
 
 
@@ -63,38 +59,22 @@ def test_other_modes_become_rgb(folder: Path, index: int) -> None:
     assert image.shape[0] == 3
 
 
-def test_a_transform_gets_the_picture_and_replaces_the_tensor(folder: Path) -> None:
+def test_a_transform_gets_the_image_and_returns_the_sample(folder: Path) -> None:
     dataset = ImageDataset(folder, lambda image: (image.mode, image.size))
     assert dataset[2] == (("RGB", (20, 10)), 1)
 
 
-def test_a_transform_may_return_the_picture_itself(folder: Path) -> None:
-    image, _ = ImageDataset(folder, lambda image: image)[0]
-    assert image.getpixel((0, 0))[0] > 250
-
-
-def test_the_size_is_the_callers() -> None:
+def test_the_size_of_the_tensor_can_be_chosen() -> None:
     assert tuple(ToTensor(32)(Image.new("RGB", (50, 40))).shape) == (3, 32, 32)
 
 
-def test_the_photograph_gives_eight_classes_of_64_jpegs() -> None:
-    assert [len(list(place.glob("*.jpg"))) for place in crop_folder().iterdir()] == [64] * 8
-
-
-def test_its_crops_are_160_to_256_pixels_wide() -> None:
-    sizes = [Image.open(file).size for file in crop_folder().rglob("*.jpg")]
-    assert {width == height and 160 <= width <= 256 for width, height in sizes} == {True}
-
-
-def test_its_crops_differ_in_size() -> None:
-    assert len({Image.open(file).size for file in crop_folder().rglob("*.jpg")}) > 50
-
-
-def test_the_same_index_is_the_same_picture() -> None:
-    dataset = photo_crops()
-    assert torch.equal(dataset[7][0], dataset[7][0])
-
-
-def test_no_two_crops_are_the_same() -> None:
+def test_the_photograph_gives_eight_classes_of_64_different_crops() -> None:
+    assert [len(list(folder.glob("*.jpg"))) for folder in crop_folder().iterdir()] == [64] * 8
     files = list(crop_folder().rglob("*.jpg"))
     assert len({file.read_bytes() for file in files}) == len(files)
+
+
+def test_crops_are_squares_of_many_sizes_from_160_to_256_pixels() -> None:
+    sizes = {Image.open(file).size for file in crop_folder().rglob("*.jpg")}
+    assert all(width == height and 160 <= width <= 256 for width, height in sizes)
+    assert len(sizes) > 50

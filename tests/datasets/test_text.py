@@ -1,30 +1,27 @@
-"""Texts, their tokenizer and the passages of CPython's help."""
+"""Texts, their tokenizer, and the passages of CPython's help."""
 
 import pickle
 
 import pytest
 import torch
 
-from loaderbench.datasets.text import PADDING, TextDataset, Vocabulary, article_passages, passages
+from loaderbench.datasets.text import PADDING, UNKNOWN, TextDataset, Vocabulary, article_passages, passages
 
 
 def test_a_sample_is_a_text_and_its_class() -> None:
     assert TextDataset(["a cat", "two dogs"], [0, 1])[1] == {"Text": "two dogs", "Class": 1}
 
 
-def test_a_text_is_tokenised_when_its_sample_is_asked_for() -> None:
-    asked: list[str] = []
-    dataset = TextDataset(["a cat", "two dogs"], [0, 1], lambda text: torch.tensor(asked.append(text) or [1]))
+def test_a_text_is_tokenized_when_its_sample_is_read() -> None:
+    tokenized: list[str] = []
+    dataset = TextDataset(["a cat", "two dogs"], [0, 1], lambda text: torch.tensor(tokenized.append(text) or [1]))
     _ = dataset[1]
-    assert asked == ["two dogs"]
+    assert tokenized == ["two dogs"]
 
 
-def test_it_is_as_long_as_its_labels() -> None:
-    assert len(TextDataset(["a", "b", "c"], [0, 0, 1])) == 3
-
-
-def test_iterating_it_ends_with_the_last_text() -> None:
+def test_it_is_indexed_as_a_list_is() -> None:
     dataset = TextDataset(["a", "b"], [0, 1])
+    assert len(dataset) == 2
     assert [dataset[index]["Text"] for index in range(-2, 0)] == ["a", "b"]
     with pytest.raises(IndexError):
         _ = dataset[2]
@@ -35,27 +32,17 @@ def test_texts_without_labels_are_refused() -> None:
         TextDataset(["a", "b"], [0])
 
 
-def test_texts_keep_every_letter() -> None:
+def test_texts_keep_every_character() -> None:
     texts = ["", "naïve\n\ttext", "\N{SNAKE}" * 40]
     dataset = pickle.loads(pickle.dumps(TextDataset(texts, [0, 1, 2])))
     assert [dataset[index]["Text"] for index in range(3)] == texts
 
 
-def test_no_word_has_the_number_of_the_padding() -> None:
-    assert PADDING not in Vocabulary(["a b c"])("a b c d")
-
-
-def test_a_frequent_word_has_a_small_number() -> None:
-    assert Vocabulary(["b a a"])("a b").tolist() == [2, 3]
-
-
-def test_words_never_seen_share_a_number() -> None:
-    assert Vocabulary(["a"])("x y").tolist() == [1, 1]
-
-
-def test_every_number_is_less_than_the_size_of_the_vocabulary() -> None:
-    vocabulary = Vocabulary(["a b c"])
-    assert int(vocabulary("a b c d").max()) == len(vocabulary) - 1
+def test_words_are_numbered_by_frequency_after_padding_and_unknown() -> None:
+    vocabulary = Vocabulary(["b a a"])
+    assert vocabulary("a b").tolist() == [2, 3]
+    assert vocabulary("x y").tolist() == [UNKNOWN, UNKNOWN] == [PADDING + 1] * 2
+    assert len(vocabulary) == 4
 
 
 def test_titles_and_short_lines_are_no_passages() -> None:
@@ -64,22 +51,14 @@ def test_titles_and_short_lines_are_no_passages() -> None:
     ]
 
 
-def test_the_articles_give_as_many_passages_as_a_bench_needs() -> None:
-    assert 1500 <= len(article_passages()) <= 2500
-
-
-def test_passages_differ_in_length() -> None:
+def test_the_articles_give_about_two_thousand_passages_of_different_lengths() -> None:
     dataset = article_passages()
-    lengths = {len(dataset[index]["Text"]) for index in range(100)}
-    assert len(lengths) > 20
+    assert 1500 <= len(dataset) <= 2500
+    assert len({len(dataset[index]["Text"]) for index in range(100)}) > 20
+    assert set(dataset.labels.tolist()) == set(range(len(dataset.classes)))
 
 
-def test_each_class_is_an_article() -> None:
+def test_the_class_of_a_passage_is_its_article() -> None:
     dataset = article_passages(tokenized=False)
     index = dataset.labels.tolist().index(dataset.classes.index("assert"))
     assert "assert" in str(dataset[index]["Text"]).lower()
-
-
-def test_every_article_has_a_passage() -> None:
-    dataset = article_passages()
-    assert set(dataset.labels.tolist()) == set(range(len(dataset.classes)))

@@ -23,10 +23,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_targets_are_the_inputs_shifted_by_one(path: Path) -> None:
     inputs, targets = TokenDataset(path, block=4)[1]
     assert (inputs.tolist(), targets.tolist()) == ([4, 5, 6, 7], [5, 6, 7, 8])
-
-
-def test_tokens_are_int64_as_an_embedding_wants_them(path: Path) -> None:
-    assert TokenDataset(path, block=4)[0][0].dtype == torch.int64
+    assert (inputs.dtype, targets.dtype) == (torch.int64, torch.int64)
 
 
 def test_blocks_do_not_overlap_and_follow_each_other(path: Path) -> None:
@@ -34,7 +31,7 @@ def test_blocks_do_not_overlap_and_follow_each_other(path: Path) -> None:
     assert torch.cat([dataset[index][0] for index in range(len(dataset))]).tolist() == list(range(99))
 
 
-def test_a_last_block_that_is_not_full_is_left_out(path: Path) -> None:
+def test_an_incomplete_last_block_is_dropped(path: Path) -> None:
     assert len(TokenDataset(path, block=25)) == 3  # the fourth lacks the token after its last
 
 
@@ -45,26 +42,18 @@ def test_an_index_past_the_end_raises(path: Path, index: int) -> None:
 
 
 @given(indices=st.lists(st.integers(-24, 23), min_size=1))
-def test_a_batch_at_once_is_the_samples_one_by_one(path: Path, indices: list[int]) -> None:
+def test_getitems_returns_the_samples_of_getitem(path: Path, indices: list[int]) -> None:
     dataset = TokenDataset(path, block=4)
-    together = dataset.__getitems__(indices)
-    alone = [dataset[index] for index in indices]
-    assert [[part.tolist() for part in sample] for sample in together] == [
-        [part.tolist() for part in sample] for sample in alone
-    ]
+    samples = [dataset[index] for index in indices]
+    torch.testing.assert_close(list(dataset.__getitems__(indices)), samples)
 
 
-def test_a_pickle_holds_the_path_and_no_tokens() -> None:
-    assert len(pickle.dumps(article_tokens())) < 1000
-
-
-def test_a_copy_opens_the_file_by_itself(path: Path) -> None:
-    copy = pickle.loads(pickle.dumps(TokenDataset(path, block=4)))
+def test_a_pickled_copy_has_the_path_and_maps_the_file_itself(path: Path) -> None:
+    pickled = pickle.dumps(TokenDataset(path, block=4))
+    copy = pickle.loads(pickled)
+    assert len(pickled) < 1000
     assert copy[0][0].tolist() == [0, 1, 2, 3]
-
-
-def test_the_file_is_mapped_and_not_read(path: Path) -> None:
-    assert isinstance(TokenDataset(path, block=4).tokens, np.memmap)
+    assert isinstance(copy.tokens, np.memmap)
 
 
 def test_a_file_shorter_than_a_block_is_refused(path: Path) -> None:
@@ -72,16 +61,13 @@ def test_a_file_shorter_than_a_block_is_refused(path: Path) -> None:
         TokenDataset(path, block=100)
 
 
-def test_a_block_of_nothing_is_refused(path: Path) -> None:
+def test_a_block_without_tokens_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="block must be >= 1, got 0"):
         TokenDataset(path, block=0)
 
 
-def test_the_articles_give_about_two_thousand_blocks() -> None:
+def test_the_articles_give_about_two_thousand_blocks_of_their_bytes() -> None:
     assert 1500 <= len(article_tokens()) <= 2500
-
-
-def test_the_first_block_spells_the_first_article() -> None:
     _, first = min(articles().items())
     inputs, _ = article_tokens()[0]
     assert bytes(inputs.tolist()) == first.encode()[:256]

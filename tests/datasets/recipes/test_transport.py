@@ -1,6 +1,6 @@
-"""Collate functions by which batches cross more cheaply: what arrives is what was made."""
+"""Collate functions that make batches cheaper to send: what arrives is the batch, through the memory that is meant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,8 +10,11 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 
 from loaderbench.datasets.pytree import fingerprint
+from loaderbench.datasets.recipes import transport
 from loaderbench.datasets.recipes.transport import CompactStrings, Packed, Reused, release_slots, to_arrays
 from loaderbench.datasets.synthetic.pitfalls import ManyTensors
+
+SLOTS = 4
 
 
 class Pair(NamedTuple):
@@ -20,84 +23,116 @@ class Pair(NamedTuple):
 
 
 @dataclass
-class Held:
+class Labelled:
     values: torch.Tensor
     name: str
 
 
 def nested(samples: list[int]) -> dict[str, Any]:
-    """Everything a batch may be made of, of a size that differs from batch to batch."""
+    """Return a batch of every kind of leaf and container, whose size differs from batch to batch."""
     values = torch.tensor(samples)
     return {
         "long": values,
         "half": values.to(torch.float16)[:, None].expand(-1, 3),  # not contiguous
         "pair": Pair(values > 2, values.double() / 3),
-        "list": [Held(values.repeat(int(values[0]) + 1), "a name"), values.new_empty(0)],
+        "list": [Labelled(values.repeat(int(values[0]) + 1), "a name"), values.new_empty(0)],
         "text": ("x", "y"),
         "array": np.array(samples),
         "sparse": torch.eye(3).to_sparse(),
     }
 
 
-def batches(collate_fn: Callable[[Any], Any], dataset: Any = range(20), **arguments: Any) -> list[bytes]:
-    """What a loop of a loader with workers sees, batch by batch: each is looked at while it is there."""
-    loader: DataLoader[Any] = DataLoader(dataset, batch_size=4, collate_fn=collate_fn, **arguments)
-    found = [fingerprint(batch) for batch in loader]
+@pytest.fixture(autouse=True)
+def _release() -> Iterator[None]:
+    yield
     release_slots()
-    return found
 
 
-MADE: dict[str, Callable[..., Any]] = {"packed": Packed, "reused": lambda collate_fn: Reused(collate_fn, slots=4)}
+def loader(collate_fn: Callable[[Any], Any], dataset: Any = range(20), **arguments: Any) -> DataLoader[Any]:
+    return DataLoader(dataset, batch_size=4, collate_fn=collate_fn, **arguments)
 
 
-@pytest.mark.parametrize("made", MADE)
-@pytest.mark.parametrize("num_workers", [0, 1, 2])
-def test_what_arrives_is_what_was_made(made: str, num_workers: int) -> None:
-    assert batches(MADE[made](nested), num_workers=num_workers) == batches(nested)
+def fingerprints(batches: DataLoader[Any]) -> list[bytes]:
+    """Return the fingerprint of each batch, taken before the next one is asked for."""
+    return [fingerprint(batch) for batch in batches]
 
 
-@pytest.mark.parametrize("made", MADE)
-def test_what_torch_stacks_arrives_too(made: str) -> None:
-    many = ManyTensors(samples=24, small=5, large_bytes=100)
-    expected = batches(default_collate, many)
-    assert batches(MADE[made](default_collate), many, num_workers=2) == expected
+WRAPPERS: dict[str, Callable[..., Any]] = {
+    "Packed": Packed,
+    "Reused": lambda collate_fn: Reused(collate_fn, slots=SLOTS),
+}
 
 
-@pytest.mark.parametrize("epochs", [3])
-def test_memory_is_used_again_in_every_epoch(epochs: int) -> None:
-    loader: DataLoader[Any] = DataLoader(
-        range(40), batch_size=4, collate_fn=Reused(nested, slots=4), num_workers=2, persistent_workers=True  # type: ignore[arg-type]
-    )  # fmt: skip
-    seen = [[fingerprint(batch) for batch in loader] for _ in range(epochs)]
-    del loader
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_the_batch_that_arrives_is_that_of_the_wrapped_collate_function(wrapper: str, num_workers: int) -> None:
+    wrapped = loader(WRAPPERS[wrapper](nested), num_workers=num_workers)
+    assert fingerprints(wrapped) == fingerprints(loader(nested))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_batches_of_default_collate_arrive_too(wrapper: str) -> None:
+    dataset = ManyTensors(samples=24, small=5, large_bytes=100)
+    wrapped = loader(WRAPPERS[wrapper](default_collate), dataset, num_workers=2)
+    assert fingerprints(wrapped) == fingerprints(loader(default_collate, dataset))
+
+
+def test_a_packed_batch_shares_one_storage_for_each_dtype() -> None:
+    dataset = ManyTensors(samples=4, small=5, large_bytes=100)
+    (batch,) = loader(Packed(default_collate), dataset, num_workers=1)
+    assert len({tensor.untyped_storage().data_ptr() for tensor in batch.values()}) == 2  # int64 and uint8
+
+
+@pytest.mark.parametrize("collate_fn", [default_collate, nested], ids=["stacks into the slot", "is copied into it"])
+def test_every_epoch_uses_the_memory_of_the_first(collate_fn: Callable[[Any], Any]) -> None:
+    samples = range(2 * SLOTS * 4)  # SLOTS batches of 4 for each of 2 workers: every epoch, a slot has the same batch
+    workers = loader(Reused(collate_fn, SLOTS), samples, num_workers=2, persistent_workers=True)
+    expected = fingerprints(loader(collate_fn, samples))
+    memory = []
+    for _ in range(3):
+        assert fingerprints(workers) == expected
+        memory.append({name: tensor.data_ptr() for name, tensor in transport._received.items()})
+    assert len(memory[0]) == 2 * SLOTS
+    assert memory == [memory[0]] * 3
+
+
+def test_slots_of_ended_workers_are_released() -> None:
+    workers = loader(Reused(default_collate, SLOTS), num_workers=1)
+    for _ in range(2):
+        fingerprints(workers)
+    assert len({process for process, _, _ in transport._received}) == 1
+
+
+def test_slots_can_be_released() -> None:
+    fingerprints(loader(Reused(default_collate, SLOTS), num_workers=1))
     release_slots()
-    assert seen == [batches(nested, range(40))] * epochs
+    assert not transport._received
 
 
-def test_a_ring_without_slots_is_refused() -> None:
+def test_no_slots_are_refused() -> None:
     with pytest.raises(ValueError, match="slots must be >= 1, got 0"):
         Reused(nested, slots=0)
 
 
-def test_texts_read_as_the_strings_they_were() -> None:
+def test_compact_strings_are_the_strings() -> None:
     words = ["", "a", "épée", "漢字"]
-    texts = CompactStrings(words)
-    assert list(texts) == words
-    assert texts[-1] == "漢字"
-    assert texts[1:3] == ["a", "épée"]
+    compact = CompactStrings(words)
+    assert list(compact) == words
+    assert compact[-1] == "漢字"
+    assert compact[1:3] == ["a", "épée"]
     with pytest.raises(IndexError):
-        texts[4]
+        compact[4]
 
 
-def test_lists_become_arrays_and_nothing_is_lost() -> None:
+def test_lists_become_arrays_and_everything_else_stays() -> None:
     batch = {
         "ids": [3, 4], "names": ["a", "b"], "rows": [{"x": 1, "y": "p"}, {"x": 2, "y": "q"}], "ragged": [[1], [2, 3]],
-        "left": torch.ones(2), "odd": [object, 1],
+        "tensor": torch.ones(2), "mixed": [object, 1],
     }  # fmt: skip
-    made = to_arrays(batch)
-    assert made["ids"].tolist() == [3, 4]
-    assert list(made["names"]) == ["a", "b"]
-    assert (made["rows"]["x"].tolist(), list(made["rows"]["y"])) == ([1, 2], ["p", "q"])
-    assert [part.tolist() for part in made["ragged"]] == [[1, 2, 3], [1, 2]]
-    assert made["left"] is batch["left"]
-    assert made["odd"] == [object, 1]
+    arrays = to_arrays(batch)
+    assert arrays["ids"].tolist() == [3, 4]
+    assert list(arrays["names"]) == ["a", "b"]
+    assert (arrays["rows"]["x"].tolist(), list(arrays["rows"]["y"])) == ([1, 2], ["p", "q"])
+    assert [array.tolist() for array in arrays["ragged"]] == [[1, 2, 3], [1, 2]]
+    assert arrays["tensor"] is batch["tensor"]
+    assert arrays["mixed"] == [object, 1]

@@ -1,4 +1,4 @@
-"""What a worker can be told at its start."""
+"""Functions for worker_init_fn, by what a worker that ran them reports."""
 
 import sys
 from typing import Any
@@ -10,13 +10,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread, thread_pools
 
-SIZE = (
-    400 << 20
-)  # bytes: more than may lie free within the heap that a worker is forked with, where nothing is faulted in
+# Bytes: more than can be free in the heap that a worker inherits, in which nothing would be faulted in.
+ALLOCATION = 400 << 20
 
 
-class Pools(Dataset[dict[str, int]]):
-    """How many threads the libraries of the process have that reads a sample."""
+class ThreadPools(Dataset[dict[str, int]]):
+    """The sample is the number of threads of each pool in the process that reads it."""
 
     def __len__(self) -> int:
         return 1
@@ -26,43 +25,34 @@ class Pools(Dataset[dict[str, int]]):
         return {**thread_pools(), "torch": torch.get_num_threads()}
 
 
-def seen(init: Any) -> dict[str, int]:
-    loader: DataLoader[Any] = DataLoader(Pools(), batch_size=None, num_workers=1, worker_init_fn=init)
-    return dict(next(iter(loader)))
-
-
-def test_every_pool_of_threads_has_one() -> None:
-    assert set(seen(one_thread).values()) == {1}
-
-
-def test_this_process_keeps_its_own() -> None:
-    before = thread_pools()
-    seen(one_thread)
-    assert thread_pools() == before
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
-def test_memory_that_is_given_back_is_kept() -> None:
-    kept, usual = faults(keep_memory), faults(None)
-    assert kept < usual / 2
-
-
-class Faults(Dataset[int]):
-    """Pages that a process had to ask for while it filled and freed `SIZE`, four times."""
+class PageFaults(Dataset[int]):
+    """The sample is the number of page faults while `ALLOCATION` is allocated, written and freed twice."""
 
     def __len__(self) -> int:
         return 1
 
     def __getitem__(self, index: int) -> int:
-        import resource  # noqa: PLC0415 - Unix
+        import resource  # noqa: PLC0415  Unix only
 
-        np.ones(SIZE, dtype=np.uint8)
+        np.ones(ALLOCATION, dtype=np.uint8)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(4):
-            np.ones(SIZE, dtype=np.uint8)
+        for _ in range(2):
+            np.ones(ALLOCATION, dtype=np.uint8)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-def faults(init: Any) -> int:
-    loader: DataLoader[Any] = DataLoader(Faults(), batch_size=None, num_workers=1, worker_init_fn=init)
-    return int(next(iter(loader)))
+def sample_of(dataset: Dataset[Any], worker_init_fn: Any) -> Any:
+    """Return the first sample as a worker reads it."""
+    return next(iter(DataLoader(dataset, batch_size=None, num_workers=1, worker_init_fn=worker_init_fn)))
+
+
+def test_one_thread_limits_every_pool_of_the_worker_and_none_of_the_main_process() -> None:
+    before = thread_pools()
+    threads = sample_of(ThreadPools(), one_thread)
+    assert set(threads.values()) == {1}
+    assert thread_pools() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is part of glibc")
+def test_freed_memory_is_used_again_without_page_faults() -> None:
+    assert sample_of(PageFaults(), keep_memory) < sample_of(PageFaults(), None) / 2
