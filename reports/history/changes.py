@@ -1,16 +1,16 @@
-"""Change points: where a series of runs steps to another level, told at a calibrated rate of false alarms.
+"""Change points: where a series of runs steps to another level, detected at a calibrated rate of false alarms.
 
-The method is a t-test in a moving window, made for a series that grows run by run. Of every prefix of the series, the
+The method is a t-test in a moving window, made for a series that grows run by run. In every prefix of the series, the
 newest 2 to 20 points are compared with all the others since the last change: by least squares on the logarithms,
-whitened for the correlation of neighbours that is usual in trunks (AR(1), `CORRELATION`). A change is told where the
-p-value of a window falls below its share of `ALPHAS`; the series then begins anew at the change. What has been told
-is never taken back: the changes of a prefix are the first changes of the whole.
+whitened for the correlation of neighbours that is usual in trunks (AR(1), `CORRELATION`). A change is detected where
+the p-value of a window falls below that window's share of `ALPHAS`; the series then begins anew at the change. A change
+that has been detected is never taken back: the changes of a prefix are the first changes of the whole.
 
-Each window is a Gaussian t-test that is exact where the noise is AR(1) with rho 0.3: its rate depends neither on the
-noise's size nor on how many points there are. The shares are set by simulation, with rho 0.3 to 0.9 false alarms in
-1000 points: `tests/reports/history/calibration_changes.py`, whose table is in docs/method.md.
+Each window is a Gaussian t-test that is exact where the noise is AR(1) with rho 0.3: its rate of false alarms depends
+neither on the size of the noise nor on the number of points. The shares are set by simulation, to 0.9 false alarms in
+1000 points with rho 0.3: `tests/reports/history/calibration_changes.py`, whose table is in docs/method.md.
 
-The test's form is that of T. L. Lai, "Sequential changepoint detection in quality control and dynamical systems",
+The form of the test is that of T. L. Lai, "Sequential changepoint detection in quality control and dynamical systems",
 J. R. Stat. Soc. B 57 (1995): generalised likelihood ratios in limited windows.
 """
 
@@ -24,12 +24,12 @@ from scipy.special import stdtr  # type: ignore[import-untyped]  # Student's t, 
 Floats = NDArray[np.float64]
 
 CORRELATION = 0.3  # of neighbouring runs' noise; where there is less, there are fewer false alarms
-LEAST_BEFORE = 5  # points of a level before a change from it can be told
-LONGEST = 20  # points: a step too small to be told by then is told by no window
+LEAST_BEFORE = 5  # points of a level before a change from it can be detected
+LONGEST = 20  # points: a step too small to be detected by then is detected by no window
 NOISE_FLOOR = 1e-3  # of a log ratio: figures that repeat to the digit do not make a change of 0.1 % certain
 
-# The p-value below which the newest 2, 3, 4 … points are a change. Three and four have most of the rate, as they decide
-# how soon a step of 10 % is told; longer windows are for smaller steps; one odd run must never speak.
+# The p-value below which the newest 2, 3, 4 … points are a change. Three and four points have most of the rate, as they
+# decide how soon a step of 10 % is detected; longer windows are for smaller steps; one odd run is never a change.
 ALPHAS = np.array([1e-4, 6e-4, 6e-4, *[5e-5] * (LONGEST - 4)])
 WINDOWS = np.arange(2, LONGEST + 1)
 
@@ -40,45 +40,45 @@ class Change:
 
     at: int
     """Index of the first point of the new level."""
-    told: int
-    """Index of the point with which the change was first told."""
+    detected: int
+    """Index of the point with which the change was first detected."""
 
 
 def change_points(values: Sequence[float] | Floats) -> tuple[Change, ...]:
     """Return the changes of a series of positive values (any unit), oldest first; NaN and values <= 0 are passed over.
 
     >>> change_points([1.0, 1.01, 0.99, 1.02, 1.0, 0.98, 1.01, 1.0, 1.3, 1.31, 1.29])
-    (Change(at=8, told=9),)
+    (Change(at=8, detected=9),)
     """
-    held = np.asarray(values, dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(held) & (held > 0))
-    logs = np.log(held[known])
-    found: list[Change] = []
+    series = np.asarray(values, dtype=np.float64)
+    usable = np.flatnonzero(np.isfinite(series) & (series > 0))
+    logs = np.log(series[usable])
+    changes: list[Change] = []
     start = 0
     while (change := _first(logs[start:])) is not None:
-        found.append(Change(at=int(known[start + change.at]), told=int(known[start + change.told])))
+        changes.append(Change(at=int(usable[start + change.at]), detected=int(usable[start + change.detected])))
         start += change.at
-    return tuple(found)
+    return tuple(changes)
 
 
 def _first(logs: Floats) -> Change | None:
-    """Return the first change that the series tells as it grows."""
+    """Return the first change that is detected as the series grows."""
     if len(logs) < LEAST_BEFORE + int(WINDOWS[0]):
         return None
     step, p = _tests(logs)
     for last in np.flatnonzero((p < ALPHAS).any(axis=1)):
-        windows = [row for row in np.argsort(p[last]) if p[last, row] < ALPHAS[row]]
-        for row in windows:
-            at = int(last - WINDOWS[row] + 1)
-            if _agreed(logs[at : last + 1], float(np.median(logs[:at])), float(step[last, row])):
-                return Change(at=at, told=int(last))
+        for window in np.argsort(p[last]):
+            at = int(last - WINDOWS[window] + 1)
+            is_significant = p[last, window] < ALPHAS[window]
+            if is_significant and _most_agree(logs[at : last + 1], np.median(logs[:at]), step[last, window]):
+                return Change(at=at, detected=int(last))
     return None
 
 
-def _agreed(tail: Floats, before: float, step: float) -> bool:
-    """Tell whether most of the points since a change show half of it at least: one odd run does not make a level."""
-    shown = (tail - before) * np.sign(step) >= abs(step) / 2
-    return bool(shown.sum() > len(tail) / 2)
+def _most_agree(tail: Floats, before: np.float64, step: np.float64) -> bool:
+    """Return whether most of the points since a change show at least half of it: one odd run does not make a level."""
+    agreeing = (tail - before) * np.sign(step) >= abs(step) / 2
+    return bool(agreeing.sum() > len(tail) / 2)
 
 
 def _tests(logs: Floats) -> tuple[Floats, Floats]:

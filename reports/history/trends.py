@@ -14,40 +14,38 @@ POINT = (
     "high",
 )  # fmt: skip
 CHANGE = ("case", "dataset", "metric", "machine", "before_run", "before_commit", "run", "commit", "started", "ratio",
-          "told", "verdict")  # fmt: skip
+          "detected", "verdict")  # fmt: skip
 
 
-def leading(points: pd.DataFrame) -> pd.DataFrame:
-    """Keep of each case the metric it has that comes first by its rank in trends."""
-    rank = points["metric"].map({name: place for place, name in enumerate(ranked("trend_rank"))}).fillna(len(METRICS))
+def main_metric(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of one metric of each case: the one that comes first by the vocabulary's `trend_rank`."""
+    ranks = {name: place for place, name in enumerate(ranked("trend_rank"))}
+    rank = points["metric"].map(ranks).fillna(len(ranks))
     return points[rank == rank.groupby(points["identity"]).transform("min")]
 
 
-def marked(points: pd.DataFrame) -> pd.DataFrame:
-    """Add to points (columns `POINT`, oldest first) what the change points make of them.
+def with_levels(points: pd.DataFrame) -> pd.DataFrame:
+    """Return points (columns `POINT`, oldest first) with the change points of their series.
 
     ``series`` numbers the series, ``position`` the points of each from 0. ``level`` is the geometric mean of the
     medians between two changes. The first point of a new level has ``ratio``, to the level before (NaN elsewhere),
-    and ``told``, the run with which the change was first told (empty elsewhere).
+    and ``detected``, the run with which the change was first detected (empty elsewhere).
     """
     grouped = points.groupby(SERIES, sort=False)
-    series = grouped.ngroup()
-    found = points.assign(
-        series=series, position=grouped.cumcount(), level=points["median"].astype(float), ratio=np.nan, told=""
-    )
-    found = found.sort_values(["series", "position"], kind="stable", ignore_index=True)
-    medians, runs = found["median"].to_numpy(float), found["run"].to_numpy(object)
-    levels, ratios, told = medians.copy(), np.full(len(found), np.nan), np.full(len(found), "", dtype=object)
-    edges = np.flatnonzero(np.diff(found["series"], prepend=-1, append=-1)) if len(found) else np.empty(0, dtype=int)
+    trend = points.assign(series=grouped.ngroup(), position=grouped.cumcount())
+    trend = trend.sort_values(["series", "position"], kind="stable", ignore_index=True)
+    medians, runs = trend["median"].to_numpy(float), trend["run"].to_numpy(object)
+    levels, ratios = medians.copy(), np.full(len(trend), np.nan)
+    detected = np.full(len(trend), "", dtype=object)
+    edges = np.flatnonzero(np.diff(trend["series"], prepend=-1, append=-1)) if len(trend) else np.empty(0, dtype=int)
     for first, last in pairwise(edges):
-        steps = change_points(medians[first:last])
-        cuts = [0, *(step.at for step in steps), last - first]
-        for start, stop in pairwise(cuts):
-            levels[first + start : first + stop] = _level(medians[first + start : first + stop])
-        for step in steps:
-            ratios[first + step.at] = levels[first + step.at] / levels[first + step.at - 1]
-            told[first + step.at] = runs[first + step.told]
-    return found.assign(level=levels, ratio=ratios, told=told)
+        changes = change_points(medians[first:last])
+        for start, stop in pairwise([first, *(first + change.at for change in changes), last]):
+            levels[start:stop] = _level(medians[start:stop])
+        for change in changes:
+            ratios[first + change.at] = levels[first + change.at] / levels[first + change.at - 1]
+            detected[first + change.at] = runs[first + change.detected]
+    return trend.assign(level=levels, ratio=ratios, detected=detected)
 
 
 def _level(medians: np.ndarray) -> float:
@@ -57,26 +55,27 @@ def _level(medians: np.ndarray) -> float:
 
 
 def changes(trend: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each change of `marked` points, newest first, with the columns `CHANGE`.
+    """Return a row for each change of a trend (`with_levels`), newest first, with the columns `CHANGE`.
 
     ``run`` and ``commit`` are the first of the new level, those ``before_`` the last of the old one.
     """
     before = trend[["run", "commit"]].shift().add_prefix("before_")
-    found = pd.concat([trend, before], axis="columns")[trend["ratio"].notna()]
-    verdicts = [_verdict(metric, ratio) for metric, ratio in zip(found["metric"], found["ratio"], strict=True)]
-    return found.assign(verdict=verdicts).sort_values(["started", "run"], ascending=False, kind="stable")[list(CHANGE)]
+    changed = pd.concat([trend, before], axis="columns")[trend["ratio"].notna()]
+    verdicts = [verdict(metric, ratio) for metric, ratio in zip(changed["metric"], changed["ratio"], strict=True)]
+    changed = changed.assign(verdict=verdicts)
+    return changed.sort_values(["started", "run"], ascending=False, kind="stable")[list(CHANGE)]
 
 
-def _verdict(metric: str, ratio: float) -> str:
-    """Say which way a change went.
+def verdict(metric: str, ratio: float) -> str:
+    """Return which way a change went.
 
-    >>> _verdict("samples_per_s", 1.1), _verdict("seconds", 1.1), _verdict("batches", 2.0)
+    >>> verdict("samples_per_s", 1.1), verdict("seconds", 1.1), verdict("batches", 2.0)
     ('improved', 'regressed', 'changed')
     """
-    direction = METRICS[metric].better if metric in METRICS else None
-    if direction is None:
+    better = METRICS[metric].better if metric in METRICS else None
+    if better is None:
         return "changed"
-    return "improved" if (ratio > 1) == (direction == "higher") else "regressed"
+    return "improved" if (ratio > 1) == (better == "higher") else "regressed"
 
 
 def unit_of(metric: str, dataset: object) -> str:

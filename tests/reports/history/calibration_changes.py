@@ -1,15 +1,15 @@
-"""How often are change points told wrongly, and how soon rightly?
+"""How often are change points detected wrongly, and how soon rightly?
 
-**Simulated**: series of logarithms, AR(1), appended to run by run; each change that a new point tells is counted once.
+**Simulated**: series of logarithms, AR(1), appended to run by run; each change that is detected with a new point is counted once.
 *False alarms* are per 1000 points appended, in series of 100 points without a step. *Power* is the share of series
-whose step, after 20, 30 or 50 points of the old level, is told with the third and with the fourth point of the new one
+whose step, after 20, 30 or 50 points of the old level, is detected with the third and with the fourth point of the new one
 (2 and 3 points after the first that has it), and with the tenth.
 
 It takes a minute, and is run by name alone::
 
     pytest -s tests/reports/history/calibration_changes.py
 
-To reach, with rho 0.3: at most 1 false alarm in 1000 points, and a step of 10 % at a CV of 3 % told within 3 points in
+To reach, with rho 0.3: at most 1 false alarm in 1000 points, and a step of 10 % at a CV of 3 % detected within 3 points in
 90 %.
 """
 
@@ -39,11 +39,11 @@ def noise(random: np.random.Generator, series: int, points: int, rho: float, fre
 @pytest.mark.parametrize(("rho", "freedom"), [(0, np.inf), (0.3, np.inf), (0.6, np.inf), (0.3, 4)])
 def test_false_alarms(rho: float, freedom: float) -> None:
     logs = 0.03 * noise(np.random.default_rng(10), SERIES, POINTS, rho, freedom)
-    told = sum(len(change_points(values)) for values in np.exp(logs))
+    false_alarms = sum(len(change_points(values)) for values in np.exp(logs))
     thousands = SERIES * POINTS / 1000
     kind = "normal" if np.isinf(freedom) else f"Student's t, {freedom} degrees of freedom"
-    print(f"\nrho {rho}, {kind}: {told / thousands:.2f} ± {np.sqrt(told) / thousands:.2f} in 1000 points")  # noqa: T201
-    assert rho > 0.3 or np.isfinite(freedom) or told <= thousands
+    print(f"\nrho {rho}, {kind}: {false_alarms / thousands:.2f} ± {np.sqrt(false_alarms) / thousands:.2f} in 1000 points")  # noqa: T201
+    assert rho > 0.3 or np.isfinite(freedom) or false_alarms <= thousands
 
 
 @pytest.mark.parametrize("before", [20, 30, 50])
@@ -62,6 +62,6 @@ def test_power(before: int) -> None:
 
 
 def _points_of_new_level(values: Floats, before: int) -> float:
-    """Return how many points of the new level were seen when a change was told; infinite if it was not."""
-    told = [change.told for change in change_points(values) if change.told >= before]
-    return told[0] - before + 1 if told else np.inf
+    """Return how many points of the new level were seen when a change was detected; infinite if it was not."""
+    detected = [change.detected for change in change_points(values) if change.detected >= before]
+    return detected[0] - before + 1 if detected else np.inf

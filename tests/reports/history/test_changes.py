@@ -1,4 +1,4 @@
-"""Change points: what is told, when, and how often wrongly."""
+"""Change points: what is detected, when, and how often wrongly."""
 
 import numpy as np
 import pytest
@@ -38,14 +38,14 @@ def series(draw: st.DrawFn) -> Floats:
 
 
 @given(series(), st.integers(0, 120))
-def test_what_has_been_told_is_never_taken_back(values: Floats, length: int) -> None:
+def test_what_has_been_detected_is_never_taken_back(values: Floats, length: int) -> None:
     early = change_points(values[:length])
     assert change_points(values)[: len(early)] == early
 
 
 @given(series())
-def test_a_change_is_told_with_the_runs_seen_by_then(values: Floats) -> None:
-    assert all(change.told < length for length in range(len(values) + 1) for change in change_points(values[:length]))
+def test_a_change_is_detected_with_the_runs_seen_by_then(values: Floats) -> None:
+    assert all(change.detected < length for length in range(len(values) + 1) for change in change_points(values[:length]))
 
 
 @given(series(), st.integers(-20, 20))
@@ -58,9 +58,9 @@ def test_the_unit_does_not_matter(values: Floats, power: int) -> None:
 def test_holes_and_zeros_are_passed_over() -> None:
     values = stepped(np.random.default_rng(0), 20, 10, ratio=1.5)
     holed = np.insert(values, [3, 20, 25], [np.nan, 0.0, np.nan])
-    (plain,), (found,) = change_points(values), change_points(holed)
+    (plain,), (with_holes,) = change_points(values), change_points(holed)
     assert plain.at == 20
-    assert holed[found.at] == values[plain.at]
+    assert holed[with_holes.at] == values[plain.at]
 
 
 @pytest.mark.parametrize("before", [20, 60, 200])
@@ -76,8 +76,8 @@ def test_figures_that_repeat_to_the_digit_do_not_make_a_thousandth_certain() -> 
     assert change_points([100.0] * 20 + [100.1] * 20) == ()
 
 
-def test_a_step_out_of_no_noise_is_told_at_its_second_run() -> None:
-    assert change_points([100.0] * 20 + [110.0] * 3) == (Change(at=20, told=21),)
+def test_a_step_without_noise_is_detected_at_its_second_run() -> None:
+    assert change_points([100.0] * 20 + [110.0] * 3) == (Change(at=20, detected=21),)
 
 
 def test_a_step_and_its_revert_are_two_changes() -> None:
@@ -91,14 +91,14 @@ def test_too_few_points_have_no_change(values: list[float]) -> None:
     assert change_points(values) == ()
 
 
-def test_in_noise_fewer_than_one_point_in_a_thousand_is_told_as_a_change() -> None:
+def test_in_noise_fewer_than_one_point_in_a_thousand_is_detected_as_a_change() -> None:
     random = np.random.default_rng(2)
-    told = sum(len(change_points(np.exp(noise(random, 100)))) for _ in range(2000))
-    assert told <= 2000 * 100 / 1000  # tests/reports/history/calibration_changes.py has the rate with its error
+    false_alarms = sum(len(change_points(np.exp(noise(random, 100)))) for _ in range(2000))
+    assert false_alarms <= 2000 * 100 / 1000  # tests/reports/history/calibration_changes.py has the rate with its error
 
 
 @pytest.mark.parametrize("ratio", [0.9, 1.1])
-def test_a_step_of_a_tenth_is_told_no_later_than_three_runs_after_its_first(ratio: float) -> None:
+def test_a_step_of_a_tenth_is_detected_no_later_than_three_runs_after_its_first(ratio: float) -> None:
     random = np.random.default_rng(3)
-    found = [change_points(stepped(random, 50, 4, ratio=ratio)) for _ in range(1000)]
-    assert sum(any(change.told >= 50 for change in changes) for changes in found) >= 900
+    series = [change_points(stepped(random, 50, 4, ratio=ratio)) for _ in range(1000)]
+    assert sum(any(change.detected >= 50 for change in changes) for changes in series) >= 900
