@@ -1,4 +1,4 @@
-"""The figure of trends: a case's figures run by run, the levels between its changes, and the commits that made them."""
+"""The figure of trends: a case's metric run by run, the levels between its changes, and the commits at the changes."""
 
 import numpy as np
 import pandas as pd
@@ -13,53 +13,54 @@ from loaderbench.reports.text import plain
 from loaderbench.reports.units import count, quantity
 
 MOST_PANELS = 12
-MOST_NAMED = 2  # changes of a panel, the newest, that have room for their commits
+MOST_LABELLED = 2  # changes of a panel, the newest, that have room for their commits
 COMMIT = 7  # characters of a commit's name
 
 
 def trend(points: pd.DataFrame) -> Figure | None:
-    """Draw marked points (`trends.marked`): a panel for each series of two runs or more.
+    """Draw points with levels (`trends.with_levels`): a panel for each series of two runs or more.
 
-    Those with changes come first, the newest change leading, then those that were run last.
+    Series with changes come first, the newest change leading, then those that were run last.
     """
-    found = [held for _, held in points.groupby("series", sort=False) if len(held) > 1]
-    if not found:
+    drawable = [series for _, series in points.groupby("series", sort=False) if len(series) > 1]
+    if not drawable:
         return None
-    shown = sorted(found, key=_newest, reverse=True)[:MOST_PANELS]
-    fewest, most = int(min(held["n"].min() for held in shown)), int(max(held["n"].max() for held in shown))
+    shown = sorted(drawable, key=_newest, reverse=True)[:MOST_PANELS]
+    fewest = int(min(series["n"].min() for series in shown))
+    most = int(max(series["n"].max() for series in shown))
     rounds = f"n = {count(most, 'round')}" if fewest == most else f"n = {fewest} to {count(most, 'round')}"
-    part = f" ({len(shown)} of {len(found)} cases)" if len(shown) < len(found) else ""
+    part = f" ({len(shown)} of {len(drawable)} cases)" if len(shown) < len(drawable) else ""
     heading = theme.Heading(
         title="Run by run",
         subtitle=f"Dot: median of a run, bar: the middle half of its rounds, {rounds}; line: level{part}",
     )
     figure, panels = theme.sheet(heading, len(shown), left=0.56, right=0.3)
-    names = titles([str(held["case"].iloc[-1]) for held in shown])
+    names = titles([str(series["case"].iloc[-1]) for series in shown])
     longest = NAME_LENGTHS[min(len(shown), max(NAME_LENGTHS))]
-    for (axes,), held, name in zip(panels, shown, names, strict=True):
-        _series(axes, held, short(name, longest))
+    for (axes,), series, name in zip(panels, shown, names, strict=True):
+        _draw(axes, series, short(name, longest))
     return figure
 
 
-def _newest(held: pd.DataFrame) -> tuple[str, str]:
-    changed = held.loc[held["ratio"].notna(), "started"]
-    return (str(changed.max()) if len(changed) else "", str(held["started"].iloc[-1]))
+def _newest(series: pd.DataFrame) -> tuple[str, str]:
+    changed = series.loc[series["ratio"].notna(), "started"]
+    return (str(changed.max()) if len(changed) else "", str(series["started"].iloc[-1]))
 
 
-def _series(axes: Axes, held: pd.DataFrame, name: str) -> None:
-    x, last = held["position"].to_numpy(), held.iloc[-1]
-    axes.vlines(x, held["low"], held["high"], color=theme.BLUE, lw=3, alpha=0.3)
-    axes.scatter(x, held["median"], s=14, color=theme.BLUE, edgecolor=theme.PAPER, linewidth=0.6, zorder=3)
-    edges = np.flatnonzero(held["ratio"].notna().to_numpy())
-    for first, stop in zip([0, *edges], [*edges, len(held)], strict=True):
-        level = held["level"].iloc[first]
+def _draw(axes: Axes, series: pd.DataFrame, name: str) -> None:
+    x, last = series["position"].to_numpy(), series.iloc[-1]
+    axes.vlines(x, series["low"], series["high"], color=theme.BLUE, lw=3, alpha=0.3)
+    axes.scatter(x, series["median"], s=14, color=theme.BLUE, edgecolor=theme.PAPER, linewidth=0.6, zorder=3)
+    edges = np.flatnonzero(series["ratio"].notna().to_numpy())
+    for first, stop in zip([0, *edges], [*edges, len(series)], strict=True):
+        level = series["level"].iloc[first]
         axes.plot([x[first] - 0.4, x[stop - 1] + 0.4], [level, level], color=theme.INK, lw=1.2)
-    _changes(axes, held.iloc[edges])
-    ends = sorted({0, len(held) - 1})
-    axes.set_xticks(x[ends], [str(held["started"].iloc[end])[:10] or "no date" for end in ends])
+    _changes(axes, series.iloc[edges])
+    ends = sorted({0, len(series) - 1})
+    axes.set_xticks(x[ends], [str(series["started"].iloc[end])[:10] or "no date" for end in ends])
     for tick in axes.get_xticklabels():
         tick.set_horizontalalignment("left" if tick.get_position()[0] == 0 else "right")
-    axes.set_xlim(-0.6, max(len(held) - 0.4, 1))
+    axes.set_xlim(-0.6, max(len(series) - 0.4, 1))
     axes.margins(y=0.18)
     axes.grid(axis="y")
     unit = unit_of(last["metric"], last["dataset"])
@@ -69,16 +70,16 @@ def _series(axes: Axes, held: pd.DataFrame, name: str) -> None:
 
 
 def _changes(axes: Axes, changed: pd.DataFrame) -> None:
-    """Mark the changes, and write beside the newest ones the commit and the ratio."""
+    """Mark the changes, with commit and ratio beside the newest."""
     for row, change in enumerate(changed.to_dict("records"), start=1):
         x = change["position"] - 0.5
         axes.axvline(x, color=theme.VERMILLION, lw=1, ls=(0, (3, 2)))
         place = len(changed) - row
-        if place < MOST_NAMED:
-            said = f"{plain(change['commit'] or change['run'])[:COMMIT]} {quantity(change['ratio'], 'ratio')}"
+        if place < MOST_LABELLED:
+            label = f"{plain(change['commit'] or change['run'])[:COMMIT]} {quantity(change['ratio'], 'ratio')}"
             right = x > axes.get_xlim()[1] / 2
             axes.annotate(
-                said, (x, 1 - 0.13 * place), (-4 if right else 4, -2), xycoords=("data", "axes fraction"),
+                label, (x, 1 - 0.13 * place), (-4 if right else 4, -2), xycoords=("data", "axes fraction"),
                 textcoords="offset points", ha="right" if right else "left", va="top", size=8, color=theme.VERMILLION,
             )  # fmt: skip
 

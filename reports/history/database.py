@@ -19,11 +19,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from loaderbench.reports.history.rows import case_rows, metric_rows, run_row
 from loaderbench.reports.records.files import RecordedRun
 
-# The version of the tables below. 1  loaderbench 0.1.0.
-VERSION = 1
-BUSY_S = 60  # that a writer waits for others on SQLite before it gives up
-LONGEST_ID = 200  # characters of a run's name: more than an index of PostgreSQL is sure to hold is no name
-SETTING_UP = 7105  # of PostgreSQL's advisory locks: held while the tables are made, which two must not do at once
+VERSION = 1  # of the tables below; a database of another one is refused
+BUSY_S = 60  # that a writer on SQLite waits for others before it gives up
+LONGEST_ID = 200  # characters of a run's name: an index of PostgreSQL is sure to hold so many
+SETUP_LOCK = 7105  # the key of PostgreSQL's advisory lock under which the tables are made, by one writer only
 
 Outcome = Literal["added", "replaced", "there"]
 
@@ -33,12 +32,12 @@ RUNS = Table(
     "loaderbench_runs",
     _TABLES,
     Column("key", Integer, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),  # the run's name, which says when it was and of which commit
+    Column("id", Text, nullable=False, unique=True),  # the run's name: when it was, and of which commit
     Column("started", Text, nullable=False),  # ISO 8601, UTC; empty where unknown
     Column("commit_id", Text, nullable=False),  # these two are empty where unknown
     Column("branch", Text, nullable=False),
     Column("dirty", sa.Boolean),
-    Column("machine", Text, nullable=False),  # `history_rows.machine_key`
+    Column("machine", Text, nullable=False),  # `rows.machine_key`
     Column("machine_json", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("complete", sa.Boolean, nullable=False),
@@ -50,7 +49,7 @@ CASES = Table(
     _TABLES,
     Column("run", sa.ForeignKey(RUNS.c.key), primary_key=True, autoincrement=False),
     Column("place", Integer, primary_key=True, autoincrement=False),  # in the run's file
-    Column("identity", Text, nullable=False),  # `history_rows.identity`: the same case in every run
+    Column("identity", Text, nullable=False),  # `rows.identity`: the same case in every run
     Column("name", Text, nullable=False),
     Column("bench", Text, nullable=False),
     Column("dataset", Text),
@@ -88,57 +87,54 @@ class History:
 
     engine: sa.Engine
     name: str
-    """What it is called in messages: a path, or an address without its password."""
+    """Its name in messages: a path, or a URL without its password."""
 
-    def add(self, document: RecordedRun) -> Outcome:
+    def add(self, recorded: RecordedRun) -> Outcome:
         """Add a run with all its cases, or nothing of it; raises HistoryError.
 
-        A run that is there stays as it is, unless it was incomplete (killed, and added then) and the new one is
-        complete or has more cases: then it is replaced. Whichever of two writers comes second finds it there.
+        A run that is there stays as it is, unless it was incomplete (interrupted, and added then) and this one is
+        complete or has more cases: then it is replaced. Of two writers of one run, the second finds it there.
         """
-        with told(self.name), self.engine.begin() as connection:
-            key, outcome = _claim(connection, self._row(document))
+        if len(recorded.run.name) > LONGEST_ID:
+            raise HistoryError(f"run {recorded.run.name[:40]}…: its name has more than {LONGEST_ID} characters")
+        with database_errors(self.name), self.engine.begin() as connection:
+            key, outcome = _claim(connection, run_row(recorded.run))
             if outcome != "there":
-                for table, rows in ((CASES, case_rows(document)), (METRICS, metric_rows(document))):
-                    if held := [{"run": key, **row} for row in rows]:
-                        connection.execute(sa.insert(table), held)
+                for table, rows in ((CASES, case_rows(recorded)), (METRICS, metric_rows(recorded))):
+                    if keyed := [{"run": key, **row} for row in rows]:
+                        connection.execute(sa.insert(table), keyed)
             return outcome
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection whose faults become HistoryError."""
-        with told(self.name), self.engine.connect() as connection:
+        """Give a connection; errors of the database become HistoryError."""
+        with database_errors(self.name), self.engine.connect() as connection:
             yield connection
-
-    def _row(self, document: RecordedRun) -> dict[str, object]:
-        if len(document.run.name) > LONGEST_ID:
-            raise HistoryError(f"run {document.run.name[:40]}…: its name has more than {LONGEST_ID} characters")
-        return run_row(document.run)
 
 
 def _claim(connection: Connection, row: dict[str, object]) -> tuple[int, Outcome]:
-    """Return the key of the run's row and whether its cases are ours to write."""
-    fresh = _INSERT[connection.dialect.name](RUNS).values(row).on_conflict_do_nothing(index_elements=[RUNS.c.id])
-    key = connection.execute(fresh.returning(RUNS.c.key)).scalar()
+    """Return the key of the run's row, and what became of it: unless it was "there", the caller writes its cases."""
+    insert = _INSERT[connection.dialect.name](RUNS).values(row).on_conflict_do_nothing(index_elements=[RUNS.c.id])
+    key = connection.execute(insert.returning(RUNS.c.key)).scalar()
     if key is not None:
         return int(key), "added"
-    there = sa.select(RUNS.c.key, RUNS.c.complete, RUNS.c.ended).where(RUNS.c.id == row["id"]).with_for_update()
-    held = connection.execute(there).one()
-    if (row["complete"], row["ended"]) <= (held.complete, held.ended):
-        return held.key, "there"
+    select = sa.select(RUNS.c.key, RUNS.c.complete, RUNS.c.ended).where(RUNS.c.id == row["id"]).with_for_update()
+    earlier = connection.execute(select).one()
+    if (row["complete"], row["ended"]) <= (earlier.complete, earlier.ended):
+        return earlier.key, "there"
     for table in (METRICS, CASES):
-        connection.execute(sa.delete(table).where(table.c.run == held.key))
-    connection.execute(sa.update(RUNS).where(RUNS.c.key == held.key).values(row))
-    return held.key, "replaced"
+        connection.execute(sa.delete(table).where(table.c.run == earlier.key))
+    connection.execute(sa.update(RUNS).where(RUNS.c.key == earlier.key).values(row))
+    return earlier.key, "replaced"
 
 
 @contextmanager
 def opened(database: str, *, writing: bool = False) -> Iterator[History]:
-    """Open the history at a path or URL, made first where it is written and not there; raises HistoryError."""
-    url = _address(database)
+    """Open the history at a path or URL; with `writing` it is made where there is none. Raises HistoryError."""
+    url = _url(database)
     name = url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
     if url.get_backend_name() == "sqlite":
-        _see_to_file(Path(name), writing=writing)
+        _check_file(Path(name), writing=writing)
     try:
         engine = sa.create_engine(url)
     except (ImportError, NoSuchModuleError):
@@ -146,14 +142,14 @@ def opened(database: str, *, writing: bool = False) -> Iterator[History]:
     if engine.dialect.name == "sqlite":
         _tune(engine, writing=writing)
     try:
-        with told(name):
+        with database_errors(name):
             _set_up(engine, name, writing=writing)
         yield History(engine=engine, name=name)
     finally:
         engine.dispose()
 
 
-def _address(database: str) -> sa.URL:
+def _url(database: str) -> sa.URL:
     if "://" not in database:
         return sa.URL.create("sqlite", database=database)
     try:
@@ -161,17 +157,17 @@ def _address(database: str) -> sa.URL:
     except (ArgumentError, ValueError):
         raise HistoryError(
             "--db is neither a path nor a URL; write postgresql+psycopg://user@host/name"
-        ) from None  # not repeated, as a password may be in it
+        ) from None  # the URL is not repeated: a password may be in it
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in {"sqlite", "postgresql+psycopg"}:
-        raise HistoryError(f"--db {url.drivername}://… is not spoken here; use a path or postgresql+psycopg://…")
+        raise HistoryError(f"--db {url.drivername}://… is not supported; name a path or postgresql+psycopg://…")
     if url.drivername == "sqlite" and not url.database:
         raise HistoryError("--db sqlite:// names no file; name one")
     return url
 
 
-def _see_to_file(path: Path, *, writing: bool) -> None:
+def _check_file(path: Path, *, writing: bool) -> None:
     if not writing and not path.exists():
         raise HistoryError(f"{path} does not exist; make it with: loaderbench history add RUN")
     try:
@@ -181,43 +177,45 @@ def _see_to_file(path: Path, *, writing: bool) -> None:
 
 
 def _tune(engine: sa.Engine, *, writing: bool) -> None:
-    """Let writers of SQLite wait for each other, and readers for no one."""
+    """Make writers of SQLite wait for each other; readers wait for no one."""
 
-    def connected(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # `began` begins transactions, not the driver
+    def on_connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # `on_begin` begins transactions, not the driver
         connection.execute(f"PRAGMA busy_timeout = {1000 * BUSY_S}")
         if writing:
-            with suppress(sqlite3.OperationalError):  # of two who switch at once, one is refused; it stays switched
+            with suppress(sqlite3.OperationalError):  # of two that switch at once one fails; the mode stays
                 connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may undo, never tear
+            connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, a power cut loses a run at most
 
-    def began(connection: Connection) -> None:
-        # A writer takes its turn at once: one that reads first and then wants to write could not wait.
+    def on_begin(connection: Connection) -> None:
+        # A writer locks at once: SQLite lets none wait that has read before it wants to write.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "begin", began)
+    sa.event.listen(engine, "connect", on_connect)
+    sa.event.listen(engine, "begin", on_begin)
 
 
 def _set_up(engine: sa.Engine, name: str, *, writing: bool) -> None:
-    """See that the tables are there, of our version."""
+    """Make the tables where there are none; raises HistoryError where they are of another version."""
     with engine.begin() as connection:
         if writing and connection.dialect.name == "postgresql":
-            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({SETTING_UP})"))
+            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({SETUP_LOCK})"))
         if not sa.inspect(connection).has_table(SCHEMA.name):
             if not writing:
                 raise HistoryError(f"{name} holds no history; make one with: loaderbench history add RUN")
             _TABLES.create_all(connection)
             connection.execute(sa.insert(SCHEMA).values(version=VERSION))
-        found = connection.execute(sa.select(SCHEMA.c.version)).scalars().all()
-    if list(found) != [VERSION]:
-        said = ", ".join(map(str, found)) or "none"
-        raise HistoryError(f"{name} has history schema {said}; this loaderbench reads {VERSION}; update loaderbench")
+        versions = list(connection.execute(sa.select(SCHEMA.c.version)).scalars())
+    if versions != [VERSION]:
+        raise HistoryError(
+            f"{name} has history schema {', '.join(map(str, versions)) or 'none'}; this loaderbench reads schema "
+            f"{VERSION}; add the runs to a new history with: loaderbench history add RUN --db FILE"
+        )
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
-    """Turn the faults of a database into HistoryError."""
+def database_errors(name: str) -> Iterator[None]:
+    """Turn errors of the database called `name` into HistoryError."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -234,6 +232,6 @@ def _fault(error: Exception) -> str:
         "connection is bad": f"cannot be reached: {first[:200]}; is the server up, and the address right?",
     }
     return next(
-        (said for mark, said in known.items() if mark in cause),
+        (fault for mark, fault in known.items() if mark in cause),
         f"cannot be used: {first[:200]}; see that --db is right and may be written",
     )

@@ -1,4 +1,4 @@
-"""A run's document as rows of the history's tables."""
+"""A recorded run as rows of the history's tables."""
 
 import hashlib
 import json
@@ -20,24 +20,24 @@ Floats = NDArray[np.float64]
 # alike.
 KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")
 
-# Quotients that a trend shows, of each round: over `seconds`.
-DERIVED: Mapping[str, str] = {"samples_per_s": "samples", "bytes_per_s": "bytes", "stall_share": "wait_s"}
-WAITING = "training"  # the bench in which a wait is the step's
+# Metrics that are derived of each round: a total over `seconds`.
+QUOTIENTS: Mapping[str, str] = {"samples_per_s": "samples", "bytes_per_s": "bytes", "stall_share": "wait_s"}
+TRAINING = "training"  # the bench in which a wait is the step's
 
 
 def machine_key(machine: Mapping[str, Scalar]) -> str:
-    """Name a kind of machine.
+    """Return the name of a kind of machine.
 
     >>> machine_key({"cpu_model": "EPYC", "cpus_affinity": 2, "cpus_quota": 1.5, "node": "runner-7"})
     'EPYC, 2 CPUs, quota 1.5'
     """
-    said = {"cpus_affinity": "{} CPUs", "cpus_quota": "quota {}"}
-    known = [said.get(name, "{}").format(machine[name]) for name in KIND if name in machine]
+    phrases = {"cpus_affinity": "{} CPUs", "cpus_quota": "quota {}"}
+    known = [phrases.get(name, "{}").format(machine[name]) for name in KIND if name in machine]
     return _text(", ".join(known) or "machine unknown")
 
 
 def identity(bench: str, settings: Mapping[str, Scalar]) -> str:
-    """Return what a case is called in every run: a digest of bench and settings.
+    """Return what identifies a case in every run: a digest of its bench and settings.
 
     Settings of workers do not count where there are none, and 2.0 is 2. A setting that a later version of a bench adds
     makes another case.
@@ -45,9 +45,9 @@ def identity(bench: str, settings: Mapping[str, Scalar]) -> str:
     >>> identity("epoch", {"num_workers": 0, "prefetch_factor": 2}) == identity("epoch", {"num_workers": 0.0})
     True
     """
-    alone = settings.get("num_workers") == 0
-    held = {name: _whole(value) for name, value in settings.items() if not (alone and name in of_workers())}
-    return hashlib.sha256(json.dumps([bench, held], sort_keys=True).encode()).hexdigest()[:32]
+    ignored = of_workers() if settings.get("num_workers") == 0 else {}
+    relevant = {name: _whole(value) for name, value in settings.items() if name not in ignored}
+    return hashlib.sha256(json.dumps([bench, relevant], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _whole(value: Scalar) -> Scalar:
@@ -72,12 +72,12 @@ def run_row(run: Run) -> Row:
     }
 
 
-def case_rows(document: RecordedRun) -> Iterator[Row]:
+def case_rows(recorded: RecordedRun) -> Iterator[Row]:
     """Yield a row for each case, measured ones first, without the run's key."""
-    for place, case in enumerate(document.cases):
+    for place, case in enumerate(recorded.cases):
         measured = {"facts": json.dumps(dict(case.facts)), "status": "measured", "reason": "", "phase": ""}
         yield {"place": place, **_about(case), **measured}
-    for place, entry in enumerate(document.missed, start=len(document.cases)):
+    for place, entry in enumerate(recorded.missed, start=len(recorded.cases)):
         why = {"status": entry.status, "reason": _text(entry.reason), "phase": _text(entry.phase)}
         yield {"place": place, **_about(entry), "facts": "{}", **why}
 
@@ -93,13 +93,13 @@ def _about(entry: Case | Missed) -> Row:
     }
 
 
-def metric_rows(document: RecordedRun) -> Iterator[Row]:
-    """Yield a row for each case and metric of a document, without the run's key: raw rounds, median and quartiles."""
-    for place, case in enumerate(document.cases):
+def metric_rows(recorded: RecordedRun) -> Iterator[Row]:
+    """Yield a row for each case and metric of a run, without the run's key: raw rounds, median, quartiles."""
+    for place, case in enumerate(recorded.cases):
         derived = dict(_derived(case))
-        held = {**case.rounds, **derived}
-        n, quartiles = _summary(np.array(list(held.values()), dtype=np.float64))
-        for metric, count, (low, median, high) in zip(held, n, quartiles, strict=True):
+        columns = {**case.rounds, **derived}
+        n, quartiles = _summary(np.array(list(columns.values()), dtype=np.float64))
+        for metric, count, (low, median, high) in zip(columns, n, quartiles, strict=True):
             raw = metric not in derived
             yield {
                 "place": place,
@@ -114,10 +114,10 @@ def metric_rows(document: RecordedRun) -> Iterator[Row]:
 
 
 def _derived(case: Case) -> Iterator[tuple[str, Floats]]:
-    for name, amount in DERIVED.items():
-        wanted = name != "stall_share" or case.bench == WAITING
-        if wanted and amount in case.rounds and "seconds" in case.rounds and name not in case.rounds:
-            yield name, case.rounds[amount] / case.rounds["seconds"]
+    for name, total in QUOTIENTS.items():
+        has_meaning = name != "stall_share" or case.bench == TRAINING
+        if has_meaning and {total, "seconds"} <= set(case.rounds) and name not in case.rounds:
+            yield name, case.rounds[total] / case.rounds["seconds"]
     if {"pss_bytes", "base_pss_bytes"} <= set(case.rounds):  # of the same round, as in the summary
         yield "added_pss_bytes", case.rounds["pss_bytes"] - case.rounds["base_pss_bytes"]
 
