@@ -4,11 +4,14 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loaderbench.benches.harness.errors import RefusedError
 
+if TYPE_CHECKING:
+    from loaderbench.reports.documents.document import Document
+
 RUNS = Path("runs")
-WIDTH = 140  # columns where there is no terminal: a log wraps by itself
 REFUSED, INTERRUPTED = 2, 130  # exit codes
 
 
@@ -35,15 +38,39 @@ def unused(folder: Path) -> Path:
     return free
 
 
+def publish(
+    document: "Document", folder: Path, *, stem: str = "report", data: Iterable[tuple[str, bytes]] = ()
+) -> None:
+    """Write a document's page, Markdown and figures and the files in `data`, print it, and print the page's path.
+
+    Raises RefusedError where they cannot be written.
+    """
+    from loaderbench.reports.render.files import files
+    from loaderbench.reports.render.terminal import print_document
+
+    write(data, folder)
+    write(files(document, stem), folder)
+    print_document(document)
+    print(f"\n{(folder / f'{stem}.html').resolve()}")
+
+
 def write(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
     """Write files, each by its path within `folder`, which is made; raises RefusedError."""
     for name, content in files:
         path = folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
         except OSError as error:
-            raise RefusedError(f"{error.filename or path} cannot be written: {error.strerror}") from None
+            raise RefusedError(f"{error.filename} cannot be made: {error.strerror}") from None
+        write_file(path, content)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file, into a folder that is there; raises RefusedError."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise RefusedError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def complain(fault: object) -> None:

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         code = fault or code
     folder = options.out or read.runs[-1].path.parent
     output.write(outputs.outputs(report), folder)
-    console = Console(width=None if sys.stdout.isatty() else output.WIDTH, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     console.print(terminal.results(report))
     console.print(terminal.verdicts(report))
     print(f"\n{(folder / outputs.PAGE).resolve()}")
@@ -79,9 +79,9 @@ def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
     cases = {identity(case.bench, case.settings) for case in read_run(report.run.path).cases}
     try:
         with opened(database) as history:
-            points = trends.leading(queries.points(history, identities=sorted(cases)))
+            points = trends.main_metric(queries.points(history, identities=sorted(cases)))
     except HistoryError as error:
         return report, output.refuse(error)
     alike = points[points["machine"] == machine_key(report.run.machine)]
-    drawn = picture(PLOT, trends.marked(alike))
+    drawn = picture(PLOT, trends.with_levels(alike))
     return (replace(report, pictures=(*report.pictures, drawn)) if drawn else report), 0

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import pandas as pd
 import pytest
 
 from loaderbench.benches.cli import main as cli
+from loaderbench.reports.history.database import History
+from loaderbench.reports.records.files import RecordedRun
 
 STEP = 30  # the commit from which on everything takes a quarter longer
 
@@ -37,8 +40,8 @@ def database(runs: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def said(database: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run a verb that must succeed, and return what it prints."""
+def printed(database: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run an action that must succeed, and return what it prints."""
 
     def run(*words: str) -> str:
         assert cli.main(["history", *words, "--db", database]) == 0
@@ -49,7 +52,7 @@ def said(database: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., str
 
 @pytest.fixture
 def refused(database: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run a verb that must fail with exit code 2, and return its one line."""
+    """Run an action that must fail with exit code 2, and return its one line."""
 
     def run(*words: str) -> str:
         assert cli.main(["history", *words, "--db", database]) == 2
@@ -67,33 +70,63 @@ def test_the_history_is_in_runs_where_none_is_named(
     assert (tmp_path / "runs" / "history.sqlite").exists()
 
 
-def test_list_has_the_newest_run_first(said: Callable[..., str]) -> None:
-    lines = said("list").splitlines()
+def test_list_has_the_newest_run_first(printed: Callable[..., str]) -> None:
+    lines = printed("list").splitlines()
     assert len(lines) == 1 + 40
     assert lines[1].startswith("20260102T150000Z-00000027  2026-01-02 15:00  0000002700  main")
 
 
-def test_show_tells_the_change_between_its_commits(said: Callable[..., str]) -> None:
-    last = said("show", "bench_epoch[images-workers=1]").splitlines()[-1]
-    said_so = r"2026-01-02 06:00 regressed 0\.(79|80|81)× between 0000001d00 and 0000001e00, told with 20260102T0\d"
-    assert re.match(said_so, last)
+def test_show_has_the_change_between_its_commits(printed: Callable[..., str]) -> None:
+    last = printed("show", "bench_epoch[images-workers=1]").splitlines()[-1]
+    expected = (
+        r"2026-01-02 06:00 regressed 0\.(79|80|81)× between 0000001d00 and 0000001e00, detected with 20260102T0\d"
+    )
+    assert re.match(expected, last)
 
 
-def test_show_finds_a_case_by_words_that_are_only_in_its_name(said: Callable[..., str]) -> None:
-    assert said("show", "EPOCH workers=0").startswith("bench_epoch[images-workers=0]\nthroughput on Imaginary 8-Core")
+def test_show_finds_a_case_by_words_of_its_name(printed: Callable[..., str]) -> None:
+    lines = printed("show", "EPOCH workers=1").splitlines()
+    assert lines[1] == "bench_epoch[images-workers=1]"
+    assert lines[2].startswith("throughput on Imaginary 8-Core")
 
 
-def test_show_takes_any_metric(said: Callable[..., str]) -> None:
-    lines = said("show", "workers=0", "--metric", "seconds").splitlines()
-    assert lines[1].startswith("time on ")
+def test_show_takes_the_case_at_its_defaults_where_words_fit_several_and_names_another(
+    printed: Callable[..., str],
+) -> None:
+    lines = printed("show", "epoch images").splitlines()
+    assert lines[0].endswith(
+        "1 other case fits these words too, such as bench_epoch[images-workers=1]; name one to see it"
+    )
+    assert lines[2] == "bench_epoch[images-workers=0]"
+
+
+def test_show_has_the_newest_runs_first_and_says_how_many_are_left_out(printed: Callable[..., str]) -> None:
+    lines = printed("show", "workers=1").splitlines()
+    newest = next(number for number, line in enumerate(lines) if line.startswith("started")) + 1
+    assert lines[newest].startswith("2026-01-02 15:00  20260102T150000Z-00000027")
+    assert "and 20 more rows" in lines
+
+
+def test_show_takes_any_metric(printed: Callable[..., str]) -> None:
+    lines = printed("show", "workers=0", "--metric", "seconds").splitlines()
+    assert lines[2].startswith("time on ")
     assert re.search(r"regressed 1\.2[456]×", lines[-1])
 
 
-def test_show_refuses_a_name_that_fits_several_cases(refused: Callable[..., str]) -> None:
-    assert refused("show", "images") == (
-        "loaderbench: 'images' is in the names of 2 cases; give more of one: "
-        "bench_epoch[images-workers=0], bench_epoch[images-workers=1]"
-    )
+def test_show_refuses_words_that_fit_several_cases_with_a_command_that_works(
+    synthetic: Callable[..., Any], write: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, settings = synthetic(), {"num_workers": 1, "batch_size": 32, "dataset": "images"}
+    folder = write(source.document([source.case(bench, settings, 3) for bench in ("memory", "epoch")]))
+    database = str(tmp_path / "history.sqlite")
+    cli.main(["history", "add", str(folder), "--db", database])
+    assert cli.main(["history", "show", "images", "--db", database]) == 2
+    line = capsys.readouterr().err
+    names, command = re.fullmatch(
+        r"loaderbench: 'images' fits 2 cases: (.*); name one, such as: loaderbench (.*)\n", line
+    ).groups()
+    assert len(names.split(", ")) == 2
+    assert cli.main([*shlex.split(command), "--db", database]) == 0
 
 
 def test_show_names_the_nearest_where_no_case_is_called_so(refused: Callable[..., str]) -> None:
@@ -104,12 +137,12 @@ def test_show_names_the_nearest_where_no_case_is_called_so(refused: Callable[...
 
 @pytest.mark.parametrize("narrowed", [("--metric", "zeal"), ("--machine", "Cray"), ("--branch", "other")])
 def test_show_says_where_nothing_is_left(refused: Callable[..., str], narrowed: tuple[str, str]) -> None:
-    assert "has no such figures; see --metric, --machine and --branch" in refused("show", "workers=1", *narrowed)
+    assert "has no such metric or run; see --metric, --machine and --branch" in refused("show", "workers=1", *narrowed)
 
 
 @pytest.mark.parametrize(("suffix", "head"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
-def test_show_writes_the_figure(said: Callable[..., str], tmp_path: Path, suffix: str, head: bytes) -> None:
-    said("show", "workers=1", "--out", str(tmp_path / f"trend.{suffix}"))
+def test_show_writes_the_figure(printed: Callable[..., str], tmp_path: Path, suffix: str, head: bytes) -> None:
+    printed("show", "workers=1", "--out", str(tmp_path / f"trend.{suffix}"))
     assert (tmp_path / f"trend.{suffix}").read_bytes().startswith(head)
 
 
@@ -126,26 +159,26 @@ def test_a_figure_that_cannot_be_written_is_one_line(refused: Callable[..., str]
     )
 
 
-def test_changes_lists_every_case_with_its_commits(said: Callable[..., str]) -> None:
-    lines = said("changes").splitlines()[1:]
+def test_changes_lists_every_case_with_its_commits(printed: Callable[..., str]) -> None:
+    lines = printed("changes").splitlines()[1:]
     assert [line.split()[2] for line in lines] == ["bench_epoch[images-workers=0]", "bench_epoch[images-workers=1]"]
     assert all({"regressed", "0000001d00", "0000001e00"} <= set(line.split()) for line in lines)
 
 
 @pytest.mark.parametrize(("since", "number"), [("2026-01-02", 2), ("2026-01-02T07:00", 0)])
-def test_changes_since_a_date_are_those_that_began_then(said: Callable[..., str], since: str, number: int) -> None:
-    found = [line for line in said("changes", "--since", since).splitlines() if "regressed" in line]
-    assert len(found) == number
+def test_changes_since_a_date_are_those_that_began_then(printed: Callable[..., str], since: str, number: int) -> None:
+    changes = [line for line in printed("changes", "--since", since).splitlines() if "regressed" in line]
+    assert len(changes) == number
 
 
 def test_a_date_that_is_none_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["history", "changes", "--since", "tuesday"])
     assert ended.value.code == 2
-    assert "'tuesday' is no date; write it like 2026-11-24" in capsys.readouterr().err
+    assert "argument --since: expected a date such as 2026-11-24, got 'tuesday'" in capsys.readouterr().err
 
 
-def test_every_format_holds_every_round(said: Callable[..., str], tmp_path: Path) -> None:
+def test_every_format_holds_every_round(printed: Callable[..., str], tmp_path: Path) -> None:
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         "csv": pd.read_csv,
         "parquet": pd.read_parquet,
@@ -153,39 +186,36 @@ def test_every_format_holds_every_round(said: Callable[..., str], tmp_path: Path
     }
     values = []
     for name, read in readers.items():
-        said("export", "--format", name, "--out", str(tmp_path / name))
+        printed("export", "--format", name, "--out", str(tmp_path / name))
         values.append(read(tmp_path / name)["value"].astype(float).tolist())
     assert len(values[0]) == 40 * 2 * 12 * (1 + 3)
     assert values[0] == values[1] == pytest.approx(values[2], rel=1e-14)
 
 
-def test_export_goes_to_standard_output(said: Callable[..., str]) -> None:
-    rows = list(csv.DictReader(StringIO(said("export", "workers=1"))))
+def test_export_goes_to_standard_output(printed: Callable[..., str]) -> None:
+    rows = list(csv.DictReader(StringIO(printed("export", "workers=1"))))
     assert {row["case"] for row in rows} == {"bench_epoch[images-workers=1]"}
 
 
-@pytest.mark.parametrize("name", ["csv", "otava"])
-def test_export_of_a_case_that_is_not_there_names_the_nearest(refused: Callable[..., str], name: str) -> None:
-    assert "no case is called 'epochs'; the nearest are: " in refused("export", "epochs", "--format", name)
+def test_export_of_a_case_that_is_not_there_names_the_nearest(refused: Callable[..., str]) -> None:
+    assert "no case is called 'epochs'; the nearest are: " in refused("export", "epochs")
 
 
-def test_otava_s_table_has_a_row_a_run_and_a_column_a_case(said: Callable[..., str]) -> None:
-    rows = list(csv.DictReader(StringIO(said("export", "--format", "otava"))))
-    about = ["time", "run", "commit", "machine"]
-    assert list(rows[0]) == [*about, *(f"bench_epoch[images-workers={number}]:samples_per_s" for number in (0, 1))]
-    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
-    assert len(rows) == 40
-
-
-def test_otava_is_not_given_unlike_machines(
-    trunk: Callable[..., Any], write: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_interrupted_add_keeps_the_runs_that_were_added(
+    runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    database = str(tmp_path / "two.sqlite")
-    folders = [write(trunk(number, machine={"cpus_affinity": 2 + number}), str(number)) for number in range(2)]
-    cli.main(["history", "add", *map(str, folders), "--db", database])
-    assert cli.main(["history", "export", "--format", "otava", "--db", database]) == 2
-    assert "choose one with --machine: Imaginary 8-Core, 2 CPUs; Imaginary 8-Core, 3 CPUs" in capsys.readouterr().err
-    assert cli.main(["history", "export", "--format", "otava", "--db", database, "--machine", "3 cpus"]) == 0
+    def interrupted(history: History, recorded: RecordedRun) -> str:
+        if recorded.run.name.endswith("2"):
+            raise KeyboardInterrupt
+        return whole(history, recorded)
+
+    whole = History.add
+    monkeypatch.setattr(History, "add", interrupted)
+    database = str(tmp_path / "history.sqlite")
+    assert cli.main(["history", "add", *runs[:5], "--db", database]) == 130
+    assert capsys.readouterr().out == f"{database}: 2 runs added\n"
+    assert cli.main(["history", "list", "--db", database]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 2
 
 
 def test_a_report_shows_the_trends_of_its_cases(
@@ -208,7 +238,7 @@ def test_a_report_is_written_without_a_history_that_cannot_be_read(
 @pytest.mark.parametrize(
     ("words", "unwanted"), [(("history", "list", "--db"), "torch"), (("report", "--out", "out"), "sqlalchemy")]
 )
-def test_no_verb_imports_what_it_does_not_need(
+def test_no_command_imports_what_it_does_not_need(
     runs: list[str], database: str, tmp_path: Path, words: tuple[str, ...], unwanted: str
 ) -> None:
     code = (

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from loaderbench.reports.figures.catalogue import picture
 from loaderbench.reports.figures.history import MOST_PANELS, PLOT, trend
 from loaderbench.reports.figures.style import themed
-from loaderbench.reports.history.trends import marked
+from loaderbench.reports.history.trends import with_levels
 
 
 def points(names: list[str], runs: int = 30, steps: dict[str, int] | None = None, **columns: Any) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def points(names: list[str], runs: int = 30, steps: dict[str, int] | None = None
 
 def drawn(table: pd.DataFrame) -> Figure:
     with themed():
-        figure = trend(marked(table))
+        figure = trend(with_levels(table))
     assert figure is not None
     return figure
 
@@ -55,8 +55,8 @@ def panels(figure: Figure) -> list[str]:
 
 
 def test_a_change_is_marked_with_its_first_commit_and_the_ratio_of_the_levels() -> None:
-    said = texts(drawn(points(["a"], steps={"a": 20})))
-    assert "20ccccc 0.50×" in said
+    labels = texts(drawn(points(["a"], steps={"a": 20})))
+    assert "20ccccc 0.50×" in labels
 
 
 def test_every_run_is_a_dot() -> None:
@@ -80,8 +80,8 @@ def test_the_axis_has_the_unit_of_the_dataset() -> None:
 
 
 def test_series_with_changes_come_first_the_newest_leading() -> None:
-    found = panels(drawn(points(["still", "early", "late"], steps={"early": 10, "late": 20})))
-    assert found == ["late", "early", "still"]
+    names = panels(drawn(points(["still", "early", "late"], steps={"early": 10, "late": 20})))
+    assert names == ["late", "early", "still"]
 
 
 def test_without_changes_what_was_run_last_comes_first() -> None:
@@ -97,16 +97,16 @@ def test_no_more_panels_are_drawn_than_can_be_read() -> None:
 
 
 def test_one_run_is_no_trend() -> None:
-    assert picture(PLOT, marked(points(["a"], runs=1))) is None
+    assert picture(PLOT, with_levels(points(["a"], runs=1))) is None
 
 
 def test_no_run_is_no_trend() -> None:
-    assert picture(PLOT, marked(points(["a"]).head(0))) is None
+    assert picture(PLOT, with_levels(points(["a"]).head(0))) is None
 
 
 def test_unknown_dates_and_commits_are_drawn() -> None:
-    said = texts(drawn(points(["a"], steps={"a": 20}, started="", commit="")))
-    assert {"no date", "run-20 0.50×"} <= set(said)
+    labels = texts(drawn(points(["a"], steps={"a": 20}, started="", commit="")))
+    assert {"no date", "run-20 0.50×"} <= set(labels)
 
 
 def test_a_median_of_zero_is_drawn() -> None:

@@ -45,7 +45,9 @@ def test_what_has_been_detected_is_never_taken_back(values: Floats, length: int)
 
 @given(series())
 def test_a_change_is_detected_with_the_runs_seen_by_then(values: Floats) -> None:
-    assert all(change.detected < length for length in range(len(values) + 1) for change in change_points(values[:length]))
+    assert all(
+        change.detected < length for length in range(len(values) + 1) for change in change_points(values[:length])
+    )
 
 
 @given(series(), st.integers(-20, 20))
