@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.documents.document import Cell, Column, Document, Items, Part, Section, Table, Text, Tone
+from loaderbench.reports.documents.document import Cell, Column, Document, Part, Section, Table, Text, Tone
 from loaderbench.reports.history.trends import changes, label_of, unit_of, verdict
 from loaderbench.reports.units import MISSING, count, interval, quantity
 
@@ -46,7 +46,7 @@ def case_trend(trend: pd.DataFrame, others: Sequence[str] = ()) -> Document:
     series = [points for _, points in trend.groupby("series", sort=False)]
     notices = ()
     if others:
-        notices = (f"{count(len(others), 'other case')} fit these words too, such as {others[0]}; name one to see it",)
+        notices = (f"these words also fit {count(len(others), 'other case')}, such as {others[0]}",)
     return Document(
         title=str(series[0]["case"].iloc[-1]), notices=notices, parts=tuple(_series(points) for points in series)
     )
@@ -127,7 +127,7 @@ def change_list(changed: pd.DataFrame) -> Document:
         *_columns("", "last before", "first after"),
     )  # fmt: skip
     table = Table(columns=columns, rows=rows, name="changes")
-    return Document(title="Change points", parts=(table if rows else Items(items=("no change point",)),))
+    return Document(title="Change points", parts=(table if rows else Text(text="no change point", tone="muted"),))
 
 
 def _point(commit: str, run: str) -> str:

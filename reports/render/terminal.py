@@ -41,9 +41,11 @@ def print_document(document: Document, to: Console | None = None) -> None:
         to.print(_line(line, "dim"))
     for notice in document.notices:
         to.print(_line(notice, "yellow"))
+    is_first = not document.about and not document.notices
     for part in _shown(document.parts):
-        if isinstance(part, Table | Section | Callout):
+        if not is_first and isinstance(part, Table | Section | Callout):
             to.print()
+        is_first = False
         for renderable in _rendered(part):
             to.print(renderable)
 
