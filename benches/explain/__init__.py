@@ -1,1 +1,1 @@
-"""Why: what would crash, be wrong or be slow, and what would help."""
+"""What `explain`, `whatif` and `check` measure: interventions side by side, costs of a loader, what it will need."""

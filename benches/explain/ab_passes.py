@@ -1,86 +1,58 @@
-"""Rivals: two loaders over one dataset, with and without a cause, that read it in turns.
+"""A/B passes: two loaders over one dataset, one with a cause (control), one without (treatment), read in turns.
 
-Two loaders of one process share its state and the machine's moment. What is left between them is their workers, and
-so a fresh pair of loaders is one *block*, the unit of inference, and what a block says is the median over its pairs
-of passes.
+Both loaders run in this process, so its state and the moment's load are the same for them. What differs by chance is
+their workers: a fresh pair of loaders is one block, the unit of inference.
 """
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from time import perf_counter
-from typing import Any
 
-import torch
-
-from loaderbench.benches.explain.candidates import Suspect
-from loaderbench.benches.harness import clock as passes
+from loaderbench.benches.explain.consumer import Consumer
+from loaderbench.benches.explain.interventions import Intervention
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
-from loaderbench.benches.harness.system.devices import place, synchronise
-from loaderbench.datasets.recipes import transport
+from loaderbench.datasets.recipes.transport import release_slots
+from loaderbench.reports.explain.record import PassBlock
 
 PAIRS = 3  # of passes, in a block
-SHORT = 2  # batches of each worker, where it is the start that matters
+SHORT_PASS = 2  # batches of each worker, where only their start matters
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Consumer:
-    """What the loop does with a batch: place it on the device, and take its step."""
-
-    device: torch.device
-    step: Callable[[Any], object] = passes.keep
-
-    def read(self, loader: Any, config: LoaderConfig) -> float:
-        """Seconds of a whole pass, the device synchronised at both its edges."""
-        synchronise(self.device)
-        began = perf_counter()
-        passes.read(loader, self.stepped(config))
-        synchronise(self.device)
-        return perf_counter() - began
-
-    def stepped(self, config: LoaderConfig) -> Callable[[Any], object]:
-        """What is done with each batch."""
-        if self.device.type == "cpu":
-            return self.step
-        return lambda batch: self.step(place(batch, self.device, non_blocking=config.pin_memory))
-
-
-def block(suspect: Suspect, subject: Subject, consumer: Consumer, rng: random.Random) -> dict[str, list[float]]:
-    """Seconds of the passes with the cause (``base_s``) and without it (``other_s``), pair by pair."""
-    part = short(subject, suspect.base) if suspect.at_start else subject
+def measure_block(intervention: Intervention, subject: Subject, consumer: Consumer, rng: random.Random) -> PassBlock:
+    """Read a fresh pair of loaders in turns, after a discarded pass of each; what a loader raises is raised."""
+    if intervention.facts.once_per_epoch:
+        subject = _short(subject, intervention.control)
+    configs = {"control": intervention.control, "treatment": intervention.treatment}
     with NoStrays():
-        loaders = {
-            name: (config.build(part.dataset), config)
-            for name, config in (("base_s", suspect.base), ("other_s", suspect.other))
-        }
+        loaders = {name: config.build(subject.dataset) for name, config in configs.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in configs}
         try:
-            _ = [consumer.read(*each) for each in loaders.values()]  # workers start, files are read
-            return _pairs(loaders, consumer, rng)
+            for name, config in configs.items():  # workers start, files are read
+                consumer.pass_s(loaders[name], config)
+            for name in _turns(list(configs), rng):
+                seconds[name].append(consumer.pass_s(loaders[name], configs[name]))
         finally:
             loaders.clear()  # their workers are joined here
-            transport.release_slots()
+            release_slots()
+    return PassBlock(
+        cause=intervention.facts.cause, control_s=tuple(seconds["control"]), treatment_s=tuple(seconds["treatment"])
+    )
 
 
-def _pairs(
-    loaders: dict[str, tuple[Any, LoaderConfig]], consumer: Consumer, rng: random.Random
-) -> dict[str, list[float]]:
-    """The passes of a block: who goes first is drawn for every other pair, and reversed for the one after."""
-    seconds: dict[str, list[float]] = {name: [] for name in loaders}
-    order = list(loaders)
-    for number in range(PAIRS):
-        if number % 2:
-            order.reverse()
+def _turns(names: list[str], rng: random.Random) -> list[str]:
+    """Return who reads when: the order of every other pair is drawn, and reversed for the pair after it."""
+    turns: list[str] = []
+    for pair in range(PAIRS):
+        if pair % 2:
+            names.reverse()
         else:
-            rng.shuffle(order)
-        for name in order:
-            seconds[name].append(consumer.read(*loaders[name]))
-    return seconds
+            rng.shuffle(names)
+        turns += names
+    return turns
 
 
-def short(subject: Subject, config: LoaderConfig) -> Subject:
-    """The part of `subject` that is `SHORT` batches of each worker; a stream is read whole."""
+def _short(subject: Subject, config: LoaderConfig) -> Subject:
+    """Return the part of `subject` that is `SHORT_PASS` batches of each worker; a stream is read whole."""
     if subject.is_stream:
         return subject
-    return subject.part(SHORT * max(1, config.num_workers) * (config.batch_size or 1))
+    return subject.part(SHORT_PASS * max(1, config.num_workers) * (config.batch_size or 1))

@@ -1,4 +1,4 @@
-"""Batches made in another way: asked for at once, taken apart and put together again, with arrays for objects."""
+"""Other ways to make a batch: indexed in one call, or with its objects replaced by constant arrays."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,57 +7,58 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
+from loaderbench.benches.explain.loaders import one_line
 from loaderbench.datasets.pytree import children, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays
 
 
-def whole_batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> Any:
-    """A sampler of whole batches, for batch_size=None."""
+def whole_batches(dataset: Any, *, shuffle: bool, size: int, drop_last: bool) -> BatchSampler:
+    """Return a sampler of whole batches, for ``batch_size=None``."""
     order: Any = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
     return BatchSampler(order, size, drop_last)
 
 
-def answers_for_many(dataset: Any, collate_fn: Callable[[Any], Any]) -> bool:
-    """Whether ``dataset[[i, j, k]]`` is the batch of these samples."""
-    picked = sorted({0, len(dataset) // 2, len(dataset) - 1})
+def indexes_batches(dataset: Any, collate_fn: Callable[[Any], Any]) -> bool:
+    """Return whether ``dataset[[i, j, k]]`` is the batch of these samples."""
+    indices = sorted({0, len(dataset) // 2, len(dataset) - 1})
     try:
-        return bool(_content(dataset[picked]) == _content(collate_fn([dataset[index] for index in picked])))
-    except Exception:  # noqa: BLE001 - a stranger's dataset may refuse a list in any way
+        return bool(_content(dataset[indices]) == _content(collate_fn([dataset[index] for index in indices])))
+    except Exception:  # noqa: BLE001 - a user's dataset may refuse a list in any way
         return False
 
 
 def _content(batch: Any) -> Any:
-    """A batch's content, arrays being tensors and tuples lists, as torch makes them of a batch anyway."""
-    parts = children(batch)
-    if parts is None:
+    """Return a batch's content: arrays are tensors and tuples lists, as torch makes them of a batch anyway."""
+    pairs = children(batch)
+    if pairs is None:
         return fingerprint(torch.as_tensor(batch))
-    return {str(key): _content(part) for key, part in parts}
+    return {str(key): _content(child) for key, child in pairs}
 
 
-def fault_of(batch: Any) -> str:
-    """Why a batch cannot be taken apart and put together again; nothing where it can."""
+def refusal_to_rebuild(batch: Any) -> str:
+    """Return why a batch's containers cannot be built anew from their leaves; "" where they can."""
     try:
         tree_map(lambda leaf: leaf, batch)
-    except Exception as error:  # noqa: BLE001 - a stranger's container may refuse in any way
-        return f"a batch cannot be put together again: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    except Exception as error:  # noqa: BLE001 - a user's container may refuse in any way
+        return one_line(error)
     return ""
 
 
-class ArraysAgain:
-    """A collate function whose batches are handed over with the arrays of the first one in the place of their objects.
+class ConstantObjects:
+    """A collate function that sends the arrays of the first batch in place of the Python objects of every batch.
 
-    What it costs to hand over objects is then gone, and nothing else: batches are made as before, their tensors sent.
+    So the cost of sending objects is gone, and nothing else: batches are made as before, and their tensors are sent.
     """
 
     def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
         self.collate_fn = collate_fn
-        self.first: Any = None
-        self.has_tensors = False  # to look for them costs as much as to pickle what they are among
+        self.constant: Any = None
+        self.has_tensors = False  # searching a batch for tensors costs as much as pickling the objects around them
 
     def __call__(self, samples: Any) -> Any:
-        """The first batch's arrays, and this one's tensors."""
+        """Return the first batch's arrays, and this one's tensors."""
         batch = self.collate_fn(samples)
-        if self.first is None:
+        if self.constant is None:
             self.has_tensors = bool(tree_tensors(batch))
-            self.first = tree_map(lambda leaf: None if isinstance(leaf, Tensor) else leaf, to_arrays(batch))
-        return (self.first, tree_tensors(batch)) if self.has_tensors else self.first
+            self.constant = tree_map(lambda leaf: None if isinstance(leaf, Tensor) else leaf, to_arrays(batch))
+        return (self.constant, tree_tensors(batch)) if self.has_tensors else self.constant

@@ -1,0 +1,40 @@
+"""The loader that a command is asked about: its dataset, its collate function, its arguments, its first batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers, without_workers
+from loaderbench.benches.harness.subject import Subject
+
+TIMEOUT_S = 60.0  # for a batch
+
+
+def loader_config(*, num_workers: int, collate_fn: Callable[[Any], Any], **arguments: Any) -> LoaderConfig:
+    """Return a loader's configuration; without workers, the arguments that need them are left out.
+
+    Raises ValueError where DataLoader would refuse the arguments.
+    """
+    if num_workers:
+        arguments = {"timeout": TIMEOUT_S, **arguments}
+    else:
+        arguments = {**arguments, **only_without_workers()}
+    return LoaderConfig(num_workers=num_workers, collate_fn=collate_fn, seed=0, **arguments)
+
+
+def first_batch(subject: Subject, config: LoaderConfig) -> Any:
+    """Return the first batch of the loader, made without workers; raises RefusedError."""
+    try:
+        return next(iter(without_workers(config).build(subject.dataset)))
+    except StopIteration:
+        raise RefusedError(f"{subject.name}: it delivers no batch of {config.batch_size}") from None
+    except Exception as error:
+        advice = "Name a collate function that fits with --collate-fn"
+        raise RefusedError(
+            f"{subject.name}: its first batch of {config.batch_size} raised {one_line(error)}. {advice}"
+        ) from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception's type and the beginning of its message."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
