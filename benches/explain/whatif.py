@@ -1,167 +1,185 @@
-"""What ``loaderbench whatif`` does: a trace of this loader, and what it would do with settings that were not run."""
+"""What ``loaderbench whatif`` measures: the costs of a loader's batches, and passes to compare predictions with."""
 
-import argparse
 import random
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
-from statistics import median
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
-from loaderbench.benches.cli.publishing import publish
-from loaderbench.benches.explain.candidates import config_of
-from loaderbench.benches.harness import clock as passes
-from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.explain.costs import pass_costs
+from loaderbench.benches.explain.loaders import loader_config, one_line
+from loaderbench.benches.harness import clock
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.rounds import NoStrays
-from loaderbench.benches.harness.subject import DatasetChoice, Subject
+from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
-from loaderbench.benches.harness.tracing.timestamps import BatchTrace, PassTrace, trace_pass, traced_loader
-from loaderbench.reports.documents import whatif as prediction_outputs
-from loaderbench.reports.explain import prediction
-from loaderbench.reports.explain.prediction import Cell, Lookup
-from loaderbench.reports.explain.simulation import Costs, Setting
+from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
+from loaderbench.reports.explain.prediction import CostRound, MeasuredPass, Question, check_predictions, predict
+from loaderbench.reports.explain.whatif_record import SCHEMA, WhatIf
 
-PASS_S = 1.0  # of the passes that are measured, in one process
 ROUNDS = 5
-FEWEST = 3  # batches of a pass
-SLOWEST = 0.05  # pace at which a batch is taken from a worker that works
-APART = 4  # the two batch sizes that costs are read at are so many times apart
+FEWEST_BATCHES = 3  # of a pass
+APART = 4  # the two batch sizes at which costs are measured are so many times apart
+
+Case = tuple[int, int]  # num_workers, batch_size
+Report = Callable[[str], None]
 
 
-def whatif(options: argparse.Namespace) -> int:
-    """Measure, predict, write, show, and return the exit code."""
-    shown = prediction_outputs.terminal
-    return publish("whatif", options.out, lambda: _lookup(options), prediction_outputs.outputs, shown)
+def whatif(
+    subject: Subject,
+    collate_fn: Callable[[Any], Any],
+    question: Question,
+    *,
+    seed: int,
+    command: tuple[str, ...],
+    report: Report,
+) -> WhatIf:
+    """Measure, and predict what was asked; Ctrl-C keeps the rounds that were complete.
 
-
-def _lookup(options: argparse.Namespace) -> Lookup:
-    subject = DatasetChoice(
-        dataset_args=options.dataset_args,
-        samples=options.samples,
-        pass_s=PASS_S,
-        least_samples=8 * APART * max(options.batch_size),
-    ).subject(options.dataset)
-    if subject.is_stream:
-        raise ValueError(f"--dataset {options.dataset}: a stream is not predicted: its workers split it as they like")
-    collate_fn = subjects.collate_fn(options.collate_fn or subject.collate_fns[0])
-    survey = Survey(subject=subject, collate_fn=collate_fn, rng=random.Random(options.seed))  # noqa: S311 - an order
-    sizes, samples = _read_at(options.batch_size), len(subject.dataset)  # type: ignore[arg-type]
-    if max(sizes) * FEWEST > samples:
-        raise ValueError(f"--dataset {options.dataset}: {samples} samples are not {FEWEST} batches of {max(sizes)}")
-    try:
-        ledgers = survey.ledgers(sizes)
-        held_out = list(survey.held_out(_held_out(options.batch_size, machine.usable_cpus(), samples)))
-    except Exception as error:
-        raise ValueError(
-            f"{subject.name}: a pass raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        ) from error
-    whole = subject.contract.length or len(subject.dataset)  # type: ignore[arg-type]
-    asked = [
-        replace(setting, storage_bytes_per_s=options.storage) if options.storage else setting
-        for setting in _asked(options)
-    ]
-    return prediction.lookup(
-        about={
-            "command": ["loaderbench", *sys.argv[1:]],
-            "started": now().isoformat(),
-            "machine": machine.facts(),
-            "dataset": subject.name,
-            "samples": whole,
-        },
-        ledgers=ledgers,
+    Raises RefusedError for a stream, a dataset that is too small, and a pass that raises; KeyboardInterrupt before the
+    first round was complete.
+    """
+    started = now().isoformat()
+    cpus = machine.usable_cpus()
+    samples = _samples(subject)
+    sizes = cost_sizes(question.batch_sizes)
+    if max(sizes) * FEWEST_BATCHES > samples:
+        raise RefusedError(
+            f"--dataset {subject.name}: {samples} samples are not {FEWEST_BATCHES} batches of {max(sizes)}"
+        )
+    survey = Survey(
+        subject=subject,
+        collate_fn=collate_fn,
+        cost_sizes=sizes,
+        held_out=held_out_cases(question.batch_sizes, cpus, samples),
+        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+    )
+    survey.run(report)
+    held_out = check_predictions(survey.costs, survey.measured, cpus)
+    predictions, needed = predict(survey.costs, held_out, question)
+    return WhatIf(
+        schema=SCHEMA,
+        version=version("loaderbench"),
+        started=started,
+        command=command,
+        machine=machine.facts(),
+        dataset=subject.name,
+        samples=subject.contract.length or samples,
+        rounds=len(survey.costs),
         held_out=held_out,
-        cpus=machine.usable_cpus(),
-        asked=asked,
-        batch_sizes=options.batch_size,
-        sample_bytes=options.sample_bytes,
+        predictions=predictions,
+        workers_needed=needed,
+        interrupted=survey.interrupted,
     )
 
 
-def _asked(options: argparse.Namespace) -> Iterator[Setting]:
-    cpus = options.cpus or [machine.usable_cpus()]
-    for ranks, cpu, workers in product(options.ranks, cpus, options.num_workers):
-        yield Setting(
-            num_workers=workers, cpus=cpu, ranks=ranks, step_s=options.step, prefetch_factor=options.prefetch_factor
+def _samples(subject: Subject) -> int:
+    if subject.is_stream:
+        raise RefusedError(
+            f"--dataset {subject.name}: a stream cannot be predicted, as its workers split it in their own way"
         )
+    return len(subject.dataset)  # type: ignore[arg-type]  # a map-style dataset
 
 
-def _read_at(batch_sizes: Sequence[int]) -> tuple[int, int]:
-    """Two batch sizes at which costs are read, about the middle one: what is linear between them is taken to go on."""
+def cost_sizes(batch_sizes: Sequence[int]) -> tuple[int, int]:
+    """Return the two batch sizes at which costs are measured: the middle one that is asked about, and a smaller one."""
     middle = _middle(batch_sizes)
     return (max(1, middle // APART), middle) if middle > 1 else (1, APART)
+
+
+def held_out_cases(batch_sizes: Sequence[int], cpus: int, samples: int) -> tuple[Case, ...]:
+    """Return the workers and batch sizes that are measured only to be compared with their predictions."""
+    middle = _middle(batch_sizes)
+    sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size <= samples]
+    others = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in sizes]
+    return (*others, *((workers, middle) for workers in sorted({2, cpus} - {0, 1})))
 
 
 def _middle(batch_sizes: Sequence[int]) -> int:
     return sorted(batch_sizes)[len(batch_sizes) // 2]
 
 
-def _held_out(batch_sizes: Sequence[int], cpus: int, samples: int) -> Iterator[tuple[int, int]]:
-    """Workers and batch sizes that are measured only to be compared with what is predicted for them."""
-    middle = _middle(batch_sizes)
-    for workers in sorted({0, 1, 2, cpus}):
-        for size in sorted({max(1, middle // 2), 2 * middle}):
-            if size <= samples:
-                yield workers, size
-    for workers in sorted({2, cpus} - {0, 1}):
-        yield workers, middle
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class Survey:
-    """Measures a dataset's costs, and the passes that they are to predict."""
+    """Rounds of measuring: in each, every pass that costs are computed of, and every held-out pass, in drawn order."""
 
     subject: Subject
-    collate_fn: Any
+    collate_fn: Callable[[Any], Any]
+    cost_sizes: tuple[int, int]
+    held_out: tuple[Case, ...]
     rng: random.Random
+    costs: list[CostRound] = field(default_factory=list)
+    held_out_s: dict[Case, list[float]] = field(default_factory=dict)
+    batches: dict[Case, int] = field(default_factory=dict)
+    interrupted: bool = False
 
-    def ledgers(self, sizes: tuple[int, int]) -> list[dict[int, prediction.Read]]:
-        """Costs by batch size, of each round: with one worker, from timestamps; with none, from the clock alone."""
+    @property
+    def measured(self) -> list[MeasuredPass]:
+        """Return the held-out passes, with the rounds that were complete."""
+        return [
+            MeasuredPass(
+                num_workers=workers,
+                batch_size=size,
+                batches=self.batches[workers, size],
+                rounds_s=tuple(seconds[: len(self.costs)]),
+            )
+            for (workers, size), seconds in self.held_out_s.items()
+        ]
+
+    def run(self, report: Report) -> None:
+        """Measure `ROUNDS` rounds, after a discarded one; raises RefusedError where a pass raises."""
+        try:
+            with self._loaders() as loaders:
+                for number in range(ROUNDS + 1):
+                    report(f"round {number} of {ROUNDS}" if number else "warming up")
+                    self._round(loaders, keep=number > 0)
+        except KeyboardInterrupt:
+            if not self.costs:
+                raise
+            self.interrupted = True
+        except Exception as error:
+            raise RefusedError(f"{self.subject.name}: a pass raised {one_line(error)}") from error
+
+    @contextmanager
+    def _loaders(self) -> Iterator[dict[tuple[str, Case], Any]]:
+        """Build a loader for every pass: costs with one worker, costs without any, and the held-out ones."""
         dataset = self.subject.dataset
-        found = []
         with NoStrays():
-            alone = {size: self._config(0, size).build(dataset) for size in sizes}
-            loaders = {size: traced_loader(dataset, self._config(1, size), self.collate_fn) for size in sizes}
-            _ = [trace_pass(loader) for loader in loaders.values()]  # workers start, files are read
-            order = [(workers, size) for workers in (0, 1) for size in sizes]
-            ones: dict[int, PassTrace] = {}
-            nones: dict[int, list[float]] = {}
-            for _ in range(ROUNDS):
-                self.rng.shuffle(order)
-                for workers, size in order:
-                    if workers:
-                        ones[size] = trace_pass(loaders[size])
-                    else:
-                        nones[size] = passes.read(alone[size]).waits_s[0].tolist()
-                found.append({size: _read(ones[size], nones[size]) for size in sizes})
-            del loaders
-        return found
+            loaders: dict[tuple[str, Case], Any] = {}
+            for size in self.cost_sizes:
+                loaders["traced", (1, size)] = traced_loader(dataset, self._config((1, size)), self.collate_fn)
+                loaders["alone", (0, size)] = self._config((0, size)).build(dataset)
+            for case in self.held_out:
+                loaders["held out", case] = self._config(case).build(dataset)
+                self.batches[case] = len(loaders["held out", case])
+            try:
+                yield loaders
+            finally:
+                loaders.clear()  # their workers are joined here
 
-    def held_out(self, cells: Iterator[tuple[int, int]]) -> Iterator[Cell]:
-        """Plain passes, in turns: the median of their rounds."""
-        with NoStrays():
-            loaders = {cell: self._config(*cell).build(self.subject.dataset) for cell in cells}
-            seconds: dict[tuple[int, int], list[float]] = {cell: [] for cell in loaders}
-            _ = [passes.read(loader) for loader in loaders.values()]
-            for _ in range(ROUNDS):
-                order = list(loaders)
-                self.rng.shuffle(order)
-                for cell in order:
-                    seconds[cell].append(passes.read(loaders[cell]).seconds)
-            lengths = {cell: len(loaders[cell]) for cell in loaders}
-            loaders.clear()
-        for (workers, size), taken in seconds.items():
-            yield Cell(
-                num_workers=workers, batch_size=size, batches=lengths[workers, size], seconds=median(taken),
-                rounds=tuple(taken),
-            )  # fmt: skip
+    def _round(self, loaders: dict[tuple[str, Case], Any], *, keep: bool) -> None:
+        traces: dict[int, PassTrace] = {}
+        alone_s: dict[int, list[float]] = {}
+        held_out_s: dict[Case, float] = {}
+        for kind, case in self.rng.sample(list(loaders), len(loaders)):
+            loader = loaders[kind, case]
+            if kind == "traced":
+                traces[case[1]] = trace_pass(loader)
+            elif kind == "alone":
+                alone_s[case[1]] = clock.read(loader).waits_s[0].tolist()
+            else:
+                held_out_s[case] = clock.read(loader).seconds
+        if keep:
+            self.costs.append({size: pass_costs(traces[size], alone_s[size]) for size in self.cost_sizes})
+            for case in self.held_out:
+                self.held_out_s.setdefault(case, []).append(held_out_s[case])
 
-    def _config(self, workers: int, size: int) -> LoaderConfig:
-        return config_of(
+    def _config(self, case: Case) -> LoaderConfig:
+        workers, size = case
+        return loader_config(
             num_workers=workers,
             batch_size=size,
             collate_fn=self.collate_fn,
@@ -169,54 +187,3 @@ class Survey:
             drop_last=True,
             persistent_workers=workers > 0,
         )
-
-
-def _read(one: PassTrace, alone: Sequence[float]) -> prediction.Read:
-    """What batches took: in one worker, and in this process without any.
-
-    With two batches in flight a worker is given the one after the next when one arrives: what it takes from there, or
-    from the end of its last batch, to the next one's beginning is its own loop's. What this process takes of a batch
-    that is there already is its part.
-    """
-    entries = one.batches
-    loops = [
-        max(0.0, after.timestamps.fetching - max(each.timestamps.collated, before.received))
-        for before, each, after in zip(entries, entries[1:], entries[2:], strict=False)
-    ]
-    loop_s = median(loops) if loops else 0.0
-    pickle_s = median(each.timestamps.pickled - each.timestamps.pickling for each in entries)
-    take_s, pace = _taking(entries)
-    return prediction.Read(
-        begin_s=max(0.0, entries[0].timestamps.fetching - entries[0].requested),
-        costs=tuple(
-            Costs(
-                read_s=max(0.0, _made(each) - each.timestamps.cpu_s),
-                work_s=min(_made(each), each.timestamps.cpu_s),
-                send_s=pickle_s + loop_s,
-                take_s=take_s,
-                pace=pace,
-                alone_s=alone[number % len(alone)],
-            )
-            for number, each in enumerate(entries)
-        ),
-    )
-
-
-def _taking(entries: Sequence[BatchTrace]) -> tuple[float, float]:
-    """What the loop takes for a batch while its worker rests, and at what pace it goes while that works.
-
-    Of each taking so much fell into the worker's work; the least squares' line of what did not, over that, says both.
-    """
-    begun = np.array([max(each.requested, each.timestamps.pickled) for each in entries])[:, None]
-    ended = np.array([each.received for each in entries])[:, None]
-    works = np.array([(each.timestamps.fetching, each.timestamps.collated) for each in entries])
-    within = (np.minimum(ended, works[:, 1]) - np.maximum(begun, works[:, 0])).clip(min=0).sum(axis=1)
-    beside = (ended - begun)[:, 0] - within
-    spread = float(within.var())
-    slope = float(np.cov(within, beside, bias=True)[0, 1]) / spread if spread else -1.0
-    pace = min(1.0, max(SLOWEST, -slope))
-    return float(np.median(beside + pace * within)), pace
-
-
-def _made(entry: BatchTrace) -> float:
-    return entry.timestamps.collated - entry.timestamps.fetching

@@ -1,206 +1,171 @@
-"""The prediction: what a loader's costs come to in settings that were not run, and how far that can be believed.
+"""Predictions: what a loader's costs come to in scenarios that were not run, and how far that can be believed.
 
-Costs are read at two batch sizes, and taken to be linear in between and beyond. Each round of readings is simulated by
-itself; what the model misses on passes that were measured and not used is added to the interval.
+Costs are measured at two batch sizes, and taken to be linear between them and beyond. Each round of measurements is
+simulated by itself: an interval spans the rounds, and is widened by the error of predictions of passes that were
+measured and not used.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from operator import attrgetter
 from statistics import fmean, median
-from typing import Any
 
-import numpy as np
+import msgspec
 
-from loaderbench.reports.explain.simulation import Costs, Setting, batch_seconds, pass_seconds
+from loaderbench.reports.explain.simulation import Costs, Scenario, batch_seconds, pass_seconds
+from loaderbench.reports.explain.whatif_record import HeldOutPass, Prediction, WorkersNeeded, widening
 
-FED = 0.03  # of a step: a loop that waits less is fed
-SURE = 0.9  # of held-out cells are missed by less than the interval is widened
-MOST_WORKERS = 4  # for each CPU, that are thought of
+FED = 0.03  # of a step: one that waits less for its batch is fed
+MOST_WORKERS_PER_CPU = 4  # that are considered
+EACH_UP_TO = 16  # workers: every number is tried, from there on in steps of an eighth
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Read:
-    """What the batches of one pass took, and what its beginning did."""
+class PassCosts:
+    """What the batches of one pass cost, and how long its workers took to begin."""
 
     begin_s: float
-    costs: tuple[Costs, ...]
+    batches: tuple[Costs, ...]
 
 
-Ledgers = Sequence[Mapping[int, Read]]  # of each round, by batch size: two of them
+CostRound = Mapping[int, PassCosts]  # by batch size, two of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """A pass that was measured and not used: workers, batch size, seconds."""
+class MeasuredPass:
+    """A pass that is to be predicted: seconds of its rounds."""
 
     num_workers: int
     batch_size: int
     batches: int
-    seconds: float
-    rounds: tuple[float, ...] = ()
-    predicted_s: float = math.nan
-
-    @property
-    def miss(self) -> float:
-        """By what share the prediction is off."""
-        return self.predicted_s / self.seconds - 1
+    rounds_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Guess:
-    """What a setting would do: seconds of a batch of one rank, and between what they lie."""
+class Question:
+    """The scenarios that are asked about, each at every batch size; `sample_bytes` are read from storage a sample."""
 
-    setting: Setting
-    batch_size: int
-    batch_s: float
-    low_s: float
-    high_s: float
+    scenarios: tuple[Scenario, ...]
+    batch_sizes: tuple[int, ...]
+    sample_bytes: float = 0.0
 
     @property
-    def samples_per_s(self) -> float:
-        """Of all ranks together."""
-        return self.setting.ranks * self.batch_size / self.batch_s
+    def pairs(self) -> list[tuple[Scenario, int]]:
+        """Return every scenario with every batch size."""
+        return [(scenario, size) for size in self.batch_sizes for scenario in self.scenarios]
 
     @property
-    def waiting(self) -> float:
-        """The share of a step's time that it waits."""
-        return max(0.0, 1 - self.setting.step_s / self.batch_s)
+    def machines(self) -> list[tuple[Scenario, int]]:
+        """Return the scenarios that have a step, whatever their number of workers, with each batch size."""
+        pairs = [(msgspec.structs.replace(scenario, num_workers=0), size) for scenario, size in self.pairs]
+        return [pair for pair in dict.fromkeys(pairs) if pair[0].step_s]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """The fewest workers that feed a step: likely, at best and at worst; None where none do."""
-
-    setting: Setting
-    batch_size: int
-    workers: int | None
-    best: int | None
-    worst: int | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lookup:
-    """Everything that was asked and answered."""
-
-    about: Mapping[str, Any]
-    held_out: tuple[Cell, ...]
-    guesses: tuple[Guess, ...]
-    answers: tuple[Answer, ...]
-
-    @property
-    def missed(self) -> float:
-        """The median of what held-out cells are missed by, whichever way."""
-        return median(abs(cell.miss) for cell in self.held_out)
-
-    @property
-    def widened(self) -> float:
-        """What 9 of 10 of them are missed by at most, as a log ratio."""
-        return widened(self.held_out)
-
-
-def lookup(
-    *,
-    about: Mapping[str, Any],
-    ledgers: Ledgers,
-    held_out: Sequence[Cell],
-    cpus: float,
-    asked: Sequence[Setting],
-    batch_sizes: Sequence[int],
-    sample_bytes: float = 0.0,
-) -> Lookup:
-    """Predict what was held out, then what was asked, as surely as that went."""
-    cells = tuple(
-        replace(cell, predicted_s=_middle(ledgers, _here(cell, cpus), cell.batch_size, cell.batches))
-        for cell in held_out
+def check_predictions(
+    rounds: Sequence[CostRound], measured: Sequence[MeasuredPass], cpus: float
+) -> tuple[HeldOutPass, ...]:
+    """Predict passes that were measured on this machine."""
+    return tuple(
+        HeldOutPass(
+            num_workers=each.num_workers,
+            batch_size=each.batch_size,
+            batches=each.batches,
+            rounds_s=each.rounds_s,
+            predicted_s=_pass_seconds(rounds, each, cpus),
+        )
+        for each in measured
     )
-    wide = widened(cells)
-    guesses = [guess(ledgers, setting, size, wide, sample_bytes) for size in batch_sizes for setting in asked]
-    machines = {(replace(setting, num_workers=0), size): None for size in batch_sizes for setting in asked}
-    answers = [answer(ledgers, setting, size, wide, sample_bytes) for setting, size in machines if setting.step_s]
-    return Lookup(about=about, held_out=cells, guesses=tuple(guesses), answers=tuple(answers))
 
 
-def _here(cell: Cell, cpus: float) -> Setting:
-    return Setting(num_workers=cell.num_workers, cpus=cpus)
+def _pass_seconds(rounds: Sequence[CostRound], measured: MeasuredPass, cpus: float) -> float:
+    """Return the median over the rounds of costs of the predicted seconds of a pass."""
+    predicted_s = []
+    for costs in rounds:
+        begin_s = costs[max(costs)].begin_s if measured.num_workers else 0.0
+        scenario = Scenario(num_workers=measured.num_workers, cpus=cpus, begin_s=begin_s)
+        predicted_s.append(pass_seconds(costs_at(costs, measured.batch_size), scenario, measured.batches))
+    return median(predicted_s)
 
 
-def widened(cells: Sequence[Cell]) -> float:
-    """What `SURE` of cells are missed by at most, as a log ratio."""
-    return float(np.quantile([abs(math.log(cell.predicted_s / cell.seconds)) for cell in cells], SURE))
+def predict(
+    rounds: Sequence[CostRound], held_out: tuple[HeldOutPass, ...], question: Question
+) -> tuple[tuple[Prediction, ...], tuple[WorkersNeeded, ...]]:
+    """Return a prediction for every scenario and batch size, and the workers that feed a step where there is one."""
+    log_error = widening(held_out)
+    predictions = [
+        _prediction(rounds, scenario, size, log_error, question.sample_bytes) for scenario, size in question.pairs
+    ]
+    middle = sorted(rounds, key=_worker_s)[len(rounds) // 2]
+    needed = [
+        workers_needed(middle, scenario, size, log_error, question.sample_bytes) for scenario, size in question.machines
+    ]
+    return tuple(predictions), tuple(needed)
 
 
-def costs_at(read: Mapping[int, Read], size: int, *, times: float = 1.0, sample_bytes: float = 0.0) -> list[Costs]:
-    """Costs of batches of `size` samples: those of the larger size that was read, each part scaled to its line."""
-    small, large = sorted(read)
+def costs_at(costs: CostRound, size: int, *, factor: float = 1.0, sample_bytes: float = 0.0) -> list[Costs]:
+    """Return the costs of batches of `size` samples: those of the larger measured size, each part scaled linearly."""
+    small, large = sorted(costs)
     scales = {}
-    for part in (each.name for each in fields(Costs) if each.name.endswith("_s")):
-        low, high = (fmean(getattr(cost, part) for cost in read[each].costs) for each in (small, large))
+    for part in (item.name for item in fields(Costs) if item.name.endswith("_s")):
+        low, high = (fmean(getattr(batch, part) for batch in costs[measured].batches) for measured in (small, large))
         slope = (high - low) / (large - small) if large > small else 0.0
         scales[part] = max(0.0, high + slope * (size - large)) / high if high else 0.0
     return [
         replace(
-            cost,
-            **{name: times * scale * getattr(cost, name) for name, scale in scales.items()},
-            storage_bytes=times * size * sample_bytes,
+            batch,
+            **{name: factor * scale * getattr(batch, name) for name, scale in scales.items()},
+            storage_bytes=factor * size * sample_bytes,
         )
-        for cost in read[large].costs
+        for batch in costs[large].batches
     ]
 
 
-def _middle(ledgers: Ledgers, setting: Setting, size: int, batches: int) -> float:
-    """A pass that was measured, by the costs of the middle round."""
-    return median(
-        pass_seconds(
-            costs_at(read, size),
-            replace(setting, begin_s=read[max(read)].begin_s if setting.num_workers else 0.0),
-            batches,
-        )
-        for read in ledgers
-    )
-
-
-def guess(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_bytes: float = 0.0) -> Guess:
-    """Predict one setting, in a long pass."""
-    paces = [batch_seconds(costs_at(read, size, sample_bytes=sample_bytes), setting) for read in ledgers]
-    return Guess(
-        setting=setting,
+def _prediction(
+    rounds: Sequence[CostRound], scenario: Scenario, size: int, log_error: float, sample_bytes: float
+) -> Prediction:
+    """Return the prediction for a long pass."""
+    seconds = [batch_seconds(costs_at(costs, size, sample_bytes=sample_bytes), scenario) for costs in rounds]
+    return Prediction(
+        scenario=scenario,
         batch_size=size,
-        batch_s=median(paces),
-        low_s=max(setting.step_s, min(paces) * math.exp(-wide)),  # no loader makes the step faster
-        high_s=max(paces) * math.exp(wide),
+        batch_s=median(seconds),
+        low_s=max(scenario.step_s, min(seconds) * math.exp(-log_error)),  # no loader makes the step faster
+        high_s=max(seconds) * math.exp(log_error),
     )
 
 
-def answer(ledgers: Ledgers, setting: Setting, size: int, wide: float, sample_bytes: float = 0.0) -> Answer:
-    """Find the fewest workers that feed the step: with costs as read, and off by what the model misses."""
-    read = sorted(ledgers, key=_worked_s)[len(ledgers) // 2]
+def workers_needed(
+    costs: CostRound, scenario: Scenario, size: int, log_error: float, sample_bytes: float = 0.0
+) -> WorkersNeeded:
+    """Return the fewest workers that feed the step: with costs as measured, and lower and higher by `log_error`."""
     likely, best, worst = (
-        _fewest(costs_at(read, size, times=times, sample_bytes=sample_bytes), setting)
-        for times in (1.0, math.exp(-wide), math.exp(wide))
+        _fewest_workers(costs_at(costs, size, factor=factor, sample_bytes=sample_bytes), scenario)
+        for factor in (1.0, math.exp(-log_error), math.exp(log_error))
     )
-    return Answer(setting=setting, batch_size=size, workers=likely, best=best, worst=worst)
+    return WorkersNeeded(scenario=scenario, batch_size=size, likely=likely, best=best, worst=worst)
 
 
-def _worked_s(read: Mapping[int, Read]) -> float:
-    return fmean(cost.work_s + cost.send_s for cost in read[max(read)].costs)
+def _worker_s(costs: CostRound) -> float:
+    return fmean(batch.work_s + batch.send_s for batch in costs[max(costs)].batches)
 
 
-def _fewest(costs: Sequence[Costs], setting: Setting) -> int | None:
-    fed_s = setting.step_s * (1 + FED)
-    parts = ("take_s", "work_s", "send_s", "alone_s")
-    taken_s, worked_s, sent_s, alone_s = (fmean(map(attrgetter(part), costs)) for part in parts)
-    if min(alone_s, max(taken_s, (worked_s + sent_s) * setting.ranks / setting.cpus)) > fed_s:
-        return None  # not by any number
-    most = max(1, math.ceil(MOST_WORKERS * setting.cpus / setting.ranks))
-    paces = ((workers, batch_seconds(costs, replace(setting, num_workers=workers))) for workers in _ladder(most))
-    return next((workers for workers, pace in paces if pace <= fed_s), None)
+def _fewest_workers(costs: Sequence[Costs], scenario: Scenario) -> int | None:
+    fed_s = scenario.step_s * (1 + FED)
+    take_s = fmean(batch.take_s for batch in costs)
+    worker_s = fmean(batch.work_s + batch.send_s for batch in costs)
+    alone_s = fmean(batch.alone_s for batch in costs)
+    if min(alone_s, max(take_s, worker_s * scenario.ranks / scenario.cpus)) > fed_s:
+        return None  # the main process, or all CPUs together, are too slow for any number of workers
+    most = max(1, math.ceil(MOST_WORKERS_PER_CPU * scenario.cpus / scenario.ranks))
+    for workers in _numbers_of_workers(most):
+        if batch_seconds(costs, msgspec.structs.replace(scenario, num_workers=workers)) <= fed_s:
+            return workers
+    return None
 
 
-def _ladder(most: int) -> Iterator[int]:
-    """Numbers of workers to try: each up to 16, then in steps of an eighth."""
-    count = 0
-    while count <= most:
-        yield count
-        count += 1 if count < 16 else count // 8  # noqa: PLR2004 - as the docstring says
+def _numbers_of_workers(most: int) -> Iterator[int]:
+    """Yield the numbers of workers to try."""
+    workers = 0
+    while workers <= most:
+        yield workers
+        workers += 1 if workers < EACH_UP_TO else workers // 8

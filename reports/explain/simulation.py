@@ -1,38 +1,42 @@
-"""The model: a loader as its queues, simulated, for settings and machines that were not run.
+"""A simulation of a loader, for settings and machines on which it was not run.
 
-A batch takes its worker some reading that costs no CPU, some work that does, and the loop some work to take it.
-Workers are given batches as torch gives them: in turn, `prefetch_factor` each, one more whenever the loop takes one.
-Who needs a CPU shares those there are (processor sharing: L. Kleinrock, J. ACM 14, 1967), and so do all readers the
-storage.
+A batch costs its worker some reading that needs no CPU and some work that does, and costs the main process some CPU to
+take it. Batches are assigned as torch assigns them: to the workers in turn, `prefetch_factor` to each, one more
+whenever the loop takes one. Everything that needs a CPU shares the CPUs equally (processor sharing: L. Kleinrock,
+J. ACM 14, 1967), and so do all readers the storage.
 
-A batch's tensors are taken out of its worker by a thread of that worker's, which shares an interpreter with the thread
-that works: while the worker works, its batches are taken at a slower `pace`.
+A batch's tensors are sent by a thread of its worker, which shares an interpreter with the thread that makes batches:
+while the worker is making one, its batches are taken at a slower `pace`.
 
-What is left out: caches and memory bandwidth that more processes share, threads of native libraries.
+Not simulated: caches and memory bandwidth that more processes share, and threads of native libraries.
 """
 
 import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-EVERLASTING = math.inf
-MOST = 400  # batches that are simulated
-FEWEST, ROUNDS = 100, 6  # batches of a pace: so many, and so many times what may be in flight
-WARM = 0.25  # of them, that fill the queues
-LEAST = 1e-12
+import msgspec
+
+MOST_BATCHES = 400  # that are simulated of a long pass
+FEWEST_BATCHES, QUEUES = 100, 6  # of a steady state: at least so many, and so many times the batches in flight
+WARM_UP = 0.25  # of the simulated batches: they fill the queues
+EPSILON_S = 1e-12
+
+Need = Literal["cpu", "interpreter", "storage", "time", "nothing"]  # an interpreter needs a CPU too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """What one batch takes, in seconds with nothing else running."""
+    """What one batch costs, in seconds with nothing else running."""
 
-    read_s: float = 0.0  # of a worker's time, in which it needs no CPU
+    read_s: float = 0.0  # of a worker, without a CPU
     work_s: float = 0.0  # of a worker's CPU: fetching, collating
     send_s: float = 0.0  # of a worker's CPU: pickling, its loop
-    take_s: float = 0.0  # of the main process's CPU: unpickling, its loop, while the batch's worker rests
-    pace: float = 1.0  # of taking it while that worker works; no seconds
-    alone_s: float = 0.0  # of the main process where there are no workers: all of it
+    take_s: float = 0.0  # of the main process's CPU: unpickling, its loop, while the batch's worker is idle
+    pace: float = 1.0  # of taking it while that worker makes another one: a share of the speed
+    alone_s: float = 0.0  # of the main process, all together, where there are no workers
     storage_bytes: float = 0.0  # read from storage that all share
 
     def __post_init__(self) -> None:
@@ -40,218 +44,226 @@ class Costs:
             raise ValueError(f"pace must be in (0, 1], got {self.pace}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Loaders and a machine: `ranks` processes, each with a device of its own and a loader like this."""
 
     num_workers: int
     cpus: float
     prefetch_factor: int = 2
     step_s: float = 0.0
-    step_on_cpu: bool = False  # else a device takes it, beside the loop
+    step_on_cpu: bool = False  # else a device takes the step, beside the loop
     in_order: bool = True
     ranks: int = 1
     begin_s: float = 0.0  # from iter(loader) until its workers begin
-    storage_bytes_per_s: float = EVERLASTING
+    storage_bytes_per_s: float | None = None  # None: the storage is no limit
 
     def __post_init__(self) -> None:
-        if self.num_workers < 0 or self.ranks < 1 or self.prefetch_factor < 1:
-            raise ValueError(
-                f"num_workers must be >= 0, ranks and prefetch_factor >= 1, got {self.num_workers}, {self.ranks}, "
-                f"{self.prefetch_factor}"
-            )
-        if not self.cpus > 0 or self.step_s < 0:
-            raise ValueError(f"cpus must be > 0 and step_s >= 0, got {self.cpus}, {self.step_s}")
+        for name, least in (("num_workers", 0), ("ranks", 1), ("prefetch_factor", 1), ("step_s", 0)):
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{name} must be >= {least}, got {value}")
+        if not self.cpus > 0:
+            raise ValueError(f"cpus must be > 0, got {self.cpus}")
 
 
 @dataclass(slots=True)
-class Task:
-    """What a process is at: what is left of it, and what that needs."""
+class Activity:
+    """What a process is doing: how much of it is left, and what it needs."""
 
     left: float = 0.0
-    needs: str = ""  # cpu, interpreter (and a CPU), storage, time; nothing of one that waits
+    needs: Need = "nothing"
 
 
 @dataclass(slots=True)
-class Worker:
-    """A worker of the simulation: batches it was given, and what is left of the one it is at."""
+class SimulatedWorker:
+    """A worker: the batches assigned to it, and what is left of the first of them."""
 
-    given: deque[int] = field(default_factory=deque)
-    phases: deque[Task] = field(default_factory=deque)
+    batches: deque[int] = field(default_factory=deque)
+    activities: deque[Activity] = field(default_factory=deque)
 
     @property
-    def works(self) -> bool:
-        """Whether its interpreter is in use."""
-        return bool(self.phases) and self.phases[0].needs == "interpreter"
+    def is_making(self) -> bool:
+        """Return whether its interpreter is in use."""
+        return bool(self.activities) and self.activities[0].needs == "interpreter"
 
 
 @dataclass(slots=True)
-class Loop:
-    """A rank's loop: batches that were made and not yet taken, those taken out of turn, the one it needs next."""
+class SimulatedRank:
+    """The main process of a rank: its workers, the batches on their way, and where its loop is."""
 
-    workers: list[Worker]
-    queue: deque[int] = field(default_factory=deque)
-    held: set[int] = field(default_factory=set)
-    next: int = 0
-    drawn: int = 0
-    turn: int = 0
-    at: str = "wanting"  # taking, stepping, ended
-    taking: int = -1
-    makers: dict[int, Worker] = field(default_factory=dict)  # of batches that were not taken yet
-    task: Task = field(default_factory=Task)
-    free: float = 0.0  # when the device has done all that it was given
-    ends: list[float] = field(default_factory=list)  # of steps
+    workers: list[SimulatedWorker]
+    sent: deque[int] = field(default_factory=deque)  # by workers, and not taken yet
+    taken: set[int] = field(default_factory=set)  # and not delivered yet: an earlier one is missing
+    makers: dict[int, SimulatedWorker] = field(default_factory=dict)  # of the batches in `sent`
+    next_batch: int = 0  # that the loop needs
+    assigned: int = 0  # batches, to workers
+    turn: int = 0  # of the workers
+    state: Literal["waiting", "taking", "stepping", "ended"] = "waiting"
+    taking: int = -1  # the batch
+    activity: Activity = field(default_factory=Activity)
+    device_free_s: float = 0.0  # when the device has done every step that it was given
+    ends_s: list[float] = field(default_factory=list)  # of the steps
 
 
-def pass_seconds(costs: Sequence[Costs], setting: Setting, batches: int) -> float:
-    """Seconds of a pass of so many batches, workers running; batch i takes ``costs[i % len(costs)]``.
+def pass_seconds(costs: Sequence[Costs], scenario: Scenario, batches: int) -> float:
+    """Return the seconds of a pass of so many batches, workers running; batch i costs ``costs[i % len(costs)]``.
 
-    Of a long one `MOST` batches are simulated, and the pace of their later part is that of the rest.
+    Of a long pass `MOST_BATCHES` are simulated; the others come at the rate of the later part of these.
     """
-    count = min(batches, MOST)
-    ends = Simulation(costs=costs, setting=setting, count=count).run()
-    return max(each[-1] + (batches - count) * (_pace(each) if batches > count else 0.0) for each in ends)
+    simulated = min(batches, MOST_BATCHES)
+    ranks = Simulation(costs=costs, scenario=scenario, batches=simulated).run()
+    return max(
+        ends_s[-1] + (batches - simulated) * (_steady_s(ends_s) if batches > simulated else 0) for ends_s in ranks
+    )
 
 
-def batch_seconds(costs: Sequence[Costs], setting: Setting) -> float:
-    """Seconds from batch to batch of one rank in a long pass, its beginning not counted."""
-    count = max(FEWEST, ROUNDS * setting.num_workers * setting.prefetch_factor)
-    ends = Simulation(costs=costs, setting=setting, count=count).run()
-    return sum(map(_pace, ends)) / len(ends)
+def batch_seconds(costs: Sequence[Costs], scenario: Scenario) -> float:
+    """Return the seconds from batch to batch of one rank in a long pass, without its beginning."""
+    batches = max(FEWEST_BATCHES, QUEUES * scenario.num_workers * scenario.prefetch_factor)
+    ranks = Simulation(costs=costs, scenario=scenario, batches=batches).run()
+    return sum(map(_steady_s, ranks)) / len(ranks)
 
 
-def _pace(ends: Sequence[float]) -> float:
-    first = int(WARM * len(ends))
-    return (ends[-1] - ends[first]) / (len(ends) - 1 - first)
+def _steady_s(ends_s: Sequence[float]) -> float:
+    """Return the seconds from step to step after the warm-up."""
+    first = int(WARM_UP * len(ends_s))
+    return (ends_s[-1] - ends_s[first]) / (len(ends_s) - 1 - first)
 
 
 @dataclass(kw_only=True)
 class Simulation:
-    """`count` batches of each rank, from empty queues."""
+    """So many batches of each rank, beginning with empty queues."""
 
     costs: Sequence[Costs]
-    setting: Setting
-    count: int
-    now: float = 0.0  # seconds since iter(loader)
+    scenario: Scenario
+    batches: int
+    now_s: float = 0.0  # since iter(loader)
 
     def run(self) -> list[list[float]]:
-        """When each batch of each rank was done with, in seconds."""
-        self.now = self.setting.begin_s
-        self.loops = [Loop([Worker() for _ in range(self.setting.num_workers)]) for _ in range(self.setting.ranks)]
-        for loop in self.loops:
-            for _ in range(self.setting.prefetch_factor * self.setting.num_workers):
-                self._give(loop)
-        for loop in self.loops:
-            self._settle(loop)
-        while any(loop.at != "ended" for loop in self.loops):
+        """Return when the step of each batch ended, in seconds, for each rank."""
+        scenario = self.scenario
+        self.now_s = scenario.begin_s
+        self.ranks = [
+            SimulatedRank([SimulatedWorker() for _ in range(scenario.num_workers)]) for _ in range(scenario.ranks)
+        ]
+        for rank in self.ranks:
+            for _ in range(scenario.prefetch_factor * scenario.num_workers):
+                self._assign(rank)
+            self._begin(rank)
+        while any(rank.state != "ended" for rank in self.ranks):
             self._advance()
-        return [loop.ends for loop in self.loops]
+        return [rank.ends_s for rank in self.ranks]
 
     def _advance(self) -> None:
-        tasks = [(loop, worker, task) for loop in self.loops for worker, task in _busy(loop)]
-        speeds = self._speeds([(task.needs, self._pace(loop, worker)) for loop, worker, task in tasks])
-        passed = min(task.left / speed for (*_, task), speed in zip(tasks, speeds, strict=True))
-        self.now += passed
-        touched = []
-        for (loop, worker, task), speed in zip(tasks, speeds, strict=True):
-            task.left -= passed * speed
-            if task.left <= LEAST:
-                self._done(loop, worker)
-                touched.append(loop)
-        for loop in touched:
-            self._settle(loop)
+        """Go on to the moment at which the first of all activities ends."""
+        busy = [(rank, worker, activity) for rank in self.ranks for worker, activity in _activities(rank)]
+        speeds = self._speeds([(activity.needs, self._pace(rank, worker)) for rank, worker, activity in busy])
+        passed_s = min(activity.left / speed for (*_, activity), speed in zip(busy, speeds, strict=True))
+        self.now_s += passed_s
+        changed = []
+        for (rank, worker, activity), speed in zip(busy, speeds, strict=True):
+            activity.left -= passed_s * speed
+            if activity.left <= EPSILON_S:
+                self._end(rank, worker)
+                changed.append(rank)
+        for rank in changed:
+            self._begin(rank)
 
-    def _speeds(self, needs: Sequence[tuple[str, float]]) -> list[float]:
-        """Of each task, from what it needs and its pace: one that is held up needs less of a CPU."""
+    def _speeds(self, needs: Sequence[tuple[Need, float]]) -> list[float]:
+        """Return the speed of each activity by what it needs and its pace; a slower one needs less of a CPU."""
         working = sum(pace for need, pace in needs if need in ("cpu", "interpreter"))
         reading = sum(need == "storage" for need, _ in needs)
-        cpu = min(1.0, self.setting.cpus / working) if working else 1.0
-        storage = self.setting.storage_bytes_per_s / reading if reading else 1.0
+        cpu = min(1.0, self.scenario.cpus / working) if working else 1.0
+        storage = (self.scenario.storage_bytes_per_s or math.inf) / reading if reading else 1.0
         shares = {"time": 1.0, "cpu": cpu, "interpreter": cpu, "storage": storage}
         return [pace * shares[need] for need, pace in needs]
 
-    def _pace(self, loop: Loop, worker: Worker | None) -> float:
-        is_held = worker is None and loop.at == "taking" and loop.workers and loop.makers[loop.taking].works
-        return self._cost(loop.taking).pace if is_held else 1.0
+    def _pace(self, rank: SimulatedRank, worker: SimulatedWorker | None) -> float:
+        is_slowed = worker is None and rank.state == "taking" and rank.workers and rank.makers[rank.taking].is_making
+        return self._costs(rank.taking).pace if is_slowed else 1.0
 
-    def _done(self, loop: Loop, worker: Worker | None) -> None:
+    def _end(self, rank: SimulatedRank, worker: SimulatedWorker | None) -> None:
+        """End the activity of a worker, or of the loop."""
         if worker is not None:
-            worker.phases.popleft()
-            if not worker.phases:
-                made = worker.given.popleft()
-                loop.makers[made] = worker
-                loop.queue.append(made)
-        elif loop.at == "taking":
-            loop.held.add(loop.taking)
-            loop.makers.pop(loop.taking, None)
-            loop.at, loop.task = "wanting", Task()
+            worker.activities.popleft()
+            if not worker.activities:
+                batch = worker.batches.popleft()
+                rank.makers[batch] = worker
+                rank.sent.append(batch)
+        elif rank.state == "taking":
+            rank.taken.add(rank.taking)
+            rank.makers.pop(rank.taking, None)
+            rank.state, rank.activity = "waiting", Activity()
         else:
-            loop.free = self.now + (0.0 if self.setting.step_on_cpu else self.setting.step_s)
-            loop.ends.append(loop.free)
-            loop.next += 1
-            loop.at, loop.task = ("ended" if loop.next == self.count else "wanting"), Task()
+            rank.device_free_s = self.now_s + (0.0 if self.scenario.step_on_cpu else self.scenario.step_s)
+            rank.ends_s.append(rank.device_free_s)
+            rank.next_batch += 1
+            rank.state = "ended" if rank.next_batch == self.batches else "waiting"
+            rank.activity = Activity()
 
-    def _settle(self, loop: Loop) -> None:
-        """Everyone of `loop` who can begin something begins it."""
-        self._begin(loop)
-        if loop.at == "wanting":
-            self._want(loop)
+    def _begin(self, rank: SimulatedRank) -> None:
+        """Let every process of `rank` that is idle begin what it can."""
+        self._begin_batches(rank)
+        if rank.state == "waiting":
+            self._begin_taking_or_stepping(rank)
 
-    def _begin(self, loop: Loop) -> None:
-        for worker in loop.workers:
-            if not worker.phases and worker.given:
-                worker.phases.extend(self._phases(worker.given[0]))
+    def _begin_batches(self, rank: SimulatedRank) -> None:
+        for worker in rank.workers:
+            if not worker.activities and worker.batches:
+                worker.activities.extend(self._making(worker.batches[0]))
 
-    def _want(self, loop: Loop) -> None:
-        ready = loop.next if loop.next in loop.held else next(iter(loop.held), None)
-        if ready is not None and (ready == loop.next or not self.setting.in_order):
-            loop.held.discard(ready)
-            self._give(loop)
-            self._begin(loop)
-            loop.at = "stepping"
-            loop.task = self._step(loop)
-        elif not loop.workers:
-            loop.at, loop.taking = "taking", loop.next
-            loop.task = Task(self._cost(loop.next).alone_s + LEAST, "cpu")
-        elif loop.queue:
-            loop.at, loop.taking = "taking", loop.queue.popleft()
-            loop.task = Task(self._cost(loop.taking).take_s + LEAST, "cpu")
+    def _begin_taking_or_stepping(self, rank: SimulatedRank) -> None:
+        batch = rank.next_batch if rank.next_batch in rank.taken else next(iter(rank.taken), None)
+        if batch is not None and (batch == rank.next_batch or not self.scenario.in_order):
+            rank.taken.discard(batch)
+            self._assign(rank)
+            self._begin_batches(rank)
+            rank.state, rank.activity = "stepping", self._step(rank)
+        elif not rank.workers:
+            rank.state, rank.taking = "taking", rank.next_batch
+            rank.activity = Activity(self._costs(rank.taking).alone_s + EPSILON_S, "cpu")
+        elif rank.sent:
+            rank.state, rank.taking = "taking", rank.sent.popleft()
+            rank.activity = Activity(self._costs(rank.taking).take_s + EPSILON_S, "cpu")
 
-    def _step(self, loop: Loop) -> Task:
-        """On the CPU, the step itself; else the wait for a device that is busy: then the loop goes on beside it."""
-        if self.setting.step_on_cpu:
-            return Task(self.setting.step_s + LEAST, "cpu")
-        return Task(max(loop.free - self.now, 0.0) + LEAST, "time")
+    def _step(self, rank: SimulatedRank) -> Activity:
+        """Return the step on the CPU; else the wait until the device is free: then the loop goes on beside it."""
+        if self.scenario.step_on_cpu:
+            return Activity(self.scenario.step_s + EPSILON_S, "cpu")
+        return Activity(max(rank.device_free_s - self.now_s, 0.0) + EPSILON_S, "time")
 
-    def _give(self, loop: Loop) -> None:
-        """The next batch goes to the next worker in turn or, where order does not matter, to the least busy one."""
-        if not loop.workers or loop.drawn >= self.count:
+    def _assign(self, rank: SimulatedRank) -> None:
+        """Assign the next batch to the next worker in turn; without order, to the one with the fewest batches."""
+        if not rank.workers or rank.assigned >= self.batches:
             return
-        if self.setting.in_order:
-            chosen = loop.workers[loop.turn % len(loop.workers)]
-            loop.turn += 1
+        if self.scenario.in_order:
+            worker = rank.workers[rank.turn % len(rank.workers)]
+            rank.turn += 1
         else:
-            chosen = min(loop.workers, key=lambda worker: len(worker.given))
-        chosen.given.append(loop.drawn)
-        loop.drawn += 1
+            worker = min(rank.workers, key=lambda worker: len(worker.batches))
+        worker.batches.append(rank.assigned)
+        rank.assigned += 1
 
-    def _phases(self, batch: int) -> list[Task]:
-        cost = self._cost(batch)
-        wanted = (
-            Task(cost.storage_bytes, "storage"),
-            Task(cost.read_s, "time"),
-            Task(cost.work_s + LEAST, "interpreter"),
-            Task(cost.send_s, "cpu"),
+    def _making(self, batch: int) -> list[Activity]:
+        """Return the activities of a worker that makes a batch."""
+        costs = self._costs(batch)
+        read_bytes = costs.storage_bytes if self.scenario.storage_bytes_per_s else 0.0
+        activities = (
+            Activity(read_bytes, "storage"),
+            Activity(costs.read_s, "time"),
+            Activity(costs.work_s + EPSILON_S, "interpreter"),
+            Activity(costs.send_s, "cpu"),
         )
-        is_bounded = math.isfinite(self.setting.storage_bytes_per_s)
-        return [task for task in wanted if task.left > 0 and (task.needs != "storage" or is_bounded)]
+        return [activity for activity in activities if activity.left > 0]
 
-    def _cost(self, batch: int) -> Costs:
+    def _costs(self, batch: int) -> Costs:
         return self.costs[batch % len(self.costs)]
 
 
-def _busy(loop: Loop) -> list[tuple[Worker | None, Task]]:
-    found: list[tuple[Worker | None, Task]] = [(worker, worker.phases[0]) for worker in loop.workers if worker.phases]
-    if loop.at in ("taking", "stepping"):
-        found.append((None, loop.task))
-    return found
+def _activities(rank: SimulatedRank) -> list[tuple[SimulatedWorker | None, Activity]]:
+    """Return what the processes of a rank are doing: its workers, then its main process (None)."""
+    activities: list[tuple[SimulatedWorker | None, Activity]] = [
+        (worker, worker.activities[0]) for worker in rank.workers if worker.activities
+    ]
+    if rank.state in ("taking", "stepping"):
+        activities.append((None, rank.activity))
+    return activities
