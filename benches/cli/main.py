@@ -58,9 +58,6 @@ def _command(name: str) -> Any:
 # Commands whose files have not been rewritten yet: their module, with `add_parser(subparsers)`. Take a name out of here
 # with the landing of its file.
 _OLD = {
-    "check": "cli.explain",
-    "explain": "cli.explain",
-    "whatif": "cli.explain",
     "gate": "cli.gate",
     "compare": "cli.compare",
     "calibrate": "gate.calibrate",

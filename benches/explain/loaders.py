@@ -15,10 +15,7 @@ def loader_config(*, num_workers: int, collate_fn: Callable[[Any], Any], **argum
 
     Raises ValueError where DataLoader would refuse the arguments.
     """
-    if num_workers:
-        arguments = {"timeout": TIMEOUT_S, **arguments}
-    else:
-        arguments = {**arguments, **only_without_workers()}
+    arguments = {"timeout": TIMEOUT_S, **arguments} if num_workers else {**arguments, **only_without_workers()}
     return LoaderConfig(num_workers=num_workers, collate_fn=collate_fn, seed=0, **arguments)
 
 

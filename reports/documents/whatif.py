@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import pandas as pd
 
@@ -10,4 +9,140 @@ from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Column,
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.explain.prediction import FED, MOST_WORKERS_PER_CPU
 from loaderbench.reports.explain.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
-from loaderbench.reports.figures import predictions as figures
+from loaderbench.reports.figures.predictions import held_out_passes
+from loaderbench.reports.figures.style import png, svg
+from loaderbench.reports.records.files import machine_facts
+from loaderbench.reports.text import shell
+from loaderbench.reports.units import MISSING, interval, percent, quantity
+
+FIGURE = "whatif"
+
+
+def whatif_document(whatif: WhatIf) -> Document:
+    """Return everything that the command says."""
+    machine = machine_words(machine_facts(dict(whatif.machine)))
+    return Document(
+        title="What other settings would give",
+        about=(f"{whatif.dataset} · {machine} · {whatif.started[:10]}",),
+        notices=tuple(_notices(whatif)),
+        parts=(
+            _predictions(whatif),
+            *_workers_needed(whatif),
+            _held_out(whatif),
+            Code(code=shell(whatif.command), language="sh", on=ON_PAPER),
+        ),
+    )
+
+
+def _notices(whatif: WhatIf) -> Iterator[str]:
+    if whatif.interrupted:
+        yield f"Interrupted: predicted from the first rounds of measuring, {whatif.rounds} of them."
+
+
+def _columns(*labels: str) -> tuple[Column, ...]:
+    return tuple(Column(label=label, number=True) for label in labels)
+
+
+def _held_out(whatif: WhatIf) -> Section:
+    """Return the passes that were measured to be compared with their predictions, as a table and a figure."""
+    note = (
+        f"These passes were measured and not used: median error {percent(whatif.median_error)}; 9 of 10 predictions "
+        f"are off by less than {percent(math.expm1(whatif.widening))}."
+    )
+    table = Table(
+        name="held-out",
+        columns=_columns("workers", "batch", "measured", "predicted", "off by"),
+        rows=tuple(_held_out_row(held_out) for held_out in whatif.held_out),
+    )
+    return Section(title="How well predictions matched measurements", parts=(Text(text=note), table, _figure(whatif)))
+
+
+def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
+    sign = "+" if held_out.error > 0 else ""
+    return (
+        _count(held_out.num_workers),
+        _count(held_out.batch_size),
+        _amount(held_out.measured_s, "s"),
+        _amount(held_out.predicted_s, "s"),
+        Cell(text=f"{sign}{percent(held_out.error)}", number=held_out.error),
+    )
+
+
+def _figure(whatif: WhatIf) -> Figure:
+    rows = [(held.batch_size, held.num_workers, held.measured_s, held.predicted_s) for held in whatif.held_out]
+    drawn = held_out_passes(pd.DataFrame(rows, columns=["batch_size", "num_workers", "measured_s", "predicted_s"]))
+    return Figure(
+        name=FIGURE,
+        title="Measured and predicted",
+        reading="Two dots close together are a pass that was predicted well.",
+        svg=svg(drawn, FIGURE),
+        png=png(drawn),
+        width=72 * float(drawn.get_figwidth()),
+    )
+
+
+def _predictions(whatif: WhatIf) -> Section:
+    note = (
+        "Throughput of all ranks together in a long pass. The interval spans the rounds of measuring, widened by what "
+        "predictions were off."
+    )
+    table = Table(
+        name="predictions",
+        columns=_columns("ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "the step waits"),
+        rows=tuple(_prediction_row(prediction) for prediction in whatif.predictions),
+    )
+    return Section(title="Predictions", parts=(Text(text=note), table))
+
+
+def _prediction_row(prediction: Prediction) -> tuple[Cell, ...]:
+    scenario = prediction.scenario
+    samples = scenario.ranks * prediction.batch_size
+    rates = interval(samples / prediction.high_s, samples / prediction.low_s, "") if prediction.low_s else MISSING
+    waits = percent(prediction.stall_share) if scenario.step_s else MISSING
+    return (
+        _count(scenario.ranks),
+        Cell(text=f"{scenario.cpus:g}", number=scenario.cpus),
+        _count(scenario.num_workers),
+        _count(prediction.batch_size),
+        _amount(prediction.samples_per_s, ""),
+        Cell(text=rates),
+        Cell(text=waits, number=prediction.stall_share),
+    )
+
+
+def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
+    if not whatif.workers_needed:
+        return
+    step_s = whatif.workers_needed[0].scenario.step_s
+    note = (
+        f"So that the step waits for less than {percent(FED)} of its time. None: not with {MOST_WORKERS_PER_CPU} "
+        "workers for each CPU either."
+    )
+    table = Table(
+        name="workers-needed",
+        columns=_columns("ranks", "CPUs", "batch", "workers a rank", "at best", "at worst"),
+        rows=tuple(_needed_row(needed) for needed in whatif.workers_needed),
+    )
+    title = f"Fewest workers that feed a step of {quantity(step_s, 's')}"
+    yield Section(title=title, name="workers", parts=(Text(text=note), table))
+
+
+def _needed_row(needed: WorkersNeeded) -> tuple[Cell, ...]:
+    scenario = needed.scenario
+    return (
+        _count(scenario.ranks),
+        Cell(text=f"{scenario.cpus:g}", number=scenario.cpus),
+        _count(needed.batch_size),
+        *(
+            Cell(text="none") if workers is None else _count(workers)
+            for workers in (needed.likely, needed.best, needed.worst)
+        ),
+    )
+
+
+def _count(number: int) -> Cell:
+    return Cell(text=str(number), number=number)
+
+
+def _amount(value: float, unit: str) -> Cell:
+    return Cell(text=quantity(value, unit), number=value)

@@ -1,4 +1,4 @@
-"""The figure of predictions: what was measured, beside what was predicted for it."""
+"""The figure of predictions: passes that were measured, beside what was predicted for them."""
 
 import numpy as np
 import pandas as pd
@@ -10,27 +10,24 @@ from loaderbench.reports.units import percent
 MOST_ROWS = 24
 
 
-def held_out(cells: pd.DataFrame) -> Figure:
-    """Draw passes that were measured and not used (num_workers, batch_size, seconds, predicted_s), a row each."""
-    table = cells.sort_values(["batch_size", "num_workers"]).head(MOST_ROWS)
-    miss = (table["predicted_s"] / table["seconds"] - 1).abs()
+def held_out_passes(passes: pd.DataFrame) -> Figure:
+    """Draw passes that were measured and not used: num_workers, batch_size, measured_s, predicted_s, a row each."""
+    table = passes.sort_values(["batch_size", "num_workers"]).head(MOST_ROWS)
+    error = (table["predicted_s"] / table["measured_s"] - 1).abs()
     heading = theme.Heading(
         title="Measured, and predicted from other settings",
-        subtitle=f"A pass of the loader; the prediction is off by {percent(float(miss.median()))} in the median",
+        subtitle=f"A pass of the loader; the prediction is off by {percent(float(error.median()))} in the median",
     )
     with theme.themed():
         size = (0.3 * len(table) + 0.1,)
         figure, ((axes,),) = theme.sheet(heading, 1, heights=size, left=1.6, right=0.4, above=0.42)
         rows = np.arange(len(table))
-        axes.hlines(rows, table["seconds"], table["predicted_s"], color=theme.GRID, lw=2)
-        axes.scatter(table["seconds"], rows, s=36, color=theme.INK, label="measured", zorder=3)
+        axes.hlines(rows, table["measured_s"], table["predicted_s"], color=theme.GRID, lw=2)
+        axes.scatter(table["measured_s"], rows, s=36, color=theme.INK, label="measured", zorder=3)
         axes.scatter(table["predicted_s"], rows, s=36, color=theme.BLUE, label="predicted", zorder=4, alpha=0.85)
-        theme.rows(axes, [f"batch={size} workers={workers}" for size, workers in _settings(table)])
+        cases = zip(table["batch_size"].astype(int), table["num_workers"].astype(int), strict=True)
+        theme.rows(axes, [f"batch={size} workers={workers}" for size, workers in cases])
         theme.log_x(axes, "s")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, handletextpad=0.1)
         theme.label(axes, x="seconds of a pass, median of its rounds")
     return figure
-
-
-def _settings(table: pd.DataFrame) -> list[tuple[int, int]]:
-    return list(zip(table["batch_size"].astype(int), table["num_workers"].astype(int), strict=True))

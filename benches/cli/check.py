@@ -1,0 +1,59 @@
+"""``loaderbench check``: what a loader will need, beside what the machine has, before anything runs."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from loaderbench.benches.cli import options
+
+if TYPE_CHECKING:
+    from loaderbench.benches.harness.loader import LoaderConfig
+    from loaderbench.benches.harness.subject import Subject
+
+HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams"
+EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
+
+LOADER = ("batch_size", "num_workers", "prefetch_factor", "start_method")
+NUM_WORKERS = 2  # a loader without workers has little to be checked or explained
+WRONG = 1  # exit code
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_loader(parser)
+
+
+def add_loader(parser: argparse.ArgumentParser, *others: str) -> None:
+    """Declare one loader: its dataset, its collate function, its arguments and `others`."""
+    names = ("dataset", "dataset_args", "collate_fn", *LOADER, *others)
+    options.add(parser, *names, required=("dataset",), defaults={"num_workers": NUM_WORKERS, "device": None})
+
+
+def loader_of(subject: "Subject", given: argparse.Namespace) -> "LoaderConfig":
+    """Return the loader that the options declared by `add_loader` describe."""
+    from loaderbench.benches.explain.loaders import loader_config
+    from loaderbench.benches.harness.subject import collate_fn
+
+    return loader_config(
+        num_workers=given.num_workers,
+        batch_size=given.batch_size,
+        collate_fn=collate_fn(given.collate_fn or subject.collate_fns[0]),
+        shuffle=not subject.is_stream,
+        prefetch_factor=given.prefetch_factor,
+        multiprocessing_context=given.start_method,
+        persistent_workers=getattr(given, "persistent_workers", False),
+        pin_memory=getattr(given, "pin_memory", False),
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """Show every need beside its limit, and return 0, or 1 where the loader would crash or be wrong."""
+    from loaderbench.benches.explain.check import demand_of, limits
+    from loaderbench.benches.harness.subject import DatasetChoice
+    from loaderbench.reports.documents.check import check_document, wrong
+    from loaderbench.reports.explain.preflight import findings
+    from loaderbench.reports.render.terminal import print_document
+
+    subject = DatasetChoice(dataset_args=given.dataset_args, samples="all").subject(given.dataset)
+    needs = list(findings(demand_of(subject, loader_of(subject, given)), limits()))
+    print_document(check_document(needs))
+    return WRONG if wrong(needs) else 0

@@ -1,0 +1,93 @@
+"""``loaderbench whatif``: what other workers, batches, CPUs, devices or storage would give."""
+
+import argparse
+import secrets
+import sys
+from itertools import product
+from typing import TYPE_CHECKING
+
+from loaderbench.benches.cli import options, output
+from loaderbench.benches.cli.status import StatusLine
+
+if TYPE_CHECKING:
+    from loaderbench.reports.explain.prediction import Question
+
+HELP = "predict other workers, batches, CPUs, devices or storage, simulated from this loader's own costs"
+EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
+
+PASS_S = 1.0  # what a pass may take in one process before a part of the dataset is read
+BATCHES = 32  # of the largest size, in a pass at least
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    options.add(parser, "dataset", "dataset_args", "collate_fn", "samples", "prefetch_factor", required=("dataset",))
+    options.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(32,))
+    for option, read, default, help_text in (
+        ("--cpus", options.number(0.1), (), "CPUs of the machine (default: this one's)"),
+        ("--ranks", options.whole(1), (1,), "devices, each with a loader of its own (default: 1)"),
+    ):
+        parser.add_argument(option, type=options.comma_list(read), default=default, metavar="LIST", help=help_text)
+    for option, read, metavar, help_text in (
+        ("--step", options.time, "TIME", "what the step of a device takes, such as 20ms"),
+        ("--storage", options.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
+        ("--sample-bytes", options.size, "SIZE", "what a sample reads there, such as 150kB"),
+    ):
+        parser.add_argument(option, type=read, default=0, metavar=metavar, help=help_text)
+    options.add_seed(parser)
+    options.add_out(parser, "whatif")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Measure, predict, write and show it; return 0, or 130 where it was interrupted."""
+    import msgspec
+
+    from loaderbench.benches.explain.whatif import whatif
+    from loaderbench.benches.harness.subject import DatasetChoice, collate_fn
+    from loaderbench.reports.documents.whatif import whatif_document
+    from loaderbench.reports.explain.whatif_record import FILE
+    from loaderbench.reports.render.files import files
+    from loaderbench.reports.render.terminal import print_document
+
+    folder = output.new_folder("whatif", given.out)
+    subject = DatasetChoice(
+        dataset_args=given.dataset_args,
+        samples=given.samples,
+        pass_s=PASS_S,
+        least_samples=BATCHES * max(given.batch_size),
+    ).subject(given.dataset)
+    with StatusLine() as status:
+        predicted = whatif(
+            subject,
+            collate_fn(given.collate_fn or subject.collate_fns[0]),
+            _question(given),
+            seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
+            command=("loaderbench", *sys.argv[1:]),
+            report=status.show,
+        )
+    document = whatif_document(predicted)
+    output.write([(FILE, msgspec.json.format(msgspec.json.encode(predicted), indent=1))], folder)
+    output.write(files(document, "whatif"), folder)
+    print_document(document)
+    print(f"\n{(folder / 'whatif.html').resolve()}")
+    return output.INTERRUPTED if predicted.interrupted else 0
+
+
+def _question(given: argparse.Namespace) -> "Question":
+    """Return every combination of the ranks, CPUs and workers that are asked about."""
+    from loaderbench.benches.harness.system.machine import usable_cpus
+    from loaderbench.reports.explain.prediction import Question
+    from loaderbench.reports.explain.simulation import Scenario
+
+    scenarios = (
+        Scenario(
+            num_workers=workers,
+            cpus=cpus,
+            ranks=ranks,
+            step_s=given.step,
+            prefetch_factor=given.prefetch_factor,
+            storage_bytes_per_s=given.storage or None,
+        )
+        for ranks, cpus, workers in product(given.ranks, given.cpus or (usable_cpus(),), given.num_workers)
+    )
+    return Question(scenarios=tuple(scenarios), batch_sizes=given.batch_size, sample_bytes=given.sample_bytes)
