@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.reports.explain.simulation import Costs, Setting, batch_seconds, pass_seconds
+from loaderbench.reports.explain.simulation import Costs, Scenario, batch_seconds, pass_seconds
 
 
-def seconds(costs: Costs, batches: int = 100, **setting: float | bool) -> float:
-    return pass_seconds([costs], Setting(**{"num_workers": 0, "cpus": 64, **setting}), batches)  # type: ignore[arg-type]
+def seconds(costs: Costs, batches: int = 100, **scenario: float | bool) -> float:
+    return pass_seconds([costs], Scenario(**{"num_workers": 0, "cpus": 64, **scenario}), batches)  # type: ignore[arg-type]
 
 
 def test_without_workers_a_pass_takes_what_its_batches_and_steps_take() -> None:
@@ -54,7 +54,7 @@ def test_all_readers_share_the_storage() -> None:
 def test_a_straggler_holds_back_the_others_unless_order_does_not_matter() -> None:
     costs = [Costs(work_s=0.2), *[Costs(work_s=0.01)] * 39]
     kept, free = (
-        pass_seconds(costs, Setting(num_workers=2, cpus=2, in_order=in_order), 40) for in_order in (True, False)
+        pass_seconds(costs, Scenario(num_workers=2, cpus=2, in_order=in_order), 40) for in_order in (True, False)
     )
     assert free < kept
 
@@ -65,8 +65,8 @@ def test_a_long_pass_goes_on_at_the_pace_of_its_part() -> None:
 
 
 def test_the_pace_of_a_long_pass_does_not_count_its_beginning() -> None:
-    setting = Setting(num_workers=2, cpus=2, begin_s=5.0)
-    assert batch_seconds([Costs(work_s=0.01)], setting) == pytest.approx(0.005, rel=0.02)
+    scenario = Scenario(num_workers=2, cpus=2, begin_s=5.0)
+    assert batch_seconds([Costs(work_s=0.01)], scenario) == pytest.approx(0.005, rel=0.02)
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,7 +104,7 @@ def test_no_pass_beats_its_bounds(
 )
 def test_a_machine_that_cannot_be_is_refused(wrong: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Setting(**{"num_workers": 1, "cpus": 1, **wrong})  # type: ignore[arg-type]
+        Scenario(**{"num_workers": 1, "cpus": 1, **wrong})  # type: ignore[arg-type]
 
 
 def test_a_batch_is_taken_more_slowly_from_a_worker_that_works() -> None:

@@ -1,0 +1,44 @@
+"""What a what-if says, in the parts of a document."""
+
+from made_up_predictions import made_up_whatif
+
+from loaderbench.reports.documents.document import Section, Table
+from loaderbench.reports.documents.whatif import whatif_document
+
+
+def rows(section: str, **facts: object) -> list[list[str]]:
+    """The texts of the table in one section."""
+    (found,) = (
+        part
+        for part in whatif_document(made_up_whatif(**facts)).parts
+        if isinstance(part, Section) and section in part.title
+    )
+    (table,) = (part for part in found.parts if isinstance(part, Table))
+    return [[cell.text.replace("\u202f", " ") for cell in row] for row in table.rows]
+
+
+def test_a_prediction_is_of_all_ranks_with_its_interval_and_what_the_step_waits() -> None:
+    assert rows("Predictions")[0] == ["2", "2", "0", "32", "1 600", "800 to 3 200", "50 %"]
+
+
+def test_the_workers_that_feed_a_step_are_named_at_best_and_at_worst() -> None:
+    assert rows("Fewest workers that feed a step of 20")[0] == ["2", "2", "32", "4", "3", "none"]
+
+
+def test_without_a_step_no_workers_are_named() -> None:
+    titles = [
+        part.title for part in whatif_document(made_up_whatif(workers_needed=())).parts if isinstance(part, Section)
+    ]
+    assert not [title for title in titles if title.startswith("Fewest")]
+
+
+def test_every_held_out_pass_stands_beside_its_prediction_in_a_table_and_a_figure() -> None:
+    assert rows("How well")[0] == ["0", "32", "1 s", "1.10 s", "+10 %"]
+    (figure,) = whatif_document(made_up_whatif()).figures
+    assert "workers=2" in figure.svg
+    assert figure.png.startswith(b"\x89PNG")
+
+
+def test_an_interrupted_one_says_how_many_rounds_it_rests_on() -> None:
+    (notice,) = whatif_document(made_up_whatif(interrupted=True, rounds=2)).notices
+    assert "2 of them" in notice
