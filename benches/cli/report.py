@@ -1,7 +1,6 @@
 """``loaderbench report``: the HTML page, the Markdown, the tables and the figures of runs."""
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report, print its gist, and return 0, or 2 where not all that was named can be read."""
-    from rich.console import Console
-
-    from loaderbench.reports.documents.report import assemble
+    from loaderbench.reports.documents.report import assemble, report_document
     from loaderbench.reports.records import frame as records
-    from loaderbench.reports.render import outputs, terminal
+    from loaderbench.reports.records.export import csv_of, parquet_of
+    from loaderbench.reports.render.files import files
+    from loaderbench.reports.render.terminal import print_document
 
     read = records.read(options.runs or records.newest(output.RUNS))
     for fault in read.faults:
@@ -49,11 +48,11 @@ def run(options: argparse.Namespace) -> int:
         report, fault = _with_explanation(report, path)
         code = fault or code
     folder = options.out or read.runs[-1].path.parent
-    output.write(outputs.outputs(report), folder)
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    console.print(terminal.results(report))
-    console.print(terminal.verdicts(report))
-    print(f"\n{(folder / outputs.PAGE).resolve()}")
+    document = report_document(report)
+    output.write([("records.csv", csv_of(read.frame)), ("records.parquet", parquet_of(read.frame))], folder)
+    output.write(files(document, "report"), folder)
+    print_document(document)
+    print(f"\n{(folder / 'report.html').resolve()}")
     return code
 
 

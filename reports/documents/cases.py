@@ -6,103 +6,106 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.documents.report import Report
-from loaderbench.reports.records.frame import MISSED
-from loaderbench.reports.text import plain
+from loaderbench.reports.documents.document import Cell, Column, Table
+from loaderbench.reports.records.frame import MISSED, Records
 from loaderbench.reports.units import quantity
 from loaderbench.reports.vocabulary import METRICS, names, sample_rate
-from loaderbench.reports.wording import in_order, is_missing, levels, phrase, plain_number, settings_of
+from loaderbench.reports.wording import in_order, is_missing, levels, plain_number, settings_of, spoken
 
-Cell = str | tuple[float, str] | None
+MOST_IN_MARKDOWN = 60
+STATUSES = {"failed": 0, "measured": 1, "skipped": 2}  # in reading order
+EMPTY = Cell(text="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    """A column: cells are texts, or numbers with what is shown of them; missing is None."""
+class _Filled:
+    """A column with its cells, one for each case."""
 
-    name: str
-    label: str
-    number: bool
-    meaning: str
+    column: Column
     cells: Sequence[Cell]
 
 
-def listed(report: Report) -> pd.DataFrame:
-    """Return all cases in reading order: failed ones, then each bench's and dataset's best first, then skipped ones."""
-    cases = pd.concat([report.cases.assign(status="measured"), report.records.missed], ignore_index=True)
-    order = cases["status"].map({"failed": 0, "measured": 1, "skipped": 2})
-    ranked = cases.assign(order=order).sort_values(
+def cases_table(cases: pd.DataFrame, records: Records) -> Table:
+    """Return every case of a summary, and those of its records that failed or were skipped, with their reasons.
+
+    Failed ones come first, then each bench's and dataset's best; a column that would be empty is left out.
+    """
+    every = _in_reading_order(cases, records)
+    settings = in_order({*settings_of(cases), *records.missed.columns} - {*MISSED})
+    filled = [*_about(every, records), *_settings(every, settings), *_metrics(every), *_outcome(every)]
+    filled = [one for one in filled if any(cell.text for cell in one.cells)]
+    return Table(
+        name="cases",
+        columns=tuple(one.column for one in filled),
+        rows=tuple(zip(*(one.cells for one in filled), strict=True)),
+        kinds=tuple(every["status"]),
+        most_rows={"markdown": MOST_IN_MARKDOWN},
+        searchable=True,
+        sort=METRICS["samples_per_s"].label,
+    )
+
+
+def _in_reading_order(cases: pd.DataFrame, records: Records) -> pd.DataFrame:
+    every = pd.concat([cases.assign(status="measured"), records.missed], ignore_index=True)
+    order = every["status"].map(STATUSES)
+    ranked = every.assign(order=order).sort_values(
         ["order", "bench", "dataset", "samples_per_s"], ascending=[True, True, True, False]
     )
     return ranked.drop(columns="order")
 
 
-def columns(report: Report, cases: pd.DataFrame) -> list[Column]:
-    """Return the columns that hold anything, one cell for each of `cases`, which are some of those listed."""
-    settings = in_order({*settings_of(report.cases), *report.records.missed.columns} - {*MISSED})
-    found = [*_about(cases, report), *_settings(cases, settings), *_metrics(cases), *_outcome(cases)]
-    return [column for column in found if any(cell is not None for cell in column.cells)]
+def _about(every: pd.DataFrame, records: Records) -> Iterator[_Filled]:
+    if len(records.runs) > 1:
+        yield _texts(Column(label="run"), every["run"])
+    yield _texts(Column(label="bench", choice=True), every["bench"])
 
 
-def _about(cases: pd.DataFrame, report: Report) -> Iterator[Column]:
-    if len(report.records.runs) > 1:
-        yield _texts("run", "run", cases["run"])
-    yield _texts("bench", "bench", cases["bench"])
-
-
-def _settings(cases: pd.DataFrame, settings: Iterable[str]) -> Iterator[Column]:
-    varied = [name for name in settings if len(levels(cases, name)) > 1 or name == "dataset"]
+def _settings(every: pd.DataFrame, settings: Iterable[str]) -> Iterator[_Filled]:
+    """Yield a column for each setting that has one and varies, and one for all others that do."""
+    varied = [name for name in settings if len(levels(every, name)) > 1 or name == "dataset"]
     own = names(lambda setting: setting.has_column)
     for name in own:
         if name in varied:
-            number = pd.api.types.is_numeric_dtype(cases[name])
-            cells = [_setting(value, number=number) for value in cases[name].tolist()]
-            yield Column(name=name, label=name, number=number, meaning="", cells=cells)
+            number = pd.api.types.is_numeric_dtype(every[name])
+            cells = [_setting(value) for value in every[name].tolist()]
+            yield _Filled(column=Column(label=name, number=number), cells=cells)
     others = [name for name in varied if name not in own]
-    spoken: list[list[str]] = [[] for _ in range(len(cases))]
-    for name in others:
-        for said, value in zip(spoken, cases[name].tolist(), strict=True):
-            if not is_missing(value):
-                said.append(plain(phrase(name, value)))
-    yield Column(
-        name="settings", label="other settings", number=False, meaning="", cells=[" · ".join(s) or None for s in spoken]
-    )
+    rows = every[others].to_dict("records")
+    cells = [Cell(text=spoken(row, others)) for row in rows]
+    yield _Filled(column=Column(label="other settings", wide=True), cells=cells)
 
 
-def _setting(value: object, *, number: bool) -> Cell:
+def _setting(value: object) -> Cell:
     if is_missing(value):
-        return None
-    return (
-        (float(value), plain_number(value)) if number and isinstance(value, int | float) else plain(plain_number(value))
-    )
+        return EMPTY
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return Cell(text=plain_number(value), number=number)
 
 
-def _metrics(cases: pd.DataFrame) -> Iterator[Column]:
+def _metrics(every: pd.DataFrame) -> Iterator[_Filled]:
     for name, metric in METRICS.items():
-        if not metric.in_table or name not in cases:
+        if not metric.in_table or name not in every:
             continue
-        units = _units(cases, metric.unit)
-        cells: list[Cell] = [
-            (float(f"{value:.6g}"), quantity(value, unit)) if np.isfinite(value) else None
-            for value, unit in zip(cases[name].astype(float).tolist(), units, strict=True)
+        units = _units(every, metric.unit)
+        cells = [
+            Cell(text=quantity(value, unit), number=float(f"{value:.6g}")) if np.isfinite(value) else EMPTY
+            for value, unit in zip(every[name].astype(float).tolist(), units, strict=True)
         ]
-        label = "throughput" if name == "samples_per_s" else metric.label
-        yield Column(name=label, label=label, number=True, meaning=metric.meaning, cells=cells)
-    rounds: list[Cell] = [None if is_missing(n) else (float(n), plain_number(n)) for n in cases["rounds"].tolist()]
-    yield Column(name="rounds", label="n", number=True, meaning="Rounds, warm-up not counted.", cells=rounds)
+        yield _Filled(column=Column(label=metric.label, number=True, meaning=metric.meaning), cells=cells)
+    rounds = [EMPTY if is_missing(n) else Cell(text=plain_number(n), number=float(n)) for n in every["rounds"].tolist()]
+    yield _Filled(column=Column(label="n", number=True, meaning="Rounds, warm-up not counted."), cells=rounds)
 
 
-def _units(cases: pd.DataFrame, unit: str) -> list[str]:
+def _units(every: pd.DataFrame, unit: str) -> list[str]:
     if unit != "samples/s":
-        return [unit] * len(cases)
-    return [sample_rate(dataset) for dataset in cases["dataset"].tolist()]
+        return [unit] * len(every)
+    return [sample_rate(dataset) for dataset in every["dataset"].tolist()]
 
 
-def _outcome(cases: pd.DataFrame) -> Iterator[Column]:
-    yield _texts("status", "status", cases["status"])
-    yield _texts("reason", "reason", cases["reason"])
+def _outcome(every: pd.DataFrame) -> Iterator[_Filled]:
+    yield _texts(Column(label="status", choice=True), every["status"])
+    yield _texts(Column(label="reason", wide=True), every["reason"])
 
 
-def _texts(name: str, label: str, values: pd.Series) -> Column:
-    cells: list[Cell] = [None if is_missing(value) else plain(value) for value in values.tolist()]
-    return Column(name=name, label=label, number=False, meaning="", cells=cells)
+def _texts(column: Column, values: pd.Series) -> _Filled:
+    return _Filled(column=column, cells=[EMPTY if is_missing(text) else Cell(text=str(text)) for text in values])

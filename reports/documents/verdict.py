@@ -1,85 +1,77 @@
 """The verdict in words: is loading the bottleneck, which setting to use, what the data cannot tell."""
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
 from loaderbench.reports.records.schema import Run
-from loaderbench.reports.stats.recommendation import Choice, Recommendation
+from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
 from loaderbench.reports.units import THIN, count, interval, percent, quantity
-from loaderbench.reports.vocabulary import free, sample_rate
+from loaderbench.reports.vocabulary import SETTINGS, free, sample_rate, subjects
 from loaderbench.reports.wording import assigned, is_missing, loader_call, plain_number, settings_of
 
-HEADLINES = {
+HEADLINES: Mapping[Bottleneck, str] = {
     "loading": "Loading is your bottleneck",
     "step": "Loading is not your bottleneck",
     "turns": "The loader is fast enough, yet the step waits",
     "open": "Loader and step are too close to call",
     "unknown": "The loader was measured, the training step was not",
 }
+TONES: Mapping[Bottleneck, Tone] = {
+    "loading": "bad", "step": "good", "turns": "warn", "open": "warn", "unknown": "plain",
+}  # fmt: skip
 
 # Options of the run that decide what is measured: the next command must carry them on.
 CARRIED = ("--dataset-args", "--model", "--model-args", "--loss", "--samples")
 MOST_ROUNDS = 50
+MOST_CHOICES = 12  # of other batches, in Markdown
 DECISIVE = 0.08  # half an interval this wide (of a logarithm) tells a tie from a fifth slower
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """A recommendation in words."""
-
-    recommendation: Recommendation
-    headline: str
-    """A handful of words."""
-    sentence: str
-    """The evidence and the setting, in one sentence."""
-    evidence: str
-    """Throughput of the chosen setting, its spread and its ratio to the best."""
-    doubts: tuple[str, ...]
-    """What the data cannot tell."""
-    command: str
-    """What to run next, where there is a doubt; else empty."""
-    call: str
-    """The DataLoader(...) call."""
-
-    @property
-    def subject(self) -> str:
-        """Name what the verdict is about."""
-        held = (self.recommendation.dataset, self.recommendation.device)
-        return " · ".join(word for word in held if word) or "the dataset"
-
-
-def verdict(recommendation: Recommendation, run: Run) -> Verdict:
+def verdict(recommendation: Recommendation, run: Run) -> Callout:
     """Put a recommendation into words. `run` is the one it was made from."""
-    choice = recommendation.headline
+    choice, rate = recommendation.headline, sample_rate(recommendation.dataset)
     doubts = tuple(_doubts(recommendation, run))
-    return Verdict(
-        recommendation=recommendation,
+    return Callout(
+        subject=" · ".join(name for name in (recommendation.dataset, recommendation.device) if name) or "the dataset",
         headline=HEADLINES[recommendation.bottleneck],
+        tone=TONES[recommendation.bottleneck],
         sentence=_sentence(recommendation),
-        evidence=evidence(choice, sample_rate(recommendation.dataset)),
+        bars=tuple(_bars(recommendation)),
+        evidence=f"{_evidence(choice, rate)}.",
+        code=Code(code=loader_call(choice.chosen, run.machine.get("start_method"))),
         doubts=doubts,
         command=_command(recommendation, run) if doubts else "",
-        call=loader_call(choice.chosen, run.machine.get("start_method")),
+        details=(_other_batches(recommendation),) if recommendation.others else (),
+    )
+
+
+def nothing_to_recommend() -> Callout:
+    """Return what is said where neither epochs nor training were measured."""
+    return Callout(
+        headline="Nothing to recommend",
+        sentence="No case of the benches epoch or training was measured. The table of all cases has the reasons of "
+        "those that failed.",
+        tone="warn",
     )
 
 
 def _sentence(recommendation: Recommendation) -> str:
-    case, of = recommendation.headline.chosen, sample_rate(recommendation.dataset)
-    waiting = "" if pd.isna(case["stall_share"]) else f" (the step waits {percent(case['stall_share'])} of the time)"
-    eaten = quantity(case["step_samples_per_s"], of).removesuffix(THIN + of)
-    triple = f"The loader alone feeds {quantity(case['loader_samples_per_s'], of)}, the step alone eats {eaten}"
-    found = {
-        "loading": f"{triple}: loading is your bottleneck{waiting}",
-        "step": f"{triple}: loading is not your bottleneck",
-        "turns": f"{triple}: the loader could keep up, but the two take turns{waiting}",
-        "open": f"{triple}: too close for these rounds to tell which one holds the other back",
-        "unknown": f"The loader alone feeds {quantity(case['samples_per_s'], of)}",
+    case, rate = recommendation.headline.chosen, sample_rate(recommendation.dataset)
+    waits = "" if pd.isna(case["stall_share"]) else f" (the step waits {percent(case['stall_share'])} of the time)"
+    step = quantity(case["step_samples_per_s"], rate).removesuffix(THIN + rate)
+    alone = f"The loader alone delivers {quantity(case['loader_samples_per_s'], rate)}, the step alone uses {step}"
+    why = {
+        "loading": f"{alone}: loading is your bottleneck{waits}",
+        "step": f"{alone}: loading is not your bottleneck",
+        "turns": f"{alone}: the loader is fast enough, but the two take turns instead of overlapping{waits}",
+        "open": f"{alone}: too close for these rounds to show which is slower",
+        "unknown": f"The loader alone delivers {quantity(case['samples_per_s'], rate)}",
     }[recommendation.bottleneck]
-    return f"{found}; {_setting(recommendation)}."
+    return f"{why}; {_setting(recommendation)}."
 
 
 def _setting(recommendation: Recommendation) -> str:
@@ -95,19 +87,64 @@ def _setting(recommendation: Recommendation) -> str:
     return f"{at}{choice.setting} {fastest}, and the rounds cannot tell whether a smaller setting does as well"
 
 
-def evidence(choice: Choice, of: str) -> str:
+def _evidence(choice: Choice, rate: str) -> str:
     """Say how sure the choice is."""
     case = choice.chosen
-    said = quantity(case["samples_per_s"], of)
+    throughput = quantity(case["samples_per_s"], rate)
     rounds = count(int(case["n"]), "round")
     if pd.isna(case["low_samples_per_s"]):
-        return f"{said} (n = {rounds}, no spread known)"
-    spread = interval(case["low_samples_per_s"], case["high_samples_per_s"], of)
-    said = f"{said}, within-run spread {spread} (n = {rounds})"
+        return f"{throughput} (n = {rounds}, no spread known)"
+    spread = interval(case["low_samples_per_s"], case["high_samples_per_s"], rate)
+    measured = f"{throughput}, within-run spread {spread} (n = {rounds})"
     if choice.chosen["case"] == choice.best["case"]:
-        return f"{said}; the best of {choice.tried} tried" if choice.tried > 1 else said
+        return f"{measured}; the best of {choice.tried} tried" if choice.tried > 1 else measured
     of_best = f"{quantity(choice.ratio, 'ratio')} the best of {choice.tried} tried"
-    return f"{said}; {of_best}, within-run {interval(choice.low, choice.high, 'ratio')}"
+    return f"{measured}; {of_best}, within-run {interval(choice.low, choice.high, 'ratio')}"
+
+
+def _bars(recommendation: Recommendation) -> Iterator[Bar]:
+    """Yield the loader alone, the step alone and both; of the loader alone the recommended setting and the best."""
+    chosen, best = recommendation.headline.chosen, recommendation.headline.best
+    if recommendation.bench == "training":
+        rates = [
+            ("loader alone", "loader", chosen["loader_samples_per_s"]),
+            ("step alone", "step", chosen["step_samples_per_s"]),
+            ("both", "both", chosen["samples_per_s"]),
+        ]
+    else:
+        rates = [("this setting", "loader", chosen["samples_per_s"])]
+        rates += [("the best", "both", best["samples_per_s"])] if chosen["case"] != best["case"] else []
+    known = [(label, kind, float(rate)) for label, kind, rate in rates if not pd.isna(rate)]
+    longest = max(rate for _, _, rate in known)
+    unit = sample_rate(recommendation.dataset)
+    for label, kind, rate in known:
+        yield Bar(label=label, kind=kind, share=rate / longest, value=quantity(rate, unit))
+    if recommendation.bench == "training" and chosen["stall_share"] >= 0:
+        waiting = float(chosen["stall_share"])
+        yield Bar(label="waiting", kind="wait", share=waiting, value=percent(waiting))
+
+
+def _other_batches(recommendation: Recommendation) -> Section:
+    """Return the choices within each batch size, collate function and the like."""
+    rate = sample_rate(recommendation.dataset)
+    rows = [
+        tuple(Cell(text=text) for text in (_batches(choice), choice.setting, _evidence(choice, rate)))
+        for choice in recommendation.choices
+    ]
+    columns = (
+        Column(label="batches", wide=True),
+        Column(label="smallest setting that ties with the best"),
+        Column(label="throughput", wide=True),
+    )
+    table = Table(name="other-batches", columns=columns, rows=tuple(rows), most_rows={"markdown": MOST_CHOICES})
+    return Section(title="Other batches", parts=(table,), folded=True)
+
+
+def _batches(choice: Choice) -> str:
+    """Name the batches within which a choice was made."""
+    case = choice.chosen.to_frame().T
+    names = [name for name in settings_of(case) if name not in {*free(), *subjects()}]
+    return assigned(choice.chosen, names)
 
 
 def _doubts(recommendation: Recommendation, run: Run) -> Iterator[str]:
@@ -115,11 +152,11 @@ def _doubts(recommendation: Recommendation, run: Run) -> Iterator[str]:
     if recommendation.bottleneck == "unknown":
         yield "Whether that is enough depends on the training step, which was not measured."
     if recommendation.bottleneck == "open":
-        yield "Loader alone and step alone differ by less than their rounds do."
+        yield "Loader alone and step alone differ by less than the rounds of each do."
     if choice.tried == 1:
         yield "There was nothing to compare it with."
     if choice.chosen["n"] < 2:  # noqa: PLR2004 - no spread without two rounds
-        yield "One round only: without a spread, nothing can be told apart."
+        yield "One round only: without a spread, no difference can be shown."
     elif len(choice.undecided):
         yield _undecided(choice)
     if _at_the_edge(choice, run):
@@ -131,8 +168,8 @@ def _undecided(choice: Choice) -> str:
     """Name the smallest setting that is open, with what is known of it."""
     first = choice.undecided.iloc[0]
     more = f" (and {len(choice.undecided) - 1} more)" if len(choice.undecided) > 1 else ""
-    known = f"{interval(first['low'], first['high'], 'ratio')} the best, within-run"
-    return f"{assigned(first, choice.varied)}{more} may do as well: the rounds cannot tell ({known})."
+    between = interval(first["low"], first["high"], "ratio")
+    return f"{assigned(first, choice.varied)}{more} may do as well: the rounds cannot tell ({between} the best)."
 
 
 def _at_the_edge(choice: Choice, run: Run) -> bool:
@@ -148,22 +185,22 @@ def _command(recommendation: Recommendation, run: Run) -> str:
     words = ["loaderbench", "run", "--dataset", recommendation.dataset, *_carried(run.command)]
     words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
     for name in ("batch_size", "collate_fn"):
-        held = chosen.get(name)
-        words += [] if is_missing(held) else [f"--{name.replace('_', '-')}", plain_number(held)]
+        value = chosen.get(name)
+        words += [] if is_missing(value) else [SETTINGS[name].option, plain_number(value)]
     words += ["--num-workers", ",".join(_workers(choice, run)), "--rounds", str(_rounds(choice))]
     return shlex.join([*words, "-k", "bench_training"])
 
 
 def _workers(choice: Choice, run: Run) -> Sequence[str]:
     """Return the numbers of workers still in question."""
-    asked = [choice.chosen, choice.best, *(row for _, row in choice.undecided.iterrows())]
-    found = {int(row["num_workers"]) for row in asked if not is_missing(row.get("num_workers"))}
+    candidates = [choice.chosen, choice.best, *(row for _, row in choice.undecided.iterrows())]
+    numbers = {int(row["num_workers"]) for row in candidates if not is_missing(row.get("num_workers"))}
     cpus = run.machine.get("cpus_affinity")
     if choice.tried == 1 and isinstance(cpus, int):
-        found |= {0, 1, min(2, cpus), cpus}
-    if found and isinstance(cpus, int) and _at_the_edge(choice, run):
-        found |= {min(2 * max(found), cpus)}
-    return [str(number) for number in sorted(found)]
+        numbers |= {0, 1, min(2, cpus), cpus}
+    if numbers and isinstance(cpus, int) and _at_the_edge(choice, run):
+        numbers |= {min(2 * max(numbers), cpus)}
+    return [str(number) for number in sorted(numbers)]
 
 
 def _rounds(choice: Choice) -> int:
@@ -187,10 +224,3 @@ def _carried(command: Sequence[str]) -> list[str]:
         elif word.startswith(tuple(f"{name}=" for name in CARRIED)):
             kept.append(word)
     return kept
-
-
-def given(choice: Choice) -> str:
-    """Name the batches within which a choice was made."""
-    case = choice.chosen.to_frame().T
-    names = [name for name in settings_of(case) if name not in {*free(), "dataset", "device"}]
-    return assigned(choice.chosen, names)

@@ -17,7 +17,7 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
-from loaderbench.reports.render.report_markdown import explained, folded, summary, table  # noqa: F401 - until all use `Document`
+from loaderbench.reports.render.old_markdown import explained, folded, table  # noqa: F401 - until all use `Document`
 from loaderbench.reports.text import markdown as escaped
 from loaderbench.reports.text import printable
 from loaderbench.reports.units import count

@@ -21,7 +21,6 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
-from loaderbench.reports.render.report_terminal import results, verdicts  # noqa: F401 - until all use `Document`
 from loaderbench.reports.text import plain, printable
 from loaderbench.reports.units import count
 
@@ -113,12 +112,17 @@ def _callout(callout: Callout) -> Iterator[RenderableType]:
     if callout.evidence:
         yield _line(callout.evidence, "dim")
     if callout.code and "terminal" in callout.code.on:
-        yield from _code(callout.code)
+        yield Line(f"    {_in_one_line(callout.code.code)}", style="cyan")
     yield from (_line(f"? {doubt}", "yellow") for doubt in callout.doubts)
     if callout.command:
         yield Line(f"  run: {printable(callout.command)}")
     for section in _shown(callout.details):
         yield from _rendered(section)
+
+
+def _in_one_line(call: str) -> str:
+    """Return a call that has a line for each argument in one line, which a terminal has room for."""
+    return " ".join(line.strip() for line in printable(call).splitlines()).replace("( ", "(").replace(", )", ")")
 
 
 def _table(table: Table) -> Iterator[RenderableType]:

@@ -22,7 +22,8 @@ def test_every_part_is_printed_but_figures_terms_and_what_is_folded(whole_docume
     text = printed(whole_document)
     for words in (
         "machine", "a notice", "images: ", "Loading is the bottleneck", "error: a fault", "A sentence.", "loader 7/s",
-        "evidence", "    dataset,", "The call.", "? a doubt", "run: loaderbench run x", "Parts", "a paragraph",
+        "evidence", "    DataLoader(dataset)", "    dataset,",
+        "The call.", "? a doubt", "run: loaderbench run x", "Parts", "a paragraph",
         "? an item", "case 0", "a note", "1/s", "inner", "deep",
     ):  # fmt: skip
         assert words in text

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loaderbench.reports.documents.report import assemble
-from loaderbench.reports.documents.verdict import Verdict
+from loaderbench.reports.documents.document import Callout
+from loaderbench.reports.documents.verdict import verdict
 from loaderbench.reports.stats.recommendation import Recommendation, choose, recommend
+from loaderbench.reports.stats.summary import summarise
 from loaderbench.reports.wording import loader_call
 
 Document = dict[str, Any]
@@ -64,8 +65,12 @@ def recommended(cases_of: Callable[..., pd.DataFrame]) -> Callable[[Bench], Reco
 
 
 @pytest.fixture
-def judged(records_of: Callable[..., Any]) -> Callable[..., Verdict]:
-    return lambda bench, **block: assemble(records_of(bench.document(**block))).verdicts[0]
+def judged(records_of: Callable[..., Any]) -> Callable[..., Callout]:
+    def callout(bench: Bench, **block: Any) -> Callout:
+        records = records_of(bench.document(**block))
+        return verdict(recommend(summarise(records.frame))[0], records.runs[-1])
+
+    return callout
 
 
 def around(rate: float, spread: float = 0.01, n: int = 5) -> list[float]:
@@ -149,14 +154,14 @@ def test_datasets_and_devices_are_judged_apart(bench: Bench, cases_of: Callable[
     assert [(each.dataset, each.device) for each in found] == [("images", "cpu"), ("images", "cuda"), ("text", "cpu")]
 
 
-def test_wide_intervals_are_open_and_not_ties(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_wide_intervals_are_open_and_not_ties(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.epoch(around(900, 0.3), workers=0).epoch(around(1000, 0.3), workers=1)
-    verdict = judged(bench)
+    callout = judged(bench)
     assert (
-        "num_workers=1 was the fastest, and the rounds cannot tell whether a smaller setting does" in verdict.sentence
+        "num_workers=1 was the fastest, and the rounds cannot tell whether a smaller setting does" in callout.sentence
     )
-    assert any(doubt.startswith("num_workers=0 may do as well") for doubt in verdict.doubts)
-    assert "--num-workers 0,1,2 --rounds" in verdict.command
+    assert any(doubt.startswith("num_workers=0 may do as well") for doubt in callout.doubts)
+    assert "--num-workers 0,1,2 --rounds" in callout.command
 
 
 def test_an_open_setting_comes_with_its_own_interval(
@@ -170,87 +175,87 @@ def test_an_open_setting_comes_with_its_own_interval(
 
 
 def test_a_larger_setting_that_surely_ties_is_taken_while_smaller_ones_are_open(
-    bench: Bench, judged: Callable[..., Verdict]
+    bench: Bench, judged: Callable[..., Callout]
 ) -> None:
     bench.epoch(around(1000, 0.4), workers=0).epoch(around(990), workers=1).epoch(around(1010), workers=2)
     sentence = judged(bench).sentence
     assert "num_workers=1 ties with the best, and the rounds cannot tell whether a smaller setting does" in sentence
 
 
-def test_one_round_tells_nothing_and_says_so(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_one_round_tells_nothing_and_says_so(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.epoch([900.0], workers=0).epoch([1000.0], workers=1)
-    verdict = judged(bench)
-    assert "One round only" in " ".join(verdict.doubts)
-    assert "--rounds 7" in verdict.command
+    callout = judged(bench)
+    assert "One round only" in " ".join(callout.doubts)
+    assert "--rounds 7" in callout.command
 
 
-def test_more_rounds_are_asked_for_the_wider_the_interval(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_more_rounds_are_asked_for_the_wider_the_interval(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.epoch(around(950, 0.15, n=8), workers=0).epoch(around(1000, 0.02, n=8), workers=1)
     narrow = int(shlex.split(judged(bench).command)[shlex.split(judged(bench).command).index("--rounds") + 1])
     assert 16 <= narrow <= 50
 
 
-def test_the_only_setting_is_called_that(bench: Bench, judged: Callable[..., Verdict]) -> None:
-    verdict = judged(bench.epoch(around(1000), workers=0))
-    assert "num_workers=0 is the only setting that was tried" in verdict.sentence
-    assert "--num-workers 0,1,2,8" in verdict.command
+def test_the_only_setting_is_called_that(bench: Bench, judged: Callable[..., Callout]) -> None:
+    callout = judged(bench.epoch(around(1000), workers=0))
+    assert "num_workers=0 is the only setting that was tried" in callout.sentence
+    assert "--num-workers 0,1,2,8" in callout.command
 
 
-def test_the_best_at_the_edge_of_the_sweep_asks_for_more_workers(bench: Bench, judged: Callable[..., Verdict]) -> None:
-    verdict = judged(bench.epoch(around(500), workers=1).epoch(around(1000), workers=2))
-    assert "num_workers=2 is the most that was tried, and the best: more may be better." in verdict.doubts
-    assert "--num-workers 2,4" in verdict.command
+def test_the_best_at_the_edge_of_the_sweep_asks_for_more_workers(bench: Bench, judged: Callable[..., Callout]) -> None:
+    callout = judged(bench.epoch(around(500), workers=1).epoch(around(1000), workers=2))
+    assert "num_workers=2 is the most that was tried, and the best: more may be better." in callout.doubts
+    assert "--num-workers 2,4" in callout.command
 
 
-def test_all_processors_in_use_is_no_edge(bench: Bench, judged: Callable[..., Verdict]) -> None:
-    verdict = judged(bench.epoch(around(500), workers=1).epoch(around(1000), workers=8))
-    assert not any("more may be better" in doubt for doubt in verdict.doubts)
+def test_all_processors_in_use_is_no_edge(bench: Bench, judged: Callable[..., Callout]) -> None:
+    callout = judged(bench.epoch(around(500), workers=1).epoch(around(1000), workers=8))
+    assert not any("more may be better" in doubt for doubt in callout.doubts)
 
 
-def test_a_fast_loader_is_not_the_bottleneck(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_a_fast_loader_is_not_the_bottleneck(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.training(around(280), loader=800, stall=0.3, workers=0).training(around(400), loader=1540, workers=1)
     bench.training(around(401), loader=1600, workers=2)
-    verdict = judged(bench)
-    assert verdict.headline == "Loading is not your bottleneck"
-    assert verdict.sentence.replace("\u202f", " ") == (
-        "The loader alone feeds 1 540 images/s, the step alone eats 410: loading is not your bottleneck; "
+    callout = judged(bench)
+    assert callout.headline == "Loading is not your bottleneck"
+    assert callout.sentence.replace("\u202f", " ") == (
+        "The loader alone delivers 1 540 images/s, the step alone uses 410: loading is not your bottleneck; "
         "the smallest setting that ties with the best is num_workers=1."
     )
-    assert not verdict.doubts
+    assert not callout.doubts
 
 
-def test_a_slow_loader_is_the_bottleneck(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_a_slow_loader_is_the_bottleneck(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.training(around(100), loader=120, stall=0.7, workers=0).training(
         around(200), loader=210, stall=0.5, workers=8
     )
-    verdict = judged(bench)
-    assert verdict.headline == "Loading is your bottleneck"
-    assert "(the step waits 50\u202f% of the time)" in verdict.sentence
+    callout = judged(bench)
+    assert callout.headline == "Loading is your bottleneck"
+    assert "(the step waits 50\u202f% of the time)" in callout.sentence
 
 
 def test_a_fast_loader_that_takes_turns_with_the_step_is_told_apart(
-    bench: Bench, judged: Callable[..., Verdict]
+    bench: Bench, judged: Callable[..., Callout]
 ) -> None:
-    verdict = judged(bench.training(around(300), loader=800, stall=0.35, workers=0))
-    assert verdict.headline == "The loader is fast enough, yet the step waits"
+    callout = judged(bench.training(around(300), loader=800, stall=0.35, workers=0))
+    assert callout.headline == "The loader is fast enough, yet the step waits"
 
 
-def test_equal_loader_and_step_are_too_close_to_call(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_equal_loader_and_step_are_too_close_to_call(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.training(around(300), loader=411, workers=0).training(around(400), loader=411, workers=8)
-    verdict = judged(bench)
-    assert verdict.headline == "Loader and step are too close to call"
-    assert verdict.command
+    callout = judged(bench)
+    assert callout.headline == "Loader and step are too close to call"
+    assert callout.command
 
 
-def test_without_training_the_step_is_asked_for(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_without_training_the_step_is_asked_for(bench: Bench, judged: Callable[..., Callout]) -> None:
     bench.epoch(around(500), workers=0).epoch(around(1000), workers=8)
-    verdict = judged(bench)
-    assert verdict.headline == "The loader was measured, the training step was not"
-    assert verdict.command.endswith("-k bench_training")
+    callout = judged(bench)
+    assert callout.headline == "The loader was measured, the training step was not"
+    assert callout.command.endswith("-k bench_training")
 
 
 def test_the_next_command_carries_the_users_own_model_and_arguments(
-    bench: Bench, judged: Callable[..., Verdict]
+    bench: Bench, judged: Callable[..., Callout]
 ) -> None:
     bench.epoch(around(1000), workers=0, dataset="my.data:Train")
     command = ["-q", "--dataset", "my.data:Train", "--dataset-args", '{"root": "/my data"}', "--model=my.model:Net"]
@@ -260,9 +265,9 @@ def test_the_next_command_carries_the_users_own_model_and_arguments(
     assert "--model=my.model:Net" in words
 
 
-def test_the_next_command_quotes_what_a_shell_would_obey(bench: Bench, judged: Callable[..., Verdict]) -> None:
-    verdict = judged(bench.epoch(around(1000), workers=0, dataset="x; rm -rf $HOME"))
-    assert shlex.split(verdict.command)[3] == "x; rm -rf $HOME"
+def test_the_next_command_quotes_what_a_shell_would_obey(bench: Bench, judged: Callable[..., Callout]) -> None:
+    callout = judged(bench.epoch(around(1000), workers=0, dataset="x; rm -rf $HOME"))
+    assert shlex.split(callout.command)[3] == "x; rm -rf $HOME"
 
 
 def test_nothing_measured_is_nothing_recommended(synthetic: Callable[..., Any], cases_of: Callable[..., Any]) -> None:
@@ -271,9 +276,9 @@ def test_nothing_measured_is_nothing_recommended(synthetic: Callable[..., Any], 
     assert recommend(cases_of(document)) == []
 
 
-def test_the_call_has_the_switches_of_the_chosen_case(bench: Bench, judged: Callable[..., Verdict]) -> None:
+def test_the_call_has_the_switches_of_the_chosen_case(bench: Bench, judged: Callable[..., Callout]) -> None:
     settings = {"pin_memory": True, "persistent_workers": True, "prefetch_factor": 4, "shuffle": True}
-    call = judged(bench.epoch(around(1000), workers=2, **settings)).call
+    call = judged(bench.epoch(around(1000), workers=2, **settings)).code.code
     assert re.findall(r"(\w+)=True", call) == ["shuffle", "pin_memory", "persistent_workers"]
     assert "prefetch_factor=4," in call
 
