@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from loaderbench.reports.figures import style as theme
 from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, short, usual
-from loaderbench.reports.stats.effects import effects, pairs
+from loaderbench.reports.stats.effects import paired_ratios, pooled_effects
 from loaderbench.reports.units import count, quantity
 from loaderbench.reports.vocabulary import sample_rate
 from loaderbench.reports.wording import is_missing, levels, phrase, plain_number
@@ -108,7 +108,7 @@ def _cells(axes: Axes, facet: Facet) -> None:
 
 def setting_effects(cases: pd.DataFrame) -> Figure | None:
     """Draw what one setting does at otherwise equal settings: ratios of throughput with their intervals."""
-    found = effects(pairs(cases))
+    found = pooled_effects(paired_ratios(cases))
     if found.empty:
         return None
     strongest = found.assign(size=np.log(found["ratio"]).abs()).nlargest(MOST_EFFECTS, "size")

@@ -1,7 +1,10 @@
-"""Within-run spread: what the rounds of one process say about each other, and no more.
+"""Intervals of throughputs and their ratios, from the rounds of one process.
 
-Rounds of one process share its memory layout, its placement and its moment; another process may differ by
-more than these intervals show. They are therefore called within-run spread, not a confidence interval of the truth.
+Rounds of one process share its memory layout, its placement and its moment; another process may differ by more than
+these intervals show. They are therefore called within-run spread, not a confidence interval of the truth.
+
+They are worked out from moments (``log_mean``, ``log_sd``, ``n``) of thousands of cases at once, which scipy's tests do
+not offer; the tests of this module compare them with scipy's.
 """
 
 import numpy as np
@@ -14,34 +17,30 @@ LEVEL = 0.95
 Floats = NDArray[np.float64]
 
 
-def quantile_t(freedom: Floats, level: float = LEVEL) -> Floats:
+def t_quantile(freedom: Floats, level: float = LEVEL) -> Floats:
     """Return the two-sided quantile of Student's t.
 
-    >>> quantile_t(np.array([4.0])).round(3).tolist()
+    >>> t_quantile(np.array([4.0])).round(3).tolist()
     [2.776]
     """
     return np.asarray(stdtrit(freedom, 0.5 + level / 2), dtype=np.float64)
 
 
 def rates(amount: pd.Series, seconds: pd.Series, groups: pd.Series) -> pd.DataFrame:
-    """Return for each group the rate over all its rounds, and the moments of the logarithm of its rounds' rates.
+    """Return for each group its rate over all rounds, and the moments of the logarithm of the rounds' rates.
 
-    Columns: ``rate`` (total amount over total time), ``log_mean``, ``log_sd`` (NaN for one round), ``n``.
+    A round that lacks either number counts in neither total. Columns: ``rate`` (total amount over total time),
+    ``log_mean``, ``log_sd`` (NaN for one round), ``n``.
     """
-    known = amount.notna() & seconds.notna()
-    held = pd.DataFrame({"amount": amount.where(known), "seconds": seconds.where(known)})
-    rates_ = (held["amount"] / held["seconds"]).to_numpy(np.float64)
-    held["log"] = np.log(rates_, out=np.full(len(held), np.nan), where=rates_ > 0)
-    grouped = held.groupby(groups, sort=False)
+    is_known = amount.notna() & seconds.notna()
+    rounds = pd.DataFrame({"amount": amount.where(is_known), "seconds": seconds.where(is_known)})
+    rate = (rounds["amount"] / rounds["seconds"]).to_numpy(np.float64)
+    rounds["log"] = np.log(rate, out=np.full(len(rate), np.nan), where=rate > 0)
+    grouped = rounds.groupby(groups, sort=False)
     totals = grouped[["amount", "seconds"]].sum(min_count=1)
-    logs = grouped["log"]
+    log = grouped["log"]
     return pd.DataFrame(
-        {
-            "rate": totals["amount"] / totals["seconds"],
-            "log_mean": logs.mean(),
-            "log_sd": logs.std(),
-            "n": logs.count(),
-        }
+        {"rate": totals["amount"] / totals["seconds"], "log_mean": log.mean(), "log_sd": log.std(), "n": log.count()}
     )
 
 
@@ -50,24 +49,24 @@ def half_width(log_sd: pd.Series, n: pd.Series) -> pd.Series:
     rounds = n.to_numpy(np.float64)
     freedom = np.where(rounds > 1, rounds - 1, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return pd.Series(quantile_t(freedom) * log_sd.to_numpy(np.float64) / np.sqrt(rounds), index=n.index)
+        return pd.Series(t_quantile(freedom) * log_sd.to_numpy(np.float64) / np.sqrt(rounds), index=n.index)
 
 
 def ratio(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     """Return the ratio of the geometric mean rates of two sets of cases, row by row, with Welch's interval.
 
-    Both frames have the columns log_mean, log_sd and n; the result has ratio, low, high (NaN where one
-    side has one round), and log_se and freedom, from which ratios can be pooled. B. L. Welch, "The generalization of
+    Both frames have the columns log_mean, log_sd and n; the result has ratio, low, high (NaN where one of the two has
+    one round), and log_se and freedom, from which ratios can be pooled. B. L. Welch, "The generalization of
     'Student's' problem when several different population variances are involved", Biometrika 34 (1947).
     """
-    variance = [(side["log_sd"].to_numpy(np.float64) ** 2) / side["n"].to_numpy(np.float64) for side in (above, below)]
-    log_ratio = above["log_mean"].to_numpy(np.float64) - below["log_mean"].to_numpy(np.float64)
-    total = variance[0] + variance[1]
+    log_mean, log_sd, n = (
+        [side[moment].to_numpy(np.float64) for side in (above, below)] for moment in ("log_mean", "log_sd", "n")
+    )
+    variances = [sd**2 / count for sd, count in zip(log_sd, n, strict=True)]  # of the two means
+    variance = variances[0] + variances[1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = total**2 / sum(
-            part**2 / (side["n"].to_numpy(np.float64) - 1) for part, side in zip(variance, (above, below), strict=True)
-        )
-    return _as_ratio(log_ratio, np.sqrt(total), freedom)
+        freedom = variance**2 / sum(part**2 / (count - 1) for part, count in zip(variances, n, strict=True))
+    return _exponentiated(log_mean[0] - log_mean[1], np.sqrt(variance), freedom)
 
 
 def pooled(ratios: pd.DataFrame) -> pd.Series:
@@ -77,12 +76,12 @@ def pooled(ratios: pd.DataFrame) -> pd.Series:
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = variance**2 / ((log_se / n) ** 4 / ratios["freedom"].to_numpy(np.float64)).sum()
     log_ratio = np.log(ratios["ratio"].to_numpy(np.float64)).mean()
-    mean = _as_ratio(np.array([log_ratio]), np.array([np.sqrt(variance)]), np.array([freedom])).iloc[0]
+    mean = _exponentiated(np.array([log_ratio]), np.array([np.sqrt(variance)]), np.array([freedom])).iloc[0]
     return pd.Series({**mean, "pairs": float(n)})
 
 
-def _as_ratio(log_ratio: Floats, log_se: Floats, freedom: Floats) -> pd.DataFrame:
-    width = np.where(log_se == 0, 0.0, quantile_t(freedom) * log_se)  # equal rounds have no spread, and no freedom
+def _exponentiated(log_ratio: Floats, log_se: Floats, freedom: Floats) -> pd.DataFrame:
+    width = np.where(log_se == 0, 0.0, t_quantile(freedom) * log_se)  # equal rounds have no spread, and no freedom
     with np.errstate(over="ignore"):
         ends = {"ratio": np.exp(log_ratio), "low": np.exp(log_ratio - width), "high": np.exp(log_ratio + width)}
     return pd.DataFrame({**ends, "log_se": log_se, "freedom": freedom})

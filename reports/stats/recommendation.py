@@ -12,13 +12,12 @@ from loaderbench.reports.stats.intervals import ratio
 from loaderbench.reports.vocabulary import free, subjects
 from loaderbench.reports.wording import assigned, levels, settings_of, size
 
-# A setting ties with the best unless its rounds show it to be more than this much slower: nobody starts
-# a process for less.
+# A setting ties with the best unless its rounds show it to be more than this much slower: nobody starts a process for
+# less …
 NEGLIGIBLE = 0.02
-# And the rounds can tell only if they exclude that it is more than this much slower: not finding a difference with
-# an interval as wide as a barn is not a tie.
+# … and if they exclude that it is more than this much slower: a wide interval is no evidence of a tie.
 COARSE = 0.20
-# A step that waits longer than this share of a pass is held back, whatever the loader could do alone.
+# A step that waits longer than this share of a pass is delayed, however fast the loader is alone.
 NOTABLE_STALL = 0.10
 
 MOST_SUBJECTS = 24  # datasets and devices with a verdict
@@ -90,16 +89,15 @@ def _subjects(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _of_subject(subject: pd.DataFrame) -> Recommendation:
-    given = [name for name in settings_of(subject) if name not in free()]
-    groups = subject.groupby(given, sort=False, dropna=False)
-    fastest = groups["samples_per_s"].transform("max")
-    kept = groups.ngroup()[fastest.rank(method="dense", ascending=False) <= MOST_CHOICES]
-    choices = [choose(held) for _, held in subject.groupby(kept)]
+    batches = subject.groupby([name for name in settings_of(subject) if name not in free()], sort=False, dropna=False)
+    fastest = batches["samples_per_s"].transform("max")
+    compared = batches.ngroup()[fastest.rank(method="dense", ascending=False) <= MOST_CHOICES]
+    choices = [choose(candidates) for _, candidates in subject.groupby(compared)]
     choices.sort(key=lambda choice: -choice.best["samples_per_s"])
     first = choices[0].chosen
     return Recommendation(
-        dataset=_word(first.get("dataset")),
-        device=_word(first.get("device")),
+        dataset=_text(first.get("dataset")),
+        device=_text(first.get("device")),
         run=str(first["run"]),
         bench=str(first["bench"]),
         headline=choices[0],
@@ -146,24 +144,24 @@ def _to_best(ordered: pd.DataFrame, best: int) -> pd.DataFrame:
 
 
 def bottleneck(case: pd.Series) -> Bottleneck:
-    """Judge from the loader alone and the step alone which one holds a training case back.
+    """Return which of loader and step limits a training case, by the throughput of each alone.
 
-    "turns" means that the loader could keep up and yet the step waits, as they do not run side by side;
-    "open" that the rounds cannot tell; "unknown" that no training was measured.
+    "turns" means that the loader alone is fast enough and yet the step waits, as the two do not overlap; "open" that
+    the rounds cannot tell; "unknown" that no training was measured.
     """
     if pd.isna(case["loader_samples_per_s"]) or pd.isna(case["step_samples_per_s"]):
         return "unknown"
-    found = ratio(_side(case, "loader_"), _side(case, "step_")).iloc[0]
-    if found["high"] < 1:
+    loader_over_step = ratio(_moments(case, "loader_"), _moments(case, "step_")).iloc[0]
+    if loader_over_step["high"] < 1:
         return "loading"
-    if not found["low"] >= 1:  # NaN, where there is one round, is not at least 1
+    if not loader_over_step["low"] >= 1:  # NaN, where there is one round, is not at least 1
         return "open"
     return "turns" if case["stall_share"] > NOTABLE_STALL else "step"
 
 
-def _side(case: pd.Series, side: str) -> pd.DataFrame:
-    return pd.DataFrame({name: [float(case[side + name])] for name in ("log_mean", "log_sd", "n")})
+def _moments(case: pd.Series, prefix: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [float(case[prefix + name])] for name in ("log_mean", "log_sd", "n")})
 
 
-def _word(value: Hashable) -> str:
+def _text(value: Hashable) -> str:
     return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # any scalar goes

@@ -6,34 +6,34 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from loaderbench.reports.stats.effects import effects, pairs
+from loaderbench.reports.stats.effects import paired_ratios, pooled_effects
 
 
 @pytest.fixture
-def paired(synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
-    return pairs(cases_of(synthetic(noise=0.005).run(device="cuda")))
+def ratios(synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    return paired_ratios(cases_of(synthetic(noise=0.005).run(device="cuda")))
 
 
-def test_a_known_effect_is_found(paired: pd.DataFrame) -> None:
-    found = effects(paired)
-    images, text = (found[found["dataset"] == dataset].set_index("setting") for dataset in ("images", "text"))
+def test_a_known_effect_is_found(ratios: pd.DataFrame) -> None:
+    pooled = pooled_effects(ratios)
+    images, text = (pooled[pooled["dataset"] == dataset].set_index("setting") for dataset in ("images", "text"))
     assert images["ratio"]["pin_memory"] == pytest.approx(1.08, rel=0.01)
     assert text["ratio"]["collate_fn"] == pytest.approx(1.12, rel=0.01)
 
 
-def test_an_effect_is_said_of_a_level_over_the_smallest_one(paired: pd.DataFrame) -> None:
-    found = effects(paired)
-    assert set(found.loc[found["setting"] == "collate_fn", "base"]) == {"default"}
-    assert set(found.loc[found["setting"] == "pin_memory", "base"]) == {"False"}
+def test_an_effect_is_said_of_a_level_over_the_smallest_one(ratios: pd.DataFrame) -> None:
+    pooled = pooled_effects(ratios)
+    assert set(pooled.loc[pooled["setting"] == "collate_fn", "base"]) == {"default"}
+    assert set(pooled.loc[pooled["setting"] == "pin_memory", "base"]) == {"False"}
 
 
-def test_a_pair_differs_in_one_setting_alone(paired: pd.DataFrame) -> None:
-    pinned = paired[(paired["setting"] == "pin_memory") & (paired["dataset"] == "text")]
+def test_a_pair_differs_in_one_setting_alone(ratios: pd.DataFrame) -> None:
+    pinned = ratios[(ratios["setting"] == "pin_memory") & (ratios["dataset"] == "text")]
     assert len(pinned) == 5 * 2 * 2  # workers, batch sizes, collate functions
 
 
-def test_no_effect_has_an_interval_that_holds_one(paired: pd.DataFrame) -> None:
-    shuffled = effects(paired).set_index("level").loc["shuffle"]
+def test_no_effect_has_an_interval_that_holds_one(ratios: pd.DataFrame) -> None:
+    shuffled = pooled_effects(ratios).set_index("level").loc["shuffle"]
     assert shuffled["low"] < 1 < shuffled["high"]
 
 
@@ -41,8 +41,8 @@ def test_cases_of_different_runs_are_never_a_pair(
     synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
 ) -> None:
     cases = cases_of(synthetic().run(device="cuda"))
-    assert pairs(cases.assign(run=cases["case"])).empty
+    assert paired_ratios(cases.assign(run=cases["case"])).empty
 
 
 def test_nothing_to_compare_is_no_effect(synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]) -> None:
-    assert effects(pairs(cases_of(synthetic().epochs(1, 3)))).empty
+    assert pooled_effects(paired_ratios(cases_of(synthetic().epochs(1, 3)))).empty
