@@ -1,9 +1,8 @@
-"""The contract kit: what a stranger's dataset may be, and what is said where it is broken."""
+"""What check_dataset accepts, and the one line it reports for everything else."""
 
 import random
 import threading
 from collections.abc import Callable, Iterator
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ class Items:
 
 
 class WithItems(Items):
-    """As Hugging Face's: a list of samples for a list of indices."""
+    """A list of samples for a list of indices, as in Hugging Face's datasets."""
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         return [self[index] for index in indices]
@@ -62,7 +61,7 @@ class SizedStream(IterableDataset[int]):
 
 
 class TensorDict(dict[str, torch.Tensor]):
-    """As tensordict's: a mapping of tensors, indexed by row, that cuts a whole batch."""
+    """A mapping of tensors that is indexed by row, or by many rows at once, as in tensordict."""
 
     def __len__(self) -> int:
         return len(next(iter(self.values())))
@@ -120,7 +119,7 @@ def fails(error: Exception) -> Callable[..., Any]:
         "a single sample",
     ],
 )
-def test_anything_that_gives_samples_is_accepted(dataset: object, sample: str) -> None:
+def test_anything_that_returns_samples_is_accepted(dataset: object, sample: str) -> None:
     assert check_dataset(dataset).sample == sample
 
 
@@ -232,7 +231,7 @@ def test_what_the_dataset_raised_is_kept_as_the_cause() -> None:
     assert isinstance(raised.value.__cause__, ValueError)
 
 
-def test_an_interrupt_is_not_taken_for_a_fault() -> None:
+def test_an_interrupt_is_no_fault_of_the_dataset() -> None:
     def interrupts(_: int) -> int:
         raise KeyboardInterrupt
 
@@ -240,19 +239,14 @@ def test_an_interrupt_is_not_taken_for_a_fault() -> None:
         check_dataset(Items(interrupts))
 
 
-def test_few_samples_of_a_huge_dataset_are_read() -> None:
-    asked: list[int] = []
-    check_dataset(Items(asked.append, length=10**9), samples=3)
-    assert asked[:3] == [0, (10**9 - 1) // 2, 10**9 - 1]
+def test_few_samples_of_a_huge_dataset_are_read_each_twice() -> None:
+    indices: list[int] = []
+    check_dataset(Items(indices.append, length=10**9), samples=3)
+    spread = [0, (10**9 - 1) // 2, 10**9 - 1]
+    assert indices == [*spread, *spread]
 
 
-def test_a_huge_dataset_is_checked_in_no_time() -> None:
-    began_s = perf_counter()
-    check_dataset(Items(length=10**15))
-    assert perf_counter() - began_s < 1
-
-
-def test_asking_for_no_samples_is_refused() -> None:
+def test_no_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="samples must be >= 1, got 0"):
         check_dataset([1], samples=0)
 
@@ -266,38 +260,37 @@ def test_asking_for_no_samples_is_refused() -> None:
         (SizedStream(3, length=TypeError("unknown")), "iterable", None),
     ],
 )
-def test_kind_and_length_are_told(dataset: object, kind: str, length: int | None) -> None:
-    contract = check_dataset(dataset)
-    assert (contract.kind, contract.length) == (kind, length)
+def test_kind_and_length_are_reported(dataset: object, kind: str, length: int | None) -> None:
+    properties = check_dataset(dataset)
+    assert (properties.kind, properties.length) == (kind, length)
 
 
-@pytest.mark.parametrize(("dataset", "batched"), [(Items(), False), (WithItems(), True), (Subset([1], [0]), True)])
-def test_getitems_is_told(dataset: object, batched: bool) -> None:
-    assert check_dataset(dataset).has_getitems is batched
+@pytest.mark.parametrize(("dataset", "has_getitems"), [(Items(), False), (WithItems(), True), (Subset([1], [0]), True)])
+def test_getitems_is_reported(dataset: object, has_getitems: bool) -> None:
+    assert check_dataset(dataset).has_getitems is has_getitems
 
 
-def test_samples_that_are_the_same_again_are_deterministic() -> None:
-    assert check_dataset(Items(lambda index: torch.full((3,), index))).deterministic
+@pytest.mark.parametrize(
+    ("dataset", "deterministic"),
+    [
+        (Items(lambda index: torch.full((3,), index)), True),
+        (Items(lambda _: random.random()), False),
+        (Stream(lambda: random.sample(range(100), 100)), False),
+        (Items(lambda _: threading.Lock()), False),
+    ],
+    ids=["equal when read again", "augmented", "a stream that shuffles", "not comparable"],
+)
+def test_a_dataset_is_deterministic_if_its_samples_are_equal_when_read_again(
+    dataset: object, deterministic: bool
+) -> None:
+    assert check_dataset(dataset).deterministic is deterministic
 
 
-def test_augmentation_is_a_fact_and_no_error() -> None:
-    assert not check_dataset(Items(lambda _: random.random())).deterministic
-
-
-def test_a_stream_that_shuffles_is_not_deterministic() -> None:
-    assert not check_dataset(Stream(lambda: random.sample(range(100), 100))).deterministic
-
-
-def test_samples_that_cannot_be_compared_are_not_shown_to_be_deterministic() -> None:
-    assert not check_dataset(Items(lambda _: threading.Lock())).deterministic
-
-
-def test_the_pickle_is_measured() -> None:
-    assert check_dataset([b"x" * 5000]).pickled_bytes == pytest.approx(5000, abs=100)
-
-
-def test_a_pickle_too_large_to_copy_is_measured_too() -> None:
-    assert check_dataset([bytes(70 << 20)]).pickled_bytes == pytest.approx(70 << 20, abs=100)
+@pytest.mark.parametrize("size", [5000, 70 << 20], ids=["copied", "too large to copy"])
+def test_the_bytes_of_the_pickle_are_counted(size: int) -> None:
+    properties = check_dataset([bytes(size)])
+    assert properties.pickled_bytes == pytest.approx(size, abs=100)
+    assert properties.pickle_error is None
 
 
 @pytest.mark.parametrize(
@@ -309,30 +302,24 @@ def test_a_pickle_too_large_to_copy_is_measured_too() -> None:
     ],
     ids=["a lambda as transform", "a lambda as source", "a lock"],
 )
-def test_a_dataset_that_cannot_be_pickled_is_a_fact(dataset: object, why: str) -> None:
-    assert why in str(check_dataset(dataset).pickle_error)
+def test_a_dataset_that_cannot_be_pickled_is_valid(dataset: object, why: str) -> None:
+    properties = check_dataset(dataset)
+    assert why in str(properties.pickle_error)
+    assert properties.pickled_bytes is None
 
 
-def test_what_was_not_pickled_has_no_size() -> None:
-    assert check_dataset(Items(lambda index: index)).pickled_bytes is None
-
-
-class Forgetful(Items):
-    """LeafCounts out of its pickle what it needs to give a sample."""
+class Incomplete(Items):
+    """A dataset whose pickle lacks what it needs to return a sample."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {"length": self.length}
 
 
-def test_a_copy_that_gives_no_sample_is_a_pickle_error() -> None:
-    error = check_dataset(Forgetful()).pickle_error
-    assert error == "its copy raised AttributeError: 'Forgetful' object has no attribute 'make'"
+def test_a_copy_that_returns_no_sample_is_a_pickle_error() -> None:
+    error = check_dataset(Incomplete()).pickle_error
+    assert error == "its copy raised AttributeError: 'Incomplete' object has no attribute 'make'"
 
 
-def test_a_dataset_that_pickles_has_no_pickle_error() -> None:
-    assert check_dataset(Items()).pickle_error is None
-
-
-def test_tensors_and_bytes_a_sample_are_means_over_those_read() -> None:
-    contract = check_dataset(Items(lambda index: [torch.zeros(index)] * index, length=3))
-    assert (contract.tensors_per_sample, contract.bytes_per_sample) == (1.0, pytest.approx((4 + 16) / 3))
+def test_tensors_and_bytes_per_sample_are_means_of_the_samples_read() -> None:
+    properties = check_dataset(Items(lambda index: [torch.zeros(index)] * index, length=3))
+    assert (properties.tensors_per_sample, properties.bytes_per_sample) == (1.0, pytest.approx((4 + 16) / 3))
