@@ -149,7 +149,7 @@ def test_a_forked_process_holds_bytes_of_its_own() -> None:
     assert process.exitcode == 0
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _short_status_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the DataLoader look after 0.2 s, not 5 s, whether its workers are alive."""
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
@@ -170,13 +170,11 @@ def test_a_broken_sample_raises_in_the_loader() -> None:
         list(loader(Raising(3, fault_index=1)))
 
 
-@pytest.mark.usefixtures("_short_status_interval")
 def test_the_loader_notices_a_killed_worker() -> None:
     with pytest.raises(RuntimeError, match=r"killed by signal|exited unexpectedly"):
         list(loader(Killed(3, fault_index=1)))
 
 
-@pytest.mark.usefixtures("_short_status_interval")
 def test_a_worker_that_hangs_exceeds_the_loaders_timeout() -> None:
     with pytest.raises(RuntimeError, match="timed out"):
         list(loader(Hanging(3, fault_index=1), timeout=0.2))
