@@ -3,22 +3,22 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 from statistics import fmean
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, mse_loss
-from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.datasets.pytree import fingerprint
 from loaderbench.datasets.validation import check_dataset
+
+STEPS = 30  # of training, in which a loss falls by a tenth
 
 
 @cache
@@ -58,16 +58,6 @@ def test_workers_together_deliver_each_sample_of_the_stream_once() -> None:
     dataset = CATALOG["shards"].build(size=16)
     loader = DataLoader(dataset, 50, collate_fn=list, num_workers=2, multiprocessing_context="fork")
     assert delivered(loader) == Counter(map(fingerprint, dataset))
-
-
-def test_a_spawned_worker_reads_its_ranks_part_of_the_stream() -> None:
-    dist.init_process_group("fake", store=FakeStore(), rank=1, world_size=8)
-    try:
-        dataset = CATALOG["shards"].build(size=16)
-        loader = DataLoader(dataset, 50, collate_fn=list, num_workers=1, multiprocessing_context="spawn")
-        assert (len(dataset), delivered(loader)) == (64, Counter(map(fingerprint, dataset)))
-    finally:
-        dist.destroy_process_group()
 
 
 class Blurred(nn.Module):
@@ -114,7 +104,7 @@ def test_a_model_learns_from_it(
     loader = DataLoader(built(name), 64, shuffle=True, collate_fn=COLLATE_FNS[collate_fn])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     losses = []
-    for batch in chain(loader, loader):
+    for batch in islice(chain(loader, loader), STEPS):
         optimizer.zero_grad()
         loss = loss_of(model, batch)
         loss.backward()
