@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 
@@ -89,12 +90,28 @@ def test_listing_the_commands_imports_nothing_that_takes_long() -> None:
 
 def test_run_passes_every_option_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[list[str]] = []
-    monkeypatch.setattr(pytest, "main", lambda arguments: passed.append(arguments) or 3)
+    monkeypatch.setattr(pytest, "main", lambda arguments, **_: passed.append(arguments) or 3)
     monkeypatch.setattr(sys, "path", list(sys.path))
     options = ["--quick", "-k", "epoch and text", "--benchmark-json", "x.json", "-h", "--", "--out"]
     assert cli.main(["run", *options]) == 3
     plugin = ["-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib"]
     assert passed == [[*plugin, "--pyargs", "loaderbench.benches", *options]]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (pytest.Session.Interrupted("1 error during collection"), 2)]
+)
+def test_ctrl_c_in_a_run_has_an_exit_code_of_its_own(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: list[str], plugins: list[Any]) -> pytest.ExitCode:
+        with pytest.raises(BaseException) as excinfo:  # noqa: PT011 - as pytest catches it
+            raise error
+        plugins[0].pytest_keyboard_interrupt(excinfo)
+        return pytest.ExitCode.INTERRUPTED
+
+    monkeypatch.setattr(pytest, "main", interrupted)
+    assert cli.main(["run"]) == code
 
 
 @pytest.fixture
@@ -110,8 +127,8 @@ def test_run_measures_a_dataset_of_the_folder_it_is_run_in(project: pytest.Pytes
     assert (project.path / "run" / "run.json").exists()
 
 
-def test_run_ends_with_pytest_s_exit_code(project: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["run", *QUIETLY, "--dataset", "nowhere:train"]) == pytest.ExitCode.USAGE_ERROR
+def test_run_refuses_what_cannot_be_loaded(project: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", *QUIETLY, "--dataset", "nowhere:train"]) == 2
     assert "ERROR: --dataset nowhere:train: no module 'nowhere'" in capsys.readouterr().err
 
 

@@ -1,8 +1,6 @@
 """The command line: what it prints, what it writes, with which exit code."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,14 +100,3 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "taken").write_text("a file")
     assert cli.main(["report", str(write(document)), "--out", str(tmp_path / "taken")]) == 2
     assert capsys.readouterr().err.startswith(f"loaderbench: {tmp_path / 'taken'} cannot be written")
-
-
-def test_a_report_never_imports_torch(write: Callable[..., Path], document: Document) -> None:
-    code = (
-        "import sys; from loaderbench.benches.cli.main import main; "
-        "code = main(['report', sys.argv[1]]); print('torch' in sys.modules)"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code, str(write(document))], capture_output=True, text=True, check=True
-    )
-    assert ended.stdout.splitlines()[-1] == "False"

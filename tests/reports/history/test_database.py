@@ -183,8 +183,8 @@ def versions(trunk: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
     return recorded
 
 
-@settings(max_examples=40)
-@given(order=st.lists(st.integers(0, 8), max_size=12))
+@settings(max_examples=20)
+@given(order=st.lists(st.integers(0, 8), max_size=8))
 def test_any_sequence_of_adds_gives_each_run_once_as_completely_as_it_was_known(
     versions: list[RecordedRun], order: Sequence[int]
 ) -> None:
