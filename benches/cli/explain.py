@@ -42,8 +42,6 @@ def run(given: argparse.Namespace) -> int:
     from loaderbench.reports.documents.explain import explain_document
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.explain.record import FILE
-    from loaderbench.reports.render.files import files
-    from loaderbench.reports.render.terminal import print_document
 
     folder = output.new_folder("explain", given.out)
     least = BATCHES * given.batch_size * max(1, given.num_workers)
@@ -59,11 +57,8 @@ def run(given: argparse.Namespace) -> int:
             command=("loaderbench", *sys.argv[1:]),
             report=status.show,
         )
-    document = explain_document(rank(explanation))
-    output.write([(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))], folder)
-    output.write(files(document, "explain"), folder)
-    print_document(document)
-    print(f"\n{(folder / 'explain.html').resolve()}")
+    data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
+    output.publish(explain_document(rank(explanation)), folder, stem="explain", data=data)
     return output.INTERRUPTED if explanation.interrupted else 0
 
 

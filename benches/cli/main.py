@@ -94,7 +94,8 @@ def _parsed(command: Any, name: str, words: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog=f"loaderbench {name}",
         description=f"{command.HELP[:1].upper()}{command.HELP[1:]}.",
-        epilog=f"example: loaderbench {command.EXAMPLE}",
+        epilog=f"example:\n  $ loaderbench {command.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # an example to copy is not wrapped
         allow_abbrev=not passed_on,
     )
     command.add_arguments(parser)

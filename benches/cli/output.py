@@ -61,7 +61,7 @@ def write(files: Iterable[tuple[str, bytes]], folder: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RefusedError(f"{error.filename} cannot be made: {error.strerror}") from None
+            raise RefusedError(f"{error.filename} cannot be written: {error.strerror}") from None
         write_file(path, content)
 
 

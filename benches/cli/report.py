@@ -32,8 +32,6 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.documents.report import assemble, report_document
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
-    from loaderbench.reports.render.files import files
-    from loaderbench.reports.render.terminal import print_document
 
     read = records.read(options.runs or records.newest(output.RUNS))
     for fault in read.faults:
@@ -48,11 +46,8 @@ def run(options: argparse.Namespace) -> int:
         report, fault = _with_explanation(report, path)
         code = fault or code
     folder = options.out or read.runs[-1].path.parent
-    document = report_document(report)
-    output.write([("records.csv", csv_of(read.frame)), ("records.parquet", parquet_of(read.frame))], folder)
-    output.write(files(document, "report"), folder)
-    print_document(document)
-    print(f"\n{(folder / 'report.html').resolve()}")
+    tables = [("records.csv", csv_of(read.frame)), ("records.parquet", parquet_of(read.frame))]
+    output.publish(report_document(report), folder, data=tables)
     return code
 
 

@@ -46,8 +46,6 @@ def run(given: argparse.Namespace) -> int:
     from loaderbench.benches.harness.subject import DatasetChoice, collate_fn
     from loaderbench.reports.documents.whatif import whatif_document
     from loaderbench.reports.explain.whatif_record import FILE
-    from loaderbench.reports.render.files import files
-    from loaderbench.reports.render.terminal import print_document
 
     folder = output.new_folder("whatif", given.out)
     subject = DatasetChoice(
@@ -65,11 +63,8 @@ def run(given: argparse.Namespace) -> int:
             command=("loaderbench", *sys.argv[1:]),
             report=status.show,
         )
-    document = whatif_document(predicted)
-    output.write([(FILE, msgspec.json.format(msgspec.json.encode(predicted), indent=1))], folder)
-    output.write(files(document, "whatif"), folder)
-    print_document(document)
-    print(f"\n{(folder / 'whatif.html').resolve()}")
+    data = [(FILE, msgspec.json.format(msgspec.json.encode(predicted), indent=1))]
+    output.publish(whatif_document(predicted), folder, stem="whatif", data=data)
     return output.INTERRUPTED if predicted.interrupted else 0
 
 

@@ -35,7 +35,7 @@ def test_a_commands_help_ends_with_its_example(name: str, capsys: pytest.Capture
     with pytest.raises(SystemExit) as ended:
         cli.main([name, "--help"])
     assert ended.value.code == 0
-    assert f"loaderbench {name}" in capsys.readouterr().out.splitlines()[-1]
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"  $ loaderbench {name}")
 
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
