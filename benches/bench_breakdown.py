@@ -116,7 +116,14 @@ class Breakdown:
 
 
 @pytest.mark.sweep(
-    dataset=("images",), num_workers="last", batch_size="first", collate_fn="first", pin_memory=(False,), rounds=3
+    dataset=("images",),
+    num_workers="first",
+    batch_size="first",
+    collate_fn="first",
+    pin_memory=(False,),
+    persistent_workers=(True,),
+    rounds=3,
+    expected_s=12.0,
 )
 def bench_breakdown(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds of a pass, broken down by what happened to its batches."""

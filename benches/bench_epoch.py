@@ -13,6 +13,7 @@ loses, because its rows are cheaper to index than to send through a queue.
     pytest benches/bench_epoch.py --dataset images --num-workers 0,1,2 --batch-size 32,256
 """
 
+import pytest
 import torch
 
 from loaderbench.benches.harness.clock import Epoch
@@ -21,6 +22,7 @@ from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
 
 
+@pytest.mark.sweep(persistent_workers=(True,), expected_s=2.0)
 def bench_epoch(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds to read every sample once and place it on the device."""
     measure(Epoch(dataset, loader, device=device))

@@ -73,7 +73,15 @@ class Halting(Epoch):
         }
 
 
-@pytest.mark.sweep(dataset=("text", "images"), batch_size="first", collate_fn="first", rounds=3)
+@pytest.mark.sweep(
+    dataset=("text", "images"),
+    batch_size="first",
+    collate_fn="first",
+    pin_memory=(False,),
+    persistent_workers=(True,),
+    rounds=3,
+    expected_s=2.0,
+)
 def bench_memory(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Bytes held by the loader's process and its workers, the queues full."""
     measure(Halting(dataset, loader, device=device))

@@ -20,6 +20,7 @@ needs to ask for it (pytorch#106704); with ``__getitems__`` it asks once a batch
 import pytest
 import torch
 
+from loaderbench.benches.harness.case_sets import distinct
 from loaderbench.benches.harness.clock import Epoch
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import Measure
@@ -29,12 +30,15 @@ from loaderbench.reports.vocabulary import SETTINGS
 
 @pytest.mark.sweep(
     dataset=("table",),
-    num_workers="first",
-    batch_size="last",
+    num_workers=(0,),
+    batch_size=(256,),
     collate_fn="first",
-    sampling=SETTINGS["sampling"].choices,
-    fetch=("getitem", "getitems"),
+    pin_memory=(False,),
+    persistent_workers=(True,),
+    sampling=distinct("shuffle", *SETTINGS["sampling"].choices),
+    fetch=("getitems", "getitem"),
     rounds=3,
+    expected_s=1.5,
 )
 def bench_sampling(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds to read every sample that one way of choosing draws."""

@@ -85,7 +85,14 @@ class Training(Epoch):
         return perf_counter() - began
 
 
-@pytest.mark.sweep(dataset=("text", "images", "tokens", "table"), batch_size="first", collate_fn="first")
+@pytest.mark.sweep(
+    dataset=("text", "images", "tokens", "table"),
+    batch_size="first",
+    collate_fn="first",
+    persistent_workers=(True,),
+    rounds=3,
+    expected_s=4.0,
+)
 def bench_training(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device, task: Task) -> None:
     """Seconds to train on every sample once, beside the loader alone and the step alone."""
     measure(Training(dataset, loader, device=device, task=task))

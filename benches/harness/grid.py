@@ -1,6 +1,6 @@
-"""The cases: the product of a bench's axes, less what is not feasible."""
+"""The cases of a bench: combinations of the values of its settings, less what is not feasible."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -8,78 +8,92 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.options import AXES, Options
+from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.reports.vocabulary import of_workers
+from loaderbench.reports.vocabulary import SETTINGS, names, of_workers, subjects, swept
 
 Case = dict[str, Any]
+"""One value for each setting of a bench."""
 
-_FIXTURES = ("device", "dataset")  # axes whose value is the name of the object that a bench gets
-
-# How a value reads in a case's name; booleans are named only where they are on.
-_SPOKEN: Mapping[str, str] = {
-    "num_workers": "workers={}",
-    "batch_size": "batch={}",
-    "prefetch_factor": "prefetch={}",
-    "pin_memory": "pinned",
-    "persistent_workers": "persistent",
-    "non_blocking": "non_blocking",
-    "in_order": "in_order",
-}
+# Settings whose value is the name of the object that a bench gets.
+_OBJECTS = ("device", "dataset")
+# What the fixture `loader` needs beside the settings that are arguments of DataLoader.
+_OF_LOADER = ("sampling", "start_method")
+# What a bench's sweep mark may say beside the values of settings.
+_MARK = {"rounds", "expected_s"}
+_SET_UP_S = 0.7  # of a case, before its first round
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grid:
-    """A bench's axes, and the values it takes where the command line is silent: its ``sweep`` mark."""
+    """The settings of a bench, and the values it takes where the command line is silent: its ``sweep`` mark.
 
-    axes: tuple[str, ...]
+    Raises RefusedError where the mark names what is no setting.
+    """
+
+    settings: tuple[str, ...]
     own: Mapping[str, Any]
     options: Options
 
     def __post_init__(self) -> None:
-        for axis in self.own:
-            if axis not in AXES:
-                raise RefusedError(f"sweep has no axis {axis!r}; it has {', '.join(AXES)}")
+        for name in self.own:
+            if name not in swept():
+                raise RefusedError(f"sweep has no setting {name!r}; it has {', '.join(swept())}")
 
     def cases(self) -> Iterator[tuple[str, Case]]:
-        """Every case once, with its name, which says what varies within the bench."""
-        subjects = [self.options.sources.subject(name) for name in self._asked("dataset")]
-        values = [{axis: self._values(axis, subject) for axis in self.axes} for subject in subjects]
-        varying = {"dataset"} | {axis for each in values for axis in each if len(each[axis]) > 1}
+        """Yield every case once, with its name, which says what varies within the bench."""
+        chosen = [self.options.datasets.subject(name) for name in self._values("dataset")]
+        values = [{setting: self._values_of(setting, subject) for setting in self.settings} for subject in chosen]
+        varying = {"dataset"} | {setting for choice in values for setting in choice if len(choice[setting]) > 1}
+        together = self.settings if self.options.is_full else {*self.options.asked, *subjects()}
         seen: set[tuple[Any, ...]] = set()
-        for subject, each in zip(subjects, values, strict=True):
-            for combination in product(*each.values()):
-                case = _settled(dict(zip(each, combination, strict=True)), subject)
+        for subject, choice in zip(chosen, values, strict=True):
+            for combination in combinations(choice, together):
+                case = settled(combination, subject)
                 if tuple(case.values()) not in seen:
                     seen.add(tuple(case.values()))
                     yield _name(case, varying), case
 
-    def _asked(self, axis: str) -> tuple[Any, ...]:
-        return self.options.values(axis, self.own.get(axis))
+    def _values(self, setting: str) -> tuple[Any, ...]:
+        return self.options.values(setting, self.own.get(setting))
 
-    def _values(self, axis: str, subject: Subject) -> tuple[Any, ...]:
-        if axis == "dataset":
+    def _values_of(self, setting: str, subject: Subject) -> tuple[Any, ...]:
+        if setting == "dataset":
             return (subject.name,)
-        if axis == "collate_fn" and axis not in self.options.asked:
-            return subject.collate_fns[:1] if self.own.get(axis) == "first" else subject.collate_fns
-        return self._asked(axis)
+        if setting == "collate_fn" and setting not in self.options.asked:
+            return subject.collate_fns[:1] if self.own.get(setting) == "first" else subject.collate_fns
+        return self._values(setting)
 
 
-def _settled(case: Case, subject: Subject) -> Case:
-    """`case` with the settings that cannot matter at their idle value, so that no case is run twice."""
-    idle: Case = {}
-    if case.get("num_workers") == 0:
-        idle |= of_workers()
+def combinations(values: Mapping[str, tuple[Any, ...]], together: Collection[str]) -> Iterator[Case]:
+    """Yield every combination of the values of the settings in `together`, the others at their first value; and each
+    of these with every other value of one other setting.
+
+    >>> [list(case.values()) for case in combinations({"a": (1, 2), "b": (1, 2), "c": (1, 2)}, ["a"])]
+    [[1, 1, 1], [1, 2, 1], [1, 1, 2], [2, 1, 1], [2, 2, 1], [2, 1, 2]]
+    """
+    crossed = [setting for setting in values if setting in together]
+    others = [setting for setting in values if setting not in together]
+    for combination in product(*(values[setting] for setting in crossed)):
+        usual = {setting: options[0] for setting, options in values.items()}
+        usual.update(zip(crossed, combination, strict=True))
+        yield usual
+        yield from ({**usual, setting: value} for setting in others for value in values[setting][1:])
+
+
+def settled(case: Case, subject: Subject) -> Case:
+    """Return `case` with the settings that do not matter at one value, so that no case is measured twice."""
+    only: Case = dict(of_workers()) if case.get("num_workers") == 0 else {}
     if subject.is_stream:
-        idle["sampling"] = "sequential"
+        only["sampling"] = "sequential"
     if not subject.is_batched:
-        idle["fetch"] = "getitem"
-    return {axis: idle.get(axis, value) for axis, value in case.items()}
+        only["fetch"] = "getitem"
+    return {setting: only.get(setting, value) for setting, value in case.items()}
 
 
 def infeasible(case: Case, *, needs_accelerator: bool = False) -> str:
-    """Why `case` cannot be run, or an empty string."""
+    """Return why `case` cannot be measured, or an empty string."""
     if needs_accelerator and case.get("device") == "cpu":
         return "needs an accelerator: there is no transfer to a CPU"
     if case.get("pin_memory") and (case.get("device") == "cpu" or len(available()) == 1):
@@ -87,42 +101,57 @@ def infeasible(case: Case, *, needs_accelerator: bool = False) -> str:
     return ""
 
 
-def _name(case: Case, varying: set[str]) -> str:
-    """A name that reads like a sentence: the dataset, and every setting that varies within the bench."""
-    words = (_word(axis, value) for axis, value in case.items() if axis in varying)
+def _name(case: Case, varying: Collection[str]) -> str:
+    """Return a name that reads like a sentence: the dataset, and every setting that varies within the bench."""
+    words = (_word(setting, value) for setting, value in case.items() if setting in varying)
     return "-".join(word for word in words if word)
 
 
-def _word(axis: str, value: Any) -> str:
+def _word(setting: str, value: Any) -> str:
+    """Return a value as a case's name says it; a switch that is off is not named."""
     if value is None or value is False:
         return ""
-    return _SPOKEN.get(axis, "{}").format(str(value).replace(":", "."))
+    default = setting if value is True else "{}"
+    return (SETTINGS[setting].phrase or default).format(str(value).replace(":", "."))
+
+
+def settings_of(fixtures: Collection[str]) -> tuple[str, ...]:
+    """Return the settings of a bench that takes these fixtures: those named, and those that `loader` is made of."""
+    needed = (*names(lambda setting: setting.is_argument), *_OF_LOADER) if "loader" in fixtures else ()
+    return tuple(name for name in swept() if name in fixtures or name in needed)
 
 
 def parametrize(metafunc: pytest.Metafunc, options: Options) -> None:
     """Give a bench its cases, each a tuple of scalars; where none is feasible, one that is skipped and says why."""
-    axes = tuple(axis for axis in AXES if axis in metafunc.fixturenames)
-    if not axes:
+    settings = settings_of(metafunc.fixturenames)
+    if not settings:
         return
-    mark = metafunc.definition.get_closest_marker("sweep")
-    own = {axis: values for axis, values in (mark.kwargs if mark else {}).items() if axis != "rounds"}
+    metafunc.fixturenames.extend(setting for setting in settings if setting not in metafunc.fixturenames)
+    own = {name: values for name, values in _mark(metafunc.definition).items() if name not in _MARK}
     needs_accelerator = "accelerator" in metafunc.fixturenames
-    sets, reasons = [], []
-    for name, case in Grid(axes=axes, own=own, options=options).cases():
+    sets, reasons = [], set()
+    for name, case in Grid(settings=settings, own=own, options=options).cases():
         if reason := infeasible(case, needs_accelerator=needs_accelerator):
-            reasons.append(reason)
+            reasons.add(reason)
         else:
             sets.append(pytest.param(*case.values(), id=name))
-    metafunc.parametrize(axes, sets or [_none(axes, reasons)], indirect=[axis for axis in _FIXTURES if axis in axes])
-
-
-def _none(axes: tuple[str, ...], reasons: list[str]) -> Any:
-    skip = pytest.mark.skip(reason=" and ".join(sorted(set(reasons))))
-    return pytest.param(*(None for _ in axes), id="none", marks=skip)
+    if not sets:
+        skip = pytest.mark.skip(reason=" and ".join(sorted(reasons)))
+        sets.append(pytest.param(*(None for _ in settings), id="none", marks=skip))
+    metafunc.parametrize(settings, sets, indirect=[name for name in _OBJECTS if name in settings])
 
 
 def rounds(item: pytest.Item, options: Options) -> int:
-    """Rounds of a case: as asked, else its bench's own, else the set's."""
+    """Return the rounds of a case: as asked, else its bench's own, else the set's."""
+    return int(options.rounds or _mark(item).get("rounds") or options.usual_rounds)
+
+
+def expected_s(item: pytest.Item, options: Options) -> float:
+    """Return roughly what a case takes on two cores of 2.5 GHz: its bench's own estimate, else of its rounds alone."""
+    own = _mark(item).get("expected_s")
+    return float(own) if own else _SET_UP_S + 1.5 * options.round_s * rounds(item, options)
+
+
+def _mark(item: pytest.Item) -> Mapping[str, Any]:
     mark = item.get_closest_marker("sweep")
-    own = mark.kwargs.get("rounds") if mark else None
-    return options.rounds or own or options.usual_rounds
+    return mark.kwargs if mark else {}

@@ -1,213 +1,231 @@
-"""The command line: which cases to run, and how long to measure each."""
+"""The options of the benches: declared for pytest, and read. Which cases to run, and how long to measure each.
 
+Settings come from the vocabulary, what else says what is measured from `subject_options`; how long and where to measure
+is declared here. A value that cannot be read is one line that names its option.
+"""
+
+import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from torch import multiprocessing
 
+from loaderbench.benches.harness import case_sets
+from loaderbench.benches.harness.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, own_choice
+from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
-from loaderbench.reports.vocabulary import SETTINGS
+from loaderbench.reports.units import parse_time
+from loaderbench.reports.vocabulary import SETTINGS, swept
 
-Values = tuple[Any, ...]
 
-
-def _at_least(least: int) -> Callable[[str], int]:
+def _whole(least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if (number := int(text)) < least:
-            raise ValueError(f"{number} < {least}")
-        return number
+        if not text.isdecimal() or int(text) < least:
+            raise ValueError(f"takes a whole number >= {least}, got {text!r}")
+        return int(text)
 
     return read
 
 
-def _switch(text: str) -> bool:
-    return {"on": True, "off": False}[text]
-
-
-def _one_of(*names: str) -> Callable[[str], str]:
-    return {name: name for name in names}.__getitem__
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Axis:
-    """A setting that can be swept: how one value is read, what it may be, and what it is."""
+class MeasuringOption:
+    """An option that says how to measure, not what."""
 
-    read: Callable[[str], Any]
-    takes: str
+    name: str
+    """The attribute that holds it, such as ``round_s``."""
+    option: str
+    """How it is written, such as ``--round-time``."""
+    metavar: str
     help: str
+    read: Callable[[str], Any] = str
+    default: Any = ""
 
 
-AXES: Mapping[str, Axis] = {
-    "device": Axis(read=str, takes="cpu, cuda, …", help="where batches are placed and models run"),
-    "dataset": Axis(read=str, takes="a name of ours or module:attribute", help="what is loaded"),
-    "num_workers": Axis(read=_at_least(0), takes="whole numbers >= 0", help="worker processes"),
-    "batch_size": Axis(read=_at_least(1), takes="whole numbers >= 1", help="samples in a batch"),
-    "collate_fn": Axis(read=str, takes="default, pad, pack, stack_into or module:attribute", help="samples to a batch"),
-    "pin_memory": Axis(read=_switch, takes="on or off", help="page-locked batches; needs an accelerator"),
-    "prefetch_factor": Axis(read=_at_least(1), takes="whole numbers >= 1", help="batches in flight for each worker"),
-    "persistent_workers": Axis(read=_switch, takes="on or off", help="workers live on between epochs"),
-    "start_method": Axis(
-        read=_one_of(*multiprocessing.get_all_start_methods()),
-        takes=", ".join(multiprocessing.get_all_start_methods()),
-        help="how workers are started",
+MEASURING: tuple[MeasuringOption, ...] = (
+    MeasuringOption(
+        name="rounds", option="--rounds", metavar="N", read=_whole(1), default=None,
+        help="Rounds of each case (default: the bench's own, else 5, with --full 9).",
     ),
-    "sampling": Axis(
-        read=_one_of(*SETTINGS["sampling"].choices),
-        takes=SETTINGS["sampling"].takes,
-        help="the order and choice of samples",
+    MeasuringOption(
+        name="round_s", option="--round-time", metavar="TIME", read=parse_time, default=0.2,
+        help="A round lasts at least this long: shorter passes are repeated within it (default: 200ms).",
     ),
-    "fetch": Axis(
-        read=_one_of("getitem", "getitems"),
-        takes="getitem, getitems",
-        help="samples one by one, or a batch in a call",
+    MeasuringOption(
+        name="pass_s", option="--pass-time", metavar="TIME", read=parse_time, default=2.0,
+        help="What --samples auto lets a pass over your dataset take in one process (default: 2s).",
     ),
-    "in_order": Axis(read=_switch, takes="on or off", help="batches in the sampler's order, or as they are ready"),
-    "non_blocking": Axis(read=_switch, takes="on or off", help="copies to the device run beside the host"),
-}
+    MeasuringOption(
+        name="pass_batches", option="--pass-batches", metavar="N", read=_whole(0), default=0,
+        help="What such a pass has at least: batches of the largest size for each worker (default: 0).",
+    ),
+    MeasuringOption(
+        name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=math.inf,
+        help="Fewer rounds where they would take longer than this together (default: no limit).",
+    ),
+    MeasuringOption(
+        name="timeout_s", option="--loader-timeout", metavar="TIME", read=parse_time, default=60.0,
+        help="Give up on a batch that workers have not delivered for so long (default: 60s; 0 waits for ever).",
+    ),
+    MeasuringOption(
+        name="seed", option="--seed", metavar="N", read=_whole(0), default=0,
+        help="Seeds shuffling and the order of cases (default: 0).",
+    ),
+    MeasuringOption(
+        name="placement", option="--placement", metavar="CORE", read=_whole(0), default=None,
+        help="Run the main process on this core and worker i on the one i + 1 further: to compare, not to report.",
+    ),
+    MeasuringOption(
+        name="run_dir", option="--run-dir", metavar="DIR",
+        help="Where the record goes: a folder that holds none yet (default: runs/<when>-<commit>).",
+    ),
+    MeasuringOption(
+        name="resume", option="--resume", metavar="DIR", help="Measure what that run's record lacks, and complete it."
+    ),
+    # The gate's end of a socket, see lockstep.
+    MeasuringOption(
+        name="lockstep", option="--lockstep", metavar="FD", read=_whole(0), default=None, help=argparse.SUPPRESS
+    ),
+)  # fmt: skip
+
+
+def declare(parser: pytest.Parser) -> None:
+    """Declare every option, in a group of their own. Their texts are read by `Options.from_pytest`."""
+    group = parser.getgroup("loaderbench", "loaderbench: what to load, and how")
+    group.addoption("--quick", action="store_true", help="The default: one setting at a time around the usual values.")
+    group.addoption("--full", action="store_true", help="Every combination of more values.")
+    for name in swept():
+        setting = SETTINGS[name]
+        text = f"Sweep: {setting.help} ({setting.takes})."
+        group.addoption(setting.option, dest=name, metavar="LIST", default=None, help=_escaped(text))
+    for entry in SUBJECT_OPTIONS.values():
+        text = f"{entry.help[:1].upper()}{entry.help[1:]}."
+        group.addoption(entry.option, default=entry.default, metavar=entry.metavar, help=_escaped(text))
+    for option in MEASURING:
+        group.addoption(
+            option.option, dest=option.name, metavar=option.metavar, default=option.default, help=option.help
+        )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What this session measures. `asked` holds the axes set on the command line, `named` the set's values."""
+    """What this session measures: values as the command line names them (`asked`) and as the set does (`usual`).
 
-    named: Mapping[str, Values]
+    Raises RefusedError where a number is out of its range.
+    """
+
+    usual: Mapping[str, Values]
     asked: Mapping[str, Values] = field(default_factory=dict)
-    rounds: int | None = None  # as asked; None leaves it to the bench, or to the set
+    is_full: bool = False
+    """Whether every combination is measured, or one setting varies at a time."""
+    rounds: int | None = None
+    """As asked; None leaves it to the bench, or to the set."""
     usual_rounds: int = 5
     round_s: float = 0.2
     case_s: float = math.inf
     timeout_s: float = 60.0
     seed: int = 0
-    sources: DatasetChoice = field(default_factory=DatasetChoice)
+    datasets: DatasetChoice = field(default_factory=DatasetChoice)
     model: ModelChoice = field(default_factory=ModelChoice)
     placement: Placement | None = None
 
     def __post_init__(self) -> None:
-        if self.rounds is not None and self.rounds < 1:
-            raise RefusedError(f"--rounds must be >= 1, got {self.rounds}")
-        if self.round_s < 0:
-            raise RefusedError(f"--round-time must be >= 0, got {self.round_s}")
         if not self.case_s > 0:
             raise RefusedError(f"--case-time must be > 0, got {self.case_s}")
-        if not self.sources.pass_s > 0:
-            raise RefusedError(f"--pass-time must be > 0, got {self.sources.pass_s}")
-        if self.timeout_s < 0:
-            raise RefusedError(f"--loader-timeout must be >= 0 seconds, got {self.timeout_s}")
+        if not self.datasets.pass_s > 0:
+            raise RefusedError(f"--pass-time must be > 0, got {self.datasets.pass_s}")
 
     @classmethod
     def from_pytest(cls, config: pytest.Config, agree: Callable[[str, int], int] = own_choice) -> "Options":
         """Return the options as given; raises RefusedError naming the option that cannot be read."""
-        full = config.getoption("full")
-        if full and config.getoption("quick"):
+        is_full = config.getoption("full")
+        if is_full and config.getoption("quick"):
             raise RefusedError("--quick and --full name two sets of cases: give one")
-        asked = {name: _read(name, text) for name in AXES if (text := config.getoption(name)) is not None}
-        named = _full() if full else _quick()
-        placed = config.getoption("placement")
+        asked = {name: _values(name, text) for name in swept() if (text := config.getoption(name)) is not None}
+        usual = case_sets.full() if is_full else case_sets.quick()
+        given = {option.name: _value(option, config.getoption(option.name)) for option in MEASURING}
+        texts = {name: config.getoption(name) for name in SUBJECT_OPTIONS}
+        placement = given["placement"]
         return cls(
-            named=named,
+            usual=usual,
             asked=asked,
-            rounds=config.getoption("rounds"),
-            usual_rounds=9 if full else 5,
-            round_s=config.getoption("round_s"),
-            case_s=config.getoption("case_s"),
-            timeout_s=config.getoption("timeout_s"),
-            seed=config.getoption("seed"),
-            sources=DatasetChoice(
-                dataset_args=config.getoption("dataset_args"),
-                samples=config.getoption("samples"),
-                pass_s=config.getoption("pass_s"),
+            is_full=is_full,
+            usual_rounds=9 if is_full else 5,
+            **{name: given[name] for name in ("rounds", "round_s", "case_s", "timeout_s", "seed")},
+            datasets=DatasetChoice(
+                dataset_args=texts["dataset_args"],
+                samples=texts["samples"],
+                pass_s=given["pass_s"],
+                least_samples=given["pass_batches"] * _widest({**usual, **asked}),
                 agree=agree,
-                least_samples=config.getoption("pass_batches") * _widest({**named, **asked}),
             ),
-            model=ModelChoice(
-                model=config.getoption("model"),
-                model_args=config.getoption("model_args"),
-                loss=config.getoption("loss"),
-            ),
-            placement=None if placed is None else Placement.starting(placed),
+            model=ModelChoice(model=texts["model"], model_args=texts["model_args"], loss=texts["loss"]),
+            placement=None if placement is None else Placement.starting(placement),
         )
 
     def resolve(self) -> None:
-        """Load what the command line names, before any case: RefusedError now, not an error in every case."""
+        """Load what the command line names, before any case: one RefusedError now, not an error in every case."""
         for device in self.asked.get("device", ()):
             if device not in available():
                 raise RefusedError(f"--device {device}: this machine has {', '.join(available())}")
         for dataset in self.asked.get("dataset", ()):
-            self.sources.subject(dataset)
+            self.datasets.subject(dataset)
         for name in self.asked.get("collate_fn", ()):
             collate_fn(name)
         self.model.load()
 
     @property
     def extras(self) -> dict[str, Any]:
-        """What else tells this session's cases from another's: arguments and models that are not the default."""
-        given = {
-            "dataset_args": self.sources.dataset_args,
-            "samples": "" if self.sources.samples == "auto" else self.sources.samples,
+        """Return what else tells this session's cases from another's: arguments and models that are not the default."""
+        texts = {
+            "dataset_args": self.datasets.dataset_args,
+            "samples": self.datasets.samples,
             "model": self.model.model,
             "model_args": self.model.model_args,
             "loss": self.model.loss,
         }
-        return {name: value for name, value in given.items() if value}
+        return {name: text for name, text in texts.items() if text != SUBJECT_OPTIONS[name].default}
 
-    def values(self, axis: str, default: "str | Sequence[Any] | None" = None) -> Values:
-        """Values of `axis`: as asked, else the bench's own `default` (a tuple, or first, last), else the set's."""
-        if axis in self.asked:
-            return self.asked[axis]
-        values = self.named[axis]
-        if isinstance(default, str):
-            return {"first": values[:1], "last": values[-1:]}[default]
-        return values if default is None else tuple(default)
+    def values(self, setting: str, own: "str | Sequence[Any] | None" = None) -> Values:
+        """Return the values of `setting`: as asked, else the bench's `own`, else the set's.
+
+        `own` is a sequence, the usual one first, or "first": the first of the set's values alone.
+        """
+        if setting in self.asked:
+            return self.asked[setting]
+        if own is None or own == "first":
+            values = case_sets.usual(self.usual, setting)
+            return values[:1] if own == "first" else values
+        return tuple(own)
 
 
-def _read(name: str, text: str) -> Values:
-    axis = AXES[name]
+def _values(name: str, text: str) -> Values:
+    setting = SETTINGS[name]
     try:
-        return tuple(dict.fromkeys(axis.read(word.strip()) for word in text.split(",")))
-    except (ValueError, KeyError) as error:
-        raise RefusedError(f"--{name.replace('_', '-')} takes {axis.takes}, got {text!r}") from error
+        return case_sets.distinct(*(setting.read(word.strip()) for word in text.split(",")))
+    except ValueError as error:
+        raise RefusedError(f"{setting.option} takes {setting.takes}, got {text!r}") from error
+
+
+def _value(option: MeasuringOption, given: Any) -> Any:
+    """Return the value of an option: its default as it is, a text as it is read."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return option.read(given)
+    except ValueError as error:
+        raise RefusedError(f"{option.option} {error}") from error
 
 
 def _widest(values: Mapping[str, Values]) -> int:
-    """Samples that all workers hold when each has one batch, where both are largest."""
+    """Return the samples that all workers hold when each has one batch, where both numbers are largest."""
     return int(max(values["batch_size"]) * max(1, *values["num_workers"]))
-
-
-def _quick() -> dict[str, Values]:
-    """About five minutes on two cores: every bench, the settings people ask about first."""
-    cpus = usable_cpus()
-    return {
-        "device": available(),
-        "dataset": ("text", "images", "tokens", "table", "shards"),
-        "num_workers": tuple(sorted({0, 1, 2, cpus})),
-        "batch_size": (32, 256),
-        "collate_fn": ("auto",),
-        "pin_memory": (False, True),
-        "prefetch_factor": (2,),
-        "persistent_workers": (True,),
-        "start_method": (multiprocessing.get_start_method(),),
-        "sampling": ("shuffle",),
-        "fetch": ("getitems",),
-        "in_order": (True,),
-        "non_blocking": (True,),
-    }
-
-
-def _full() -> dict[str, Values]:
-    """Everything: more batch sizes, workers up to the machine's CPUs, prefetch depths."""
-    cpus = usable_cpus()
-    doubling = {1 << power for power in range(cpus.bit_length())}
-    return {
-        **_quick(),
-        "num_workers": tuple(sorted({0, cpus} | doubling)),
-        "batch_size": (16, 64, 256, 1024),
-        "prefetch_factor": (2, 8),
-    }

@@ -1,4 +1,4 @@
-"""The pytest seam: hooks and fixtures, each a line or two; the work is done in the modules beside it.
+"""The pytest plugin: hooks and fixtures, each a line or two; the work is done in the modules beside it.
 
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
@@ -12,8 +12,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaderbench.benches.harness import arguments, options
-from loaderbench.benches.harness import grid as cases
+from loaderbench.benches.harness import grid, options
 from loaderbench.benches.harness import subject as subjects
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts, sampling_arguments
@@ -22,6 +21,7 @@ from loaderbench.benches.harness.session import Session
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.training import Task
+from loaderbench.reports.vocabulary import names
 
 
 @contextmanager
@@ -34,13 +34,17 @@ def _usage_errors() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    arguments.add(parser)
+    options.declare(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("python_files", "bench_*.py")
     config.addinivalue_line("python_functions", "bench_*")
-    config.addinivalue_line("markers", "sweep(**axes): what a bench sweeps where the command line is silent.")
+    config.addinivalue_line(
+        "markers",
+        "sweep(**settings, rounds, expected_s): values of settings where the command line is silent, the usual one "
+        "first; how many rounds; roughly how many seconds a case takes, for the time left.",
+    )
     # A case that fails in its warm-up never reached the clock: its failure says why, and needs no warning beside it.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used at all")
     with _usage_errors():
@@ -53,9 +57,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "measure" in metafunc.fixturenames:
-        with _usage_errors():
-            cases.parametrize(metafunc, Session.of(metafunc.config).options)
+    if "measure" not in metafunc.fixturenames:
+        return
+    try:
+        grid.parametrize(metafunc, Session.of(metafunc.config).options)
+    except RefusedError as error:
+        raise pytest.Collector.CollectError(str(error)) from error  # shown without a traceback
 
 
 @pytest.hookimpl(trylast=True)
@@ -87,7 +94,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    Session.of(terminalreporter.config).summarise(terminalreporter)
+    if lines := Session.of(terminalreporter.config).summary():
+        terminalreporter.section("loaderbench")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
@@ -113,38 +123,23 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 @pytest.fixture
 def dataset(request: pytest.FixtureRequest, bench_options: options.Options, fetch: str) -> Subject:
     """The dataset of this case, checked; with ``fetch="getitem"`` its ``__getitems__`` is hidden."""
-    subject = bench_options.sources.subject(request.param)
+    subject = bench_options.datasets.subject(request.param)
     one_by_one = fetch == "getitem" and subject.is_batched
     return replace(subject, dataset=WithoutGetitems(subject.dataset)) if one_by_one else subject
 
 
 @pytest.fixture
-def loader(
-    dataset: Subject,
-    bench_options: options.Options,
-    num_workers: int,
-    batch_size: int,
-    collate_fn: str,
-    pin_memory: bool,
-    prefetch_factor: int | None,
-    persistent_workers: bool,
-    start_method: str | None,
-    sampling: str,
-    in_order: bool,
-) -> LoaderConfig:
-    """The DataLoader's arguments in this case."""
-    drawn = sampling_arguments(sampling, dataset.dataset, batch_size, bench_options.seed)
+def loader(request: pytest.FixtureRequest, dataset: Subject, bench_options: options.Options) -> LoaderConfig:
+    """The DataLoader's arguments in this case: every setting of the vocabulary that is one, by its name."""
+    settings = request.node.callspec.params
+    arguments = {name: settings[name] for name in names(lambda setting: setting.is_argument)}
+    sampling = sampling_arguments(settings["sampling"], dataset.dataset, settings["batch_size"], bench_options.seed)
+    arguments.update(sampling, collate_fn=subjects.collate_fn(settings["collate_fn"]))
     return LoaderConfig(
-        **{"batch_size": batch_size, **drawn},
-        num_workers=num_workers,
-        collate_fn=subjects.collate_fn(collate_fn),
-        pin_memory=pin_memory,
-        prefetch_factor=prefetch_factor,
-        persistent_workers=persistent_workers,
-        multiprocessing_context=start_method,
-        in_order=in_order,
+        **arguments,
+        multiprocessing_context=settings["start_method"],
         worker_init_fn=bench_options.placement,
-        timeout=bench_options.timeout_s if num_workers else 0,
+        timeout=bench_options.timeout_s if settings["num_workers"] else 0,
         seed=bench_options.seed,
     )
 
@@ -152,10 +147,10 @@ def loader(
 @pytest.fixture
 def task(dataset: Subject, device: torch.device, bench_options: options.Options) -> Task:
     """The model to train on this dataset; the case is skipped where there is none."""
-    found = bench_options.model.task(dataset, device)
-    if found is None:
+    chosen = bench_options.model.task(dataset, device)
+    if chosen is None:
         pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")
-    return found
+    return chosen
 
 
 @pytest.fixture
@@ -168,23 +163,23 @@ def accelerator(device: torch.device) -> torch.device:
 def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Measure:
     """Times `Work`, for as many rounds as asked, and leaves what they showed in the record."""
     session = Session.of(request.config)
-    described = session.described(request.node)
-    rounds = cases.rounds(request.node, session.options)
-    benchmark.group = described["bench"]
-    benchmark.extra_info["bench"] = described["bench"]
+    case = session.described(request.node)
+    rounds = grid.rounds(request.node, session.options)
+    benchmark.group = case["bench"]
+    benchmark.extra_info["bench"] = case["bench"]
     return Measure(
         benchmark=benchmark,
-        settings=described["settings"],
+        settings=case["settings"],
         facts=facts(request) if "loader" in request.fixturenames else {},
         rounds=rounds,
         round_s=session.options.round_s,
         case_s=session.options.case_s,
-        tick=lambda done: session.tick(request.node.name, done, rounds),
+        before_round=lambda done: session.before_round(request.node.name, done, rounds),
         agree=session.lockstep.agree,
     )
 
 
 def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What the record says of the case's dataset and of one batch."""
+    """Return what the record says of the case's dataset and of one batch."""
     subject: Subject = request.getfixturevalue("dataset")
     return {**subject.facts, **batch_facts(subject.dataset, request.getfixturevalue("loader"))}

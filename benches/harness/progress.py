@@ -1,69 +1,171 @@
-"""Progress: how far the run is, what the last case showed, and how long the rest will take."""
+"""Progress: how far a run or a command is, and how long the rest will take.
 
-from dataclasses import dataclass, field
-from statistics import median
+A run, `explain`, `gate`, `calibrate` and `whatif` all use it the same way::
+
+    with Progress(total=len(blocks)) as progress:    # or Progress.of_budget(seconds): the time itself is the total
+        for block in blocks:
+            progress.describe(block.name)            # what is under way
+            measure(block)
+            progress.advance()                       # so much of the total has been done
+            progress.say("block 3 failed: …")        # a line that stays
+
+On a terminal it is one bar with the time left. Elsewhere it is a plain line for the first thing that ends, then one at
+most every `EVERY_S` seconds, and one at the end. Nothing runs beside what is measured: it is drawn only within these
+calls, which belong outside the clock.
+"""
+
+import sys
+from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from types import TracebackType
+from typing import Self, TextIO
 
-import pytest
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+EVERY_S = 10.0  # between two plain lines
+_REDRAW_S = 0.1  # between two drawings of the bar
 
 
-@dataclass(slots=True)
 class Progress:
-    """One line that is rewritten on a terminal; elsewhere a plain line as each case ends."""
+    """A total, how much of it has been done, and a place to say so; a context manager that calls `finish`.
 
-    terminal: pytest.TerminalReporter
-    total: int
-    done: int = 0
-    _began: float = field(default_factory=monotonic)
+    `stream` is standard error by default; `is_live` says whether a bar can be drawn on it (default: it is a terminal).
+    """
 
-    def tick(self, name: str, round_: int, rounds: int) -> None:
-        """A round of `name` is about to begin; says so on a terminal."""
-        if self.live:
-            self._rewrite(f"{self._count()} {name} · round {round_ + 1} of {rounds}{self._left()}")
+    def __init__(
+        self,
+        total: float,
+        *,
+        stream: TextIO | None = None,
+        is_live: bool | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.total = total
+        self.done = 0.0
+        self._stream = sys.stderr if stream is None else stream
+        self._is_live = self._stream.isatty() if is_live is None else is_live
+        self._clock = clock
+        self._began = clock()
+        self._is_budget = False
+        self._left_s: Callable[[], float] | None = None
+        self._text = ""
+        self._shown_at: float | None = None  # when the last line or drawing was made
+        self._bar: Bar | None = None
 
-    def ended(self, name: str, outcome: str) -> None:
-        """A case ended: `outcome` is its rate, or why there is none."""
-        self.done += 1
-        line = f"{self._count()} {name} {outcome}{self._left()}"
-        if self.live:
-            self._rewrite(line)
+    @classmethod
+    def of_budget(cls, seconds: float, *, stream: TextIO | None = None, is_live: bool | None = None) -> Self:
+        """Return a progress whose total is a time: it advances by itself, and `seconds` are left at first."""
+        progress = cls(seconds, stream=stream, is_live=is_live)
+        progress._is_budget = True
+        return progress
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.finish(is_whole=error is None)
+
+    def estimate_by(self, left_s: Callable[[], float]) -> None:
+        """Take the seconds that are left from `left_s`, where what remains does not cost what was done on average."""
+        self._left_s = left_s
+
+    def describe(self, text: str) -> None:
+        """Say what is under way."""
+        self._text = text
+        self._show(after_s=EVERY_S)
+
+    def advance(self, amount: float = 1.0, text: str = "") -> None:
+        """Add `amount` to what has been done; `text` says what came of it."""
+        is_first = not self.done
+        self.done += amount
+        self._text = text or self._text
+        self._show(after_s=0.0 if is_first else EVERY_S)
+
+    def say(self, line: str) -> None:
+        """Write a line that stays."""
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            self.terminal.write_line(line)
+            self._write(line)
 
     def clear(self) -> None:
-        """Leave the line to whoever writes next."""
-        if self.live:
-            self.terminal.rewrite("", erase=True)
+        """Leave the screen to whoever writes next."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def finish(self, *, is_whole: bool = True) -> None:
+        """Say how long all of it took; `is_whole` is false where it was interrupted."""
+        self.clear()
+        if self.done or self._is_budget:
+            self._write(f"{self.count()} {'in' if is_whole else 'interrupted after'} {minutes(self.elapsed_s)}")
 
     @property
-    def live(self) -> bool:
-        """Whether there is a terminal to rewrite a line on, which -v would break up."""
-        return bool(self.terminal.isatty) and self.terminal.verbosity <= 0
+    def elapsed_s(self) -> float:
+        """Return the seconds since it began."""
+        return self._clock() - self._began
 
-    def _rewrite(self, line: str) -> None:
-        width = self.terminal._tw.fullwidth - 1  # noqa: SLF001 - pytest has no public word for it
-        self.terminal.rewrite(line[:width], erase=True)
+    def left_s(self) -> float | None:
+        """Return the seconds that are left; None where nothing has been done to judge by."""
+        if self._is_budget:
+            return max(0.0, self.total - self.elapsed_s)
+        if self._left_s is not None:
+            return self._left_s()
+        return self.elapsed_s / self.done * max(0.0, self.total - self.done) if self.done else None
 
-    def _count(self) -> str:
-        return f"[{self.done:{len(str(self.total))}}/{self.total}]"
+    def count(self) -> str:
+        """Return how much of the total has been done, such as ``[ 3/12]``."""
+        if self._is_budget:
+            return f"[{minutes(min(self.elapsed_s, self.total))} of {minutes(self.total)}]"
+        return f"[{self.done:{len(f'{self.total:g}')}g}/{self.total:g}]"
 
-    def _left(self) -> str:
-        if not self.done or self.done == self.total:
-            return ""
-        minutes, seconds = divmod(round((monotonic() - self._began) / self.done * (self.total - self.done)), 60)
-        return f" · {minutes}:{seconds:02} left"
+    def line(self) -> str:
+        """Return all that is known, in one line."""
+        left_s = self.left_s()
+        is_open = left_s is not None and (self._is_budget or self.done < self.total)
+        left = f" · {minutes(left_s or 0.0)} left" if is_open else ""
+        return f"{self.count()} {self._text}{left}".rstrip()
+
+    def _show(self, *, after_s: float) -> None:
+        now = self._clock()
+        since_s = now - (self._began if self._shown_at is None else self._shown_at)
+        if self._is_live and (self._bar is None or since_s >= _REDRAW_S):
+            self._shown_at = now
+            self._draw()
+        elif not self._is_live and since_s >= after_s:
+            self._shown_at = now
+            self._write(self.line())
+
+    def _draw(self) -> None:
+        if self._bar is None:
+            self._bar = _bar(self._stream)
+            self._bar.add_task("", total=self.total)
+            self._bar.start()
+        completed = min(self.elapsed_s, self.total) if self._is_budget else self.done
+        self._bar.update(self._bar.task_ids[0], completed=completed, description=self.line())
+        self._bar.refresh()
+
+    def _write(self, line: str) -> None:
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
 
 
-def shown(extra_info: dict[str, Any]) -> str:
-    """What a case showed, in a few words: throughput over all rounds, or a median of what else was read."""
-    rounds = extra_info.get("rounds", {})
-    if "samples" in rounds:
-        return f"{sum(rounds['samples']) / sum(rounds['seconds']):,.0f} samples/s"
-    if "truth" in rounds:
-        ratio = median(reading / truth for reading, truth in zip(rounds["reading"], rounds["truth"], strict=True))
-        return f"{ratio - 1:+.2%} of the truth"
-    if "pss_bytes" in rounds:
-        added = median(pss - base for pss, base in zip(rounds["pss_bytes"], rounds["base_pss_bytes"], strict=True))
-        return f"{added / 2**20:z,.0f} MiB added"
-    return f"{median(rounds['seconds']):.3f} s" if "seconds" in rounds else ""
+def _bar(stream: TextIO) -> Bar:
+    # Drawn by hand alone: a thread that redraws it would run beside the clock.
+    console = Console(file=stream, force_terminal=True)
+    text = TextColumn("{task.description}", markup=False)
+    return Bar(
+        BarColumn(bar_width=20), text, console=console, auto_refresh=False, transient=True, redirect_stdout=False,
+        redirect_stderr=False,
+    )  # fmt: skip
+
+
+def minutes(seconds: float) -> str:
+    """Write a time as a clock does.
+
+    >>> minutes(80.4), minutes(3)
+    ('1:20', '0:03')
+    """
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"

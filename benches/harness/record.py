@@ -91,8 +91,8 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
-def unused(folder: Path) -> Path:
-    """Make `folder`, or where it is there already ``<folder>-2``, ``<folder>-3`` …: two runs may begin in a second."""
+def new_folder(folder: Path) -> Path:
+    """Make and return `folder`, or the next of its name (``-2``, ``-3`` …): two runs may begin in one second."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     made, number = folder, 1
     while True:
@@ -105,18 +105,18 @@ def unused(folder: Path) -> Path:
             return made
 
 
-def held(folder: Path) -> list[str]:
-    """Names of the records in `folder`, of a run that ended or of one that did not."""
+def records_in(folder: Path) -> list[str]:
+    """Return the names of the records in `folder`, of a run that ended or of one that did not."""
     return [name for name in (RECORD, JOURNAL) if (folder / name).exists()]
 
 
-def earlier(folder: Path) -> tuple[Entry, list[Entry]]:
-    """Head and entries of the run in `folder`, whether it ended or was killed; ValueError where there is none."""
+def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
+    """Return head and entries of the run in `folder`, whether it ended or was killed; raises ValueError."""
     for name, read in ((JOURNAL, _journal), (RECORD, _record)):
         if (file := folder / name).exists():
             try:
                 return read(file.read_text(encoding="utf-8"))
-            except (ValueError, KeyError, TypeError) as error:
+            except ValueError as error:
                 raise ValueError(f"{name} in {folder} is not the record of a run") from error
     raise ValueError(f"no {RECORD} and no {JOURNAL} in {folder}")
 
@@ -124,14 +124,19 @@ def earlier(folder: Path) -> tuple[Entry, list[Entry]]:
 def _journal(text: str) -> tuple[Entry, list[Entry]]:
     whole_lines = text.split("\n")[:-1]  # what follows the last newline was cut off
     head, *entries = map(json.loads, whole_lines)
-    head["loaderbench"]["order"]  # KeyError where this is some other JSON
-    return head, entries
+    return _checked(head), entries
 
 
 def _record(text: str) -> tuple[Entry, list[Entry]]:
-    head = json.loads(text)
-    head["loaderbench"]["order"]  # as above
-    return head, [{"benchmark": entry} for entry in head.pop("benchmarks")]
+    head = _checked(json.loads(text))
+    return head, [{"benchmark": entry} for entry in head.pop("benchmarks", ())]
+
+
+def _checked(head: Any) -> Entry:
+    block = head.get("loaderbench") if isinstance(head, dict) else None
+    if not isinstance(block, dict) or "order" not in block:
+        raise ValueError("it is some other JSON")
+    return dict(head)
 
 
 def now() -> datetime:
@@ -139,8 +144,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def identity() -> str:
-    """A new run's name: when it began, and what no other run has."""
+def new_run() -> str:
+    """Return a new run's name: when it began, and what no other run has."""
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 

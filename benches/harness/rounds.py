@@ -44,7 +44,7 @@ class Measure:
     rounds: int
     round_s: float
     case_s: float  # fewer rounds where they would take longer
-    tick: Callable[[int], None]  # told before each round, outside the clock
+    before_round: Callable[[int], None]  # is given the rounds done so far, outside the clock
     agree: Callable[[str, int], int]  # with the other side of a comparison: both do the same work
 
     def __call__(self, work: Work, **facts: Any) -> None:
@@ -81,7 +81,7 @@ class Measure:
         started: list[float] = []
 
         def before() -> None:
-            self.tick(len(rounds))
+            self.before_round(len(rounds))
             work.before(passes)
             started.append(processes.cpu_s())
 

@@ -7,21 +7,22 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from string import hexdigits
+from time import monotonic
 from typing import Any, cast
 
 import pytest
 
+from loaderbench.benches.harness import grid
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures import reason, skip_reason
 from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.options import Options
-from loaderbench.benches.harness.progress import Progress, shown
-from loaderbench.benches.harness.record import Entry, Journal, earlier, held, identity, now, unused
+from loaderbench.benches.harness.outcome import reason, result, skip_reason
+from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.record import Entry, Journal, new_folder, new_run, now
+from loaderbench.benches.harness.resume import check_new, resumed
 from loaderbench.benches.harness.system import machine
-from loaderbench.reports.records.schema import JOURNAL, SCHEMA
-
-# What must be the same before rounds of two sessions may stand in one record.
-_SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "environment")
+from loaderbench.benches.harness.time_left import CaseCost, TimeLeft
+from loaderbench.reports.records.schema import ENDINGS, JOURNAL, SCHEMA
 
 
 @dataclass
@@ -32,10 +33,12 @@ class Session:
     options: Options
     lockstep: Lockstep = field(default_factory=Unpaired)
     planned: list[str] = field(default_factory=list)
-    kept: list[Entry] = field(default_factory=list)  # cases that an earlier part of this run recorded
-    head: Entry = field(default_factory=dict)  # and what that part said of itself
+    measured_before: list[Entry] = field(default_factory=list)  # by an earlier part of this run
+    head: Entry = field(default_factory=dict)  # and what that part recorded of itself
     journal: Journal | None = None
     progress: Progress | None = None
+    time_left: TimeLeft = field(default_factory=lambda: TimeLeft({}))
+    last_end: float = field(default_factory=monotonic)  # when the last case ended
     record: Path | None = None
     fault: str = ""  # why there is no record
 
@@ -43,19 +46,23 @@ class Session:
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Session":
-        """This session's state."""
+        """Return this session's state."""
         return cast("Session", config.pluginmanager.get_plugin(cls.NAME))
 
     @classmethod
     def from_pytest(cls, config: pytest.Config) -> "Session":
-        """A session with the options as given, and with what a run to resume already holds."""
+        """Return a session with the options as given, and with what a run to resume has measured.
+
+        Raises RefusedError.
+        """
         lockstep = connect(config.getoption("lockstep"))
-        options = Options.from_pytest(config, lockstep.agree)
-        session = cls(config=config, options=options, lockstep=lockstep)
+        session = cls(config=config, options=Options.from_pytest(config, lockstep.agree), lockstep=lockstep)
+        if config.getoption("resume") and config.getoption("run_dir"):
+            raise RefusedError("--resume and --run-dir both say where the record goes: give one")
         if config.getoption("run_dir"):
-            _refuse_to_replace(session.folder, resumed=config.getoption("resume"))
+            check_new(session.folder)
         if config.getoption("resume"):
-            session.head, session.kept = _resumed(session.folder)
+            session.head, session.measured_before = resumed(session.folder)
         return session
 
     @cached_property
@@ -72,17 +79,12 @@ class Session:
         """The machine, as it was first looked at."""
         return machine.facts()
 
-    @property
-    def _disabled(self) -> bool:
-        benchmarks = self.config.pluginmanager.get_plugin("pytest-benchmark")
-        return bool(getattr(benchmarks, "disabled", False))  # --benchmark-disable, or xdist: nothing is timed
-
     def plan(self, items: list[pytest.Item]) -> None:
-        """Shuffle the cases, lest the machine's drift pass for a setting's effect; drop the recorded ones."""
+        """Shuffle the cases, lest the machine's drift pass for a setting's effect; drop those measured before."""
         cases = [item for item in items if is_case(item)]
         if not cases:
             return
-        recorded = {key(entry["benchmark"]["extra_info"]) for entry in self.kept}
+        recorded = {key(entry["benchmark"]["extra_info"]) for entry in self.measured_before}
         done = [case for case in cases if key(self.described(case)) in recorded]
         left = [case for case in cases if case not in done]
         random.Random(self.options.seed).shuffle(left)  # noqa: S311 - an order, not a secret
@@ -93,31 +95,53 @@ class Session:
             self._journal()  # nothing is left to run but to complete the record
         if done:
             self.config.hook.pytest_deselected(items=done)
-        if terminal := self.config.pluginmanager.get_plugin("terminalreporter"):
-            self.progress = Progress(terminal=terminal, total=len(left))
-            terminal.showfspath = terminal.verbosity > 0  # a case is named by its own line
+        self._show_progress(left)
+
+    def _show_progress(self, cases: list[pytest.Item]) -> None:
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or terminal.verbosity > 0:  # then pytest has a line of its own for each case
+            return
+        terminal.showfspath = False
+        self.time_left = TimeLeft({case.name: self._cost(case) for case in cases})
+        stream = terminal._tw._file  # noqa: SLF001 - pytest has no public word for it
+        self.progress = Progress(len(cases), stream=stream, is_live=terminal.isatty)
+        self.progress.estimate_by(lambda: self.time_left.seconds(monotonic() - self.last_end))
+
+    def _cost(self, case: pytest.Item) -> CaseCost:
+        described = self.described(case)
+        dataset = str(described["settings"].get("dataset", ""))
+        return CaseCost(bench=described["bench"], dataset=dataset, expected_s=grid.expected_s(case, self.options))
 
     def note(self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
         """Put an ended case on disk and on the screen."""
         if not is_case(item) or (report.passed and report.when != "call"):
             return
         kind, entry, words = self._ending(item, report, call)
-        if self.progress is not None:
-            self.progress.ended(item.name, words)
-        if entry and not self._disabled:
+        self._show_ending(item.name, words, is_bad=kind != "benchmark")
+        if entry and not self._is_disabled:
             try:
                 self._journal().add(kind, entry)
             except OSError as error:  # a disk that is full: what comes after could not be recorded either
                 item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
 
+    def _show_ending(self, name: str, words: str, *, is_bad: bool) -> None:
+        self.time_left.ended(name, monotonic() - self.last_end)
+        self.last_end = monotonic()
+        if self.progress is None:
+            return
+        if is_bad:
+            self.progress.say(f"{name} {words}")
+        self.progress.advance(text=f"{name} {words}")
+
     def _ending(
         self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
     ) -> tuple[str, Entry, str]:
+        """Return how a case ended (one of `ENDINGS`), its entry in the record, and what to say of it."""
         named: Entry = {"name": item.name, **self.described(item)}
         if report.passed:
             stats = item.funcargs["benchmark"].stats  # type: ignore[attr-defined]
             entry = stats.as_dict(include_data=True) if stats else {}
-            return "benchmark", entry, shown(entry["extra_info"]) if entry else "ran once"
+            return "benchmark", entry, result(entry["extra_info"]) if entry else "ran once"
         if report.skipped or call.excinfo is None:
             why = skip_reason(report)
             return "skipped", {**named, "reason": why}, f"skipped: {why}"
@@ -125,19 +149,18 @@ class Session:
         return "failed", {**named, "reason": why, "phase": str(report.when)}, f"FAILED: {why}"
 
     def described(self, item: pytest.Item) -> Entry:
-        """A case's identity: its bench, and every setting."""
+        """Return a case's identity: its bench, and every setting."""
         bench = item.originalname.removeprefix("bench_")  # type: ignore[attr-defined]
         params = item.callspec.params if hasattr(item, "callspec") else {}
         return {"bench": bench, "settings": {**params, **self.options.extras}}
 
     def _agreed(self, cases: list[pytest.Item]) -> list[pytest.Item]:
-        """The cases that the other side has as well, in the order that both take; all of them where there is none."""
-        introduced = [{"name": case.name, **self.described(case)} for case in cases]
-        agreed = self.lockstep.introduce(introduced)
-        if agreed is None:
+        """Return the cases that the other process has as well, in the order of both; without one, all of them."""
+        names = self.lockstep.introduce([{"name": case.name, **self.described(case)} for case in cases])
+        if names is None:
             return cases
         by_name = {case.name: case for case in cases}
-        return [by_name[name] for name in agreed]
+        return [by_name[name] for name in names]
 
     def begin(self, item: pytest.Item) -> None:
         """Wait for the turn to set up a case, in the place where it is to run."""
@@ -145,26 +168,25 @@ class Session:
             return
         self.lockstep.wait(item.name, -1)
         if self.options.placement is not None:
-            self.machine  # noqa: B018 - read before this process is held to one core
+            self.machine  # noqa: B018 - read before this process is bound to one core
             self.options.placement.settle()
 
-    def tick(self, name: str, done: int, rounds: int) -> None:
-        """A round of the case `name` is about to begin, after `done` of `rounds`, once it is its turn."""
+    def before_round(self, name: str, done: int, rounds: int) -> None:
+        """Wait for the turn of a round of the case `name`, after `done` of `rounds`, and show it."""
         self.lockstep.wait(name, done)
         if self.progress is not None:
-            self.progress.tick(name, done, rounds)
+            self.progress.describe(f"{name} · round {done + 1} of {rounds}")
 
     def status(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """No letter for a case, which has a line of its own; None leaves the report to pytest."""
-        quiet = self.progress is not None and self.progress.terminal.verbosity <= 0
+        """Return no letter for a case, which the progress shows; None leaves the report to pytest."""
         ended = report.when == "call" or not report.passed
-        mine = quiet and ended and report.nodeid.partition("::")[2] in self.planned
-        return (report.outcome, "", report.outcome.upper()) if mine else None
+        shown = self.progress is not None and ended and report.nodeid.partition("::")[2] in self.planned
+        return (report.outcome, "", report.outcome.upper()) if shown else None
 
     def close(self, status: int) -> int:
-        """Complete the record; the session's exit status, in view of that."""
+        """Complete the record; return the session's exit status, in view of that."""
         if self.progress is not None:
-            self.progress.clear()
+            self.progress.finish(is_whole=self.progress.done >= self.progress.total)
         if self.journal is None:
             return status
         try:
@@ -172,35 +194,41 @@ class Session:
         except OSError as error:
             self.fault = error.strerror or str(error)
             return status or pytest.ExitCode.TESTS_FAILED
-        idle = status == pytest.ExitCode.NO_TESTS_COLLECTED  # a resumed run that lacked nothing
-        return pytest.ExitCode.OK if idle else status
+        is_idle = status == pytest.ExitCode.NO_TESTS_COLLECTED  # a resumed run that lacked nothing
+        return pytest.ExitCode.OK if is_idle else status
 
-    def summarise(self, terminal: pytest.TerminalReporter) -> None:
-        """Say where the record is, and what to do next."""
+    def summary(self) -> list[str]:
+        """Return lines that say what was measured, where the record is and what to do next; none without a record."""
         if self.journal is None:
-            return
-        counts = {kind: len(self.journal.of(kind)) for kind in ("benchmark", "failed", "skipped")}
+            return []
+        measured, failed, skipped = (len(self.journal.of(kind)) for kind in ENDINGS)
         missing = len(self.journal.missing)
         late = f", {missing} not reached" if missing else ""
-        terminal.section("loaderbench")
-        terminal.write_line("{benchmark} cases measured, {failed} failed, {skipped} skipped".format(**counts) + late)
-        terminal.write_line(
-            f"record: {self.record or self.folder / JOURNAL}" + (f" ({self.fault})" if self.fault else "")
-        )
-        terminal.write_line(f"report: loaderbench report {self.folder}")
-        if missing or counts["failed"]:
-            terminal.write_line(f"resume: the same command with --resume {self.folder}")
+        fault = f" ({self.fault})" if self.fault else ""
+        lines = [
+            f"{measured} cases measured, {failed} failed, {skipped} skipped{late}",
+            f"record: {self.record or self.folder / JOURNAL}{fault}",
+            f"report: loaderbench report {self.folder}",
+        ]
+        if missing or failed:
+            lines.append(f"resume: the same command with --resume {self.folder}")
+        return lines
 
     def sign(self, output: Entry) -> None:
         """Add our block to pytest-benchmark's own JSON (``--benchmark-json``, ``--benchmark-save``)."""
         if self.journal is not None:
             output["loaderbench"] = self.journal.whole()["loaderbench"]
 
+    @property
+    def _is_disabled(self) -> bool:
+        benchmarks = self.config.pluginmanager.get_plugin("pytest-benchmark")
+        return bool(getattr(benchmarks, "disabled", False))  # --benchmark-disable, or xdist: nothing is timed
+
     def _journal(self) -> Journal:
         if self.journal is None:
             if not (self.config.getoption("resume") or self.config.getoption("run_dir")):
-                self.folder = unused(self.folder)
-            self.journal = Journal(folder=self.folder, head=self._head(), entries=list(self.kept))
+                self.folder = new_folder(self.folder)
+            self.journal = Journal(folder=self.folder, head=self._head(), entries=list(self.measured_before))
             self.journal.open()
         return self.journal
 
@@ -216,52 +244,30 @@ class Session:
             "version": version("pytest-benchmark"),
             "loaderbench": _block(self.machine),
         }
-        kept = [entry["benchmark"]["name"] for entry in self.kept]
-        order = list(dict.fromkeys([*kept, *self.planned, *head["loaderbench"].get("order", [])]))
+        names = [entry["benchmark"]["name"] for entry in self.measured_before]
+        order = list(dict.fromkeys([*names, *self.planned, *head["loaderbench"].get("order", [])]))
         plan = {"planned": len(order), "order": order, "seed": self.options.seed}
         command = {"command": [str(argument) for argument in self.config.invocation_params.args]}
         return {**head, "loaderbench": {**head["loaderbench"], **plan, **command}}
 
 
 def is_case(item: pytest.Item) -> bool:
-    """Whether `item` is one of our cases, not a test."""
+    """Return whether `item` is one of our cases, not a test."""
     return "measure" in getattr(item, "fixturenames", ())
 
 
 def key(described: Mapping[str, Any]) -> str:
-    """A case's identity as text."""
+    """Return a case's identity as text."""
     return f"{described['bench']} {sorted(described['settings'].items())}"
 
 
 def _block(facts: Entry) -> Entry:
     return {
         "schema": SCHEMA,
-        "run": identity(),
+        "run": new_run(),
         "version": version("loaderbench"),
         "started": now().isoformat(),
         "finished": None,
         "complete": False,
         "machine": facts,
     }
-
-
-def _refuse_to_replace(folder: Path, *, resumed: str) -> None:
-    if resumed:
-        raise RefusedError("--resume and --run-dir both say where the record goes: give one")
-    for name in held(folder):
-        raise RefusedError(
-            f"--run-dir {folder}: {name} of an earlier run is there. Go on with --resume {folder}, or name a new folder"
-        )
-
-
-def _resumed(folder: Path) -> tuple[Entry, list[Entry]]:
-    try:
-        head, entries = earlier(folder)
-        there = head["loaderbench"]["machine"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RefusedError(f"--resume {folder}: {error}") from error
-    here = machine.facts()
-    differ = [f"{name} was {there.get(name)}, is {here[name]}" for name in _SAME if there.get(name) != here[name]]
-    if differ:
-        raise RefusedError(f"--resume {folder}: not the machine it began on ({'; '.join(differ)}). Start a new run")
-    return head, [entry for entry in entries if "benchmark" in entry]

@@ -4,12 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from loaderbench.benches.harness.grid import combinations
+
 Names = Callable[..., list[str]]
 Suite = Callable[..., pytest.RunResult]
 
 PLAIN = "def bench_own(measure, dataset, loader, device): ..."
 SWEPT = """
 import pytest
+
+from loaderbench.benches.harness.grid import combinations
 
 @pytest.mark.sweep({axes})
 def bench_own(measure, dataset, loader, device): ...
@@ -101,14 +105,40 @@ def test_the_command_line_beats_a_bench_s_own_axes(names: Names, swept: Callable
     }
 
 
-def test_a_bench_may_take_one_end_of_the_set_s_values(names: Names, swept: Callable[[str], None]) -> None:
-    swept("num_workers='first', batch_size='last'")
-    assert names(*MINE, "--full") == names(*MINE, "--full", "--num-workers", "0", "--batch-size", "1024")
+def test_a_bench_may_take_the_usual_value_alone(names: Names, swept: Callable[[str], None]) -> None:
+    swept("num_workers='first', batch_size='first'")
+    assert names(*MINE) == ["bench_own[mine.Numbers]"]
+
+
+def test_the_quick_set_varies_one_setting_at_a_time(names: Names, swept: Callable[[str], None]) -> None:
+    swept("num_workers=(2, 0), batch_size=(8, 16, 32)")
+    assert set(names(*MINE)) == {
+        "bench_own[mine.Numbers-workers=2-batch=8]",
+        "bench_own[mine.Numbers-workers=0-batch=8]",
+        "bench_own[mine.Numbers-workers=2-batch=16]",
+        "bench_own[mine.Numbers-workers=2-batch=32]",
+    }
+
+
+def test_the_full_set_is_every_combination(names: Names, swept: Callable[[str], None]) -> None:
+    swept("num_workers=(2, 0), batch_size=(8, 16, 32), prefetch_factor=(2,)")
+    assert len(names(*MINE, "--full")) == 2 * 3
+
+
+def test_what_is_asked_is_combined_and_what_is_not_varies_around_it() -> None:
+    values = {"dataset": ("text",), "num_workers": (0, 2), "batch_size": (32, 256), "pin_memory": (False, True)}
+    cases = [tuple(case.values()) for case in combinations(values, {"dataset", "num_workers", "batch_size"})]
+    assert len(cases) == 2 * 2 * 2
+    cases = [tuple(case.values()) for case in combinations(values, {"dataset", "num_workers"})]
+    assert cases == [
+        ("text", 0, 32, False), ("text", 0, 256, False), ("text", 0, 32, True),
+        ("text", 2, 32, False), ("text", 2, 256, False), ("text", 2, 32, True),
+    ]  # fmt: skip
 
 
 def test_a_sweep_over_an_unknown_axis_names_those_there_are(suite: Suite, swept: Callable[[str], None]) -> None:
     swept("workers=(1, 2)")
-    suite(*MINE).stdout.fnmatch_lines(["E*sweep has no axis 'workers'; it has device, dataset, num_workers, *"])
+    suite(*MINE).stdout.fnmatch_lines(["*sweep has no setting 'workers'; it has dataset, device, num_workers, *"])
 
 
 def test_settings_that_are_off_are_not_in_a_name(names: Names, swept: Callable[[str], None]) -> None:

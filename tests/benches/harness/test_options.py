@@ -26,9 +26,10 @@ REFUSED = {
     "--model math:sqrt --model-args [4]": "--model math:sqrt: it is a float, not a torch.nn.Module",
     "--model torch.nn:Linear --model-args {": "--model-args must be JSON, got '{': *",
     "--loss worst": "--loss worst: no module 'worst'. Run from its folder, or install it",
-    "--rounds 0": "--rounds must be >= 1, got 0",
-    "--round-time=-1": "--round-time must be >= 0, got -1.0",
-    "--loader-timeout=-1": "--loader-timeout must be >= 0 seconds, got -1.0",
+    "--rounds 0": "--rounds takes a whole number >= 1, got '0'",
+    "--round-time=-1": "--round-time expected a time such as 20ms, 90s, 5m or 1h, got '-1'",
+    "--loader-timeout=-1": "--loader-timeout expected a time such as 20ms, 90s, 5m or 1h, got '-1'",
+    "--case-time 0": "--case-time must be > 0, got 0.0",
     "--quick --full": "--quick and --full name two sets of cases: give one",
     "--resume nowhere": "--resume nowhere: no run.json and no run.jsonl in nowhere",
 }

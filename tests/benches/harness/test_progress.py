@@ -1,88 +1,110 @@
-"""Progress: a line for each case, with what it showed and how long the rest will take."""
+"""Progress: on a terminal a bar, elsewhere a line now and then; never a thread. The clock is made up."""
 
-from collections.abc import Callable
-from typing import Any
+import io
+import threading
+from contextlib import suppress
 
 import pytest
 
-from loaderbench.benches.harness.progress import Progress, shown
+from loaderbench.benches.harness.progress import Progress
 
 
-class Terminal:
-    """Stands for pytest's terminal: what is written, and what is rewritten in place."""
+class Clock:
+    """A clock that stands still until it is set."""
 
-    verbosity = 0
+    def __init__(self) -> None:
+        self.now = 100.0
 
-    def __init__(self, *, isatty: bool, fullwidth: int = 80) -> None:
-        self.isatty = isatty
-        self.fullwidth = fullwidth
-        self._tw = self
-        self.written: list[str] = []
-        self.rewritten: list[str] = []
-
-    def write_line(self, line: str) -> None:
-        self.written.append(line)
-
-    def rewrite(self, line: str, *, erase: bool) -> None:
-        assert erase
-        self.rewritten.append(line)
+    def __call__(self) -> float:
+        return self.now
 
 
-def progress(terminal: Any, total: int = 2) -> Progress:
-    return Progress(terminal=terminal, total=total)
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-def test_elsewhere_than_on_a_terminal_each_case_has_a_plain_line() -> None:
-    log = Terminal(isatty=False)
-    progress(log, total=1).ended("bench_epoch[text]", "5 samples/s")
-    assert (log.written, log.rewritten) == (["[1/1] bench_epoch[text] 5 samples/s"], [])
+@pytest.fixture
+def log() -> io.StringIO:
+    return io.StringIO()
 
 
-def test_on_a_terminal_one_line_is_rewritten() -> None:
-    screen = Terminal(isatty=True)
-    both = progress(screen)
-    both.tick("bench_epoch[text]", 0, 5)
-    both.ended("bench_epoch[text]", "5 samples/s")
-    assert screen.written == []
-    assert screen.rewritten[0] == "[0/2] bench_epoch[text] · round 1 of 5"
+def plain(log: io.StringIO, clock: Clock, total: float = 4) -> Progress:
+    return Progress(total, stream=log, is_live=False, clock=clock)
 
 
-def test_the_time_left_is_told_once_it_can_be_guessed() -> None:
-    log = Terminal(isatty=False)
-    both = progress(log)
-    both.ended("a", "")
-    both.ended("b", "")
-    assert log.written[0].endswith("· 0:00 left")
-    assert "left" not in log.written[1]
+def test_the_first_thing_that_ends_is_shown_at_once(log: io.StringIO, clock: Clock) -> None:
+    progress = plain(log, clock)
+    progress.describe("bench_epoch[text]")
+    assert log.getvalue() == ""
+    clock.now += 2
+    progress.advance(text="bench_epoch[text] 5 samples/s")
+    assert log.getvalue() == "[1/4] bench_epoch[text] 5 samples/s · 0:06 left\n"
 
 
-def test_a_line_is_cut_to_the_screen() -> None:
-    screen = Terminal(isatty=True, fullwidth=20)
-    progress(screen).ended("bench_epoch[" + "x" * 99, "")
-    assert len(screen.rewritten[0]) == 19
+def test_then_there_is_a_line_every_ten_seconds_at_most(log: io.StringIO, clock: Clock) -> None:
+    progress = plain(log, clock, total=100)
+    for _ in range(60):
+        clock.now += 1
+        progress.advance()
+    assert len(log.getvalue().splitlines()) == 1 + 5
 
 
-def test_a_log_of_a_run_has_a_line_for_each_case(suite: Callable[..., pytest.RunResult]) -> None:
-    asked = ("--dataset", "mine:Numbers", "--num-workers", "0", "--batch-size", "4,8", "--rounds", "1")
-    result = suite("--pyargs", "loaderbench.benches.bench_epoch", *asked, "--round-time", "0")
-    result.stdout.re_match_lines_random(
-        [
-            r"\[1/2\] bench_epoch\[mine\.Numbers-batch=\d\] [\d,]+ samples/s · 0:00 left$",
-            r"\[2/2\] bench_epoch\[mine\.Numbers-batch=\d\] [\d,]+ samples/s$",
-        ]
-    )
+def test_a_long_thing_shows_that_it_is_under_way(log: io.StringIO, clock: Clock) -> None:
+    progress = plain(log, clock)
+    clock.now += 11
+    progress.describe("a · round 2 of 3")
+    assert log.getvalue() == "[0/4] a · round 2 of 3\n"
 
 
-@pytest.mark.parametrize(
-    ("rounds", "words"),
-    [
-        ({"seconds": [1.0, 3.0], "samples": [2000.0, 4000.0]}, "1,500 samples/s"),
-        ({"seconds": [1.0] * 3, "reading": [1.01, 1.02, 9.0], "truth": [1.0] * 3}, "+2.00% of the truth"),
-        ({"seconds": [1.0, 1.0], "pss_bytes": [2.0**31] * 2, "base_pss_bytes": [2.0**30] * 2}, "1,024 MiB added"),
-        ({"seconds": [1.0], "pss_bytes": [2.0**20], "base_pss_bytes": [3 * 2.0**20]}, "-2 MiB added"),
-        ({"seconds": [0.25, 0.5, 4.0]}, "0.500 s"),
-        ({}, ""),
-    ],
-)
-def test_a_case_is_told_in_the_quantity_it_is_about(rounds: dict[str, list[float]], words: str) -> None:
-    assert shown({"rounds": rounds}) == words
+def test_the_end_says_how_long_all_of_it_took(log: io.StringIO, clock: Clock) -> None:
+    with plain(log, clock, total=1) as progress:
+        clock.now += 80
+        progress.advance()
+    assert log.getvalue().splitlines()[-1] == "[1/1] in 1:20"
+
+
+def test_what_was_interrupted_says_so(log: io.StringIO, clock: Clock) -> None:
+    progress = plain(log, clock)
+    progress.advance()
+    clock.now += 5
+    with suppress(KeyboardInterrupt), progress:
+        raise KeyboardInterrupt
+    assert log.getvalue().splitlines()[-1] == "[1/4] interrupted after 0:05"
+
+
+def test_nothing_done_leaves_no_line(log: io.StringIO, clock: Clock) -> None:
+    with plain(log, clock):
+        pass
+    assert log.getvalue() == ""
+
+
+def test_who_knows_better_how_long_the_rest_takes_is_believed(log: io.StringIO, clock: Clock) -> None:
+    progress = plain(log, clock)
+    progress.estimate_by(lambda: 90.0)
+    clock.now += 1
+    progress.advance()
+    assert progress.line() == "[1/4] · 1:30 left".replace("] ·", "]  ·")
+
+
+def test_a_budget_passes_by_itself(log: io.StringIO) -> None:
+    with Progress.of_budget(300.0, stream=log, is_live=False) as progress:
+        progress.describe("block 3")
+        assert progress.line().startswith("[0:00 of 5:00] block 3 · ")
+
+
+def test_a_line_that_must_be_read_is_written_at_once(log: io.StringIO, clock: Clock) -> None:
+    plain(log, clock).say("bench_epoch[text] FAILED: ValueError: no")
+    assert log.getvalue() == "bench_epoch[text] FAILED: ValueError: no\n"
+
+
+def test_on_a_terminal_one_bar_is_drawn_without_a_thread(log: io.StringIO, clock: Clock) -> None:
+    threads = threading.active_count()
+    with Progress(2, stream=log, is_live=True, clock=clock) as progress:
+        progress.describe("bench_epoch[text]")
+        progress.say("bench_epoch[[table]] FAILED")
+        assert threading.active_count() == threads
+        progress.advance()
+    assert "━" in log.getvalue()
+    assert "[0/2] bench_epoch[text]" in log.getvalue()
+    assert "bench_epoch[[table]] FAILED" in log.getvalue()

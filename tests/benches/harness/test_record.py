@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.record import Journal, columns, dumps, earlier, unused
+from loaderbench.benches.harness.record import Journal, columns, dumps, earlier_run, new_folder
 
 HEAD = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
 A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
@@ -24,20 +24,20 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def test_a_folder_that_is_there_is_nobody_else_s(tmp_path: Path) -> None:
-    made = [unused(tmp_path / "runs" / "one").name for _ in range(3)]
+    made = [new_folder(tmp_path / "runs" / "one").name for _ in range(3)]
     assert made == ["one", "one-2", "one-3"]
 
 
 def test_of_many_that_want_one_folder_each_has_its_own(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: unused(tmp_path / "one"), range(40)))
+        made = list(threads.map(lambda _: new_folder(tmp_path / "one"), range(40)))
     assert len(set(made)) == 40
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").symlink_to("nowhere")
     with pytest.raises(OSError, match="runs"):
-        unused(tmp_path / "runs" / "one")
+        new_folder(tmp_path / "runs" / "one")
 
 
 def lines(journal: Journal) -> list[dict[str, Any]]:
@@ -105,46 +105,46 @@ def test_a_case_that_fails_after_it_was_measured_does_not_stand_for_another(jour
 
 def test_a_killed_run_is_read_from_its_journal(journal: Journal) -> None:
     journal.add("benchmark", A)
-    assert earlier(journal.folder) == (HEAD, [{"benchmark": A}])
+    assert earlier_run(journal.folder) == (HEAD, [{"benchmark": A}])
 
 
 def test_a_line_that_was_cut_off_is_left_out(journal: Journal) -> None:
     journal.add("benchmark", A)
     with (journal.folder / "run.jsonl").open("a") as file:
         file.write('{"benchmark": {"name": "b", "st')
-    assert earlier(journal.folder) == (HEAD, [{"benchmark": A}])
+    assert earlier_run(journal.folder) == (HEAD, [{"benchmark": A}])
 
 
 def test_an_ended_run_is_read_from_its_record(journal: Journal) -> None:
     journal.add("benchmark", A)
     journal.close()
-    head, entries = earlier(journal.folder)
+    head, entries = earlier_run(journal.folder)
     assert head["loaderbench"]["order"] == ["a", "b", "c"]
     assert entries == [{"benchmark": A}]
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^no run.json and no run.jsonl in "):
-        earlier(tmp_path)
+        earlier_run(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]\n", "{}\n"])
 def test_a_journal_that_is_not_one_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.jsonl").write_text(content)
     with pytest.raises(ValueError, match="^run.jsonl in .* is not the record of a run$"):
-        earlier(tmp_path)
+        earlier_run(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"benchmarks": []}'])
 def test_a_record_of_something_else_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(ValueError, match="^run.json in .* is not the record of a run$"):
-        earlier(tmp_path)
+        earlier_run(tmp_path)
 
 
 def test_a_journal_is_replaced_whole_when_a_run_goes_on(journal: Journal) -> None:
     journal.add("benchmark", A)
-    head, entries = earlier(journal.folder)
+    head, entries = earlier_run(journal.folder)
     later = Journal(folder=journal.folder, head=head, entries=entries)
     later.open()
     later.add("benchmark", B)

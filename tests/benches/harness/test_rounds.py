@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from loaderbench.reports.records.schema import SCHEMA
+
 Suite = Callable[..., pytest.RunResult]
 Measured = Callable[..., dict[str, Any]]
 BUSY = ("loaderbench.datasets.synthetic.known_cost:Busy", "--dataset-args", '{"samples": 20, "busy_s": 0.0005}')
@@ -164,4 +166,4 @@ def test_a_saved_run_can_be_compared_with(suite: Suite) -> None:
 def test_autosave_saves(suite: Suite, pytester: pytest.Pytester) -> None:
     suite(*BENCHED, *BRIEF, "--benchmark-autosave")
     (saved,) = pytester.path.glob(".benchmarks/*/0001_*.json")
-    assert json.loads(saved.read_text())["loaderbench"]["schema"] == 1
+    assert json.loads(saved.read_text())["loaderbench"]["schema"] == SCHEMA

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.failures import reason
+from loaderbench.benches.harness.outcome import reason
 
 KNOWN = "loaderbench.datasets.synthetic.known_cost"
 FAULTS = {"Raising": "raising", "Killed": "killed", "Hanging": "hanging"}
@@ -17,7 +17,7 @@ SOUND = """
 from loaderbench.datasets.synthetic.known_cost import Duplicated
 
 class Sound:
-    def __init__(self, samples, at):
+    def __init__(self, samples, fault_index):
         self.samples = samples
 
     def __len__(self):
@@ -27,10 +27,10 @@ class Sound:
         return range(self.samples)[index]
 
 class Repeated(Duplicated):
-    def __init__(self, samples, at):
+    def __init__(self, samples, fault_index):
         super().__init__(samples)
 
-def slipshod(samples, at):
+def slipshod(samples, fault_index):
     return list(range(samples))
 """
 ASKED = (
