@@ -24,7 +24,14 @@ import torch
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
-pytest_plugins = ["pytester", "made_up_runs", "made_up_gates", "made_up_explanations", "made_up_documents"]
+pytest_plugins = [
+    "pytester",
+    "made_up_runs",
+    "made_up_rates",
+    "made_up_gates",
+    "made_up_explanations",
+    "made_up_documents",
+]
 
 CLONE = Path(__file__).parents[1]
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -1,0 +1,134 @@
+"""The recommendation in words: what limits training, which setting to use, what is open and what to run next."""
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from made_up_rates import RatedCases, around
+
+from loaderbench.reports.documents.document import Callout
+from loaderbench.reports.documents.verdict import verdict
+from loaderbench.reports.stats.recommendation import recommend
+from loaderbench.reports.stats.summary import summarise
+
+Judged = Callable[..., Callout]
+
+
+@pytest.fixture
+def judged(records_of: Callable[..., Any]) -> Judged:
+    def callout(rated: RatedCases, **block: Any) -> Callout:
+        records = records_of(rated.document(**block))
+        return verdict(recommend(summarise(records.frame))[0], records.runs[-1])
+
+    return callout
+
+
+def test_wide_intervals_are_open_and_not_ties(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch(around(900, 0.3), workers=0).epoch(around(1000, 0.3), workers=1)
+    callout = judged(rated)
+    assert (
+        "num_workers=1 was the fastest, and the rounds cannot tell whether a smaller setting does" in callout.sentence
+    )
+    assert any(doubt.startswith("num_workers=0 may do as well") for doubt in callout.doubts)
+    assert "--num-workers 0,1,2 --rounds" in callout.command
+
+
+def test_a_larger_setting_that_surely_ties_is_taken_while_smaller_ones_are_open(
+    rated: RatedCases, judged: Judged
+) -> None:
+    rated.epoch(around(1000, 0.4), workers=0).epoch(around(990), workers=1).epoch(around(1010), workers=2)
+    sentence = judged(rated).sentence
+    assert "num_workers=1 ties with the best, and the rounds cannot tell whether a smaller setting does" in sentence
+
+
+def test_one_round_tells_nothing_and_says_so(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch([900.0], workers=0).epoch([1000.0], workers=1)
+    callout = judged(rated)
+    assert "One round only" in " ".join(callout.doubts)
+    assert "--rounds 7" in callout.command
+
+
+def test_more_rounds_are_asked_for_the_wider_the_interval(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch(around(950, 0.15, n=8), workers=0).epoch(around(1000, 0.02, n=8), workers=1)
+    narrow = int(shlex.split(judged(rated).command)[shlex.split(judged(rated).command).index("--rounds") + 1])
+    assert 16 <= narrow <= 50
+
+
+def test_the_only_setting_is_called_that(rated: RatedCases, judged: Judged) -> None:
+    callout = judged(rated.epoch(around(1000), workers=0))
+    assert "num_workers=0 is the only setting that was tried" in callout.sentence
+    assert "--num-workers 0,1,2,8" in callout.command
+
+
+def test_the_best_at_the_edge_of_the_sweep_asks_for_more_workers(rated: RatedCases, judged: Judged) -> None:
+    callout = judged(rated.epoch(around(500), workers=1).epoch(around(1000), workers=2))
+    assert "num_workers=2 is the most that was tried, and the best: more may be better." in callout.doubts
+    assert "--num-workers 2,4" in callout.command
+
+
+def test_all_processors_in_use_is_no_edge(rated: RatedCases, judged: Judged) -> None:
+    callout = judged(rated.epoch(around(500), workers=1).epoch(around(1000), workers=8))
+    assert not any("more may be better" in doubt for doubt in callout.doubts)
+
+
+def test_a_fast_loader_is_not_the_bottleneck(rated: RatedCases, judged: Judged) -> None:
+    rated.training(around(280), loader=800, stall=0.3, workers=0).training(around(400), loader=1540, workers=1)
+    rated.training(around(401), loader=1600, workers=2)
+    callout = judged(rated)
+    assert callout.headline == "Loading is not your bottleneck"
+    assert callout.sentence.replace("\u202f", " ") == (
+        "The loader alone delivers 1 540 images/s, the step alone uses 410: loading is not your bottleneck; "
+        "the smallest setting that ties with the best is num_workers=1."
+    )
+    assert not callout.doubts
+
+
+def test_a_slow_loader_is_the_bottleneck(rated: RatedCases, judged: Judged) -> None:
+    rated.training(around(100), loader=120, stall=0.7, workers=0).training(
+        around(200), loader=210, stall=0.5, workers=8
+    )
+    callout = judged(rated)
+    assert callout.headline == "Loading is your bottleneck"
+    assert "(the step waits 50\u202f% of the time)" in callout.sentence
+
+
+def test_a_fast_loader_that_takes_turns_with_the_step_is_told_apart(rated: RatedCases, judged: Judged) -> None:
+    callout = judged(rated.training(around(300), loader=800, stall=0.35, workers=0))
+    assert callout.headline == "The loader is fast enough, yet the step waits"
+
+
+def test_equal_loader_and_step_are_too_close_to_call(rated: RatedCases, judged: Judged) -> None:
+    rated.training(around(300), loader=411, workers=0).training(around(400), loader=411, workers=8)
+    callout = judged(rated)
+    assert callout.headline == "Loader and step are too close to call"
+    assert callout.command
+
+
+def test_without_training_the_step_is_asked_for(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch(around(500), workers=0).epoch(around(1000), workers=8)
+    callout = judged(rated)
+    assert callout.headline == "The loader was measured, the training step was not"
+    assert callout.command.endswith("-k bench_training")
+
+
+def test_the_next_command_carries_the_users_own_model_and_arguments(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch(around(1000), workers=0, dataset="my.data:Train")
+    command = ["-q", "--dataset", "my.data:Train", "--dataset-args", '{"root": "/my data"}', "--model=my.model:Net"]
+    words = shlex.split(judged(rated, command=command).command)
+    assert words[:3] == ["loaderbench", "run", "--dataset"]
+    assert words[words.index("--dataset-args") + 1] == '{"root": "/my data"}'
+    assert "--model=my.model:Net" in words
+
+
+def test_the_next_command_quotes_what_a_shell_would_obey(rated: RatedCases, judged: Judged) -> None:
+    callout = judged(rated.epoch(around(1000), workers=0, dataset="x; rm -rf $HOME"))
+    assert shlex.split(callout.command)[3] == "x; rm -rf $HOME"
+
+
+def test_the_call_has_the_switches_of_the_chosen_case(rated: RatedCases, judged: Judged) -> None:
+    settings = {"pin_memory": True, "persistent_workers": True, "prefetch_factor": 4, "shuffle": True}
+    call = judged(rated.epoch(around(1000), workers=2, **settings)).code.code
+    assert re.findall(r"(\w+)=True", call) == ["shuffle", "pin_memory", "persistent_workers"]
+    assert "prefetch_factor=4," in call
