@@ -54,8 +54,9 @@ def check_dataset(dataset: Any, *, samples: int = 8) -> DatasetProperties:
     if samples < 1:
         raise ValueError(f"samples must be >= 1, got {samples}")
     kind = _kind(dataset)
+    length: int | None
     if kind == "map":
-        length: int | None = _map_length(dataset)
+        length = _map_length(dataset)
         first, again = _map_samples(dataset, length, samples)
     else:
         length = _stream_length(dataset)

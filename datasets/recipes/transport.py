@@ -248,7 +248,7 @@ class _SharedBuffer:
     def _slice_of(self, tensor: Tensor) -> _TensorSlice:
         if not self._contains(tensor):
             tensor = self.allocate(tensor.shape, tensor.dtype).copy_(tensor)
-        return _TensorSlice(tensor.dtype, tensor.storage_offset() * tensor.dtype.itemsize, tensor.shape)
+        return _TensorSlice(tensor.dtype, int(tensor.storage_offset()) * tensor.dtype.itemsize, tensor.shape)
 
 
 def _aligned(size: int) -> int:
