@@ -1,11 +1,12 @@
 # make bench   from a fresh clone to a report on real data
 # make test    the same set-up, then the whole test suite
+# make prove   what is measured beside what is true: goals met, or missed (some 90 minutes; prove-short: one)
 # make check   format, lint and types
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test check format clean
+.PHONY: bench test prove prove-short check format clean
 
 # Threads of torch that wait for each other by spinning stand still for seconds where another process has their core:
 # one pass over the images took 0.6 s, or 3. The record says what was set.
@@ -17,12 +18,18 @@ bench: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
+prove: $(VENV)/installed
+	$(BIN)/python -m prove
+
+prove-short: $(VENV)/installed
+	$(BIN)/python -m prove --short
+
 # mypy cannot see an editable install's mapped packages: it reads them through a link of their name.
 check: $(VENV)/installed
 	mkdir -p $(VENV)/typing && ln -sfn ../.. $(VENV)/typing/loaderbench
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -p loaderbench.benches -p loaderbench.datasets -p loaderbench.reports
+	$(BIN)/mypy -p loaderbench.benches -p loaderbench.datasets -p loaderbench.reports -p prove
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

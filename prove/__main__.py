@@ -1,0 +1,93 @@
+"""``make prove``: is it true on the clock? Measures what the tests, which look at no clock, cannot assert.
+
+    python -m prove                      # everything: some 90 minutes on an otherwise idle machine
+    python -m prove fidelity breakdown   # some topics
+    python -m prove --markdown FILE      # and the table as Markdown, for the docs
+    python -m prove --short              # a little of every row: whether it can be measured at all, in a minute
+
+Exit code 1: a goal is missed; of the short form, a row is missing or not finite.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from loaderbench.benches.harness.system import machine
+from loaderbench.reports.render.markdown import markdown
+from loaderbench.reports.render.terminal import print_document
+from prove import breakdown, causes, changes, fidelity, gates, predictions, scale, startup
+from prove.goals import Result, Scope, Topic, document, exit_code
+
+TOPICS: Sequence[Topic] = (
+    fidelity.TOPIC,
+    breakdown.TOPIC,
+    startup.TOPIC,
+    causes.TOPIC,
+    predictions.TOPIC,
+    gates.TOPIC,
+    changes.TOPIC,
+    scale.TOPIC,
+)
+IN_THIS_PROCESS = (breakdown.TOPIC,)  # it forks workers: measured before there are threads
+
+
+def main() -> int:
+    """Measure, print the table, write it if asked to, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m prove", description="Goals, and what is measured for each.")
+    names = [topic.name for topic in TOPICS]
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(names)} (default: all)")
+    parser.add_argument("--short", action="store_true", help="a little of every row, in a minute; judges no value")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    options = parser.parse_args()
+    if unknown := set(options.topics) - set(names):
+        parser.error(f"no topic {', '.join(sorted(unknown))}; the topics are {', '.join(names)}")
+    topics = [topic for topic in TOPICS if not options.topics or topic.name in options.topics]
+    with tempfile.TemporaryDirectory(prefix="prove-") as folder:
+        results = _measured(topics, Scope(folder=Path(folder), short=options.short))
+    table = document(results, _about(), short=options.short)
+    print_document(table)
+    if options.markdown:
+        options.markdown.write_text(markdown(table), encoding="utf-8")
+    return exit_code(results, short=options.short)
+
+
+def _measured(topics: Sequence[Topic], scope: Scope) -> list[Result]:
+    """Measure one topic after the other; of the short form, which judges no value, three at a time."""
+    first = {topic.name: _result(topic, scope) for topic in topics if topic in IN_THIS_PROCESS}
+    others = [topic for topic in topics if topic not in IN_THIS_PROCESS]
+    with ThreadPoolExecutor(max_workers=scope.of(1, 3)) as pool:
+        then = dict(zip([topic.name for topic in others], pool.map(lambda t: _result(t, scope), others), strict=True))
+    return [{**first, **then}[topic.name] for topic in topics]
+
+
+def _result(topic: Topic, scope: Scope) -> Result:
+    folder = scope.folder / topic.name
+    folder.mkdir()
+    own = Scope(folder=folder, short=scope.short)
+    began = time.perf_counter()
+    try:
+        measured = topic.measure(own)
+        details = tuple(topic.details(own)) if topic.details else ()
+    except Exception as error:  # noqa: BLE001 - the other topics are measured all the same, and this one is not met
+        result = Result(topic=topic, measured={}, fault=f"{type(error).__name__}: {' '.join(str(error).split())}")
+    else:
+        result = Result(topic=topic, measured=measured, details=details)
+    print(f"{topic.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    return result
+
+
+def _about() -> tuple[str, ...]:
+    facts = machine.facts()
+    cpus = f"{facts.get('cpu_model', 'unknown CPU')}, {machine.usable_cpus()} CPUs"
+    versions = f"torch {facts.get('torch', '?')}, loaderbench {version('loaderbench')}"
+    return (f"{cpus}, {versions}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

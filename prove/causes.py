@@ -1,0 +1,175 @@
+"""Does ``loaderbench explain`` find what is wrong? Datasets with one injected cause each, and one without any.
+
+An injected cause must be ranked first and said to help, at the command's own budget. Of the dataset without any,
+nothing may be said to help or to harm. Memory that leaks, or that is copied on write, must be reported as such.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from loaderbench.reports.documents.document import Cell, Column, Table
+from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
+from loaderbench.reports.explain.ranking import Ranking, read
+from loaderbench.reports.units import percent
+from prove.commands import loaderbench
+from prove.goals import Goal, Measured, Scope, Topic
+
+PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
+SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Injected:
+    """A dataset with one fault, and the cause that is to be found, by a part of its name."""
+
+    cause: str
+    dataset: str
+    dataset_args: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ("--samples", "64")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Options of ``loaderbench explain``; workers are forked and live on, unless `options` say otherwise."""
+        dataset = self.dataset if ":" in self.dataset else f"{PITFALLS}:{self.dataset}"
+        named = ("--dataset", dataset, "--dataset-args", json.dumps(dict(self.dataset_args)), "--seed", "1")
+        return *named, "--start-method", "fork", "--persistent-workers", "on", *self.options
+
+
+CAUSES = (
+    Injected(
+        cause="few workers",
+        dataset=SLEEPING,
+        dataset_args={"samples": 64, "sleep_s": 5e-4},
+        options=("--num-workers", "1", "--batch-size", "4", "--samples", "64"),
+    ),
+    Injected(
+        cause="many tensors",
+        dataset="ManyTensors",
+        dataset_args={"small": 12, "large_bytes": 1000},
+        options=("--batch-size", "4", "--samples", "32"),
+    ),
+    Injected(
+        cause="objects", dataset="ManyObjects", options=("--collate-fn", f"{PITFALLS}:concatenate", "--samples", "256")
+    ),
+    Injected(cause="one by one", dataset="Indexable", options=("--batch-size", "1024", "--samples", "8192")),
+    Injected(
+        cause="started each epoch",
+        dataset="SlowStart",
+        dataset_args={"start_s": 0.03},
+        options=("--persistent-workers", "off", "--samples", "64"),
+    ),
+    Injected(
+        cause="a slower one",
+        dataset="SlowSamples",
+        dataset_args={"usual_s": 1e-4, "slow_s": 0.015},
+        options=("--batch-size", "4", "--samples", "128"),
+    ),
+    Injected(cause="malloc", dataset="LargeAllocation", options=("--batch-size", "1", "--samples", "8")),
+    Injected(cause="new shared memory", dataset="LargeSamples", options=("--batch-size", "16", "--samples", "64")),
+    Injected(
+        cause="little prefetched",
+        dataset="StorageStalls",
+        options=("--batch-size", "1", "--samples", "24", "--step", "1.5ms"),
+    ),
+    Injected(
+        cause="threads",
+        dataset="ManyThreads",
+        dataset_args={"side": 200},
+        options=("--batch-size", "1", "--samples", "8"),
+    ),
+    Injected(
+        cause="how workers start",
+        dataset=SLEEPING,
+        dataset_args={"samples": 64, "sleep_s": 1e-3},
+        options=("--num-workers", "1", "--batch-size", "8", "--start-method", "spawn", "--persistent-workers", "off"),
+    ),
+)
+NOTHING = Injected(
+    cause="nothing", dataset=SLEEPING, dataset_args={"samples": 64, "sleep_s": 1e-3}, options=("--batch-size", "8")
+)
+LEAK = Injected(cause="memory that leaks", dataset="Leaking", options=("--samples", "256"))
+COPIED = Injected(
+    cause="memory copied on write",
+    dataset="PythonList",
+    dataset_args={"samples": 100_000},
+    options=("--samples", "all", "--batch-size", "4096"),
+)
+
+FIRST = f"explain: of {len(CAUSES)} injected causes, ranked first and said to help"
+SILENT = "explain: causes found where none is injected"
+MEMORY = "explain: injected growth of memory (a leak, copy-on-write), reported"
+
+
+def measure(scope: Scope) -> Mapping[str, Measured]:
+    """Return the shares that were found; of the short form, all of them of one explanation."""
+    causes = CAUSES[: scope.of(len(CAUSES), 1)]
+    nothing, leak, copied = causes * 3 if scope.short else (NOTHING, LEAK, COPIED)
+    return {
+        FIRST: shares([comes_first(injected, explained(injected, scope)) for injected in causes]),
+        SILENT: Measured(value=len(imagined(explained(nothing, scope)))),
+        MEMORY: shares([leaks(explained(leak, scope)), is_copied(explained(copied, scope))]),
+    }
+
+
+def explained(injected: Injected, scope: Scope) -> Ranking:
+    """Return what ``loaderbench explain`` ranks, measured once for the scope."""
+    name = injected.cause.replace(" ", "-")
+    if not (scope.folder / name).exists():
+        budget = ("--budget", "1s") if scope.short else ()
+        loaderbench("explain", *injected.arguments, *budget, "--out", name, folder=scope.folder)
+    return read(scope.folder / name)
+
+
+def comes_first(injected: Injected, ranking: Ranking) -> bool:
+    """Whether the injected cause is ranked first, and said to help."""
+    first = ranking.interventions[0]
+    return injected.cause in first.cause and first.outcome == "helps"
+
+
+def imagined(ranking: Ranking) -> list[str]:
+    """Return the causes that are said to make a difference."""
+    return [ranked.cause for ranked in ranking.interventions if ranked.outcome in ("helps", "harms")]
+
+
+def leaks(ranking: Ranking) -> bool:
+    """Whether memory is said to grow with every epoch."""
+    memory = ranking.explanation.memory
+    return memory is not None and memory_growth(memory.readings.pss_bytes).course == "grows"
+
+
+def is_copied(ranking: Ranking) -> bool:
+    """Whether workers are shown to hold more where the dataset's long lists are no arrays."""
+    memory = ranking.explanation.memory
+    return memory is not None and len(memory.in_lists) > 0 and copied_bytes(memory).low > 0
+
+
+def shares(hits: Sequence[bool]) -> Measured:
+    """Return the share of `hits`, and how many of how many."""
+    return Measured(value=sum(hits) / len(hits), note=f"{sum(hits)} of {len(hits)}")
+
+
+def details(scope: Scope) -> Sequence[Table]:
+    """Return what was ranked first for each injected cause."""
+    columns = (Column(label="injected cause"), Column(label="ranked first", wide=True), Column(label="saves"))
+    rows = []
+    for injected in CAUSES[: scope.of(len(CAUSES), 1)]:
+        ranking = explained(injected, scope)
+        first = ranking.interventions[0]
+        tone = "good" if comes_first(injected, ranking) else "bad"
+        saved = f"{percent(first.gain)} ({percent(first.low)} to {percent(first.high)}), {first.blocks} blocks"
+        rows.append((Cell(text=injected.cause), Cell(text=first.cause, tone=tone), Cell(text=saved)))
+    return [Table(columns=columns, rows=tuple(rows))]
+
+
+TOPIC = Topic(
+    name="causes",
+    goals=(
+        Goal(what=FIRST, unit="share", at_least=1),
+        Goal(what=SILENT, unit="", at_most=0),
+        Goal(what=MEMORY, unit="share", at_least=1),
+    ),
+    measure=measure,
+    details=details,
+)

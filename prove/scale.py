@@ -1,0 +1,115 @@
+"""Do reports and the history stay quick as they grow?
+
+Synthetic runs; each command in a fresh process, imports and all. *Report* is from ``run.json`` to all outputs on disk,
+with the highest resident memory of its process. *Add* is one run of 10 000 cases with 10 rounds each; *show* is one
+case of 100 in a history of 1000 runs. The database is SQLite on disk.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from loaderbench.datasets.validation import check_dataset
+from prove.commands import ROOT, loaderbench, run
+from prove.goals import Goal, Measured, Scope, Topic
+
+sys.path.append(str(ROOT / "tests" / "support"))  # the made-up runs of the tests
+import made_up_runs  # type: ignore[import-not-found]
+
+REPORT = """
+import resource, sys
+from loaderbench.benches.cli.main import main
+code = main(["report", sys.argv[1], "--out", sys.argv[2]])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+sys.exit(code)
+"""
+IMPORT = (
+    "import loaderbench.benches.cli.main, loaderbench.reports.history.queries, loaderbench.reports.documents.history"
+)
+SIZES = ((100, 10), (1_000, 10), (1_000, 100), (10_000, 10))  # cases, rounds
+SECONDS = "report: 100 000 case-rounds, from run.json to all outputs"
+MEMORY = "report: 100 000 case-rounds, highest resident memory"
+ADD = "history: adding a run of 100 000 case-rounds"
+SHOW = "history: showing one of 100 cases of 1000 runs, beyond its imports"
+CHECK = "check: the contract of a dataset of 10^15 samples"
+
+
+class Endless:
+    """A dataset of 10^15 samples."""
+
+    def __len__(self) -> int:
+        return 10**15
+
+    def __getitem__(self, index: int) -> int:
+        return range(len(self))[index]
+
+
+def measure(scope: Scope) -> Mapping[str, Measured]:
+    """Return the seconds and the memory of the largest of each."""
+    sizes = SIZES[: scope.of(len(SIZES), 1)]
+    reports = {size: _report(scope, *size) for size in sizes}
+    seconds, peak_bytes = reports[sizes[-1]]
+    began = perf_counter()
+    check_dataset(Endless())
+    checked_s = perf_counter() - began
+    smaller = ", ".join(f"{cases * rounds}: {reports[cases, rounds][0]:.1f} s" for cases, rounds in sizes[:-1])
+    return {
+        SECONDS: Measured(value=seconds, note=smaller),
+        MEMORY: Measured(value=peak_bytes),
+        **_history(scope),
+        CHECK: Measured(value=checked_s),
+    }
+
+
+def _report(scope: Scope, cases: int, rounds: int) -> tuple[float, int]:
+    """Return the median seconds of a report, and its highest resident memory in bytes."""
+    folder = scope.folder / f"{cases}x{rounds}"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps(made_up_runs.Synthetic().epochs(cases, rounds)))
+    taken, peaks = [], []
+    for number in range(scope.of(3, 1)):
+        began = perf_counter()
+        output = run(sys.executable, "-c", REPORT, str(folder), f"out{number}", folder=folder)
+        taken.append(perf_counter() - began)
+        peaks.append(int(output.splitlines()[-1]))
+    return median(taken), max(peaks)
+
+
+def _history(scope: Scope) -> dict[str, Measured]:
+    folder = scope.folder / "history"
+    folder.mkdir()
+    cases, runs = scope.of(10_000, 10), scope.of(1000, 5)
+    (folder / "run.json").write_text(json.dumps(made_up_runs.Synthetic().epochs(cases, 10)))
+    add_s = _seconds(folder, "history", "add", "run.json", "--db", "one.sqlite")
+    for number in range(runs):
+        (folder / f"{number}.json").write_text(json.dumps(made_up_runs.run_of_trunk(number, cases=min(100, cases))))
+    files = [f"{number}.json" for number in range(runs)]
+    loaderbench("history", "add", *files, "--db", "many.sqlite", folder=folder)
+    case = f"bench_epoch[images-workers={min(100, cases) // 2}]"
+    show_s = min(_seconds(folder, "history", "show", case, "--db", "many.sqlite") for _ in range(scope.of(3, 1)))
+    began = perf_counter()
+    run(sys.executable, "-c", IMPORT, folder=folder)
+    imports_s = perf_counter() - began
+    return {ADD: Measured(value=add_s), SHOW: Measured(value=show_s - imports_s)}
+
+
+def _seconds(folder: Path, *arguments: str) -> float:
+    began = perf_counter()
+    loaderbench(*arguments, folder=folder)
+    return perf_counter() - began
+
+
+TOPIC = Topic(
+    name="scale",
+    goals=(
+        Goal(what=SECONDS, unit="s", at_most=10),
+        Goal(what=MEMORY, unit="bytes", at_most=1e9),
+        Goal(what=ADD, unit="s", at_most=60),
+        Goal(what=SHOW, unit="s", at_most=1),
+        Goal(what=CHECK, unit="s", at_most=1),
+    ),
+    measure=measure,
+)

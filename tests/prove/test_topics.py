@@ -1,0 +1,111 @@
+"""The topics of ``make prove``: their goals are named once, and what is judged is judged on made-up numbers."""
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, rank
+from loaderbench.reports.explain.record import (
+    DatasetFacts,
+    Explanation,
+    InterventionFacts,
+    LoaderMemory,
+    MemoryReadings,
+    PassBlock,
+)
+from prove.__main__ import TOPICS
+from prove.causes import CAUSES, comes_first, imagined, is_copied, leaks
+from prove.changes import alarms, power
+from prove.gates import CASES, pool
+from prove.predictions import error_of
+
+MB = 1e6
+
+
+def readings(*pss_mb: float) -> MemoryReadings:
+    pss = tuple(MB * value for value in pss_mb)
+    return MemoryReadings(before_pss_bytes=0.0, pss_bytes=pss, uss_bytes=pss, peak_shm_bytes=0.0)
+
+
+def ranking(gains: dict[str, float], memory: LoaderMemory | None = None) -> Ranking:
+    """The ranking of causes that each cost such a share of an epoch."""
+    rng = random.Random(0)
+    blocks = tuple(
+        PassBlock(
+            cause=cause,
+            control_s=tuple(rng.gauss(1, 0.01) for _ in range(4)),
+            treatment_s=tuple((1 - gain) * rng.gauss(1, 0.01) for _ in range(4)),
+        )
+        for cause, gain in gains.items()
+        for _ in range(6)
+    )
+    return rank(
+        Explanation(
+            schema=1,
+            version="0",
+            started="2026-11-26T00:00:00",
+            command=(),
+            seed=1,
+            machine={},
+            loader={},
+            dataset=DatasetFacts(name="made up", samples=64, samples_read=64),
+            time_shares={},
+            interventions=tuple(InterventionFacts(cause=cause, evidence="", change="") for cause in gains),
+            blocks=blocks,
+            memory=memory,
+        )
+    )
+
+
+def test_every_goal_has_a_name_of_its_own() -> None:
+    names = Counter(goal.what for topic in TOPICS for goal in topic.goals)
+    assert [name for name, count in names.items() if count > 1] == []
+    assert len({topic.name for topic in TOPICS}) == len(TOPICS)
+
+
+def test_a_cause_is_found_if_it_is_first_and_said_to_help() -> None:
+    injected = CAUSES[0]
+    first, second = f"too {injected.cause}", "something else"
+    assert comes_first(injected, ranking({second: 0.1, first: 0.5}))
+    assert not comes_first(injected, ranking({second: 0.5, first: 0.1}))
+    assert not comes_first(injected, ranking({first: 0.0}))
+
+
+def test_what_is_found_where_nothing_is_injected_was_imagined() -> None:
+    assert imagined(ranking({"a": 0.0, "b": 0.001})) == []
+    assert imagined(ranking({"a": 0.3, "b": -0.3, "c": 0.0})) == ["a", "b"]
+    assert isinstance(ranking({"a": 0.3}).interventions[0], RankedIntervention)
+
+
+def test_memory_leaks_where_it_grows_with_every_epoch() -> None:
+    growing, flat = ([100 + slope * epoch for epoch in range(13)] for slope in (10.0, 0.0))
+    assert leaks(ranking({}, LoaderMemory(readings=readings(*growing), expected_shm_bytes=0.0)))
+    assert not leaks(ranking({}, LoaderMemory(readings=readings(*flat), expected_shm_bytes=0.0)))
+    assert not leaks(ranking({}))
+
+
+@pytest.mark.parametrize(("more_mb", "copied"), [(50.0, True), (0.0, False)])
+def test_memory_is_copied_where_arrays_hold_less(more_mb: float, copied: bool) -> None:
+    lists, arrays = ([readings(100 + more + noise) for noise in (0.0, 1.0, 2.0)] for more in (more_mb, 0.0))
+    memory = LoaderMemory(
+        readings=readings(100), expected_shm_bytes=0.0, in_lists=tuple(lists), in_arrays=tuple(reversed(arrays))
+    )
+    assert is_copied(ranking({}, memory)) is copied
+
+
+def test_a_prediction_is_off_by_a_share_of_what_was_measured() -> None:
+    assert error_of({"predicted_s": 1.2, "seconds": 1.0}) == pytest.approx(0.2)
+
+
+def test_generated_blocks_have_the_effect_that_they_say() -> None:
+    blocks = pool(np.random.default_rng(0), slower=0.1, word="regressed", blocks=200)
+    throughput = blocks.whole[blocks.whole["case"].isin(CASES)]
+    assert throughput["effect"].mean() == pytest.approx(-0.1, abs=0.002)
+    assert len(blocks.frames[0]) == len(CASES) + 1
+
+
+def test_a_large_step_is_reported_and_noise_is_not() -> None:
+    assert power(10, 30, 0.01, 0.2) == [1.0, 1.0, 1.0]
+    assert alarms(20, 0.0)[0] < 1
