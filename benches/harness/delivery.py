@@ -56,7 +56,7 @@ class SamplerAudit:
         self.loader = _with_sampler(config, self._sampler, batched=batched).build(dataset)
 
     def samples(self, passes: Sequence[int]) -> int:
-        """Samples delivered by `passes` (batches of each); raises DeliveryError where one was not whole."""
+        """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
         counts, first_pass = self._sampler.counts[:], self._sampler.first_pass
         self._sampler.counts.clear()
         self._sampler.first_pass = None
@@ -70,16 +70,16 @@ class SamplerAudit:
 
     def _check(self, counts: list[int], passes: Sequence[int], first_pass: list[Any] | None) -> None:
         ends = np.cumsum(passes)
-        each = [sum(counts[end - batches : end]) for end, batches in zip(ends, passes, strict=True)]
+        drawn = [sum(counts[end - batches : end]) for end, batches in zip(ends, passes, strict=True)]
         unique = self._whole if first_pass is None else len(np.unique(np.hstack(first_pass)))
-        if unique != self._whole or any(count != self._whole for count in each):
+        if unique != self._whole or any(count != self._whole for count in drawn):
             raise DeliveryError(
-                f"the sampler handed out {each[0]} indices, {unique} of them unique, for {self._whole} samples"
+                f"the sampler handed out {drawn[0]} indices, {unique} of them unique, for {self._whole} samples"
             )
 
 
 def _whole(config: LoaderConfig, dataset: Any) -> int | None:
-    """Samples in one pass, where torch draws them; None where the user's own sampler decides."""
+    """Return the samples of one pass, where torch draws them; None where the user's own sampler decides."""
     if config.sampler is not None or config.batch_sampler is not None:
         return None
     batch = config.batch_size or 1
@@ -108,7 +108,7 @@ class StreamAudit:
             _check_same(delivered, alone, config, deterministic=deterministic)
 
     def samples(self, passes: Sequence[int]) -> int:
-        """Samples delivered by `passes` (batches of each); raises DeliveryError where one was not whole."""
+        """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
         for batches in passes:
             if batches != self._batches:
                 raise DeliveryError(f"the stream delivered {batches} batches, {self._batches} when surveyed")
@@ -116,7 +116,7 @@ class StreamAudit:
 
 
 def audit(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool = True) -> SamplerAudit | StreamAudit:
-    """A loader built from `config`, with the means to count what it delivers."""
+    """Return a loader built from `config`, with the means to count what it delivers."""
     if isinstance(dataset, IterableDataset):
         return StreamAudit(config, dataset, deterministic=deterministic)
     return SamplerAudit(config, dataset)

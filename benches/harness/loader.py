@@ -1,24 +1,17 @@
 """The configuration of a DataLoader: every argument, checked before anything is started."""
 
 import ctypes
-import math
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from multiprocessing.context import BaseContext
 from typing import Any
 
 import torch
 from torch import multiprocessing
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    Dataset,
-    IterableDataset,
-    SequentialSampler,
-    WeightedRandomSampler,
-)
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.reports.vocabulary import of_workers
@@ -59,11 +52,12 @@ class LoaderConfig:
     in_order: bool = True
 
     def __post_init__(self) -> None:
-        for broken in self._faults():
-            raise ValueError(broken)
+        fault = next(chain(self._out_of_range(), self._needs_workers(), self._exclusive()), None)
+        if fault is not None:
+            raise ValueError(fault)
 
     def build(self, dataset: Dataset[Any]) -> "DataLoader[Any]":
-        """A DataLoader over `dataset`; two builds with the same seed draw the same order."""
+        """Return a DataLoader over `dataset`; two builds with the same seed draw the same order."""
         arguments = {name: value for name, value in self._arguments().items() if value is not None}
         if self.num_workers:
             arguments["worker_init_fn"] = DiesWithParent(self.worker_init_fn)
@@ -84,11 +78,6 @@ class LoaderConfig:
             arguments["generator"] = torch.Generator().manual_seed(self.seed)
         return arguments
 
-    def _faults(self) -> Iterator[str]:
-        yield from self._out_of_range()
-        yield from self._needs_workers()
-        yield from self._exclusive()
-
     def _out_of_range(self) -> Iterator[str]:
         if self.num_workers < 0:
             yield f"num_workers must be >= 0, got {self.num_workers}"
@@ -108,8 +97,8 @@ class LoaderConfig:
     def _needs_workers(self) -> Iterator[str]:
         if self.num_workers:
             return
-        for name, idle in only_without_workers().items():
-            if getattr(self, name) != idle:
+        for name, only in only_without_workers().items():
+            if getattr(self, name) != only:
                 yield f"{name} needs num_workers > 0, got {name}={getattr(self, name)!r} with num_workers=0"
 
     def _exclusive(self) -> Iterator[str]:
@@ -147,25 +136,6 @@ class DiesWithParent:
             self.init(worker_id)
 
 
-class BlockBatchSampler:
-    """A ``batch_sampler``: the dataset in contiguous blocks of one batch, the blocks in shuffled order.
-
-    Reads as sequentially as a disk likes and still varies the order of batches from epoch to epoch.
-    """
-
-    def __init__(self, length: int, batch_size: int, generator: torch.Generator | None = None) -> None:
-        self.length = length
-        self.batch_size = batch_size
-        self.generator = generator
-
-    def __len__(self) -> int:
-        return math.ceil(self.length / self.batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for block in torch.randperm(len(self), generator=self.generator).tolist():
-            yield list(range(block * self.batch_size, min((block + 1) * self.batch_size, self.length)))
-
-
 class WithoutGetitems(Dataset[Any]):
     """A map-style dataset without its ``__getitems__``: the loader asks for one sample at a time."""
 
@@ -190,37 +160,18 @@ class WrappedIterable(IterableDataset[Any]):
 
 
 def as_dataset(thing: Any) -> Dataset[Any]:
-    """`thing` as DataLoader wants it: streams need torch's base class, map-style objects nothing."""
+    """Return `thing` as DataLoader wants it: streams need torch's base class, map-style objects nothing."""
     is_map = hasattr(thing, "__getitem__") and hasattr(thing, "__len__")
     return thing if is_map or isinstance(thing, IterableDataset) else WrappedIterable(thing)
 
 
-def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> dict[str, Any]:
-    """The arguments that make up one way of drawing samples, by its name on the command line."""
-    if name == "weighted":
-        weights = torch.ones(len(dataset), dtype=torch.double)
-        generator = torch.Generator().manual_seed(seed)
-        return {"sampler": WeightedRandomSampler(weights.tolist(), len(dataset), generator=generator)}
-    if name == "blocks":
-        return {
-            "batch_size": None,
-            "batch_sampler": BlockBatchSampler(len(dataset), batch_size, torch.Generator().manual_seed(seed)),
-        }
-    if name == "batch_sampler":
-        return {
-            "batch_size": None,
-            "batch_sampler": BatchSampler(SequentialSampler(dataset), batch_size, drop_last=False),
-        }
-    return {"sequential": {}, "shuffle": {"shuffle": True}, "drop_last": {"drop_last": True}}[name]
-
-
 def without_workers(config: LoaderConfig) -> LoaderConfig:
-    """`config` read in this process alone."""
+    """Return `config` without workers: read in this process alone."""
     return replace(config, num_workers=0, **only_without_workers())
 
 
 def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
-    """Tensors, other objects and bytes in the first batch, read in this process."""
+    """Return the tensors, other objects and bytes of the first batch, read in this process."""
     parts = count_leaves(next(iter(without_workers(config).build(dataset))))
     return {
         "batch_tensors": parts.tensors,

@@ -15,8 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from loaderbench.benches.harness import grid, options
 from loaderbench.benches.harness import subject as subjects
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts, sampling_arguments
+from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts
 from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.sampling import sampling_arguments
 from loaderbench.benches.harness.session import Session
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine

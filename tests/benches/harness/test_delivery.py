@@ -9,7 +9,8 @@ import pytest
 from torch.utils.data import IterableDataset, get_worker_info
 
 from loaderbench.benches.harness.delivery import DeliveryError, audit
-from loaderbench.benches.harness.loader import LoaderConfig, sampling_arguments
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.sampling import sampling_arguments
 from loaderbench.datasets.synthetic.known_cost import Duplicated
 from loaderbench.reports.vocabulary import SETTINGS
 
