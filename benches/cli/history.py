@@ -23,7 +23,7 @@ HELP = "keep every run in a database: trends and change points"
 EXAMPLE = "history add runs/*/run.json"
 
 DATABASE = "runs/history.sqlite"
-MOST_NAMED = 5  # cases, where words fit several
+MOST_NAMED = 3  # cases, where words fit several
 LONGEST_NAMES = 240  # characters of their names in a message
 
 Action = Callable[["History", argparse.Namespace], int]
@@ -179,8 +179,11 @@ def _case(history: "History", words: str) -> "tuple[NamedCase, list[str]]":
 def _unknown(history: "History", case: str) -> str:
     from loaderbench.reports.history.queries import cases
 
-    near = get_close_matches(case, sorted({case.name for case in cases(history)}), cutoff=0)
-    return f"no case is called {case!r}; the nearest are: {', '.join(near)[:LONGEST_NAMES] or 'none'}"
+    names = sorted({case.name for case in cases(history)})
+    if not names:
+        return f"{history.name} holds no measured case; add runs with: loaderbench history add RUN"
+    near = get_close_matches(case, names, cutoff=0)
+    return f"no case is called {case!r}; the nearest are: {', '.join(near)[:LONGEST_NAMES]}"
 
 
 def _write_figure(trend: "pd.DataFrame", file: Path) -> None:

@@ -77,7 +77,7 @@ def complain(fault: object) -> None:
     """Print a fault as one line of stderr; what comes from files or users cannot move the cursor."""
     from loaderbench.reports.text import plain
 
-    print(f"loaderbench: {plain(fault)}", file=sys.stderr)
+    print(f"loaderbench: {plain(fault, None)}", file=sys.stderr)
 
 
 def refuse(fault: object, code: int = REFUSED) -> int:

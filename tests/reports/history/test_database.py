@@ -249,8 +249,8 @@ def test_hostile_names_are_data(
     document["benchmarks"][0]["name"] = "a\0b%_'\";\x1b[31m"
     document["benchmarks"][0]["extra_info"]["settings"]["dataset"] = "z\0"
     assert add(either, write(document)) == 0
-    for verb in (["list"], ["show", "b%_'"], ["changes"]):
-        assert cli.main(["history", *verb, "--db", either]) == 0
+    for action in (["list"], ["show", "b%_'"], ["changes"]):
+        assert cli.main(["history", *action, "--db", either]) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -315,7 +315,7 @@ def test_an_empty_database_says_how_to_fill_it(postgresql: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("database", "said"),
+    ("database", "fault"),
     [
         ("nowhere.sqlite", "nowhere.sqlite does not exist; make it with: loaderbench history add RUN"),
         ("text.sqlite", "text.sqlite is not an SQLite database; name another file with --db"),
@@ -326,13 +326,13 @@ def test_an_empty_database_says_how_to_fill_it(postgresql: str) -> None:
     ],
 )
 def test_a_history_that_cannot_be_used_is_one_line(
-    database: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("text.sqlite").write_text("a text, longer than the head of a database is" * 100)
     Path("folder").mkdir()
     assert cli.main(["history", "list", "--db", database]) == 2
-    assert capsys.readouterr().err == f"loaderbench: {said}\n"
+    assert capsys.readouterr().err == f"loaderbench: {fault}\n"
 
 
 def test_a_server_that_is_not_there_is_one_line_without_the_password(capsys: pytest.CaptureFixture[str]) -> None:
