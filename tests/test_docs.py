@@ -1,0 +1,151 @@
+"""What the documents say to type works as it is written, on the record that ``make bench`` leaves."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import torch
+
+CLONE = Path(__file__).parents[1]
+DOCUMENTS = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *sorted((CLONE / "docs").glob("*.md"))]
+BENCHES = sorted((CLONE / "benches").glob("bench_*.py"))
+USER = {
+    "data.py": """
+        class Train:
+            def __init__(self, root="."):
+                self.root = root
+            def __len__(self):
+                return 64
+            def __getitem__(self, index):
+                return torch.full((4,), float(index)), index % 2
+        def collate(samples):
+            return default_collate(samples)
+    """,
+    "model.py": """
+        class Net(torch.nn.Linear):
+            def __init__(self):
+                super().__init__(4, 2)
+    """,
+}
+# What makes a command short; everything else is as written.
+SHORT = {
+    "explain": ["--budget", "1s", "--samples", "32"],
+    "whatif": ["--samples", "32"],
+    "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0"],
+}
+RUNS = ("20261125-040000-abcd1234", *(f"{side}-{number}" for side in ("old", "new") for number in range(1, 5)))
+
+
+def typed(documents: list[Path], pattern: str) -> list[str]:
+    """The lines of `documents` that begin as `pattern` does, each once, without the remark at their end."""
+    lines = [line.strip() for document in documents for line in document.read_text().splitlines()]
+    return list(dict.fromkeys(re.sub(r"\s+#.*", "", line) for line in lines if re.match(pattern, line)))
+
+
+@pytest.fixture(scope="module")
+def project(places: Callable[[str], Any]) -> Any:
+    """A user's repository with a dataset, a model, and runs in ``runs/``: one of the default cases, and eight more."""
+    place = places("documented")
+    (place.folder / "my").mkdir()
+    for name, code in USER.items():
+        source = f"import torch\nfrom torch.utils.data import default_collate\n{dedent(code)}"
+        (place.folder / "my" / name).write_text(source)
+    for arguments in (["init", "-q", "-b", "main"], ["add", "my"], ["commit", "-q", "-m", "a dataset"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments], cwd=place.folder, check=True)
+    subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=place.folder, check=True)
+    brief = ("-k", "bench_epoch and images", "--rounds", "2", "--round-time", "0")
+    place.run("--dataset", "images", *brief, into=f"runs/{RUNS[0]}")
+    record = (place.folder / "runs" / RUNS[0] / "run.json").read_text()
+    identity = re.search(r'"run":"([^"]+)"', record)
+    assert identity is not None
+    for name in RUNS[1:]:
+        (place.folder / "runs" / name).mkdir()
+        (place.folder / "runs" / name / "run.json").write_text(record.replace(identity[1], name))
+    (place.folder / ".venv-old" / "bin").mkdir(parents=True)
+    (place.folder / ".venv-old" / "bin" / "python").symlink_to(sys.executable)
+    return place
+
+
+@pytest.mark.parametrize(
+    "command", typed([*DOCUMENTS, *BENCHES], r"(pytest (-p \S+ )?(benches|bench_mine)|loaderbench run) ?")
+)
+def test_a_documented_run_selects_cases(
+    command: str, project: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program, *arguments = shlex.split(command)
+    if "cuda" in arguments and not torch.cuda.is_available():
+        pytest.skip("needs CUDA: a device that is not there is refused before anything is collected")
+    arguments = [word for word in arguments if word not in ("-p", "loaderbench.benches.harness.plugin")]
+    asked = arguments if program == "pytest" else ["--pyargs", "loaderbench.benches", *arguments[1:]]
+    is_mine = "bench_mine.py" in arguments
+    monkeypatch.chdir(project.folder if is_mine or program != "pytest" else CLONE)
+    monkeypatch.syspath_prepend(project.folder)
+    if is_mine:
+        (project.folder / "bench_mine.py").write_text(example(CLONE / "docs" / "own-benches.md"))
+    plugin = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew
+    quiet = ("--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", str(project.folder), "-c", os.devnull)
+    assert pytest.main([*plugin, *quiet, "--import-mode=importlib", *asked]) == pytest.ExitCode.OK
+    assert "bench_" in capsys.readouterr().out
+
+
+def example(document: Path) -> str:
+    """The first block of Python in a document."""
+    found = re.search(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_example_of_a_bench_of_ones_own_is_measured_from_any_folder(project: Any) -> None:
+    (project.folder / "bench_mine.py").write_text(example(CLONE / "docs" / "own-benches.md"))
+    brief = ("--rounds", "1", "--round-time", "0", "--dataset", "images", "--num-workers", "0", "--batch-size", "32")
+    plugin = ("-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib")
+    command = [sys.executable, "-m", "pytest", *plugin, "bench_mine.py", *brief, "--run-dir", "mine"]
+    ended = project.call(command, into="mine")
+    assert ended.ret == 0
+    assert [case["extra_info"]["bench"] for case in ended.benchmarks.values()] == ["mine"]
+
+
+def shortened(command: str) -> list[str]:
+    """A documented command with what makes it short."""
+    words = shlex.split(command)
+    return [*words, *SHORT.get(words[1], [])]
+
+
+@pytest.mark.parametrize(
+    "command", typed(DOCUMENTS, r"loaderbench (check|explain|whatif|report|compare|history|gate) ")
+)
+def test_a_documented_command_works_as_written(command: str, project: Any) -> None:
+    if "postgresql" in command:
+        pytest.skip("needs the user's own PostgreSQL server")
+    if "…" in command or "-explain" in command:
+        pytest.skip("names what an earlier command wrote; tests of that command read it back")
+    words = [str(Path(sys.executable).with_name("loaderbench")), *shortened(command)[1:]]
+    script = " ".join(word if "*" in word else shlex.quote(word) for word in words)  # the shell's to expand
+    ended = subprocess.run(
+        ["bash", "-c", script], cwd=project.folder, env=project.environment, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr if ended.returncode else "") == (0, "")
+
+
+def test_the_readme_names_every_bench() -> None:
+    readme = (CLONE / "README.md").read_text()
+    assert [bench.stem for bench in BENCHES if f"`{bench.stem}`" not in readme] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_a_documents_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_ci_runs_what_the_readme_says_to_type() -> None:
+    targets = re.findall(r"^make ([\w-]+)", (CLONE / ".ci" / "run").read_text(), flags=re.MULTILINE)
+    assert {"bench", "test", "check"} <= set(targets)
