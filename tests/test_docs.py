@@ -118,9 +118,7 @@ def shortened(command: str) -> list[str]:
     return [*words, *SHORT.get(words[1], [])]
 
 
-@pytest.mark.parametrize(
-    "command", typed(DOCUMENTS, r"loaderbench (check|explain|whatif|report|compare|history|gate) ")
-)
+@pytest.mark.parametrize("command", typed(DOCUMENTS, OTHERS))
 def test_a_documented_command_works_as_written(command: str, project: Any) -> None:
     if "postgresql" in command:
         pytest.skip("needs the user's own PostgreSQL server")
