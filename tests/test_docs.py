@@ -73,9 +73,11 @@ def project(places: Callable[[str], Any]) -> Any:
     return place
 
 
-@pytest.mark.parametrize(
-    "command", typed([*DOCUMENTS, *BENCHES], r"(pytest (-p \S+ )?(benches|bench_mine)|loaderbench run) ?")
-)
+RUN = r"(pytest (-p \S+ )?(benches|bench_mine)|loaderbench run) ?"
+OTHERS = r"loaderbench (check|explain|whatif|report|compare|history|gate) "
+
+
+@pytest.mark.parametrize("command", typed([*DOCUMENTS, *BENCHES], RUN))
 def test_a_documented_run_selects_cases(
     command: str, project: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
