@@ -183,39 +183,46 @@ def _usable(entries: list[object], read: Callable[[object], Entry], faults: list
 
 
 def _case(entry: object) -> Case:
-    benchmark = convert(entry, Benchmark, _name(entry, "a benchmark"))
-    name, measured = benchmark.name, benchmark.extra_info
-    rounds = _columns(measured.rounds, f"{name}: rounds")
+    where = _name(entry, "a benchmark")
+    benchmark = convert(entry, Benchmark, where)
+    measured = benchmark.extra_info
+    rounds = _columns(measured.rounds, f"{where}: rounds")
     if not any(map(len, rounds.values())):
-        raise MalformedError(f"{name}: rounds are empty")
+        raise MalformedError(f"{where}: rounds are empty")
     return Case(
-        name=name,
+        name=benchmark.name,
         bench=measured.bench,
-        settings=_settings(measured.settings, name),
-        facts=_known(convert_each(measured.facts, PlainScalar, f"{name}: facts.")),
+        settings=_settings(measured.settings, where),
+        facts=_known(convert_each(measured.facts, PlainScalar, f"{where}: facts.")),
         rounds=rounds,
-        warmup=_columns(measured.warmup, f"{name}: warmup"),
+        warmup=_columns(measured.warmup, f"{where}: warmup"),
     )
 
 
 def _missed(entry: object, status: str) -> Missed:
-    case = convert(entry, MissedCase, _name(entry, f"a {status} case"))
-    settings = _settings(case.settings, case.name)
-    reason, phase = case.reason[:LONGEST_TEXT], case.phase[:LONGEST_TEXT]
-    return Missed(name=case.name, bench=case.bench, settings=settings, status=status, reason=reason, phase=phase)
+    where = _name(entry, f"a {status} case")
+    case = convert(entry, MissedCase, where)
+    return Missed(
+        name=case.name,
+        bench=case.bench,
+        settings=_settings(case.settings, where),
+        status=status,
+        reason=case.reason[:LONGEST_TEXT],
+        phase=case.phase[:LONGEST_TEXT],
+    )
 
 
 def _name(entry: object, otherwise: str) -> str:
-    """Return the name by which a fault of `entry` is told."""
+    """Return the name by which a fault of `entry` is told, in one line."""
     name = entry.get("name") if isinstance(entry, dict) else None
-    return name[:LONGEST_TEXT] if isinstance(name, str) and name else otherwise
+    return " ".join(name[:LONGEST_TEXT].split()) if isinstance(name, str) and name.strip() else otherwise
 
 
-def _settings(settings: Mapping[str, Any], case: str) -> dict[str, Scalar]:
+def _settings(settings: Mapping[str, Any], where: str) -> dict[str, Scalar]:
     for name in settings:
         if name in METRICS or name in RESERVED:
-            raise MalformedError(f"{case}: {name} is the name of a metric, not of a setting")
-    return _known({name: convert(value, _kind(name), f"{case}: {name}") for name, value in settings.items()})
+            raise MalformedError(f"{where}: {name} is the name of a metric, not of a setting")
+    return _known({name: convert(value, _kind(name), f"{where}: {name}") for name, value in settings.items()})
 
 
 def _known(values: Mapping[str, Scalar | None]) -> dict[str, Scalar]:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from loaderbench.reports.records.files import RecordedRun, in_one_line, read_run
 from loaderbench.reports.records.reading import MalformedError
-from loaderbench.reports.records.schema import IDENTITY, JOURNAL, RECORD, Case, Columns, Run, Scalar
+from loaderbench.reports.records.schema import IDENTITY, JOURNAL, RECORD, Columns, Run, Scalar
 from loaderbench.reports.wording import in_order
 
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
+OF_ROUND = ("warmup", "round")
 MOST_COLUMNS = 256  # settings, facts and metrics of all files: beyond it, one file is not like the others
 FACT = "fact_"  # a fact's column: batch_bytes can be a setting of one bench and a fact of another
 
@@ -47,25 +48,25 @@ class Records:
 
 def read(paths: Iterable[Path]) -> Records:
     """Read any number of run folders or files; what cannot be used becomes a fault, and raises nothing."""
-    documents: dict[str, RecordedRun] = {}
+    by_name: dict[str, RecordedRun] = {}
     faults = []
     for path in dict.fromkeys(path.resolve() for path in paths):
         try:
-            document = read_run(path)
-        except MalformedError as fault:
-            faults.append(Fault(path=path, what=str(fault)))
+            recorded = read_run(path)
+        except MalformedError as error:
+            faults.append(Fault(path=path, what=str(error)))
             continue
-        if document.run.name in documents:
-            faults.append(Fault(path=path, what=f"is run {document.run.name} again; it is used once"))
+        if recorded.run.name in by_name:
+            faults.append(Fault(path=path, what=f"is run {recorded.run.name} again; it is used once"))
             continue
-        documents[document.run.name] = document
-    _refuse_clashes(list(documents.values()))
-    faults += [Fault(path=held.run.path, what=in_one_line(held.faults)) for held in documents.values() if held.faults]
-    ordered = sorted(documents.values(), key=_age)
+        by_name[recorded.run.name] = recorded
+    _drop_ambiguous_cases(list(by_name.values()))
+    faults += [Fault(path=one.run.path, what=in_one_line(one.faults)) for one in by_name.values() if one.faults]
+    oldest_first = sorted(by_name.values(), key=_age)
     return Records(
-        frame=_frame([(held.run.name, case) for held in ordered for case in held.cases]),
-        missed=_missed(ordered),
-        runs=tuple(held.run for held in ordered),
+        frame=_frame(oldest_first),
+        missed=_missed(oldest_first),
+        runs=tuple(recorded.run for recorded in oldest_first),
         faults=tuple(faults),
     )
 
@@ -76,87 +77,87 @@ def newest(folder: Path) -> list[Path]:
     return sorted(runs, key=lambda run: run.name)[-1:]
 
 
-def _age(document: RecordedRun) -> tuple[float, str]:
-    started = document.run.started
-    return (started.timestamp() if started else 0.0, document.run.name)
+def _age(recorded: RecordedRun) -> tuple[float, str]:
+    started = recorded.run.started
+    return (started.timestamp() if started else 0.0, recorded.run.name)
 
 
-def _refuse_clashes(documents: Sequence[RecordedRun]) -> None:
+def _drop_ambiguous_cases(runs: Sequence[RecordedRun]) -> None:
     """Drop cases whose names make columns ambiguous: a metric called as a setting, or names without end."""
-    settings: set[str] = {name for held in documents for case in held.cases for name in case.settings}
+    not_metrics = {
+        *IDENTITY,
+        *OF_ROUND,
+        *(name for recorded in runs for case in recorded.cases for name in case.settings),
+    }
     columns: set[str] = set()
-    for document in documents:
-        kept = []
-        for case in document.cases:
+    for recorded in runs:
+        usable = []
+        for case in recorded.cases:
             metrics = {*case.rounds, *case.warmup}
             wider = columns | metrics | {*case.settings} | {*case.facts}
-            if clash := sorted(metrics & (settings | {*IDENTITY, "warmup", "round"})):
-                document.faults.append(f"{case.name}: {clash[0]} is a setting, not a metric")
+            if clash := sorted(metrics & not_metrics):
+                recorded.faults.append(f"{case.name}: {clash[0]} is a setting, not a metric")
             elif len(wider) > MOST_COLUMNS:
-                document.faults.append(f"{case.name}: brings the columns to more than {MOST_COLUMNS}")
+                recorded.faults.append(f"{case.name}: brings the columns to more than {MOST_COLUMNS}")
             else:
                 columns = wider
-                kept.append(case)
-        document.cases[:] = kept
+                usable.append(case)
+        recorded.cases[:] = usable
 
 
-def _frame(cases: Sequence[tuple[str, Case]]) -> pd.DataFrame:
+def _frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     """Lay the cases' rounds end to end, warm-up first."""
-    blocks = [block for _, case in cases for block in (case.warmup, case.rounds)]
-    lengths = np.array([_length(block) for block in blocks], dtype=np.intp)
-    row = np.repeat(np.arange(len(blocks)), lengths)  # of each round: the block it belongs to
-    about = _about([{"run": run, "case": case.name, "bench": case.bench} for run, case in cases])
-    about = about.reindex(columns=list(IDENTITY))
-    settings = _about([case.settings for _, case in cases])
-    settings = settings[in_order(list(settings.columns))]
-    facts = _about([case.facts for _, case in cases]).add_prefix(FACT)
+    cases = [case for recorded in runs for case in recorded.cases]
+    identity = [(recorded.run.name, case.name, case.bench) for recorded in runs for case in recorded.cases]
+    settings = _table([case.settings for case in cases])
+    of_case = [
+        pd.DataFrame(identity, columns=list(IDENTITY)),
+        settings[in_order(settings.columns)],
+        _table([case.facts for case in cases]).add_prefix(FACT),
+    ]
+    blocks = [block for case in cases for block in (case.warmup, case.rounds)]
+    lengths = np.array([len(next(iter(block.values()), ())) for block in blocks], dtype=np.intp)
+    block_of_row = np.repeat(np.arange(len(blocks)), lengths)
     per_round = pd.DataFrame(
         {
-            "warmup": row % 2 == 0,
-            "round": np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
+            "warmup": block_of_row % 2 == 0,
+            "round": np.arange(len(block_of_row)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
             **_end_to_end(blocks, lengths),
         }
     )
-    of_case = [frame.take(row // 2).reset_index(drop=True) for frame in (about, settings, facts)]
-    return pd.concat([of_case[0], of_case[1], per_round, of_case[2]], axis="columns")
-
-
-def _length(block: Columns) -> int:
-    return len(next(iter(block.values()), ()))
+    identities, settings, facts = (table.take(block_of_row // 2).reset_index(drop=True) for table in of_case)
+    return pd.concat([identities, settings, per_round, facts], axis="columns")
 
 
 def _end_to_end(blocks: Sequence[Columns], lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Each metric as one long column, NaN where a block lacks it."""
+    """Return each metric as one long column, NaN where a block lacks it."""
     names = dict.fromkeys(name for block in blocks for name in block)
-    columns = {name: np.full(lengths.sum(), np.nan) for name in names}
-    first = np.cumsum(lengths) - lengths
-    for start, length, block in zip(first.tolist(), lengths.tolist(), blocks, strict=True):
-        for name, values in block.items():
-            columns[name][start : start + length] = values
-    return columns
+    missing = {length: np.full(length, np.nan) for length in set(lengths.tolist())}
+    blanks = [missing[length] for length in lengths.tolist()]
+    return {
+        name: np.concatenate([block.get(name, blank) for block, blank in zip(blocks, blanks, strict=True)])
+        for name in names
+    }
 
 
-def _about(rows: Sequence[Mapping[str, Scalar]]) -> pd.DataFrame:
-    """One row a case; a column that mixes texts with numbers becomes text, so that it sorts and can be written."""
+def _missed(runs: Sequence[RecordedRun]) -> pd.DataFrame:
+    missed = [(recorded.run.name, case) for recorded in runs for case in recorded.missed]
+    about = [(run, case.name, case.bench, case.status, case.reason, case.phase) for run, case in missed]
+    settings = _table([case.settings for _, case in missed])
+    return pd.concat([pd.DataFrame(about, columns=list(MISSED)), settings], axis="columns")
+
+
+def _table(rows: Sequence[Mapping[str, Scalar]]) -> pd.DataFrame:
+    """Return one row a case, a column for each name that any of them has."""
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: _column([row.get(name) for row in rows]) for name in names}
-    return pd.DataFrame(columns, index=range(len(rows)))
+    return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names}, index=range(len(rows)))
 
 
 def _column(values: list[Scalar | None]) -> pd.Series:
+    """Return a column of one kind: what mixes texts with numbers becomes text, so that it sorts and can be written."""
     kinds = {float if type(value) is int else type(value) for value in values if value is not None}
     if len(kinds) > 1:
-        values = [None if value is None else str(value) for value in values]
-        kinds = {str}
+        return pd.Series([np.nan if value is None else str(value) for value in values])
     if kinds == {float} and None in values:
         return pd.Series(values, dtype="float64")
     return pd.Series([np.nan if value is None else value for value in values])
-
-
-def _missed(documents: Sequence[RecordedRun]) -> pd.DataFrame:
-    missed = [(document.run.name, entry) for document in documents for entry in document.missed]
-    about = pd.DataFrame(
-        [(run, entry.name, entry.bench, entry.status, entry.reason, entry.phase) for run, entry in missed],
-        columns=list(MISSED),
-    )
-    return pd.concat([about, _about([entry.settings for _, entry in missed])], axis="columns")

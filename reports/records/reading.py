@@ -77,7 +77,7 @@ def convert(value: object, kind: type[T], where: str = "") -> T:
     try:
         return msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:
-        raise MalformedError(_fault(str(error), where)) from None
+        raise MalformedError(_fault(str(error), " ".join(where.split()))) from None
 
 
 def convert_each(values: Mapping[str, object], kind: type[T], where: str) -> dict[str, T]:
