@@ -360,7 +360,7 @@ for _metric in (
     Metric("cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time.", "derived"),
     Metric(
         "cpu_per_sample_s", "CPU time a sample", "s", "lower", "CPU time of all processes over samples.", "derived",
-        gate=GateRule(margins=3.0, is_summed=True),
+        gate=GateRule(margins=3.0, is_summed=True), figure="Costs",
     ),
     Metric(
         "bytes_per_s", "bandwidth", "bytes/s", "higher", aggregate="derived", in_table=True, result_rank=1,

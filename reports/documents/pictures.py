@@ -1,7 +1,6 @@
 """Drawn plots as parts of a document."""
 
 from collections.abc import Iterable
-from itertools import groupby
 
 from loaderbench.reports.documents.document import ON_PAPER, Figure, Outputs, Section
 from loaderbench.reports.figures.catalogue import Picture
@@ -18,8 +17,7 @@ def figure_of(picture: Picture, on: Outputs = ON_PAPER) -> Figure:
 
 def figure_sections(pictures: Iterable[Picture], on: Outputs = ON_PAPER) -> tuple[Section, ...]:
     """Return a section for each of the plots' own, in their order."""
-    grouped = groupby(pictures, key=lambda picture: picture.plot.section)
-    return tuple(
-        Section(title=title, parts=tuple(figure_of(picture, on) for picture in of_section), on=on)
-        for title, of_section in grouped
-    )
+    sections: dict[str, list[Figure]] = {}
+    for picture in pictures:
+        sections.setdefault(picture.plot.section, []).append(figure_of(picture, on))
+    return tuple(Section(title=title, parts=tuple(figures), on=on) for title, figures in sections.items())

@@ -32,15 +32,14 @@ def breakdown(cases: pd.DataFrame) -> Figure | None:
     unexplained = float(table["unexplained"].abs().max())
     heading = theme.Heading(
         title="Where a pass's seconds go",
-        subtitle="What the batch was at while the loop stood still for it, as a share of the pass; "
-        f"the parts leave {percent(unexplained)} of it unexplained, at most",
+        subtitle=f"What the loop waited for, as a share of the pass; at most {percent(unexplained)} is unexplained",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.4, above=0.62)
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
     _bars(axes, table)
     theme.rows(axes, [case_words(table, row, ("collate_fn", "num_workers", "batch_size")) for row in range(len(table))])
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(theme.in_units("share"))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
+    theme.legend(axes, columns=3)
     theme.label(axes, x=f"share of a pass, median of {rounds_of(table)}")
     return figure
 
@@ -75,11 +74,11 @@ def passes(cases: pd.DataFrame) -> Figure | None:
         subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
     )
     high = 0.3 * (len(PASSES_WITH_DEVICE) if table["with_transport_s"].notna().any() else len(PASSES))
-    figure, panels = theme.sheet(heading, len(table), heights=(high,), left=1.1, right=0.95, above=0.42)
+    figure, panels = theme.sheet(heading, len(table), heights=(high,))
     for row, (axes,) in enumerate(panels):
         _pass_bars(axes, table.iloc[row])
         named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
-        axes.set_title(named, loc="left", pad=4, size=9, weight="bold")
+        theme.label(axes, title=named, x="seconds of a pass")
     return figure
 
 
@@ -98,19 +97,11 @@ def _pass_bars(axes: Axes, case: "pd.Series[float]") -> None:
     )
     for place, (whole, one) in enumerate(zip(seconds.tolist(), before.tolist(), strict=True)):
         added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
-        axes.annotate(
-            f"{quantity(whole, 's')}{added}",
-            (max(whole, one), place),
-            (5, 0),
-            textcoords="offset points",
-            va="center",
-            size=8,
-        )
+        theme.write_beside(axes, place, f"{quantity(whole, 's')}{added}", max(whole, one))
     theme.rows(axes, names)
     axes.set_xlim(0, float(seconds.max()))
     axes.xaxis.set_major_formatter(theme.in_units("s"))
     axes.locator_params(axis="x", nbins=3)
-    theme.label(axes, x="seconds of a pass")
 
 
 # The first batch's way, from iter(loader) on.
@@ -137,7 +128,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         title="What the first batch waits for",
         subtitle="From iter(loader) to the first batch of the first worker; the parts add up to it",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.6, above=0.82)
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
     left = np.zeros(len(table))
     for columns, name, colour in STARTUP_PARTS:
         taken = table[list(columns)].fillna(0.0).sum(axis="columns").to_numpy(np.float64)
@@ -146,10 +137,10 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         axes.barh(np.arange(len(table)), taken, left=left, height=0.6, color=colour, label=name, linewidth=0)
         left += taken
     for row, whole in enumerate(left):
-        axes.annotate(quantity(whole, "s"), (whole, row), (5, 0), textcoords="offset points", va="center", size=8)
+        theme.write_beside(axes, row, quantity(whole, "s"), whole)
     theme.rows(axes, [case_words(table, row, known) for row in range(len(table))])
     axes.xaxis.set_major_formatter(theme.in_units("s"))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handlelength=1, columnspacing=1)
+    theme.legend(axes, columns=3)
     theme.label(axes, x=f"seconds, median of {rounds_of(table)}")
     return figure
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import breakdown, costs, loading, training
+from loaderbench.reports.figures.over_setting import over_setting
 from loaderbench.reports.figures.style import png, svg, themed
+from loaderbench.reports.vocabulary import METRICS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +79,8 @@ PLOTS = (
         name="breakdown",
         section="Costs",
         title="Where a pass's seconds go",
-        reading="What a batch was at while the loop waited for it. The widest part is what to make cheaper; a part "
-        "that no one waits for costs nothing, whatever it takes.",
+        reading="What was done for a batch while the loop waited for it. The widest part is what to make cheaper; what "
+        "nothing waits for costs nothing, however long it takes.",
         draw=breakdown.breakdown,
     ),
     Plot(
@@ -129,8 +132,24 @@ PLOTS = (
 
 def pictures(cases: pd.DataFrame) -> Iterator[Picture]:
     """Draw every plot whose data a summary holds."""
-    drawn = (picture(plot, cases) for plot in PLOTS)
-    return (found for found in drawn if found is not None)
+    drawn = (picture(plot, cases) for plot in plots())
+    return (drawing for drawing in drawn if drawing is not None)
+
+
+def plots() -> tuple[Plot, ...]:
+    """Return our plots, and one for each metric of the vocabulary that names a section for its figure."""
+    of_metrics = (
+        Plot(
+            name=metric.name,
+            section=metric.figure,
+            title=metric.label,
+            reading=f"{metric.better.capitalize()} is better." if metric.better else "",
+            draw=partial(over_setting, metric=metric),
+        )
+        for metric in METRICS.values()
+        if metric.figure
+    )
+    return (*PLOTS, *of_metrics)
 
 
 def picture(plot: Plot, table: pd.DataFrame) -> Picture | None:

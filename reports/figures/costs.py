@@ -12,7 +12,7 @@ from loaderbench.reports.figures.panels import Facet, case_words, facets, note, 
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.units import quantity
 from loaderbench.reports.vocabulary import sample_rate
-from loaderbench.reports.wording import levels, phrase, rank, settings_of
+from loaderbench.reports.wording import is_missing, levels, phrase, rank, settings_of
 
 STARTUP = (
     ("first_batch_s", "first batch", theme.BLUE),
@@ -23,7 +23,7 @@ MOST_ROWS = 16
 LANE = 0.2  # of a row: between the dots of its three times, which may be equal
 MOST_POINTS = 300  # of a scatter: those nearest to the front
 MOST_NAMES = 6  # of points on the front
-WITHIN = 0.02  # readings are to be within 2 % of the truth
+WITHIN = 0.02  # measurements are to be within 2 % of the known value
 
 
 def startup(cases: pd.DataFrame) -> Figure | None:
@@ -37,9 +37,9 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     fewer = "" if len(order) <= MOST_ROWS else f" ({MOST_ROWS} of {len(order)} rows)"
     heading = theme.Heading(
         title="Starting and stopping workers",
-        subtitle=f"From iter(loader) to a batch in hand, and from the last batch to the last worker's end{fewer}",
+        subtitle=f"From iter(loader) to the first batch, and from the last batch to the last worker's end{fewer}",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,), left=2.5, right=0.4, above=0.42)
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,))
     for lane, (column, name, colour) in enumerate(STARTUP):
         y = np.arange(len(table)) + LANE * (lane - 1)
         axes.scatter(table[column], y, s=30, color=colour, edgecolor=theme.PAPER, linewidth=0.6, label=name, zorder=3)
@@ -49,7 +49,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         [case_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))],
     )
     theme.log_x(axes, "s")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, handletextpad=0.1, borderpad=0.2)
+    theme.legend(axes, columns=3)
     theme.label(axes, x=f"time (s), median of {rounds_of(table)}")
     return figure
 
@@ -68,7 +68,7 @@ def memory(cases: pd.DataFrame) -> Figure | None:
             shown,
         ),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels), right=0.7)
+    figure, panels = theme.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _scatter(axes, facet)
     return figure
@@ -88,8 +88,8 @@ def _with_throughput(cases: pd.DataFrame) -> pd.DataFrame:
 def pareto(table: pd.DataFrame) -> pd.DataFrame:
     """Return the cases that none beats in both, least memory first.
 
-    >>> found = pareto(pd.DataFrame({"added_pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
-    >>> found["added_pss_bytes"].tolist()
+    >>> front = pareto(pd.DataFrame({"added_pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
+    >>> front["added_pss_bytes"].tolist()
     [1, 2, 4]
     """
     ordered = table.sort_values(["added_pss_bytes", "samples_per_s"], ascending=[True, False])
@@ -119,8 +119,8 @@ def _scatter(axes: Axes, facet: Facet) -> None:
 
 def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:
     names = [name for name in ("num_workers", "batch_size", "prefetch_factor") if len(levels(table, name)) > 1]
-    said = [phrase(name, case[name]) for name in names if case.get(name) == case.get(name)]
-    return short(" ".join(said), 22)
+    words = [phrase(name, case[name]) for name in names if not is_missing(case.get(name))]
+    return short(" ".join(words), 22)
 
 
 def transfer(cases: pd.DataFrame) -> Figure | None:
@@ -134,7 +134,7 @@ def transfer(cases: pd.DataFrame) -> Figure | None:
         title="Copies to the device",
         subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels), left=0.62, right=1.2)
+    figure, panels = theme.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _bandwidths(axes, facet)
     return figure
@@ -147,8 +147,8 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
     for (key, line), colour in zip(lines, theme.SERIES, strict=False):
         ordered = line.sort_values("size")
         axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=theme.PAPER)
-        said = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
-        ends.append((float(ordered["size"].iloc[-1]), float(ordered["bytes_per_s"].iloc[-1]), said, colour))
+        words = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
+        ends.append((float(ordered["size"].iloc[-1]), float(ordered["bytes_per_s"].iloc[-1]), words, colour))
     if (ceiling := facet.table.get(f"{FACT}link_bytes_per_s")) is not None and ceiling.notna().any():
         link = float(ceiling.max())
         axes.axhline(link, color=theme.MUTED, lw=1, ls="--")
@@ -159,19 +159,19 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
     axes.grid(axis="y")
     axes.yaxis.set_major_formatter(theme.in_units("bytes/s"))
     theme.name_lines(axes, ends)
-    theme.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s", offset=44)
+    theme.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s")
 
 
 def fidelity(cases: pd.DataFrame) -> Figure | None:
-    """Draw readings against truths that are known by construction."""
+    """Draw measured values against known ones."""
     table = cases[cases["error"].notna()].sort_values("case").head(MOST_ROWS)
     if table.empty:
         return None
     heading = theme.Heading(
         title="Can the figures be believed?",
-        subtitle=f"Readings of datasets whose cost is known by construction; shaded: within {100 * WITHIN:g} %",
+        subtitle=f"Measurements of datasets whose cost is known; shaded: within {100 * WITHIN:g} %",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(table) + 0.1,), left=2.8, right=1.75, above=0.16)
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(table) + 0.1,))
     y = np.arange(len(table))
     inside = table["error"].abs() <= WITHIN
     colours = [theme.GREEN if good else theme.VERMILLION for good in inside]
@@ -184,15 +184,12 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     axes.grid(axis="x")
     theme.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
     for row, case in enumerate(table.to_dict("records")):
-        _read_and_true(axes, row, case)
-    theme.label(axes, x=f"reading over truth, less one (%); bar: the middle half of {rounds_of(table)}")
+        _measured_and_known(axes, row, case)
+    theme.label(axes, x=f"measured over known, less one (%); bar: the middle half of {rounds_of(table)}")
     return figure
 
 
-def _read_and_true(axes: Axes, row: int, case: Mapping[Hashable, float]) -> None:
+def _measured_and_known(axes: Axes, row: int, case: Mapping[Hashable, float]) -> None:
     unit = {"s": "s", "B": "bytes", "bytes": "bytes"}.get(str(case.get(f"{FACT}unit")), "")
     reading = quantity(case["truth"] * (1 + case["error"]), unit)
-    said = f"{reading} read, {quantity(case['truth'], unit)} true"
-    axes.annotate(
-        said, (1, row), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center", size=8
-    )
+    theme.write_beside(axes, row, f"{reading} measured, {quantity(case['truth'], unit)} known")

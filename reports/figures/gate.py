@@ -86,7 +86,7 @@ def forest(table: pd.DataFrame) -> Figure | None:
         subtitle=f"Change with its 95 % interval, n = {over}; grey: too small to care about{left_out}",
     )
     heights = [0.24 * len(held) + 0.16 for held in parts]
-    figure, (panel,) = theme.sheet(heading, 1, heights=heights, left=3.12, right=1.62, above=0.5)
+    figure, (panel,) = theme.sheet(heading, 1, heights=heights)
     for axes, held in zip(panel, parts, strict=True):
         _changes(axes, held)
     return figure
@@ -115,7 +115,7 @@ def _changes(axes: Axes, held: pd.DataFrame) -> None:
     axes.grid(axis="x")
     of = f"{held['label'].iloc[0]}: " if one else ""
     what = "times as good as base" if is_ratio else "points better than base"
-    theme.label(axes, y=f"{of}{what}", offset=0)
+    theme.label(axes, y=f"{of}{what}")
 
 
 def _row(axes: Axes, y: int, row: Mapping[Hashable, float | str], reach: float) -> None:
@@ -177,7 +177,7 @@ def run_order(table: pd.DataFrame) -> Figure | None:
         subtitle="Dot: a round, line: median of a side in a block, shaded: every other block"
         + (f" ({', '.join(parts)})" if parts else ""),
     )
-    figure, panels = theme.sheet(heading, len(shown), left=0.56, right=0.5)
+    figure, panels = theme.sheet(heading, len(shown))
     names = titles([str(held["case"].iloc[0]) for held in shown])
     longest = NAME_LENGTHS[min(len(shown), max(NAME_LENGTHS))]
     for (axes,), held, name in zip(panels, shown, names, strict=True):

@@ -34,7 +34,7 @@ def trend(points: pd.DataFrame) -> Figure | None:
         title="Run by run",
         subtitle=f"Dot: median of a run, bar: the middle half of its rounds, {rounds}; line: level{part}",
     )
-    figure, panels = theme.sheet(heading, len(shown), left=0.56, right=0.3)
+    figure, panels = theme.sheet(heading, len(shown))
     names = titles([str(series["case"].iloc[-1]) for series in shown])
     longest = NAME_LENGTHS[min(len(shown), max(NAME_LENGTHS))]
     for (axes,), series, name in zip(panels, shown, names, strict=True):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from loaderbench.reports.figures import style as theme
-from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, short, usual
+from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, short, usual
 from loaderbench.reports.stats.effects import paired_ratios, pooled_effects
 from loaderbench.reports.units import count, quantity
 from loaderbench.reports.vocabulary import sample_rate
@@ -37,7 +37,7 @@ def throughput(cases: pd.DataFrame) -> Figure | None:
         title="Throughput over workers",
         subtitle=note(f"The loader alone. Bars: within-run spread (95 %), {rounds_of(table)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels), right=0.72)
+    figure, panels = theme.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _lines(axes, facet)
     return figure
@@ -66,7 +66,7 @@ def _lines(axes: Axes, facet: Facet) -> None:
     axes.yaxis.set_major_formatter(theme.in_units(""))
     axes.locator_params(axis="y", nbins=5)
     theme.name_lines(axes, ends)
-    theme.label(axes, title=facet.name, x="num_workers (processes)", y=sample_rate(facet.dataset))
+    theme.label(axes, title=facet.name, x=setting_label("num_workers"), y=sample_rate(facet.dataset))
 
 
 def heat_map(cases: pd.DataFrame) -> Figure | None:
@@ -80,7 +80,7 @@ def heat_map(cases: pd.DataFrame) -> Figure | None:
         subtitle=note(f"The loader alone, {rounds_of(table)} a cell. Shade: share of the panel's best", shown),
     )
     most = max(len(levels(facet.table, "batch_size")[-MOST_LEVELS:]) for facet in shown.panels)
-    figure, panels = theme.sheet(heading, len(shown.panels), heights=(max(0.36 * most, 0.9),), right=0.1)
+    figure, panels = theme.sheet(heading, len(shown.panels), heights=(max(0.36 * most, 0.9),))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _cells(axes, facet)
     return figure
@@ -93,35 +93,33 @@ def _cells(axes: Axes, facet: Facet) -> None:
     axes.pcolormesh(share, cmap=HEAT, vmin=0, vmax=1, edgecolors=theme.PAPER, linewidth=2)
     for (row, column), value in np.ndenumerate(grid.to_numpy()):
         colour = "#fdfdfd" if share[row, column] > DARK_CELL else "#1b1f27"  # on a cell, so alike on any page
-        said = quantity(value, "").replace("\u202f", " ") if np.isfinite(value) else "–"
-        axes.text(column + 0.5, row + 0.5, said, ha="center", va="center", color=colour, size=8)
+        number = quantity(value, "").replace("\u202f", " ")
+        axes.text(column + 0.5, row + 0.5, number, ha="center", va="center", color=colour, size=8)
     axes.set_xticks(np.arange(grid.shape[1]) + 0.5, [plain_number(level) for level in grid.columns])
     axes.set_yticks(np.arange(grid.shape[0]) + 0.5, [plain_number(level) for level in grid.index])
     axes.spines["bottom"].set_visible(False)
     theme.label(
         axes,
         title=f"{facet.name}, {sample_rate(facet.dataset)}",
-        x="num_workers (processes)",
-        y="batch_size (samples)",
+        x=setting_label("num_workers"),
+        y=setting_label("batch_size"),
     )
 
 
 def setting_effects(cases: pd.DataFrame) -> Figure | None:
     """Draw what one setting does at otherwise equal settings: ratios of throughput with their intervals."""
-    found = pooled_effects(paired_ratios(cases))
-    if found.empty:
+    every = pooled_effects(paired_ratios(cases))
+    if every.empty:
         return None
-    strongest = found.assign(size=np.log(found["ratio"]).abs()).nlargest(MOST_EFFECTS, "size")
+    strongest = every.assign(size=np.log(every["ratio"]).abs()).nlargest(MOST_EFFECTS, "size")
     strongest = strongest.sort_values(["setting", "bench", "dataset", "ratio"], ascending=[True, True, True, False])
-    fewer = f", the {MOST_EFFECTS} largest of {len(found)}" if len(found) > MOST_EFFECTS else ""
+    fewer = f", the {MOST_EFFECTS} largest of {len(every)}" if len(every) > MOST_EFFECTS else ""
     heading = theme.Heading(
         title="What single settings do",
         subtitle="Throughput at otherwise equal settings. Dots: pairs of cases; "
         f"bar: their mean with its within-run interval (95 %){fewer}",
     )
-    figure, ((axes,),) = theme.sheet(
-        heading, 1, heights=(0.3 * len(strongest) + 0.1,), left=3.0, right=1.55, above=0.16
-    )
+    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(strongest) + 0.1,))
     for row, effect in enumerate(strongest.to_dict("records")):
         _effect(axes, row, effect)
     subject = [name for name in ("dataset", "device") if name == "dataset" or len(levels(strongest, name)) > 1]
@@ -138,11 +136,8 @@ def _effect(axes: Axes, row: int, effect: Mapping[Hashable, Any]) -> None:
     axes.scatter(dots, np.full(len(dots), row), s=12, color=colour, alpha=0.3, linewidth=0)
     axes.hlines(row, effect["low"], effect["high"], color=colour, lw=3, alpha=0.6)
     axes.scatter([effect["ratio"]], [row], s=34, color=colour, edgecolor=theme.PAPER, zorder=3)
-    said = f"{effect['ratio']:.2f}× ({effect['low']:.2f} to {effect['high']:.2f})"
-    axes.annotate(
-        said if np.isfinite(effect["low"]) else f"{effect['ratio']:.2f}× (no spread)", (1, row), (8, 0),
-        xycoords=("axes fraction", "data"), textcoords="offset points", va="center", size=8,
-    )  # fmt: skip
+    interval = f"{effect['low']:.2f} to {effect['high']:.2f}" if np.isfinite(effect["low"]) else "no spread"
+    theme.write_beside(axes, row, f"{effect['ratio']:.2f}× ({interval})")
 
 
 def _worded(effect: Mapping[Hashable, object], subject: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from loaderbench.reports.figures.style import MOST_PANELS
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count
-from loaderbench.reports.vocabulary import subjects
+from loaderbench.reports.vocabulary import SETTINGS, subjects
 from loaderbench.reports.wording import is_missing, levels, phrase, rank, settings_of
 
 LONGEST_NAME = 30
@@ -28,16 +28,17 @@ class Facet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facets:
-    """The panels that are drawn, of `found`."""
+    """The panels that are drawn."""
 
     panels: Sequence[Facet]
-    found: int
+    total: int
+    """How many panels there would be."""
 
 
 def facets(cases: pd.DataFrame, *, least: Mapping[str, int] | None = None) -> Facets:
     """Split cases by dataset and device, keep those with at least `least` levels of each setting, the first few."""
-    found = [facet for facet in _split(cases) if _has(facet.table, least or {})]
-    return Facets(panels=found[:MOST_PANELS], found=len(found))
+    every = [facet for facet in _split(cases) if _has(facet.table, least or {})]
+    return Facets(panels=every[:MOST_PANELS], total=len(every))
 
 
 def _split(cases: pd.DataFrame) -> Iterator[Facet]:
@@ -60,13 +61,13 @@ def usual(cases: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
     if cases.empty:
         return cases
     by_subject = cases.groupby(list(subjects()), sort=False, dropna=False)
-    return pd.concat([_held(table, {*varied, *subjects()}) for _, table in by_subject])
+    return pd.concat([_at_the_commonest(table, {*varied, *subjects()}) for _, table in by_subject])
 
 
-def _held(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
+def _at_the_commonest(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
     for name in settings_of(table):
         counts = table[name].value_counts()
-        if name in free or len(counts) < 2:  # noqa: PLR2004 - one value is held already
+        if name in free or len(counts) < 2:  # noqa: PLR2004 - there is one value alone
             continue
         commonest = min(counts[counts == counts.max()].index.tolist(), key=partial(rank, name))
         table = table[(table[name] == commonest) | table[name].isna()]
@@ -75,7 +76,16 @@ def _held(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
 
 def note(text: str, shown: Facets) -> str:
     """Add how much is left out, where anything is."""
-    return text if shown.found == len(shown.panels) else f"{text} ({len(shown.panels)} of {shown.found} panels)"
+    return text if shown.total == len(shown.panels) else f"{text} ({len(shown.panels)} of {shown.total} panels)"
+
+
+def setting_label(setting: str) -> str:
+    """Return the label of a setting's axis: its name, and what it is.
+
+    >>> setting_label("num_workers"), setting_label("zeal")
+    ('num_workers (worker processes)', 'zeal')
+    """
+    return f"{setting} ({SETTINGS[setting].help.partition(';')[0]})" if setting in SETTINGS else setting
 
 
 def rounds_of(cases: pd.DataFrame) -> str:
@@ -109,7 +119,7 @@ def titles(names: Sequence[str]) -> list[str]:
     words = [re.findall(r"[^\[\]-]+", name) for name in names]
     common = set(words[0]).intersection(*words[1:])
     return [
-        " ".join(word for word in held if word not in common) or name for held, name in zip(words, names, strict=True)
+        " ".join(word for word in parts if word not in common) or name for parts, name in zip(words, names, strict=True)
     ]
 
 
@@ -117,5 +127,5 @@ def case_words(table: pd.DataFrame, row: int, names: tuple[str, ...]) -> str:
     """Name a case by the settings that differ within `table`."""
     case = table.iloc[row]
     differing = [name for name in ("dataset", *names) if len(levels(table, name)) > 1] or [names[0]]
-    said = [phrase(name, case[name]) for name in differing if name in case and not pd.isna(case[name])]
-    return short(" · ".join(said) or str(case["case"]), 44)
+    phrases = [phrase(name, case[name]) for name in differing if name in case and not pd.isna(case[name])]
+    return short(" · ".join(phrases) or str(case["case"]), 44)

@@ -20,7 +20,7 @@ def held_out_passes(passes: pd.DataFrame) -> Figure:
     )
     with theme.themed():
         size = (0.3 * len(table) + 0.1,)
-        figure, ((axes,),) = theme.sheet(heading, 1, heights=size, left=1.6, right=0.4, above=0.42)
+        figure, ((axes,),) = theme.sheet(heading, 1, heights=size)
         rows = np.arange(len(table))
         axes.hlines(rows, table["measured_s"], table["predicted_s"], color=theme.GRID, lw=2)
         axes.scatter(table["measured_s"], rows, s=36, color=theme.INK, label="measured", zorder=3)

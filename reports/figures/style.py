@@ -1,4 +1,4 @@
-"""How figures look, and how they become bytes: palette, sheets of panels, SVG and PNG."""
+"""How figures look, and how they become bytes: colours, sheets of panels, units of axes, SVG and PNG."""
 
 import io
 import math
@@ -7,15 +7,19 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib as mpl
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, FuncFormatter, LogLocator, NullLocator
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.transforms import ScaledTranslation
 
-from loaderbench.reports.units import quantity
+from loaderbench.reports.units import THIN
+
+STYLE_SHEET = "loaderbench.reports.figures.loaderbench"  # loaderbench.mplstyle, beside this module
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#69707d", "#e3e5e9", "#ffffff"
 
@@ -39,42 +43,11 @@ THEMES: Mapping[str, tuple[str, str]] = {
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib; wider than what browsers put in its place, so all fits
-    "font.size": 8.5,
-    "text.color": INK,
-    "text.parse_math": False,  # a name may hold dollar signs
-    "axes.edgecolor": GRID,
-    "axes.linewidth": 0.8,
-    "axes.labelcolor": MUTED,
-    "axes.labelsize": 8.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.facecolor": "none",
-    "axes.axisbelow": True,
-    "figure.facecolor": PAPER,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
-    "xtick.major.pad": 5,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "lines.solid_capstyle": "round",
-    "svg.fonttype": "none",  # texts stay texts: small, sharp, selectable
-}
-DPI = 120
-
 MOST_PANELS = 6
-CELLS = {1: 7.4, 2: 4.88, 3: 3.25}  # inches, by the number of columns
-MARGIN, HEADER, FOOTER = 0.12, 0.62, 0.52  # inches
-OVER_TICKS = 32.0  # points by which a panel's title begins left of its axes: above the tick labels
-ABOVE = 0.62  # inches above each panel, for its title and the label of its vertical axis
+PANEL_WIDTHS = {1: 7.64, 2: 5.0, 3: 3.33}  # inches, by the number of columns
+PANEL_HEIGHT = 1.9  # inches
+HEADER, LETTERS = 0.62, 0.8  # inches: title and subtitle of a figure; title, label and ticks of each axes
+BESIDE = (5, 0)  # points from the end of a bar to its number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,84 +61,44 @@ class Heading:
 @contextmanager
 def themed() -> Iterator[None]:
     """Draw in our style, and leave the caller's as it was."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    with style.context(STYLE_SHEET), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # hostile or foreign names
         yield
 
 
 def sheet(
-    heading: Heading,
-    panels: int,
-    *,
-    heights: Sequence[float] = (1.9,),
-    left: float = 0.46,
-    right: float = 0.62,
-    above: float = ABOVE,
+    heading: Heading, panels: int, *, heights: Sequence[float] = (PANEL_HEIGHT,)
 ) -> tuple[Figure, list[tuple[Axes, ...]]]:
-    """Return a figure of `panels`, each a stack of axes of `heights` (inches), with room `left`, `right` and `above`.
-
-    Everything is placed in inches, so that no layout engine need be run and letters never overlap for want of room.
-    """
-    columns = min(max(CELLS), panels)
+    """Return a figure of `panels`, each a stack of axes of about `heights` (inches), in rows of three at most."""
+    columns = min(max(PANEL_WIDTHS), panels)
     rows = -(-panels // columns)
-    cell = CELLS[columns]
-    stack = sum(heights) + above * len(heights) + FOOTER
-    width, height = 2 * MARGIN + cell * columns, HEADER + rows * stack
+    width, height = columns * PANEL_WIDTHS[columns], HEADER + rows * (sum(heights) + LETTERS * len(heights))
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    _head(figure, heading, width, height)
-    cells = [(row, column) for row in range(rows) for column in range(columns)][:panels]
-    return figure, [
-        tuple(
-            _axes(figure, MARGIN + column * cell + left, top, cell - left - right, high)
-            for top, high in _tops(height - HEADER - row * stack, heights, above)
-        )
-        for row, column in cells
-    ]
-
-
-def _head(figure: Figure, heading: Heading, width: float, height: float) -> None:
-    figure.text(MARGIN / width, 1 - 0.10 / height, heading.title, size=12, weight="bold", va="top")
-    figure.text(MARGIN / width, 1 - 0.36 / height, heading.subtitle, size=8.5, color=MUTED, va="top")
-
-
-def _tops(top: float, heights: Sequence[float], above: float) -> Iterator[tuple[float, float]]:
-    """Yield top and height of each of a stack of axes, in inches."""
-    for height in heights:
-        top -= above
-        yield top, height
-        top -= height
-
-
-def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, (top - height) / up, width / across, height / up))
-
-
-def label(axes: Axes, *, title: str = "", x: str = "", y: str = "", offset: float = OVER_TICKS) -> None:
-    """Name a panel and its axes; the vertical one's label lies flat above it, where it can be read.
-
-    `offset` (points) moves title and label to the left, over the tick labels.
-    """
-    axes.annotate(
-        title, (0, 1), (-offset, 24), xycoords="axes fraction", textcoords="offset points", weight="bold", size=9
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - HEADER / height)))
+    figure.text(0.12 / width, 1 - 0.10 / height, heading.title, size=12, weight="bold", va="top")
+    figure.text(0.12 / width, 1 - 0.36 / height, heading.subtitle, color=MUTED, va="top")
+    grid = figure.subplots(
+        rows * len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": [*heights] * rows}
     )
-    axes.set_xlabel(x, loc="left", labelpad=4)
+    stacks = grid.reshape(rows, len(heights), columns).swapaxes(1, 2).reshape(-1, len(heights))
+    for axes in stacks[panels:].flat:
+        axes.remove()
+    return figure, [tuple(stack) for stack in stacks[:panels]]
+
+
+def label(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
+    """Name a panel and its axes; the vertical one's label lies flat above it, where it can be read."""
+    axes.set_title(title, pad=20 if y else 8)
+    axes.set_xlabel(x, labelpad=4)
     axes.set_ylabel(y, rotation=0, ha="left", va="baseline")
-    axes.yaxis.set_label_coords(-offset / (72 * _width(axes)), 1 + 9 / (72 * _height(axes)))
-
-
-def _width(axes: Axes) -> float:
-    return float(axes.get_position().width * axes.figure.get_figwidth())  # type: ignore[union-attr]  # no subfigures
-
-
-def _height(axes: Axes) -> float:
-    return float(axes.get_position().height * axes.figure.get_figheight())  # type: ignore[union-attr]
+    above = ScaledTranslation(0, 8 / 72, axes.figure.dpi_scale_trans)
+    axes.yaxis.set_label_coords(0, 1, transform=axes.transAxes + above)
 
 
 def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]], *, gap: float = 11) -> None:
-    """Write names (x, y, text, colour) to the right of the ends of lines, `gap` points apart at least."""
-    points_per_unit = 72 * _height(axes) / (axes.get_ylim()[1] - axes.get_ylim()[0])
+    """Write names (x, y, text, colour) to the right of the ends of lines, about `gap` points apart at least."""
+    points_per_unit = 72 * PANEL_HEIGHT / (axes.get_ylim()[1] - axes.get_ylim()[0])
     lowest = float("-inf")
     for x, y, text, colour in sorted(names, key=lambda name: name[1]):
         lowest = max(y * points_per_unit, lowest + gap)
@@ -173,6 +106,21 @@ def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]], *, ga
         axes.annotate(
             text, (x, y), beside, textcoords="offset points", color=colour, va="center", size=8, annotation_clip=False
         )
+
+
+def write_beside(axes: Axes, row: float, text: str, x: float | None = None) -> None:
+    """Write `text` beside the end of a bar at `x`, or to the right of the axes where there is no `x`."""
+    where = (1.0, row) if x is None else (x, row)
+    coordinates = ("axes fraction", "data") if x is None else "data"
+    axes.annotate(
+        text, where, (8, 0) if x is None else BESIDE, xycoords=coordinates, textcoords="offset points", va="center",
+        size=8, annotation_clip=False,
+    )  # fmt: skip
+
+
+def legend(axes: Axes, columns: int) -> None:
+    """Name the series above the axes."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderpad=0.2)
 
 
 def steps(axes: Axes, levels: Sequence[object], words: Sequence[str]) -> None:
@@ -201,16 +149,28 @@ def log_x(axes: Axes, unit: str) -> None:
 
 
 def in_units(unit: str) -> Formatter:
-    """Return a formatter of ticks in SI units."""
-    return FuncFormatter(lambda value, _: quantity(value, unit))
+    """Return a formatter of ticks in SI units with prefixes; a rate or a count below a million is written in full."""
+    if unit == "share":
+        return PercentFormatter(1, decimals=0, symbol=f"{THIN}%")
+    if unit in {"s", "bytes", "bytes/s"}:
+        return EngFormatter(unit.replace("bytes", "B"), sep=THIN)
+    return FuncFormatter(lambda value, _: f"{value:,.6g}".replace(",", THIN))
 
 
 def svg(figure: Figure, salt: str) -> str:
     """Return the figure as SVG; equal figures give equal texts, and `salt` keeps the ids of two figures apart."""
     buffer = io.StringIO()
     with themed(), mpl.rc_context({"svg.hashsalt": salt}):
+        _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return re.sub(r"(font: [^;\"]*?)'DejaVu Sans'[^;\"]*", rf"\g<1>{FONTS}", buffer.getvalue())
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything, once: a layout takes as long as a drawing."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def inline(svg_text: str) -> str:
@@ -237,5 +197,6 @@ def png(figure: Figure) -> bytes:
     """Return the figure as PNG, on white."""
     buffer = io.BytesIO()
     with themed():
-        figure.savefig(buffer, format="png", dpi=DPI)
+        _lay_out(figure)
+        figure.savefig(buffer, format="png")
     return buffer.getvalue()

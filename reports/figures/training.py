@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style as theme
-from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, usual
+from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, usual
 from loaderbench.reports.units import percent
 from loaderbench.reports.vocabulary import sample_rate, subjects
 from loaderbench.reports.wording import levels, plain_number
@@ -31,7 +31,7 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
         title="The ceiling: loader alone, step alone, both",
         subtitle=note(f"Training cannot outrun the lower of the two; {rounds_of(training)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels), heights=(1.7, 0.6), right=0.82)
+    figure, panels = theme.sheet(heading, len(shown.panels), heights=(1.7, 0.6))
     for (above, below), facet in zip(panels, shown.panels, strict=True):
         _triple(above, facet)
         _stall(below, facet)
@@ -75,7 +75,7 @@ def _stall(axes: Axes, facet: Facet) -> None:
         axes.text(x, 100 * share + 6, percent(share), ha="center", color=theme.INK, size=8)
     axes.set_ylim(0, 100)
     axes.set_yticks([])
-    theme.label(axes, x="num_workers (processes)", y="% of the time the step waits")
+    theme.label(axes, x=setting_label("num_workers"), y="% of the time the step waits")
 
 
 def waits(cases: pd.DataFrame) -> Figure | None:
@@ -97,7 +97,7 @@ def waits(cases: pd.DataFrame) -> Figure | None:
         ),
     )
     most = max(len(levels(facet.table, "num_workers")) for facet in shown.panels)
-    figure, panels = theme.sheet(heading, len(shown.panels), heights=(0.3 * most + 0.1,), left=0.26, right=0.25)
+    figure, panels = theme.sheet(heading, len(shown.panels), heights=(0.3 * most + 0.1,))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _boxes(axes, facet)
     return figure
@@ -113,4 +113,4 @@ def _boxes(axes: Axes, facet: Facet) -> None:
     axes.scatter(longest, y, s=60, marker="|", color=theme.VERMILLION, linewidth=1.6)
     theme.log_x(axes, "s")
     theme.rows(axes, [plain_number(level) for level in table["num_workers"]])
-    theme.label(axes, title=facet.name, x="wait for a batch (s)", y="num_workers", offset=18)
+    theme.label(axes, title=facet.name, x="wait for a batch (s)", y="num_workers")

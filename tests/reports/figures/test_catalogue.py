@@ -13,18 +13,18 @@ from matplotlib.text import Text
 
 from loaderbench.reports.documents.report import Report
 from loaderbench.reports.figures import style as theme
-from loaderbench.reports.figures.catalogue import PLOTS, pictures
+from loaderbench.reports.figures.catalogue import pictures, plots
 from loaderbench.reports.figures.costs import memory, startup
 from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput
 from loaderbench.reports.figures.training import ceiling
 
-NAMES = [plot.name for plot in PLOTS]
+NAMES = [plot.name for plot in plots()]
 
 
 @pytest.fixture(scope="module")
 def drawn(realistic: Report) -> dict[str, Figure]:
     with theme.themed():
-        figures = {plot.name: plot.draw(realistic.cases) for plot in PLOTS}
+        figures = {plot.name: plot.draw(realistic.cases) for plot in plots()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
@@ -46,10 +46,10 @@ def test_every_figure_says_how_many_rounds_it_is_from(drawn: dict[str, Figure], 
 
 
 UNITS = {
-    "ceiling": ["images/s", "texts/s", "% of the time", "num_workers (processes)"],
+    "ceiling": ["images/s", "texts/s", "% of the time", "num_workers (worker processes)"],
     "waits": ["wait for a batch (s)", "num_workers"],
-    "throughput": ["images/s", "num_workers (processes)"],
-    "heatmap": ["num_workers (processes)", "batch_size (samples)"],
+    "throughput": ["images/s", "num_workers (worker processes)"],
+    "heatmap": ["num_workers (worker processes)", "batch_size (samples in a batch)"],
     "effects": ["ratio of throughputs"],
     "breakdown": ["share of a pass"],
     "passes": ["seconds of a pass"],
@@ -57,7 +57,8 @@ UNITS = {
     "startup-payload": ["seconds"],
     "memory": ["memory added, PSS (bytes)", "images/s"],
     "transfer": ["batch (bytes)", "bytes/s"],
-    "fidelity": ["reading over truth, less one (%)"],
+    "fidelity": ["measured over known, less one (%)"],
+    "cpu_per_sample_s": ["num_workers (worker processes)", "CPU time a sample (s)"],
 }
 
 
@@ -88,7 +89,7 @@ def test_a_plot_without_data_draws_nothing(
         ("epoch", {"num_workers": 1, "batch_size": 2, "dataset": "text"}) if name == "fidelity" else ("fidelity", {})
     )
     cases = cases_of(source.document([source.case(*other, 3)]))
-    plot = next(plot for plot in PLOTS if plot.name == name)
+    plot = next(plot for plot in plots() if plot.name == name)
     assert plot.draw(cases) is None
 
 
@@ -136,7 +137,7 @@ def test_few_rounds_are_drawn_without_a_spread(
 ) -> None:
     cases = cases_of(synthetic().run(rounds))
     with theme.themed():
-        figures = [figure for plot in PLOTS if (figure := plot.draw(cases)) is not None]
+        figures = [figure for plot in plots() if (figure := plot.draw(cases)) is not None]
         for figure in figures:
             figure.draw_without_rendering()
     assert len(figures) == len(NAMES) - 1  # no transfer without a device
@@ -235,7 +236,7 @@ def test_on_the_cpu_the_passes_have_no_copies(
 ) -> None:
     source = synthetic()
     settings = {"dataset": "text", "device": "cpu", "num_workers": 2}
-    plot = next(plot for plot in PLOTS if plot.name == "passes")
+    plot = next(plot for plot in plots() if plot.name == "passes")
     figure = plot.draw(cases_of(source.document([source.case("breakdown", settings, 3)])))
     assert figure is not None
     assert "and copies" not in texts(figure)

@@ -51,7 +51,7 @@ def texts(figure: Figure) -> list[str]:
 
 def panels(figure: Figure) -> list[str]:
     """What stands above each panel."""
-    return [text.get_text() for axes in figure.axes for text in axes.texts if text.get_weight() == "bold"]
+    return [axes.get_title(loc="left") for axes in figure.axes]
 
 
 def test_a_change_is_marked_with_its_first_commit_and_the_ratio_of_the_levels() -> None:

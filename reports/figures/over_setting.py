@@ -1,0 +1,57 @@
+"""The figure that any metric can have: its values over the setting that varies."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, usual
+from loaderbench.reports.vocabulary import Metric, sample_rate, subjects
+from loaderbench.reports.wording import levels, plain_number, settings_of
+
+
+def over_setting(cases: pd.DataFrame, metric: Metric) -> Figure | None:
+    """Draw `metric` over the first setting that varies among the cases of the bench that has most of it."""
+    if metric.name not in cases or cases[metric.name].isna().all():
+        return None
+    known = cases[cases[metric.name].notna()]
+    bench = known["bench"].value_counts().sort_index().idxmax()
+    known = known[known["bench"] == bench]
+    setting = next((name for name in settings_of(known) if _varies(known, name) and name not in subjects()), None)
+    if setting is None:
+        return None
+    table = usual(known, (setting,))
+    shown = facets(table, least={setting: 2})
+    if not shown.panels:
+        return None
+    about = " ".join(filter(None, [metric.meaning, f"Bench {bench}, {rounds_of(table)} a point"]))
+    heading = theme.Heading(title=f"{metric.label[:1].upper()}{metric.label[1:]}", subtitle=note(about, shown))
+    figure, panels = theme.sheet(heading, len(shown.panels))
+    for (axes,), facet in zip(panels, shown.panels, strict=True):
+        _points(axes, facet, metric, setting)
+    return figure
+
+
+def _varies(cases: pd.DataFrame, setting: str) -> bool:
+    return len(levels(cases, setting)) > 1
+
+
+def _points(axes: Axes, facet: Facet, metric: Metric, setting: str) -> None:
+    """Draw a point for each level of the setting, joined where the levels are numbers."""
+    values = levels(facet.table, setting)
+    line = facet.table.drop_duplicates(setting).set_index(setting)[metric.name].reindex(values)
+    is_ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    theme.steps(axes, values, [plain_number(value) for value in values])
+    axes.plot(
+        np.arange(len(values)), line, marker="o", color=theme.BLUE, markeredgecolor=theme.PAPER,
+        linestyle="-" if is_ordered else "none",
+    )  # fmt: skip
+    axes.set_ylim(bottom=min(0.0, float(line.min())))
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(theme.in_units(metric.unit))
+    axes.locator_params(axis="y", nbins=5)
+    unit = sample_rate(facet.dataset) if metric.unit == "samples/s" else metric.unit
+    theme.label(
+        axes, title=facet.name, x=setting_label(setting), y=f"{metric.label} ({unit})" if unit else metric.label
+    )
