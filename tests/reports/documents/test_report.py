@@ -62,7 +62,7 @@ def test_each_dataset_has_a_callout_with_its_call(document: Document) -> None:
 
 def test_every_figure_is_in_a_section_of_the_page_alone(document: Document, realistic: Report) -> None:
     figures = [part for part in walk(document.parts) if isinstance(part, Figure)]
-    assert [figure.name for figure in figures] == [picture.plot.name for picture in realistic.pictures]
+    assert {figure.name for figure in figures} == {picture.plot.name for picture in realistic.pictures}
     sections = [part.title for part in document.parts if isinstance(part, Section) and "html" in part.on]
     assert len(set(sections)) == len(sections)
     assert "![" not in markdown(document)
