@@ -81,7 +81,7 @@ class Constant:
         self.metrics = {"seconds": perf_counter() - began, "passes": float(passes)}
 
     def after(self) -> Metrics:
-        """Seconds, and how many times."""
+        """Return the seconds, and how many times."""
         return self.metrics
 
 

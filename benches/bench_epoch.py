@@ -1,7 +1,7 @@
 """How fast is one pass over the dataset, with no model?
 
 **Timed**: from ``iter(loader)`` to its end, every batch placed on the device. Workers are alive when the clock
-starts (``persistent_workers``), so that nothing of their start is in the figure: *steady*. With
+starts (``persistent_workers``), so that nothing of their start is in the result: *steady*. With
 ``--persistent-workers off`` each pass starts and joins its workers inside the clock: *cold*.
 
 **Read as** samples per second: total samples over total time of whole passes. Batches arrive in bursts of

@@ -60,7 +60,7 @@ class Halting(Epoch):
         return batch
 
     def after(self) -> Metrics:
-        """The highest readings, in bytes."""
+        """Return the highest readings, in bytes."""
         workers = self.config.num_workers
         of_workers = max(reading.worker_pss_bytes for reading in self.readings)
         return {

@@ -30,7 +30,7 @@ import torch
 from loaderbench.benches.harness.clock import Epoch, Metrics, keep
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.subject import Subject, power_of_two
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task
 
@@ -55,7 +55,7 @@ class Training(Epoch):
         return self
 
     def _cut(self, subject: Subject, step_s: float) -> Subject:
-        batches = max(LEAST, 1 << max(1, int(PASS_S / step_s)).bit_length() - 1)
+        batches = max(LEAST, power_of_two(PASS_S / step_s))
         return subject if subject.is_stream else subject.part(batches * (self.config.batch_size or 1))
 
     def before(self, passes: int) -> None:
@@ -72,7 +72,7 @@ class Training(Epoch):
         self.step = self.task
 
     def after(self) -> Metrics:
-        """The triple, or what there is of it so far."""
+        """Return the triple, or what there is of it so far."""
         return {**super().after(), **getattr(self, "parts", {})}
 
     def _steps_s(self, count: int) -> float:

@@ -62,13 +62,13 @@ class Transfer:
         self.seconds = perf_counter() - began
 
     def after(self) -> Metrics:
-        """Seconds and bytes of all copies."""
+        """Return seconds and bytes of all copies."""
         return {"seconds": self.seconds, "bytes": float(self.copies * count_leaves(self.batch).bytes)}
 
 
 @cache
 def link_bytes_per_s(device: torch.device) -> float:
-    """What the link to `device` can carry."""
+    """Return what the link to `device` can carry."""
     source = torch.empty(LINK_BYTES, dtype=torch.uint8, pin_memory=True)
     target = torch.empty(LINK_BYTES, dtype=torch.uint8, device=device)
     fastest_s = math.inf

@@ -19,6 +19,7 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 QUANTILES = (5, 25, 50, 75, 95)
 
 Marks = list[float]
+CPU = torch.device("cpu")
 
 
 def keep(batch: Any) -> Any:
@@ -28,7 +29,7 @@ def keep(batch: Any) -> Any:
 
 @dataclass(slots=True)
 class Reading:
-    """What the host clock saw of some passes. All else is worked out after the clock.
+    """What the host's clock showed of some passes; all else is worked out after the clock.
 
     The marks of a pass are its start and the arrival of each batch; where batches go through a step, also its end.
     """
@@ -39,16 +40,16 @@ class Reading:
 
     @property
     def batches(self) -> list[int]:
-        """Batches delivered by each pass."""
+        """Return the batches that each pass delivered."""
         return [len(waits) for waits in self.waits_s]
 
     @property
     def waits_s(self) -> list[FloatArray]:
-        """The waits of each pass, one for each batch: from the end of the step before, or the pass's start."""
+        """Return the waits of each pass, one for each batch: from the end of the step before, or the pass's start."""
         return [np.diff(marks)[:: 2 if self.stepped else 1] for marks in self.passes]
 
     def metrics(self) -> Metrics:
-        """Seconds and batches in all, the mean wait for a first batch, total and quantiles of all waits."""
+        """Return seconds and batches in all, the mean wait for a first batch, total and quantiles of all waits."""
         waits_s = self.waits_s
         return {
             "seconds": self.seconds,
@@ -59,31 +60,34 @@ class Reading:
 
 
 def wait_metrics(waits_s: Sequence[float] | FloatArray) -> Metrics:
-    """Total and quantiles of the waits for single batches, in seconds."""
+    """Return total and quantiles of the waits for single batches, in seconds."""
     waits = np.asarray(waits_s)
     quantiles = np.percentile(waits, QUANTILES)
     named = {f"wait_p{q:02d}_s": float(value) for q, value in zip(QUANTILES, quantiles, strict=True)}
     return {"wait_s": float(waits.sum()), **named, "wait_max_s": float(waits.max())}
 
 
-def read(loader: Iterable[Any], step: Step = keep, passes: int = 1) -> Reading:
+def read(loader: Iterable[Any], step: Step = keep, passes: int = 1, *, device: torch.device = CPU) -> Reading:
     """Read `loader` to its end `passes` times, giving each batch to `step`.
 
     One look at the clock a batch is all that is added to ``for batch in loader: pass``, and one more to
-    ``for batch in loader: step(batch)``. Raises ValueError where a pass delivers nothing.
+    ``for batch in loader: step(batch)``. `device` is synchronised at both edges of the clock and nowhere between them.
+    Raises ValueError where a pass delivers nothing.
     """
     reading = Reading(stepped=step is not keep)
+    synchronise(device)
     began = perf_counter()
     for _ in range(passes):
-        marks = _stepped(loader, step) if reading.stepped else _alone(loader)
+        marks = _marks_around_steps(loader, step) if reading.stepped else _marks(loader)
         if len(marks) == 1:
             raise ValueError("the loader delivered no batch; with drop_last, batch_size must not exceed the dataset")
         reading.passes.append(marks)
+    synchronise(device)
     reading.seconds = perf_counter() - began
     return reading
 
 
-def _alone(loader: Iterable[Any]) -> Marks:
+def _marks(loader: Iterable[Any]) -> Marks:
     clock = perf_counter
     marks = [clock()]
     mark = marks.append
@@ -92,7 +96,7 @@ def _alone(loader: Iterable[Any]) -> Marks:
     return marks
 
 
-def _stepped(loader: Iterable[Any], step: Step) -> Marks:
+def _marks_around_steps(loader: Iterable[Any], step: Step) -> Marks:
     clock = perf_counter
     marks = [clock()]
     mark = marks.append
@@ -126,16 +130,12 @@ class Epoch:
         """Outside the clock, before each round of so many passes."""
 
     def run(self, passes: int) -> None:
-        """One round: the device synchronised at both edges of the clock and nowhere between them."""
+        """Inside the clock: one round of so many passes."""
         self._timeline = None if self.device.type == "cpu" else Timeline(self.device)
-        synchronise(self.device)
-        began = perf_counter()
-        self._reading = read(self._audit.loader, self._consumer(), passes)
-        synchronise(self.device)
-        self._reading.seconds = perf_counter() - began
+        self._reading = read(self._audit.loader, self._consumer(), passes, device=self.device)
 
     def after(self) -> Metrics:
-        """Outside the clock, after each round: count what arrived, work out the metrics."""
+        """Outside the clock, after each round: count what arrived and return the metrics."""
         metrics = {**self._reading.metrics(), "samples": float(self._audit.samples(self._reading.batches))}
         if self._timeline is None:
             return metrics

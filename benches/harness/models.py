@@ -17,7 +17,7 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) to (..., outputs)."""
+        """Map (..., inputs) to (..., outputs)."""
         return x @ self.weight.T + self.bias
 
 
@@ -30,7 +30,7 @@ class BagClassifier(nn.Module):
         self.head = Linear(width, classes)
 
     def forward(self, text: Tensor, where: Tensor) -> Tensor:
-        """Logits (B, classes).
+        """Return logits (B, classes).
 
         `text` is (B, L) padded with 0, `where` then the lengths and not needed; or `text` is flat, (sum of L,), and
         `where` (B,) says where each begins: ``EmbeddingBag``'s offsets.
@@ -56,7 +56,7 @@ class SmallCNN(nn.Module):
         self.head = Linear(4 * width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to logits (B, classes)."""
+        """Map (B, 3, H, W) to logits (B, classes)."""
         return torch.as_tensor(self.head(self.features(images).mean(dim=(2, 3))))
 
 
@@ -72,7 +72,7 @@ class SmallTransformer(nn.Module):
         self.head = Linear(width, vocabulary)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, T) token ids to logits (B, vocabulary, T), the order that ``cross_entropy`` wants."""
+        """Map (B, T) token ids to logits (B, vocabulary, T), the order that ``cross_entropy`` wants."""
         length = tokens.shape[1]
         mask = nn.Transformer.generate_square_subsequent_mask(length, device=tokens.device)
         hidden = self.encoder(self.vectors[tokens] + self.positions[:length], mask=mask, is_causal=True)
@@ -88,5 +88,5 @@ class MLP(nn.Module):
         self.head = Linear(width, 1)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """(B, features) to predictions (B,)."""
+        """Map (B, features) to predictions (B,)."""
         return torch.as_tensor(self.head(torch.relu(self.hidden(rows)))).squeeze(1)

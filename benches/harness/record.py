@@ -44,7 +44,7 @@ class Journal:
             raise
 
     def close(self) -> Path:
-        """Write the whole record, atomically, and drop the journal; the record's path.
+        """Write the whole record, atomically, drop the journal, and return the record's path.
 
         Where the record cannot be written (OSError), the journal stays.
         """
@@ -64,12 +64,12 @@ class Journal:
 
     @property
     def missing(self) -> list[str]:
-        """Planned cases that have not ended, in their order."""
+        """Return the planned cases that have not ended, in their order."""
         ended = {case["name"] for entry in self.entries for case in entry.values()}
         return [name for name in self.head["loaderbench"]["order"] if name not in ended]
 
     def whole(self) -> Entry:
-        """The record: pytest-benchmark's keys, and our block."""
+        """Return the record: pytest-benchmark's keys, and our block."""
         ours = {
             **self.head["loaderbench"],
             "finished": now().isoformat(),
@@ -80,7 +80,7 @@ class Journal:
         return {**self.head, "benchmarks": self.of("benchmark"), "loaderbench": ours}
 
     def of(self, kind: str) -> list[Entry]:
-        """The entries of one kind."""
+        """Return the entries of one kind, of `ENDINGS`."""
         return [entry[kind] for entry in self.entries if kind in entry]
 
     def _write(self, line: Entry) -> None:
@@ -140,7 +140,7 @@ def _checked(head: Any) -> Entry:
 
 
 def now() -> datetime:
-    """The time, with its zone."""
+    """Return the time, with its zone."""
     return datetime.now(UTC)
 
 
@@ -150,7 +150,7 @@ def new_run() -> str:
 
 
 def dumps(value: Any) -> str:
-    """JSON that any reader takes: what is not finite is null, what JSON does not know is its text."""
+    """Return JSON that any reader takes: what is not finite is null, what JSON does not know is its text."""
     return json.dumps(_finite(value), default=str, allow_nan=False, separators=(",", ":"))
 
 
@@ -165,6 +165,6 @@ def _finite(value: Any) -> Any:
 
 
 def columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
-    """Rows of metrics as columns; a metric that a row lacks is None."""
+    """Return rows of metrics as columns; a metric that a row lacks is None."""
     names: Iterator[str] = (name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(names)}

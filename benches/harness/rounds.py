@@ -14,7 +14,7 @@ from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.record import columns
 from loaderbench.benches.harness.system import processes
 
-_MOST_PASSES = 1000  # in a round: what is shorter than a five-thousandth of a second a pass is not worth timing
+_MOST_PASSES = 1000  # in a round: a pass shorter than a five-thousandth of a second is not worth timing
 
 
 class Work(Protocol):
@@ -31,7 +31,7 @@ class Work(Protocol):
         """Inside the clock."""
 
     def after(self) -> Metrics:
-        """Outside the clock, after each round: what it showed, in SI units; ``seconds`` among them."""
+        """Outside the clock, after each round: return its metrics in SI units, ``seconds`` among them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +55,9 @@ class Measure:
                 return
             warmup = self._warmup(work)
             pass_s = warmup[-1]["seconds"]
-            passes = self.agree("passes", self._passes(pass_s)) if work.steady else 1
-            rounds = self._rounds(work, passes, self.agree("rounds", self._affordable(passes * pass_s)))
+            passes = self.agree("passes", passes_in(self.round_s, pass_s)) if work.steady else 1
+            count = self.agree("rounds", affordable(self.rounds, self.case_s, passes * pass_s))
+            rounds = self._rounds(work, passes, count)
         self.benchmark.extra_info.update(
             settings=dict(self.settings),
             facts={**self.facts, **facts, "passes": passes, "steady": work.steady},
@@ -65,32 +66,48 @@ class Measure:
         )
 
     def _warmup(self, work: Work) -> list[Metrics]:
-        """One pass; and one more, with workers that are already running, where it may not have filled a round."""
+        """Return the metrics of one pass; and of one more, with running workers, where it may not have filled a round.
+
+        What the workers took to start says nothing of how long a pass is.
+        """
         first = _once(work)
-        surely_s = first["seconds"] - first.get("first_batch_s", 0.0)  # less what the workers took to start
-        return [first, _once(work)] if work.steady and surely_s < self.round_s else [first]
-
-    def _passes(self, pass_s: float) -> int:
-        return max(1, min(_MOST_PASSES, math.ceil(self.round_s / max(pass_s, 1e-9))))
-
-    def _affordable(self, round_s: float) -> int:
-        return max(1, int(min(self.rounds, self.case_s / max(round_s, 1e-9))))
+        pass_s = first["seconds"] - first.get("first_batch_s", 0.0)
+        return [first, _once(work)] if work.steady and pass_s < self.round_s else [first]
 
     def _rounds(self, work: Work, passes: int, count: int) -> list[Metrics]:
         rounds: list[Metrics] = []
-        started: list[float] = []
+        cpu_before_s = 0.0
 
         def before() -> None:
+            nonlocal cpu_before_s
             self.before_round(len(rounds))
             work.before(passes)
-            started.append(processes.cpu_s())
+            cpu_before_s = processes.cpu_s()
 
         def after() -> None:
-            rounds.append({**work.after(), "cpu_s": processes.cpu_s() - started[-1]})
+            rounds.append({**work.after(), "cpu_s": processes.cpu_s() - cpu_before_s})
 
         gc.collect()
         self.benchmark.pedantic(lambda: work.run(passes), setup=before, teardown=after, rounds=count)
         return rounds
+
+
+def passes_in(round_s: float, pass_s: float) -> int:
+    """Return how many passes of `pass_s` fill a round.
+
+    >>> passes_in(0.2, 0.05), passes_in(0.2, 3.0), passes_in(0.2, 0.0)
+    (4, 1, 1000)
+    """
+    return max(1, min(_MOST_PASSES, math.ceil(round_s / max(pass_s, 1e-9))))
+
+
+def affordable(rounds: int, case_s: float, round_s: float) -> int:
+    """Return `rounds`, or as many as `case_s` has time for, but one at least.
+
+    >>> affordable(5, math.inf, 0.2), affordable(5, 1.0, 0.4), affordable(5, 1.0, 9.0)
+    (5, 2, 1)
+    """
+    return max(1, int(min(rounds, case_s / max(round_s, 1e-9))))
 
 
 def _once(work: Work) -> Metrics:

@@ -67,7 +67,7 @@ class Session:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the record goes: as asked, or ``runs/<when>-<commit>``."""
+        """Return where the record goes: as asked, or ``runs/<when>-<commit>``."""
         if given := self.config.getoption("resume") or self.config.getoption("run_dir"):
             folder = Path(given)
             return folder.parent if folder.is_file() else folder
@@ -76,7 +76,7 @@ class Session:
 
     @cached_property
     def machine(self) -> Entry:
-        """The machine, as it was first looked at."""
+        """Return the machine's facts, as they were first read."""
         return machine.facts()
 
     def plan(self, items: list[pytest.Item]) -> None:
@@ -105,6 +105,7 @@ class Session:
         self.time_left = TimeLeft({case.name: self._cost(case) for case in cases})
         stream = terminal._tw._file  # noqa: SLF001 - pytest has no public word for it
         self.progress = Progress(len(cases), stream=stream, is_live=terminal.isatty)
+        self.last_end = monotonic()
         self.progress.estimate_by(lambda: self.time_left.seconds(monotonic() - self.last_end))
 
     def _cost(self, case: pytest.Item) -> CaseCost:

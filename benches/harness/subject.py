@@ -1,4 +1,4 @@
-"""What is measured: datasets, collate functions and models by the names that the command line gives."""
+"""What is measured: a dataset, checked, with its collate functions; and objects that the command line names."""
 
 import json
 import math
@@ -35,27 +35,27 @@ class Subject:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is read by ``iter()``, so that no sampler can choose."""
+        """Return whether it is read by ``iter()``, so that no sampler can choose."""
         return isinstance(self.dataset, IterableDataset)
 
     @property
     def is_batched(self) -> bool:
-        """Whether it offers ``__getitems__``: a whole batch of indices in one call."""
+        """Return whether it offers ``__getitems__``: a whole batch of indices in one call."""
         return callable(getattr(self.dataset, "__getitems__", None))
 
     def part(self, samples: int) -> "Subject":
-        """The same, with a map-style dataset cut to `samples` of it, drawn once with a fixed seed."""
+        """Return the same with a map-style dataset cut to `samples` of it, drawn once with a fixed seed."""
         return replace(self, dataset=_drawn(self.dataset, samples))
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a record says of it: samples in one pass, bytes pickled, and the make-up of a sample."""
+        """Return what a record says of it: samples in one pass, bytes pickled, and the make-up of a sample."""
         length = len(self.dataset) if hasattr(self.dataset, "__len__") else None
         return {"dataset_samples": length, **asdict(self.contract)}
 
 
 def subject_of(dataset: Any) -> Subject:
-    """A dataset that a bench made itself, checked like any other."""
+    """Return a dataset that a bench made itself as a subject, checked like any other."""
     name = type(dataset).__name__.lower()
     return Subject(
         name=name, dataset=dataset, source=dataset, contract=check_dataset(dataset), collate_fns=("default",)
@@ -70,7 +70,7 @@ class NamedObject:
     target: str
 
     def load(self) -> Any:
-        """The object `target` names; raises RefusedError saying what is missing and what to do."""
+        """Return the object that `target` names; raises RefusedError saying what is missing and what to do."""
         here = str(Path.cwd())
         if here not in sys.path:
             sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie where they stand
@@ -84,7 +84,7 @@ class NamedObject:
             raise self.refuse(f"importing it raised {type(error).__name__}: {error}") from error
 
     def call(self, arguments: str) -> Any:
-        """The object `target` names or, where that is a class or a function, what it returns."""
+        """Return the object that `target` names or, where that is a class or a function, what it returns."""
         made = self.load()
         if not isinstance(made, type) and (hasattr(made, "__getitem__") or hasattr(made, "__iter__")):
             return made
@@ -95,7 +95,7 @@ class NamedObject:
             raise self.refuse(f"calling it raised {type(error).__name__}: {error}") from error
 
     def refuse(self, why: str) -> RefusedError:
-        """The error for this option, in one line."""
+        """Return the error for this option, in one line."""
         return RefusedError(f"{self.option} {self.target}: {' '.join(why.split())}")
 
 
@@ -128,34 +128,34 @@ class DatasetChoice:
     """Settles how many samples such a part has with another process that reads it too."""
 
     def subject(self, name: str) -> Subject:
-        """The dataset called `name`, built and checked once; raises RefusedError where it is broken."""
+        """Return the dataset called `name`, built and checked once; raises RefusedError where it is broken."""
         return _subject(self, name)
 
 
 @cache
-def _subject(sources: DatasetChoice, name: str) -> Subject:
+def _subject(choice: DatasetChoice, name: str) -> Subject:
     named = NamedObject(option="--dataset", target=name)
     entry = CATALOG.get(name)
     if entry is None and ":" not in name:
         raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
-    made = entry.build() if entry else named.call(sources.dataset_args)
+    made = entry.build() if entry else named.call(choice.dataset_args)
     try:
         contract = check_dataset(made)
     except InvalidDatasetError as error:
         raise named.refuse(str(error)) from error
     dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)
-    part = dataset if entry and sources.samples == "auto" else _part(dataset, sources, named)
+    part = dataset if entry and choice.samples == "auto" else _part(dataset, choice, named)
     return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
 
 
-def _part(dataset: Any, sources: DatasetChoice, named: NamedObject) -> Dataset[Any]:
-    """The part of `dataset` that a pass reads: ``sources.samples`` of it, drawn once with a fixed seed."""
+def _part(dataset: Any, choice: DatasetChoice, named: NamedObject) -> Dataset[Any]:
+    """Return the part of `dataset` that a pass reads: ``choice.samples`` of it, drawn once with a fixed seed."""
     if isinstance(dataset, IterableDataset):
-        if sources.samples not in ("auto", "all"):
-            raise named.refuse(f"--samples {sources.samples} needs a map-style dataset: a stream is read whole")
+        if choice.samples not in ("auto", "all"):
+            raise named.refuse(f"--samples {choice.samples} needs a map-style dataset: a stream is read whole")
         return dataset
-    return _drawn(dataset, _wanted(dataset, sources, named))
+    return _drawn(dataset, _wanted(dataset, choice, named))
 
 
 def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
@@ -165,22 +165,22 @@ def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
     return Subset(dataset, drawn.tolist())
 
 
-def _wanted(dataset: Any, sources: DatasetChoice, named: NamedObject) -> int:
-    samples, least = sources.samples, max(sources.least_samples, math.ceil(_LEAST_SAMPLES_PER_S * sources.pass_s))
+def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int:
+    samples, least = choice.samples, max(choice.least_samples, math.ceil(_LEAST_SAMPLES_PER_S * choice.pass_s))
     if samples == "all":
         return len(dataset)
     if samples == "auto" and len(dataset) <= least:
         return len(dataset)
     if samples == "auto":
-        affordable = max(least, _affordable(dataset, sources.pass_s, named))
-        return sources.agree(f"samples of {named.target}", affordable)
+        affordable = max(least, _affordable(dataset, choice.pass_s, named))
+        return choice.agree(f"samples of {named.target}", affordable)
     if not samples.isdigit() or int(samples) < 1:
         raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
     return int(samples)
 
 
 def _affordable(dataset: Any, pass_s: float, named: NamedObject, probes: int = 16) -> int:
-    """How many samples one process reads in about `pass_s` seconds, rounded to a power of two."""
+    """Return how many samples one process reads in about `pass_s` seconds, rounded to a power of two."""
     step = max(1, len(dataset) // probes)
     indices = range(0, len(dataset), step)[:probes]
     began = perf_counter()
@@ -189,19 +189,28 @@ def _affordable(dataset: Any, pass_s: float, named: NamedObject, probes: int = 1
             dataset[index]
         except Exception as error:
             raise named.refuse(f"sample {index} raised {type(error).__name__}: {error}") from error
-    each_s = max((perf_counter() - began) / len(indices), 1e-9)
-    return 1 << max(1, int(pass_s / each_s)).bit_length() - 1
+    sample_s = max((perf_counter() - began) / len(indices), 1e-9)
+    return power_of_two(pass_s / sample_s)
+
+
+def power_of_two(number: float) -> int:
+    """Return the largest power of two that is at most `number`, and at least 1.
+
+    >>> power_of_two(1000.0), power_of_two(0.3)
+    (512, 1)
+    """
+    return 1 << max(1, int(number)).bit_length() - 1
 
 
 @cache
 def collate_fn(name: str) -> Callable[[list[Any]], Any]:
-    """The collate function called `name`: one of ours, or ``module:attribute``."""
+    """Return the collate function called `name`: one of ours, or ``module:attribute``."""
     if name in COLLATE_FNS:
         return COLLATE_FNS[name]
     named = NamedObject(option="--collate-fn", target=name)
     if ":" not in name:
         raise named.refuse(f"not one of {', '.join(COLLATE_FNS)}, nor module:attribute")
-    found: Callable[[list[Any]], Any] = named.load()
-    if not callable(found):
-        raise named.refuse(f"it is a {type(found).__name__}, which cannot be called")
-    return found
+    function: Callable[[list[Any]], Any] = named.load()
+    if not callable(function):
+        raise named.refuse(f"it is a {type(function).__name__}, which cannot be called")
+    return function

@@ -22,7 +22,7 @@ TARGETS = ("Class", "label", "labels", "target", "y")
 def train_step(
     model: nn.Module, loss_fn: Loss, optimizer: torch.optim.Optimizer, inputs: Inputs, target: Any
 ) -> Tensor:
-    """One step of training; the loss, still on the device, so that nothing waits for it."""
+    """Take one step of training and return the loss, still on the device, so that nothing waits for it."""
     optimizer.zero_grad()
     output = model(**inputs) if isinstance(inputs, dict) else model(*inputs)
     loss = loss_fn(output, target)
@@ -32,7 +32,7 @@ def train_step(
 
 
 def split(batch: Any, names: Sequence[str] = ()) -> tuple[Inputs, Any]:
-    """Inputs and target of a batch.
+    """Return inputs and target of a batch.
 
     The last of a sequence is its target; of a mapping, the first of `TARGETS` that it has. A mapping's other
     entries go to ``forward`` by keyword where all are among its argument `names`, else in order.
@@ -71,7 +71,7 @@ class ModelChoice:
     loss: str = ""
 
     def task(self, subject: Subject, device: torch.device) -> Task | None:
-        """The task for `subject` on `device`, freshly seeded; None where no model is known for it."""
+        """Return the task for `subject` on `device`, freshly seeded; None where no model is known for it."""
         torch.manual_seed(0)
         given, given_loss = self.load()
         if given is None and subject.name not in OURS:
@@ -80,7 +80,7 @@ class ModelChoice:
         return _task(model.to(device), given_loss or loss_fn)
 
     def load(self) -> tuple[nn.Module | None, Loss | None]:
-        """The user's model and loss; raises RefusedError saying which cannot be had."""
+        """Return the user's model and loss; raises RefusedError saying which cannot be had."""
         return self._model(), self._loss()
 
     def _model(self) -> nn.Module | None:
@@ -97,8 +97,8 @@ class ModelChoice:
             return None
         if ":" not in self.loss and hasattr(functional, self.loss):
             return getattr(functional, self.loss)  # type: ignore[no-any-return]
-        found: Loss = NamedObject(option="--loss", target=self.loss).load()
-        return found() if isinstance(found, type) else found
+        loss: Loss = NamedObject(option="--loss", target=self.loss).load()
+        return loss() if isinstance(loss, type) else loss
 
 
 def _task(model: nn.Module, loss_fn: Loss) -> Task:

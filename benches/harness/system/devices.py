@@ -7,7 +7,7 @@ import torch
 
 
 def available() -> tuple[str, ...]:
-    """The device types of this machine, the CPU first: ``("cpu",)`` or ``("cpu", "cuda")``."""
+    """Return the device types of this machine, the CPU first: ``("cpu",)`` or ``("cpu", "cuda")``."""
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     return ("cpu",) if accelerator is None else ("cpu", accelerator.type)
 
@@ -19,7 +19,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def place(batch: Any, device: torch.device, *, non_blocking: bool = False) -> Any:
-    """`batch` with every tensor on `device`: mappings, sequences, named tuples and ``.to`` are followed."""
+    """Return `batch` with every tensor on `device`: mappings, sequences, named tuples and ``.to`` are followed."""
     if hasattr(batch, "to"):
         return batch.to(device, non_blocking=non_blocking)
     if isinstance(batch, Mapping):
@@ -51,6 +51,6 @@ class Timeline:
         self._edges.append(event)
 
     def waits_s(self) -> list[float]:
-        """Idle seconds before each step, after `synchronise`. Edges are: begin, (start, end) of each step."""
+        """Return the idle seconds before each step, after `synchronise`. Edges: begin, then (start, end) of each step."""
         edges = self._edges
         return [edges[i].elapsed_time(edges[i + 1]) / 1e3 for i in range(0, len(edges) - 1, 2)]

@@ -15,7 +15,7 @@ TUNING = ("MALLOC_", "OMP_", "GOMP_", "KMP_", "MKL_")
 
 
 def facts() -> dict[str, Any]:
-    """CPU, memory, accelerator and versions, in SI units; what cannot be known is None."""
+    """Return CPU, memory, accelerator and versions, in SI units; what cannot be known is None."""
     return {
         "node": platform.node(),
         "system": f"{platform.system()} {platform.release()}",
@@ -35,18 +35,18 @@ def facts() -> dict[str, Any]:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may really use: its affinity, cut down by the control group's quota."""
+    """Return the CPUs that this process may really use: its affinity, cut down by the control group's quota."""
     limit = quota()
     return affinity() if limit is None else max(1, min(affinity(), int(limit)))
 
 
 def affinity() -> int:
-    """CPUs the scheduler may place this process on."""
+    """Return how many CPUs the scheduler may place this process on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
-    """The tightest CPU quota on the way up the control groups (v2, else v1), in CPUs; None where there is none."""
+    """Return the tightest CPU quota on the way up the control groups (v2, else v1), in CPUs; None: there is none."""
     limits = [limit for group in _groups(root, membership) if (limit := _limit(group)) is not None]
     return min(limits, default=None)
 

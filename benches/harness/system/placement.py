@@ -20,7 +20,7 @@ class Placement:
 
     @classmethod
     def starting(cls, first: int) -> "Placement | None":
-        """A placement over all cores that this process may use; None where the system cannot place (macOS)."""
+        """Return a placement over all cores that this process may use; None where there is no placing (macOS)."""
         if not hasattr(os, "sched_getaffinity"):
             return None
         return cls(cpus=tuple(sorted(os.sched_getaffinity(0))), first=first)

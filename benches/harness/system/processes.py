@@ -1,4 +1,4 @@
-"""The process tree: what it holds in memory, what CPU time it has used, and who was left behind."""
+"""The process tree: its memory, its CPU time, and workers that were left behind."""
 
 import shutil
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Memory:
 
 
 def memory() -> Memory:
-    """What the tree holds now. Costs milliseconds a process: never call it inside the clock."""
+    """Return what the tree holds now. Costs milliseconds a process: never call it inside the clock."""
     me = psutil.Process()
     own = me.memory_full_info()
     below = {child: info for child in descendants(me) if (info := _memory_of(child))}
@@ -42,28 +42,28 @@ def memory() -> Memory:
 
 
 def cpu_s() -> float:
-    """CPU seconds used so far by this process, its live descendants and the children each has joined."""
+    """Return the CPU seconds used so far by this process, its live descendants and the children each has joined."""
     me = psutil.Process()
     return sum(_cpu_of(process) for process in [me, *descendants(me)])
 
 
 def descendants(process: psutil.Process | None = None) -> list[psutil.Process]:
-    """Every live process below `process` (this one by default)."""
+    """Return every live process below `process` (this one by default)."""
     return (process or psutil.Process()).children(recursive=True)
 
 
 def workers() -> set[psutil.Process]:
-    """Every live process that was started here through multiprocessing, and all below them.
+    """Return every live process that was started here through multiprocessing, and all below them.
 
     Not multiprocessing's own helpers, which it does not list: the fork server, though workers are its children, and the
     resource tracker.
     """
-    found: set[psutil.Process] = set()
+    running: set[psutil.Process] = set()
     for started in active_children():
         with suppress(psutil.NoSuchProcess):
             worker = psutil.Process(started.pid)
-            found |= {worker, *descendants(worker)}
-    return found
+            running |= {worker, *descendants(worker)}
+    return running
 
 
 def end(strays: Iterable[BaseProcess]) -> None:
