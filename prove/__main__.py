@@ -18,10 +18,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from loaderbench.benches.harness.system import machine
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
-from prove import breakdown, causes, changes, fidelity, gates, predictions, scale, startup
+from prove import breakdown, causes, changes, device_waits, fidelity, gates, predictions, scale, startup
 from prove.goals import Result, Scope, Topic, document, exit_code
 
 TOPICS: Sequence[Topic] = (
@@ -33,6 +35,7 @@ TOPICS: Sequence[Topic] = (
     gates.TOPIC,
     changes.TOPIC,
     scale.TOPIC,
+    *((device_waits.TOPIC,) if torch.cuda.is_available() else ()),
 )
 IN_THIS_PROCESS = (breakdown.TOPIC,)  # it forks workers: measured before there are threads
 

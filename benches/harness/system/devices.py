@@ -51,6 +51,6 @@ class Timeline:
         self._edges.append(event)
 
     def waits_s(self) -> list[float]:
-        """Return the idle seconds before each step, after `synchronise`. Edges: begin, then (start, end) of each step."""
+        """Return the idle seconds before each step, after `synchronise`. Edges: begin, (start, end) of each step."""
         edges = self._edges
         return [edges[i].elapsed_time(edges[i + 1]) / 1e3 for i in range(0, len(edges) - 1, 2)]

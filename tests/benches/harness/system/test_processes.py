@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
-from time import process_time, sleep
+from time import sleep
 from typing import Any
 
 import psutil
@@ -24,8 +24,8 @@ MIB = 1 << 20
 
 
 def hold(ready: Connection, size_bytes: int) -> None:
-    held = bytearray(b"\1") * size_bytes
-    ready.send(len(held))
+    content = bytearray(b"\1") * size_bytes
+    ready.send(len(content))
     sleep(60)
 
 
@@ -39,13 +39,6 @@ def have_a_child(ready: Connection) -> None:
     child = FORK.Process(target=sleep, args=(60,), daemon=True)
     child.start()
     ready.send(child.pid)
-    sleep(60)
-
-
-def spin(ready: Connection, seconds: float) -> None:
-    while process_time() < seconds:
-        pass
-    ready.send(None)
     sleep(60)
 
 
@@ -66,16 +59,16 @@ def test_a_child_s_own_memory_is_counted() -> None:
     with started(hold, 0):
         without = processes.memory().worker_pss_bytes
     with started(hold, 64 * MIB):
-        held = processes.memory().worker_pss_bytes
-    assert held - without == pytest.approx(64 * MIB, rel=0.1)
+        holding = processes.memory().worker_pss_bytes
+    assert holding - without == pytest.approx(64 * MIB, rel=0.1)
 
 
 def test_what_one_process_alone_holds_is_its_own() -> None:
     with started(hold, 0):
         without = processes.memory().uss_bytes
     with started(hold, 64 * MIB):
-        held = processes.memory().uss_bytes
-    assert held - without == pytest.approx(64 * MIB, rel=0.1)
+        holding = processes.memory().uss_bytes
+    assert holding - without == pytest.approx(64 * MIB, rel=0.1)
 
 
 def test_the_children_are_a_part_of_the_tree() -> None:
@@ -136,23 +129,32 @@ def test_shared_memory_in_use_is_read(no_shared_memory: None) -> None:
     assert during - before > 128 * MIB  # others may take or give back some of it meanwhile
 
 
-def test_cpu_time_of_a_live_child_counts() -> None:
-    before = processes.cpu_s()
-    with started(spin, 0.3):
-        assert processes.cpu_s() - before >= 0.2
+class MadeUpProcess:
+    """Stands for psutil's: seconds used (user, system), those of the children it joined, and its live children."""
+
+    def __init__(self, *cpu_s: float, children: tuple["MadeUpProcess", ...] = (), is_gone: bool = False) -> None:
+        self.cpu_s, self.below, self.is_gone = cpu_s, children, is_gone
+
+    def cpu_times(self) -> tuple[float, ...]:
+        if self.is_gone:
+            raise psutil.NoSuchProcess(1)
+        return (*self.cpu_s, 100.0)  # the fifth is what it waited for the disk
+
+    def children(self, *, recursive: bool) -> list["MadeUpProcess"]:
+        assert recursive
+        return list(self.below)
 
 
-def test_cpu_time_of_a_joined_child_still_counts() -> None:
-    before = processes.cpu_s()
-    with started(spin, 0.3):
-        pass
-    assert processes.cpu_s() - before >= 0.2
+def test_cpu_time_is_that_of_the_whole_tree_and_of_joined_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker, gone = MadeUpProcess(4.0, 0.5, 0.0, 0.0), MadeUpProcess(is_gone=True)
+    me = MadeUpProcess(1.0, 0.25, 8.0, 2.0, children=(worker, gone))
+    monkeypatch.setattr(processes.psutil, "Process", lambda: me)
+    assert processes.cpu_s() == 1.0 + 0.25 + 8.0 + 2.0 + 4.0 + 0.5
 
 
 def test_descendants_are_children_and_theirs() -> None:
     with started(have_a_child) as (child, grandchild):
-        found = {process.pid for process in processes.descendants()}
-        assert {child.pid, grandchild} <= found
+        assert {child.pid, grandchild} <= {process.pid for process in processes.descendants()}
         psutil.Process(int(str(grandchild))).kill()
 
 

@@ -1,0 +1,68 @@
+"""Are waits on a device right? Waits of known length between steps of known length, read by the device's own events.
+
+Measured where there is CUDA: its queue runs beside the host, whose clock cannot tell waiting from queueing.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.subject import subject_of
+from loaderbench.datasets.synthetic.known_cost import Sleeping
+from prove.goals import Goal, Measured, Scope, Topic
+
+STEP_S = 0.02
+SHARES = (0.0, 0.10, 0.60)  # of a pass that the device waits
+WAITED = "device waits: share of a pass, of {:.0%}"
+BY_THE_HOST = "device waits: the share that the host's clock shows, of 10 %"
+
+
+def measure(scope: Scope) -> Mapping[str, Measured]:
+    """Return the errors of shares of known size, and what the host's clock makes of one of them."""
+    batches = scope.of(40, 4)
+    spin = partial(torch.cuda._sleep, _cycles())  # noqa: SLF001 - the only kernel of known length
+    found = {}
+    for share in SHARES:
+        wait_s = STEP_S * share / (1 - share)
+        metrics = _pass(STEP_S + wait_s if share else STEP_S / 2, batches, spin)
+        measured = metrics["wait_s"] / metrics["seconds"]
+        found[WAITED.format(share)] = Measured(value=abs(measured - share), note=f"{measured:.1%}")
+        if share == SHARES[1]:
+            found[BY_THE_HOST] = Measured(value=metrics["host_wait_s"] / metrics["seconds"])
+    return found
+
+
+def _cycles() -> int:
+    """Return how many cycles the device spins in `STEP_S`, by its own events."""
+    tried = 10_000_000
+    begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda._sleep(tried)  # noqa: SLF001 - as above
+    begun.record()
+    torch.cuda._sleep(tried)  # noqa: SLF001 - as above
+    ended.record()
+    torch.cuda.synchronize()
+    return int(tried * STEP_S / (begun.elapsed_time(ended) / 1e3))
+
+
+def _pass(load_s: float, batches: int, spin: Any) -> Mapping[str, float]:
+    """Return the metrics of a pass whose batches take `load_s` on the host while the device spins on each."""
+    dataset = Sleeping(samples=batches, sleep_s=load_s)
+    step = lambda _batch: spin()  # noqa: E731 - the batch is not what costs
+    with Epoch(subject_of(dataset), LoaderConfig(batch_size=1), device=torch.device("cuda"), step=step) as epoch:
+        epoch.run(1)  # the device warms up
+        epoch.run(1)
+        return epoch.after()
+
+
+TOPIC = Topic(
+    name="device waits",
+    goals=(
+        *(Goal(what=WAITED.format(share), unit="share", at_most=0.045) for share in SHARES),
+        Goal(what=BY_THE_HOST, unit="share", at_least=0.5),
+    ),
+    measure=measure,
+)
