@@ -43,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
     if options.history is not None:
         report, code = _with_trend(report, options.history)
     for path in options.explain:
-        report, fault = _with_explanation(report, path)
-        code = fault or code
+        report, explain_code = _with_explanation(report, path)
+        code = explain_code or code
     folder = options.out or read.runs[-1].path.parent
     tables = [("records.csv", csv_of(read.frame)), ("records.parquet", parquet_of(read.frame))]
     output.publish(report_document(report), folder, data=tables)

@@ -44,7 +44,7 @@ def case_trend(trend: pd.DataFrame, others: Sequence[str] = ()) -> Document:
     `others` are the names of cases that fit the same words, and are not shown.
     """
     series = [points for _, points in trend.groupby("series", sort=False)]
-    notices = ()
+    notices: tuple[str, ...] = ()
     if others:
         notices = (f"these words also fit {count(len(others), 'other case')}, such as {others[0]}",)
     return Document(
