@@ -7,9 +7,10 @@ from typing import Any
 from torch.utils.data import default_collate
 
 from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.loaders import first_batch, one_line
+from loaderbench.benches.explain.loaders import first_batch
 from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
@@ -56,7 +57,7 @@ def measure_baseline(subject: Subject, config: LoaderConfig, consumer: Consumer)
             trace = trace_pass(loader, step)
             del loader
     except Exception as error:
-        raise RefusedError(f"{subject.name}: a pass raised {one_line(error)}") from error
+        raise RefusedError(f"{subject.name}: a pass raised {reason(error)}") from error
     return Baseline(
         subject=subject,
         config=config,

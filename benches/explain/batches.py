@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from loaderbench.benches.explain.loaders import one_line
+from loaderbench.benches.harness.failures import reason
 from loaderbench.datasets.pytree import children, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays
 
@@ -40,7 +40,7 @@ def refusal_to_rebuild(batch: Any) -> str:
     try:
         tree_map(lambda leaf: leaf, batch)
     except Exception as error:  # noqa: BLE001 - a user's container may refuse in any way
-        return one_line(error)
+        return reason(error)
     return ""
 
 

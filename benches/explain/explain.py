@@ -11,8 +11,8 @@ from loaderbench.benches.explain.ab_passes import measure_block
 from loaderbench.benches.explain.baseline import Baseline, measure_baseline
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.interventions import Intervention, interventions_of
-from loaderbench.benches.explain.loaders import one_line
 from loaderbench.benches.explain.memory_growth import loader_memory
+from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject
@@ -104,15 +104,15 @@ class Experiment:
                 block = measure_block(self.interventions[cause], self.subject, self.consumer, self.rng)
             except Exception as error:  # noqa: BLE001 - a user's dataset may not bear the change, in any way
                 schedule.failed(cause)
-                self._drop(cause, f"it failed: {one_line(error)}")
+                self._drop(cause, f"it failed: {reason(error)}")
             else:
                 schedule.measured(cause, perf_counter() - block_began)
                 self.blocks.append(block)
 
-    def _drop(self, cause: str, reason: str) -> None:
+    def _drop(self, cause: str, why: str) -> None:
         del self.interventions[cause]
         self.blocks = [block for block in self.blocks if block.cause != cause]
-        self.not_run.append(NotRun(cause=cause, reason=reason))
+        self.not_run.append(NotRun(cause=cause, reason=why))
 
 
 def _dataset_facts(baseline: Baseline) -> DatasetFacts:

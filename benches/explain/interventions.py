@@ -12,7 +12,8 @@ import torch
 
 from loaderbench.benches.explain.baseline import Baseline
 from loaderbench.benches.explain.batches import ConstantObjects, indexes_batches, refusal_to_rebuild, whole_batches
-from loaderbench.benches.explain.loaders import TIMEOUT_S, one_line
+from loaderbench.benches.explain.loaders import TIMEOUT_S
+from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.datasets.pytree import LeafCounts, count_leaves
@@ -48,8 +49,8 @@ def interventions_of(baseline: Baseline) -> tuple[list[Intervention], list[NotRu
     for cause, build in INTERVENTIONS.items():
         try:
             applicable.append(build(cause, baseline))
-        except NotApplicableError as reason:
-            not_run.append(NotRun(cause=cause, reason=str(reason)))
+        except NotApplicableError as refusal:
+            not_run.append(NotRun(cause=cause, reason=str(refusal)))
     return applicable, not_run
 
 
@@ -130,7 +131,7 @@ def _arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
     try:
         left = _objects(count_leaves(to_arrays(baseline.batch)))
     except (TypeError, ValueError) as error:
-        raise NotApplicableError(f"its lists cannot become arrays: {one_line(error)}") from error
+        raise NotApplicableError(f"its lists cannot become arrays: {reason(error)}") from error
     if objects <= left:
         raise NotApplicableError(f"the {objects} of a batch are in no lists")
     facts = InterventionFacts(

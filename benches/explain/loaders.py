@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers, without_workers
 from loaderbench.benches.harness.subject import Subject
 
@@ -28,10 +29,5 @@ def first_batch(subject: Subject, config: LoaderConfig) -> Any:
     except Exception as error:
         advice = "Name a collate function that fits with --collate-fn"
         raise RefusedError(
-            f"{subject.name}: its first batch of {config.batch_size} raised {one_line(error)}. {advice}"
+            f"{subject.name}: its first batch of {config.batch_size} raised {reason(error)}. {advice}"
         ) from error
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception's type and the beginning of its message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -24,7 +24,7 @@ def loader_memory(baseline: Baseline, report: Callable[[str], None]) -> LoaderMe
     """Return what the loader's processes hold over its epochs; with its long Python lists, if any, in arrays too."""
     config = baseline.config
     report("memory over the epochs")
-    readings = memory_readings(baseline.subject.dataset, config)
+    readings = memory_readings(baseline.subject.dataset, config, EPOCHS)
     in_flight = baseline.prefetch_factor * config.num_workers + 1 if config.num_workers else 0
     memory = LoaderMemory(readings=readings, expected_shm_bytes=in_flight * tensor_storages(baseline.batch).bytes)
     try:
@@ -48,7 +48,7 @@ def _with_lists_compared(memory: LoaderMemory, baseline: Baseline, report: Calla
     return msgspec.structs.replace(memory, lists=names, in_lists=tuple(in_lists), in_arrays=tuple(in_arrays))
 
 
-def memory_readings(dataset: Any, config: LoaderConfig, epochs: int = EPOCHS) -> MemoryReadings:
+def memory_readings(dataset: Any, config: LoaderConfig, epochs: int) -> MemoryReadings:
     """Return what this process and its workers hold: at the first batch, then at the end of each epoch.
 
     Shared memory is also read at batches 1, 2, 4, 8 … of the first epoch: its peak is the highest of these.

@@ -8,9 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 from loaderbench.benches.explain.costs import pass_costs
-from loaderbench.benches.explain.loaders import loader_config, one_line
+from loaderbench.benches.explain.loaders import loader_config
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.rounds import NoStrays
@@ -141,7 +142,7 @@ class Survey:
                 raise
             self.interrupted = True
         except Exception as error:
-            raise RefusedError(f"{self.subject.name}: a pass raised {one_line(error)}") from error
+            raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
 
     @contextmanager
     def _loaders(self) -> Iterator[dict[tuple[str, Case], Any]]:

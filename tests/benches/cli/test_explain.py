@@ -1,0 +1,85 @@
+"""``loaderbench explain`` as its user calls it: what is written, said, refused, and the exit code."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up_explanations import made_up_explanation
+
+from loaderbench.benches.cli.main import main
+from loaderbench.reports.explain.ranking import read
+
+DATASET = (
+    "--dataset",
+    "loaderbench.datasets.synthetic.known_cost:Sleeping",
+    "--dataset-args",
+    '{"samples": 64, "sleep_s": 0}',
+)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What was to be measured; a made-up explanation stands in for it, with the facts that a test puts there."""
+    asked: dict[str, Any] = {"facts": {}}
+
+    def explain(subject: Any, config: Any, consumer: Any, **others: Any) -> Any:
+        asked.update(subject=subject, config=config, consumer=consumer, **others)
+        return made_up_explanation({"many tensors": 0.4}, **asked["facts"])
+
+    monkeypatch.setattr("loaderbench.benches.explain.explain.explain", explain)
+    return asked
+
+
+def test_the_ranking_is_shown_and_written_as_json_markdown_and_a_page(
+    asked: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["explain", *DATASET, "--out", str(out)]) == 0
+    assert "many tensors: without that" in capsys.readouterr().out
+    assert read(out).interventions[0].cause == "many tensors"
+    for name in ("explain.md", "explain.html"):
+        assert "many tensors" in (out / name).read_text()
+
+
+def test_an_interrupted_explanation_is_written_all_the_same(asked: dict[str, Any], tmp_path: Path) -> None:
+    asked["facts"] = {"interrupted": True, "memory": None}
+    assert main(["explain", *DATASET, "--out", str(tmp_path)]) == 130
+    assert "Interrupted" in (tmp_path / "explain.md").read_text()
+
+
+def test_arguments_that_are_not_given_are_torch_s_own(asked: dict[str, Any], tmp_path: Path) -> None:
+    assert main(["explain", *DATASET, "--out", str(tmp_path)]) == 0
+    config = asked["config"]
+    assert (config.prefetch_factor, config.persistent_workers, config.pin_memory) == (2, False, False)
+    assert asked["budget_s"] == 300
+
+
+def test_what_is_given_is_measured(asked: dict[str, Any], tmp_path: Path) -> None:
+    given = ("--persistent-workers", "on", "--num-workers", "3", "--budget", "1h", "--seed", "7", "--device", "cpu")
+    assert main(["explain", *DATASET, *given, "--out", str(tmp_path)]) == 0
+    assert (asked["config"].num_workers, asked["config"].persistent_workers) == (3, True)
+    assert (asked["budget_s"], asked["seed"], asked["consumer"].device.type) == (3600, 7, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--dataset", "nothing:here"), "no module 'nothing'"),
+        (("--dataset", "text", "--collate-fn", "default"), "Name a collate function that fits with --collate-fn"),
+        (("--dataset", "text", "--device", "abacus"), "--device abacus: this machine has cpu"),
+    ],
+    ids=["dataset", "collate_fn", "device"],
+)
+def test_what_cannot_be_explained_is_refused_in_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *arguments, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_an_earlier_explanation_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "explain.json").write_text("{}")
+    assert main(["explain", "--dataset", "text", "--out", str(tmp_path)]) == 2
+    assert "name a new folder" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""``loaderbench whatif`` as its user calls it: what is written, said, refused, and the exit code."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up_predictions import made_up_whatif
+
+from loaderbench.benches.cli.main import main
+from loaderbench.reports.explain.whatif_record import read_whatif
+
+DATASET = (
+    "--dataset",
+    "loaderbench.datasets.synthetic.known_cost:Sleeping",
+    "--dataset-args",
+    '{"samples": 64, "sleep_s": 0}',
+)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What was asked; a made-up prediction stands in for the answer, with the facts that a test puts there."""
+    asked: dict[str, Any] = {"facts": {}}
+
+    def whatif(_subject: Any, _collate_fn: Any, question: Any, **others: Any) -> Any:
+        asked.update(question=question, **others)
+        return made_up_whatif(**asked["facts"])
+
+    monkeypatch.setattr("loaderbench.benches.explain.whatif.whatif", whatif)
+    return asked
+
+
+def test_predictions_are_shown_and_written_as_json_markdown_a_page_and_a_figure(
+    asked: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["whatif", *DATASET, "--out", str(out)]) == 0
+    assert "Fewest workers that feed a step" in capsys.readouterr().out
+    assert read_whatif(out) == made_up_whatif()
+    for name in ("whatif.md", "whatif.html", "figures/whatif.svg"):
+        assert (out / name).read_text()
+
+
+def test_an_interrupted_prediction_is_written_all_the_same(asked: dict[str, Any], tmp_path: Path) -> None:
+    asked["facts"] = {"interrupted": True, "rounds": 1}
+    assert main(["whatif", *DATASET, "--out", str(tmp_path)]) == 130
+    assert "Interrupted" in (tmp_path / "whatif.md").read_text()
+
+
+def test_every_combination_is_asked_with_its_times_and_sizes(asked: dict[str, Any], tmp_path: Path) -> None:
+    given = (
+        *("--num-workers", "1,4", "--cpus", "2,64", "--ranks", "1,8", "--batch-size", "8,16"),
+        *("--step", "20ms", "--storage", "2GB", "--sample-bytes", "150kB"),
+    )
+    assert main(["whatif", *DATASET, *given, "--out", str(tmp_path)]) == 0
+    question = asked["question"]
+    assert len(question.scenarios) == 8
+    assert {scenario.cpus for scenario in question.scenarios} == {2, 64}
+    assert (question.batch_sizes, question.sample_bytes) == ((8, 16), 150_000)
+    assert {(each.step_s, each.storage_bytes_per_s) for each in question.scenarios} == {(0.02, 2e9)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("--num-workers", "-1"), "--num-workers"), (("--step", "soon"), "--step"), (("--storage", "fast"), "--storage")],
+    ids=["workers", "step", "storage"],
+)
+def test_what_cannot_be_read_is_refused(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["whatif", "--dataset", "text", *arguments])
+    assert words in capsys.readouterr().err

@@ -1,0 +1,123 @@
+"""Which interventions apply to a loader, what they change, and why the others do not."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from loaderbench.benches.explain.baseline import Baseline
+from loaderbench.benches.explain.batches import ConstantObjects
+from loaderbench.benches.explain.interventions import INTERVENTIONS, Intervention, interventions_of
+from loaderbench.benches.harness.subject import DatasetChoice
+from loaderbench.benches.harness.system.devices import available
+from loaderbench.datasets.recipes.transport import Packed, Reused
+
+Made = Callable[..., Baseline]
+PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
+
+
+def applied(baseline: Baseline, cause: str) -> Intervention:
+    (only,) = (each for each in interventions_of(baseline)[0] if each.facts.cause == cause)
+    return only
+
+
+def reason(baseline: Baseline, cause: str) -> str:
+    (only,) = (each.reason for each in interventions_of(baseline)[1] if each.cause == cause)
+    return only
+
+
+def test_every_cause_is_either_applied_or_has_a_reason(baseline: Made) -> None:
+    interventions, not_run = interventions_of(baseline())
+    causes = [*(each.facts.cause for each in interventions), *(each.cause for each in not_run)]
+    assert sorted(causes) == sorted(INTERVENTIONS)
+    assert all(each.facts.evidence and each.facts.change for each in interventions)
+    assert all(each.reason for each in not_run)
+
+
+def test_without_workers_only_the_number_of_workers_can_be_changed(baseline: Made) -> None:
+    interventions, not_run = interventions_of(baseline(config={"num_workers": 0}))
+    assert [each.facts.cause for each in interventions] == ["too few workers"]
+    reasons = {each.cause: each.reason for each in not_run}
+    assert "num_workers is 0" in reasons["many tensors in a batch"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "changed"),
+    [
+        ("too few workers", {"num_workers": 2}),
+        ("few batches prefetched", {"prefetch_factor": 8}),
+        ("start method of the workers", {"multiprocessing_context": "fork"}),
+        ("workers started in every epoch", {"persistent_workers": True}),
+    ],
+)
+def test_an_intervention_changes_its_argument_and_no_other(
+    baseline: Made, cause: str, changed: Mapping[str, Any]
+) -> None:
+    intervention = applied(baseline(config={"multiprocessing_context": "spawn"}), cause)
+    names = type(intervention.control).__dataclass_fields__
+    differing = {
+        name: getattr(intervention.treatment, name)
+        for name in names
+        if getattr(intervention.control, name) != getattr(intervention.treatment, name)
+    }
+    assert differing == changed
+
+
+def test_what_is_paid_for_each_batch_is_compared_with_running_workers(baseline: Made) -> None:
+    interventions, _ = interventions_of(baseline())
+    per_batch = [each for each in interventions if not each.facts.once_per_epoch]
+    assert all(each.control.persistent_workers and each.treatment.persistent_workers for each in per_batch)
+
+
+def test_reused_memory_builds_on_packed_tensors_in_control_too(baseline: Made) -> None:
+    reused = applied(baseline(), "new shared memory for each batch")
+    assert reused.facts.builds_on == "many tensors in a batch"
+    assert isinstance(reused.control.collate_fn, Packed)
+    assert isinstance(reused.treatment.collate_fn, Reused)
+
+
+def test_one_tensor_is_not_packed(baseline: Made) -> None:
+    assert reason(baseline(batch=torch.arange(8)), "many tensors in a batch") == "a batch has 1 tensor"
+
+
+def test_objects_in_lists_are_replaced_by_constant_arrays(baseline: Made) -> None:
+    intervention = applied(baseline(batch={"names": ["a", "b"], "x": torch.arange(2)}), "Python objects in a batch")
+    assert isinstance(intervention.treatment.collate_fn, ConstantObjects)
+    assert "2 strings" in intervention.facts.evidence
+
+
+def test_constant_arrays_are_sent_with_each_batch_s_own_tensors() -> None:
+    collate = ConstantObjects(lambda samples: {"names": [f"name {samples}"], "x": torch.tensor(samples)})
+    constant, (first,) = collate([1, 2])
+    again, (second,) = collate([3, 4])
+    assert again is constant
+    assert (first.tolist(), second.tolist()) == ([1, 2], [3, 4])
+
+
+def test_a_dataset_that_can_be_indexed_by_a_list_is_asked_for_whole_batches(baseline: Made) -> None:
+    subject = DatasetChoice(samples="all").subject(f"{PITFALLS}:Indexable")
+    intervention = applied(baseline(subject=subject, config={"num_workers": 0}, cpus=0), "samples requested one by one")
+    first = next(iter(intervention.treatment.build(subject.dataset)))
+    assert [len(part) for part in first] == [8, 8]
+
+
+def test_pinning_is_tried_only_where_an_accelerator_takes_the_batches(baseline: Made) -> None:
+    if len(available()) == 1:
+        assert reason(baseline(), "pageable batches") == "no accelerator here"
+    else:
+        assert reason(baseline(), "pageable batches") == "batches stay on the CPU"
+        assert applied(baseline(device=available()[-1]), "pageable batches").treatment.pin_memory
+
+
+class Strict(dict[str, Any]):
+    """A container that nothing but its own maker can build."""
+
+    def update(self, *_: Any, **__: Any) -> None:
+        raise TypeError("made by collate alone")
+
+
+def test_a_batch_that_cannot_be_put_together_again_is_not_packed(baseline: Made) -> None:
+    strict = Strict(a=torch.arange(2), b=torch.arange(2))
+    for cause in ("many tensors in a batch", "new shared memory for each batch"):
+        assert "cannot be put together again: TypeError: made by collate alone" in reason(baseline(batch=strict), cause)
