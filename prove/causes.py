@@ -55,7 +55,7 @@ CAUSES = (
     ),
     Injected(cause="one by one", dataset="Indexable", options=("--batch-size", "1024", "--samples", "8192")),
     Injected(
-        cause="started each epoch",
+        cause="started in every epoch",
         dataset="SlowStart",
         dataset_args={"start_s": 0.03},
         options=("--persistent-workers", "off", "--samples", "64"),
@@ -69,7 +69,7 @@ CAUSES = (
     Injected(cause="malloc", dataset="LargeAllocation", options=("--batch-size", "1", "--samples", "8")),
     Injected(cause="new shared memory", dataset="LargeSamples", options=("--batch-size", "16", "--samples", "64")),
     Injected(
-        cause="little prefetched",
+        cause="batches prefetched",
         dataset="StorageStalls",
         options=("--batch-size", "1", "--samples", "24", "--step", "1.5ms"),
     ),
@@ -80,7 +80,7 @@ CAUSES = (
         options=("--batch-size", "1", "--samples", "8"),
     ),
     Injected(
-        cause="how workers start",
+        cause="start method",
         dataset=SLEEPING,
         dataset_args={"samples": 64, "sleep_s": 1e-3},
         options=("--num-workers", "1", "--batch-size", "8", "--start-method", "spawn", "--persistent-workers", "off"),

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
 
 from loaderbench.reports.documents.document import Cell, Column, Table
+from loaderbench.reports.explain.whatif_record import HeldOutPass, read_whatif
 from loaderbench.reports.units import percent, quantity
 from prove.commands import loaderbench
 from prove.goals import Goal, Measured, Scope, Topic
@@ -27,17 +27,12 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     loaderbench("whatif", *waiting, "--out", "waiting", folder=scope.folder)
     for dataset in DATASETS[: scope.of(len(DATASETS), 0)]:
         loaderbench("whatif", "--dataset", dataset, "--num-workers", "1,2,4", "--out", dataset, folder=scope.folder)
-    errors = [error for held_out in _held_out(scope).values() for error in map(error_of, held_out)]
-    (answer, *_) = _document(scope, "waiting")["answers"]
+    errors = [held_out.error for passes in _held_out(scope).values() for held_out in passes]
+    (needed, *_) = read_whatif(scope.folder / "waiting").workers_needed
     return {
         MISSED: Measured(value=median(map(abs, errors)), note=f"worst {percent(max(map(abs, errors)))}"),
-        FED: Measured(value=abs((answer["workers"] or 0) - WORKERS)),
+        FED: Measured(value=abs((needed.likely or 0) - WORKERS)),
     }
-
-
-def error_of(held_out: Mapping[str, float]) -> float:
-    """Return by what share the prediction of a pass is off."""
-    return held_out["predicted_s"] / held_out["seconds"] - 1
 
 
 def details(scope: Scope) -> Sequence[Table]:
@@ -48,11 +43,11 @@ def details(scope: Scope) -> Sequence[Table]:
             Cell(text=text)
             for text in (
                 dataset,
-                str(held_out["num_workers"]),
-                str(held_out["batch_size"]),
-                quantity(held_out["seconds"], "s"),
-                quantity(held_out["predicted_s"], "s"),
-                percent(error_of(held_out)),
+                str(held_out.num_workers),
+                str(held_out.batch_size),
+                quantity(held_out.measured_s, "s"),
+                quantity(held_out.predicted_s, "s"),
+                percent(held_out.error),
             )
         )
         for dataset, passes in _held_out(scope).items()
@@ -61,13 +56,9 @@ def details(scope: Scope) -> Sequence[Table]:
     return [Table(columns=tuple(Column(label=label) for label in labels), rows=tuple(rows))]
 
 
-def _held_out(scope: Scope) -> dict[str, list[dict[str, Any]]]:
+def _held_out(scope: Scope) -> dict[str, tuple[HeldOutPass, ...]]:
     names = ("waiting",) if scope.short else DATASETS
-    return {name: _document(scope, name)["held_out"] for name in names}
-
-
-def _document(scope: Scope, name: str) -> dict[str, Any]:
-    return dict(json.loads((scope.folder / name / "whatif.json").read_text(encoding="utf-8")))
+    return {name: read_whatif(scope.folder / name).held_out for name in names}
 
 
 TOPIC = Topic(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options, output
 from loaderbench.benches.cli.check import add_loader, loader_of
-from loaderbench.benches.cli.status import StatusLine
 
 if TYPE_CHECKING:
     from loaderbench.benches.explain.consumer import Consumer
@@ -47,16 +46,14 @@ def run(given: argparse.Namespace) -> int:
     least = BATCHES * given.batch_size * max(1, given.num_workers)
     choice = DatasetChoice(dataset_args=given.dataset_args, samples=given.samples, pass_s=PASS_S, least_samples=least)
     subject = choice.subject(given.dataset)
-    with StatusLine() as status:
-        explanation = explain(
-            subject,
-            loader_of(subject, given),
-            _consumer(subject, given),
-            budget_s=given.budget,
-            seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
-            command=("loaderbench", *sys.argv[1:]),
-            report=status.show,
-        )
+    explanation = explain(
+        subject,
+        loader_of(subject, given),
+        _consumer(subject, given),
+        budget_s=given.budget,
+        seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
+        command=("loaderbench", *sys.argv[1:]),
+    )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
     output.publish(explain_document(rank(explanation)), folder, stem="explain", data=data)
     return output.INTERRUPTED if explanation.interrupted else 0

@@ -7,7 +7,6 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options, output
-from loaderbench.benches.cli.status import StatusLine
 
 if TYPE_CHECKING:
     from loaderbench.reports.explain.prediction import Question
@@ -54,15 +53,13 @@ def run(given: argparse.Namespace) -> int:
         pass_s=PASS_S,
         least_samples=BATCHES * max(given.batch_size),
     ).subject(given.dataset)
-    with StatusLine() as status:
-        predicted = whatif(
-            subject,
-            collate_fn(given.collate_fn or subject.collate_fns[0]),
-            _question(given),
-            seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
-            command=("loaderbench", *sys.argv[1:]),
-            report=status.show,
-        )
+    predicted = whatif(
+        subject,
+        collate_fn(given.collate_fn or subject.collate_fns[0]),
+        _question(given),
+        seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
+        command=("loaderbench", *sys.argv[1:]),
+    )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(predicted), indent=1))]
     output.publish(whatif_document(predicted), folder, stem="whatif", data=data)
     return output.INTERRUPTED if predicted.interrupted else 0

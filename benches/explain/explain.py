@@ -1,7 +1,6 @@
 """What ``loaderbench explain`` measures: each intervention beside the loader as it is, then memory over the epochs."""
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from time import perf_counter
@@ -12,8 +11,9 @@ from loaderbench.benches.explain.baseline import Baseline, measure_baseline
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.interventions import Intervention, interventions_of
 from loaderbench.benches.explain.memory_growth import loader_memory
-from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.outcome import reason
+from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
@@ -29,8 +29,6 @@ from loaderbench.reports.explain.schedule import Schedule
 
 OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
 
-Report = Callable[[str], None]
-
 
 def explain(
     subject: Subject,
@@ -40,7 +38,6 @@ def explain(
     budget_s: float,
     seed: int,
     command: tuple[str, ...],
-    report: Report,
 ) -> Explanation:
     """Measure every intervention that applies to the loader, and its memory; Ctrl-C keeps what was measured.
 
@@ -58,8 +55,11 @@ def explain(
     )
     memory: LoaderMemory | None = None
     try:
-        experiment.run(budget_s, report)
-        memory = loader_memory(baseline, report)
+        experiment.run(budget_s)
+        with Progress(total=1) as progress:
+            progress.describe("memory over the epochs")
+            memory = loader_memory(baseline)
+            progress.advance()
     except KeyboardInterrupt:
         experiment.interrupted = True
     return Explanation(
@@ -92,22 +92,23 @@ class Experiment:
     blocks: list[PassBlock] = field(default_factory=list)
     interrupted: bool = False
 
-    def run(self, budget_s: float, report: Report) -> None:
+    def run(self, budget_s: float) -> None:
         """Measure block after block; an intervention whose loader fails is one that was not run."""
         schedule = Schedule(causes=list(self.interventions), budget_s=budget_s, rng=self.rng)
-        began = perf_counter()
-        while (cause := schedule.next(perf_counter() - began)) is not None:
-            block_began = perf_counter()
-            left_s = max(0.0, budget_s - (block_began - began))
-            report(f"{cause} · at most {schedule.most_left} blocks, {left_s:.0f} s left")
-            try:
-                block = measure_block(self.interventions[cause], self.subject, self.consumer, self.rng)
-            except Exception as error:  # noqa: BLE001 - a user's dataset may not bear the change, in any way
-                schedule.failed(cause)
-                self._drop(cause, f"it failed: {reason(error)}")
-            else:
-                schedule.measured(cause, perf_counter() - block_began)
-                self.blocks.append(block)
+        with Progress(total=schedule.most_left) as progress:
+            progress.estimate_by(lambda: schedule.left_s(progress.elapsed_s) or budget_s)
+            while (cause := schedule.next(progress.elapsed_s)) is not None:
+                progress.describe(cause)
+                began = perf_counter()
+                try:
+                    block = measure_block(self.interventions[cause], self.subject, self.consumer, self.rng)
+                except Exception as error:  # noqa: BLE001 - a user's dataset may not bear the change, in any way
+                    schedule.failed(cause)
+                    self._drop(cause, f"it failed: {reason(error)}")
+                else:
+                    schedule.measured(cause, perf_counter() - began)
+                    self.blocks.append(block)
+                progress.advance()
 
     def _drop(self, cause: str, why: str) -> None:
         del self.interventions[cause]

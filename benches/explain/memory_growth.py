@@ -1,7 +1,6 @@
 """Memory growth: what the processes of a loader hold, epoch after epoch, with its workers alive throughout."""
 
 import gc
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,20 +19,19 @@ PAIRS = 3  # of loaders: with lists, and with arrays
 PAIR_EPOCHS = 2  # of each: a worker has then read most of what it ever reads
 
 
-def loader_memory(baseline: Baseline, report: Callable[[str], None]) -> LoaderMemory:
+def loader_memory(baseline: Baseline) -> LoaderMemory:
     """Return what the loader's processes hold over its epochs; with its long Python lists, if any, in arrays too."""
     config = baseline.config
-    report("memory over the epochs")
     readings = memory_readings(baseline.subject.dataset, config, EPOCHS)
     in_flight = baseline.prefetch_factor * config.num_workers + 1 if config.num_workers else 0
     memory = LoaderMemory(readings=readings, expected_shm_bytes=in_flight * tensor_storages(baseline.batch).bytes)
     try:
-        return _with_lists_compared(memory, baseline, report)
+        return _with_lists_compared(memory, baseline)
     except Exception:  # noqa: BLE001 - a user's dataset may not bear its lists to be others, in any way
         return memory
 
 
-def _with_lists_compared(memory: LoaderMemory, baseline: Baseline, report: Callable[[str], None]) -> LoaderMemory:
+def _with_lists_compared(memory: LoaderMemory, baseline: Baseline) -> LoaderMemory:
     """Return `memory` with readings of fresh pairs of loaders: long lists as they are, and in arrays."""
     as_given = baseline.subject.dataset
     compacted, names = compact_lists(as_given)
@@ -41,8 +39,7 @@ def _with_lists_compared(memory: LoaderMemory, baseline: Baseline, report: Calla
         return memory
     in_lists: list[MemoryReadings] = []
     in_arrays: list[MemoryReadings] = []
-    for number in range(1, PAIRS + 1):
-        report(f"memory with lists and with arrays, pair {number} of {PAIRS}")
+    for _ in range(PAIRS):
         in_lists.append(memory_readings(as_given, baseline.config, PAIR_EPOCHS))
         in_arrays.append(memory_readings(compacted, baseline.config, PAIR_EPOCHS))
     return msgspec.structs.replace(memory, lists=names, in_lists=tuple(in_lists), in_arrays=tuple(in_arrays))

@@ -11,8 +11,9 @@ from loaderbench.benches.explain.costs import pass_costs
 from loaderbench.benches.explain.loaders import loader_config
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures import reason
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.outcome import reason
+from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
@@ -26,7 +27,6 @@ FEWEST_BATCHES = 3  # of a pass
 APART = 4  # the two batch sizes at which costs are measured are so many times apart
 
 Case = tuple[int, int]  # num_workers, batch_size
-Report = Callable[[str], None]
 
 
 def whatif(
@@ -36,7 +36,6 @@ def whatif(
     *,
     seed: int,
     command: tuple[str, ...],
-    report: Report,
 ) -> WhatIf:
     """Measure, and predict what was asked; Ctrl-C keeps the rounds that were complete.
 
@@ -58,7 +57,7 @@ def whatif(
         held_out=held_out_cases(question.batch_sizes, cpus, samples),
         rng=random.Random(seed),  # noqa: S311 - an order, not a secret
     )
-    survey.run(report)
+    survey.run()
     held_out = check_predictions(survey.costs, survey.measured, cpus)
     predictions, needed = predict(survey.costs, held_out, question)
     return WhatIf(
@@ -66,6 +65,7 @@ def whatif(
         version=version("loaderbench"),
         started=started,
         command=command,
+        seed=seed,
         machine=machine.facts(),
         dataset=subject.name,
         samples=subject.contract.length or samples,
@@ -130,13 +130,14 @@ class Survey:
             for (workers, size), seconds in self.held_out_s.items()
         ]
 
-    def run(self, report: Report) -> None:
+    def run(self) -> None:
         """Measure `ROUNDS` rounds, after a discarded one; raises RefusedError where a pass raises."""
         try:
-            with self._loaders() as loaders:
+            with self._loaders() as loaders, Progress(total=ROUNDS + 1) as progress:
                 for number in range(ROUNDS + 1):
-                    report(f"round {number} of {ROUNDS}" if number else "warming up")
+                    progress.describe(f"round {number}" if number else "warming up")
                     self._round(loaders, keep=number > 0)
+                    progress.advance()
         except KeyboardInterrupt:
             if not self.costs:
                 raise

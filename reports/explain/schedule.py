@@ -50,3 +50,11 @@ class Schedule:
     def most_left(self) -> int:
         """Return how many blocks are left at most."""
         return len(self.waiting) + (self.most - self.round) * len(self.causes)
+
+    def left_s(self, spent_s: float) -> float | None:
+        """Return the seconds that are left when `spent_s` were spent, by the mean block; None before the first."""
+        if not self.block_s:
+            return None
+        mean_s = sum(self.block_s.values()) / len(self.block_s)
+        owed = len(self.waiting) + (self.fewest - self.round) * len(self.causes) if self.round <= self.fewest else 0
+        return max(owed * mean_s, min(self.budget_s - spent_s, self.most_left * mean_s), 0.0)

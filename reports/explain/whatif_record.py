@@ -75,6 +75,7 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     started: str
     command: tuple[str, ...]
+    seed: int
     machine: dict[str, Any]
     dataset: str
     samples: int

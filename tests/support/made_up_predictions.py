@@ -14,6 +14,7 @@ def made_up_whatif(**facts: Any) -> WhatIf:
         "version": "0",
         "started": "2026-11-25T01:00:00",
         "command": ("loaderbench", "whatif"),
+        "seed": 1,
         "machine": {"cpu_model": "Imaginary"},
         "dataset": "mine:Train",
         "samples": 1000,

@@ -24,14 +24,8 @@ Made = Callable[..., Baseline]
 CPU = Consumer(device=torch.device("cpu"))
 
 
-def explained(subject: Subject, baseline: Baseline, **changed: Any) -> Explanation:
-    asked: dict[str, Any] = {
-        "budget_s": 0.0,
-        "seed": 1,
-        "command": ("loaderbench", "explain"),
-        "report": lambda _: None,
-    }
-    return explain(subject, baseline.config, CPU, **(asked | changed))
+def explained(subject: Subject, baseline: Baseline) -> Explanation:
+    return explain(subject, baseline.config, CPU, budget_s=0.0, seed=1, command=("loaderbench", "explain"))
 
 
 def test_an_explanation_holds_every_block_the_loader_and_its_memory(
@@ -40,8 +34,7 @@ def test_an_explanation_holds_every_block_the_loader_and_its_memory(
     tried = ("few batches prefetched", "workers started in every epoch", "pageable batches")
     monkeypatch.setattr(known, "INTERVENTIONS", {cause: known.INTERVENTIONS[cause] for cause in tried})
     monkeypatch.setattr(memory_growth, "EPOCHS", 2)
-    told: list[str] = []
-    explanation = explained(subject, baseline(), report=told.append)
+    explanation = explained(subject, baseline())
     assert Counter(block.cause for block in explanation.blocks) == dict.fromkeys(tried[:2], FEWEST_BLOCKS)
     assert {len(block.control_s) for block in explanation.blocks} == {PAIRS}
     assert [each.cause for each in explanation.not_run] == ["pageable batches"]
@@ -52,7 +45,6 @@ def test_an_explanation_holds_every_block_the_loader_and_its_memory(
     assert set(explanation.time_shares) >= {"wait_fetch_s", "step_s"}
     assert explanation.memory is not None
     assert len(explanation.memory.readings.pss_bytes) == 3
-    assert len(told) == 2 * FEWEST_BLOCKS + 1
     assert len(rank(explanation).interventions) == 3
 
 
@@ -88,7 +80,7 @@ def test_an_intervention_that_fails_was_not_run_and_keeps_no_block(
     cause = "many tensors in a batch"
     monkeypatch.setattr(explaining, "measure_block", Blocks(cause, RuntimeError("it does not\nbear that"), after=8))
     tried = experiment(baseline())
-    tried.run(0.0, lambda _: None)
+    tried.run(0.0)
     assert cause not in {block.cause for block in tried.blocks}
     assert cause not in tried.interventions
     assert tried.not_run[-1].reason == "it failed: RuntimeError: it does not bear that"

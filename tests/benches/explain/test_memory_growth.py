@@ -32,7 +32,7 @@ def test_long_python_lists_are_compared_with_arrays_in_fresh_pairs(
     monkeypatch.setattr(memory_growth, "memory_readings", read)
     choice = DatasetChoice(dataset_args='{"samples": 2000}', samples="all")
     listed = choice.subject("loaderbench.datasets.synthetic.pitfalls:PythonList")
-    memory = loader_memory(baseline(subject=listed), lambda _: None)
+    memory = loader_memory(baseline(subject=listed))
     assert memory.lists == ("names",)
     assert readings == [("list", 12), *[("list", 2), ("CompactList", 2)] * PAIRS]
     assert [*memory.in_lists, *memory.in_arrays] == [f"reading {number}" for number in (2, 4, 6, 3, 5, 7)]
@@ -43,5 +43,5 @@ def test_shared_memory_is_expected_for_the_batches_in_flight_and_the_one_in_use(
     baseline: Made, monkeypatch: pytest.MonkeyPatch, workers: int, batches: int
 ) -> None:
     monkeypatch.setattr(memory_growth, "memory_readings", lambda *_: None)
-    memory = loader_memory(baseline(config={"num_workers": workers}), lambda _: None)
+    memory = loader_memory(baseline(config={"num_workers": workers}))
     assert memory.expected_shm_bytes == batches * 2 * 64  # two tensors of 8 numbers

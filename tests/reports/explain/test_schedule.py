@@ -60,6 +60,17 @@ def test_it_says_how_many_blocks_are_left_at_most() -> None:
     assert schedule.most_left == 5
 
 
+def test_the_time_left_is_what_the_fewest_blocks_take_or_what_the_budget_has_left() -> None:
+    schedule = schedule_of("a", "b", budget_s=100.0)
+    assert schedule.left_s(0.0) is None
+    cause = schedule.next(0.0)
+    assert cause is not None
+    schedule.measured(cause, 2.0)
+    assert schedule.left_s(2.0) == 38.0  # the most blocks: 19 are left
+    assert schedule.left_s(80.0) == 20.0
+    assert schedule.left_s(99.0) == 14.0  # 7 blocks are measured whatever the budget
+
+
 @given(seed=st.integers(0, 1000), count=st.integers(1, 6))
 def test_every_round_has_each_intervention_once_in_an_order_that_the_seed_decides(seed: int, count: int) -> None:
     causes = [f"cause {number}" for number in range(count)]
