@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from msgspec import Meta
+from msgspec.structs import replace
 
 from loaderbench.reports.records.reading import MalformedError, content_of, convert, convert_each, parse, require_schema
 from loaderbench.reports.records.schema import (
@@ -25,7 +26,6 @@ from loaderbench.reports.records.schema import (
     Column,
     Columns,
     Missed,
-    MissedCase,
     PlainScalar,
     Run,
     RunFile,
@@ -201,15 +201,9 @@ def _case(entry: object) -> Case:
 
 def _missed(entry: object, status: str) -> Missed:
     where = _name(entry, f"a {status} case")
-    case = convert(entry, MissedCase, where)
-    return Missed(
-        name=case.name,
-        bench=case.bench,
-        settings=_settings(case.settings, where),
-        status=status,
-        reason=case.reason[:LONGEST_TEXT],
-        phase=case.phase[:LONGEST_TEXT],
-    )
+    case = convert(entry, Missed, where)
+    settings = _settings(case.settings, where)
+    return replace(case, settings=settings, status=status, reason=case.reason[:LONGEST_TEXT])
 
 
 def _name(entry: object, otherwise: str) -> str:

@@ -110,13 +110,13 @@ def _fault(message: str, where: str = "") -> str:
 
 def mapping(value: object, what: str) -> dict[str, Any]:
     """Return `value` if it is an object: for ``verdict.json``, until it has a type."""
-    return convert({} if value is None and _missing(what) else value, dict[str, Any], what)
+    if value is None:
+        raise MalformedError(f"{what} is missing")
+    return convert(value, dict[str, Any], what)
 
 
 def text(value: object, what: str) -> str:
     """Return `value` if it is a text: for ``verdict.json``, until it has a type."""
-    return convert(_missing(what) if value is None else value, str, what)
-
-
-def _missing(what: str) -> None:
-    raise MalformedError(f"{what} is missing")
+    if value is None:
+        raise MalformedError(f"{what} is missing")
+    return convert(value, str, what)

@@ -16,7 +16,7 @@ A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and
      "loaderbench": {"schema": 2, "run": …, "version": …, "started": …, "finished": …, "complete": true,
                      "planned": 2, "order": ["bench_epoch[…]", …], "seed": 0, "command": ["--dataset", …],
                      "machine": {"cpu_model": …, "accelerator": {"name": …}, …},
-                     "failed": [{"name", "bench", "settings", "reason", "phase"}, …],         # `MissedCase`
+                     "failed": [{"name", "bench", "settings", "reason", "phase"}, …],         # `Missed`
                      "skipped": [{"name", "bench", "settings", "reason"}, …]}}
 
 The first line of ``run.jsonl`` is the same object without ``benchmarks`` (and with neither ``failed`` nor ``skipped``
@@ -54,7 +54,7 @@ RESERVED = frozenset({*IDENTITY, "warmup", "round", "rounds", "status", "reason"
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Scalar = str | int | float | bool
-PlainScalar = (
+PlainScalar: Any = (
     Text | bool | Annotated[int, Meta(ge=-LARGEST, le=LARGEST)] | Annotated[float, Meta(ge=-LARGEST, le=LARGEST)] | None
 )
 """A `Scalar` as a file may hold it; NaN is not in its range."""
@@ -86,7 +86,7 @@ class Benchmark(Struct, frozen=True, kw_only=True):
     extra_info: Measurement
 
 
-class MissedCase(Struct, frozen=True, kw_only=True):
+class Missed(Struct, frozen=True, kw_only=True):
     """A case that failed or was skipped."""
 
     name: Name
@@ -96,6 +96,8 @@ class MissedCase(Struct, frozen=True, kw_only=True):
     """One line."""
     phase: str = ""
     """Of a failed case: setup, call or teardown."""
+    status: str = ""
+    """How it ended: "failed" or "skipped", which in the file is the name of its list."""
 
 
 class RunBlock(Struct, frozen=True, kw_only=True):
@@ -145,18 +147,6 @@ class Case:
     facts: Mapping[str, Scalar]
     rounds: Columns
     warmup: Columns
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Missed:
-    """A case that was read and has no metrics: `status` is "failed" or "skipped"."""
-
-    name: str
-    bench: str
-    settings: Mapping[str, Scalar]
-    status: str
-    reason: str
-    phase: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,7 @@ Settings = dict[str, Any]
 # Seconds to make one sample, seconds of a step for one sample.
 COSTS = {"images": (2.4e-3, 0.5e-3), "text": (6e-5, 4e-5), "tokens": (2e-5, 1.5e-4), "table": (8e-6, 2e-5)}
 CPUS = 8
-HANDOVER_S = 4e-4  # of one batch, from a worker
+TRANSPORT_S = 4e-4  # of one batch, from a worker to the main process
 PASS_S = 0.3
 QUANTILES = {
     "wait_p05_s": 0.05,
@@ -41,17 +41,17 @@ GPU = {"type": "cuda", "name": "Imaginary H100", "cuda": "13.0", "driver": "580.
 
 
 class Synthetic:
-    """Run documents out of thin air. Equal seeds give equal documents."""
+    """Makes the documents of runs that never were. Equal seeds give equal documents."""
 
     def __init__(self, seed: int = 0, noise: float = 0.03) -> None:
         self.random = np.random.default_rng(seed)
         self.noise = noise
 
     def loader_rate(self, settings: Settings) -> float:
-        """Samples per second by the model: workers share the work, batches cost a handover, pinning pays on CUDA."""
+        """Samples per second: workers share the work, transport costs time for each batch, pinning pays on CUDA."""
         make_s, _ = COSTS[settings["dataset"]]
         workers, batch = settings["num_workers"], settings["batch_size"]
-        seconds = make_s if workers == 0 else max(make_s / min(workers, CPUS) * 1.05, HANDOVER_S / batch)
+        seconds = make_s if workers == 0 else max(make_s / min(workers, CPUS) * 1.05, TRANSPORT_S / batch)
         seconds += 2e-5 / batch
         factor = {"pack": 1.12, "stack_into": 1.05}.get(settings.get("collate_fn", ""), 1.0)
         factor *= 1.08 if settings.get("pin_memory") else 1.0
@@ -229,7 +229,10 @@ def wide() -> Iterator[tuple[str, Settings]]:
     )  # fmt: skip
     for prefetch, dataset, batch, collate, pin, workers, bench in axes:
         settings = settings_of("cuda", dataset, workers, batch, collate_fn=collate, pin_memory=pin)
-        yield bench, {**settings, "prefetch_factor": prefetch, "shuffle": bench == "training"}
+        yield (
+            bench,
+            {**settings, "prefetch_factor": prefetch, "sampling": "shuffle" if bench == "training" else "sequential"},
+        )
 
 
 @pytest.fixture(scope="session")
