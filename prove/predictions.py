@@ -27,17 +27,17 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     loaderbench("whatif", *waiting, "--out", "waiting", folder=scope.folder)
     for dataset in DATASETS[: scope.of(len(DATASETS), 0)]:
         loaderbench("whatif", "--dataset", dataset, "--num-workers", "1,2,4", "--out", dataset, folder=scope.folder)
-    errors = [held_out.error for passes in _held_out(scope).values() for held_out in passes]
-    (needed, *_) = read_whatif(scope.folder / "waiting").workers_needed
+    errors = [abs(held_out.error) for passes in _held_out(scope).values() for held_out in passes]
+    needed = read_whatif(scope.folder / "waiting").workers_needed[0].likely
     return {
-        MISSED: Measured(value=median(map(abs, errors)), note=f"worst {percent(max(map(abs, errors)))}"),
-        FED: Measured(value=abs((needed.likely or 0) - WORKERS)),
+        MISSED: Measured(value=median(errors), note=f"worst {percent(max(errors))}"),
+        FED: Measured(value=abs((needed or 0) - WORKERS)),
     }
 
 
 def details(scope: Scope) -> Sequence[Table]:
     """Return every pass that was measured and not used, beside its prediction."""
-    labels = ("dataset", "workers", "batch", "measured", "predicted", "off by so many")
+    labels = ("dataset", "workers", "batch", "measured", "predicted", "off by")
     rows = [
         tuple(
             Cell(text=text)

@@ -193,7 +193,8 @@ class Options:
             "model_args": self.model.model_args,
             "loss": self.model.loss,
         }
-        return {name: text for name, text in texts.items() if text != SUBJECT_OPTIONS[name].default}
+        renamed = {"samples": "samples_read"}  # a metric has the name of this option
+        return {renamed.get(name, name): text for name, text in texts.items() if text != SUBJECT_OPTIONS[name].default}
 
     def values(self, setting: str, own: "str | Sequence[Any] | None" = None) -> Values:
         """Return the values of `setting`: as asked, else the bench's `own`, else the set's.

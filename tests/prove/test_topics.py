@@ -19,7 +19,6 @@ from prove.__main__ import TOPICS
 from prove.causes import CAUSES, comes_first, imagined, is_copied, leaks
 from prove.changes import alarms, power
 from prove.gates import CASES, pool
-from prove.predictions import error_of
 
 MB = 1e6
 
@@ -93,10 +92,6 @@ def test_memory_is_copied_where_arrays_hold_less(more_mb: float, copied: bool) -
         readings=readings(100), expected_shm_bytes=0.0, in_lists=tuple(lists), in_arrays=tuple(reversed(arrays))
     )
     assert is_copied(ranking({}, memory)) is copied
-
-
-def test_a_prediction_is_off_by_a_share_of_what_was_measured() -> None:
-    assert error_of({"predicted_s": 1.2, "seconds": 1.0}) == pytest.approx(0.2)
 
 
 def test_generated_blocks_have_the_effect_that_they_say() -> None:

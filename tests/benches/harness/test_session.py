@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness.record import now
+from loaderbench.reports.records.frame import read as read_records
 
 Suite = Callable[..., pytest.RunResult]
 BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")
@@ -218,3 +219,12 @@ def test_a_file_that_is_no_record_is_not_resumed(suite: Suite, pytester: pytest.
     pytester.mkdir("run").joinpath("run.json").write_text("{}")
     result = suite(*BENCHES, *FIVE, *BRIEF, "--resume", "run")
     result.stderr.fnmatch_lines(["ERROR: --resume run: run.json in run is not the record of a run"])
+
+
+def test_a_run_over_a_part_of_its_dataset_is_read(
+    measured: Callable[..., dict[str, Any]], pytester: pytest.Pytester
+) -> None:
+    measured("mine:Numbers", "--samples", "16")
+    records = read_records([pytester.path / "run0"])
+    assert records.faults == ()
+    assert set(records.frame["samples_read"]) == {"16"}
