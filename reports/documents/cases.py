@@ -83,13 +83,12 @@ def _setting(value: object) -> Cell:
 
 
 def _metrics(every: pd.DataFrame) -> Iterator[_Filled]:
-    for name, metric in METRICS.items():
-        if not metric.in_table or name not in every:
-            continue
+    shown = [metric for metric in METRICS.values() if metric.in_table and metric.name in every]
+    for metric in sorted(shown, key=lambda metric: metric.aggregate != "derived"):  # first what a case amounts to
         units = _units(every, metric.unit)
         cells = [
             Cell(text=quantity(value, unit), number=float(f"{value:.6g}")) if np.isfinite(value) else EMPTY
-            for value, unit in zip(every[name].astype(float).tolist(), units, strict=True)
+            for value, unit in zip(every[metric.name].astype(float).tolist(), units, strict=True)
         ]
         yield _Filled(column=Column(label=metric.label, number=True, meaning=metric.meaning), cells=cells)
     rounds = [EMPTY if is_missing(n) else Cell(text=plain_number(n), number=float(n)) for n in every["rounds"].tolist()]

@@ -5,20 +5,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import case_words, rounds_of
 from loaderbench.reports.units import percent, quantity
 from loaderbench.reports.wording import rank
 
 # The loop's seconds, by what the batch it waited for was at.
 WAITED = (
-    ("wait_begin_s", "not begun", theme.MUTED),
-    ("wait_fetch_s", "fetching", theme.BLUE),
-    ("wait_collate_s", "collating", theme.ORANGE),
-    ("wait_transport_s", "transport", theme.VERMILLION),
-    ("wait_pin_s", "pinning", theme.PURPLE),
-    ("wait_loop_s", "the loop itself", theme.SKY),
-    ("copy_s", "copying to the device", theme.GREEN),
+    ("wait_begin_s", "not begun", style.MUTED),
+    ("wait_fetch_s", "fetching", style.BLUE),
+    ("wait_collate_s", "collating", style.ORANGE),
+    ("wait_transport_s", "transport", style.VERMILLION),
+    ("wait_pin_s", "pinning", style.PURPLE),
+    ("wait_loop_s", "the loop itself", style.SKY),
+    ("copy_s", "copying to the device", style.GREEN),
 )
 MOST_ROWS = 16
 LEAST = 0.07  # of a pass: a part that is wide enough for its number
@@ -30,17 +30,17 @@ def breakdown(cases: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     unexplained = float(table["unexplained"].abs().max())
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Where a pass's seconds go",
         subtitle=f"What the loop waited for, as a share of the pass; at most {percent(unexplained)} is unexplained",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
+    figure, ((axes,),) = style.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
     _bars(axes, table)
-    theme.rows(axes, [case_words(table, row, ("collate_fn", "num_workers", "batch_size")) for row in range(len(table))])
+    style.rows(axes, [case_words(table, row, ("collate_fn", "num_workers", "batch_size")) for row in range(len(table))])
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(theme.in_units("share"))
-    theme.legend(axes, columns=3)
-    theme.label(axes, x=f"share of a pass, median of {rounds_of(table)}")
+    axes.xaxis.set_major_formatter(style.in_units("share"))
+    style.legend(axes, columns=3)
+    style.label(axes, x=f"share of a pass, median of {rounds_of(table)}")
     return figure
 
 
@@ -53,7 +53,7 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
         axes.barh(np.arange(len(table)), shares, left=left, height=0.6, color=colour, label=name, linewidth=0)
         for row, (share, start) in enumerate(zip(shares, left, strict=True)):
             if share >= LEAST:
-                axes.text(start + share / 2, row, percent(share), ha="center", va="center", size=8, color=theme.PAPER)
+                axes.text(start + share / 2, row, percent(share), ha="center", va="center", size=8, color=style.PAPER)
         left += shares
 
 
@@ -68,17 +68,17 @@ def passes(cases: pd.DataFrame) -> Figure | None:
     table = cases[(cases["bench"] == "breakdown") & cases["dataset_only_s"].notna()]
     if table.empty:
         return None
-    table = _ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(theme.MOST_PANELS)
-    heading = theme.Heading(
+    table = _ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(style.MOST_PANELS)
+    heading = style.Heading(
         title="What each part of a loader adds",
         subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
     )
     high = 0.3 * (len(PASSES_WITH_DEVICE) if table["with_transport_s"].notna().any() else len(PASSES))
-    figure, panels = theme.sheet(heading, len(table), heights=(high,))
+    figure, panels = style.sheet(heading, len(table), heights=(high,))
     for row, (axes,) in enumerate(panels):
         _pass_bars(axes, table.iloc[row])
         named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
-        theme.label(axes, title=named, x="seconds of a pass")
+        style.label(axes, title=named, x="seconds of a pass")
     return figure
 
 
@@ -88,32 +88,32 @@ def _pass_bars(axes: Axes, case: "pd.Series[float]") -> None:
     seconds = case[list(columns)].to_numpy(np.float64)
     before = np.concatenate([[0.0], seconds[:-1]])
     places = np.arange(len(seconds))
-    axes.barh(places, np.minimum(seconds, before), height=0.62, color=theme.SKY, linewidth=0)
-    axes.barh(places, (seconds - before).clip(min=0), left=before, height=0.62, color=theme.BLUE, linewidth=0)
+    axes.barh(places, np.minimum(seconds, before), height=0.62, color=style.SKY, linewidth=0)
+    axes.barh(places, (seconds - before).clip(min=0), left=before, height=0.62, color=style.BLUE, linewidth=0)
     less = seconds < before
     saved = (before - seconds)[less]
     axes.barh(
-        places[less], saved, left=seconds[less], height=0.62, facecolor="none", edgecolor=theme.GREEN, linestyle=":"
+        places[less], saved, left=seconds[less], height=0.62, facecolor="none", edgecolor=style.GREEN, linestyle=":"
     )
     for place, (whole, one) in enumerate(zip(seconds.tolist(), before.tolist(), strict=True)):
         added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
-        theme.write_beside(axes, place, f"{quantity(whole, 's')}{added}", max(whole, one))
-    theme.rows(axes, names)
+        style.write_beside(axes, place, f"{quantity(whole, 's')}{added}", max(whole, one))
+    style.rows(axes, names)
     axes.set_xlim(0, float(seconds.max()))
-    axes.xaxis.set_major_formatter(theme.in_units("s"))
+    axes.xaxis.set_major_formatter(style.in_units("s"))
     axes.locator_params(axis="x", nbins=3)
 
 
 # The first batch's way, from iter(loader) on.
 STARTUP_PARTS = (
-    (("queues_s",), "queues", theme.MUTED),
-    (("pickle_s",), "pickling the dataset", theme.ORANGE),
-    (("process_s",), "process, interpreter", theme.SKY),
-    (("main_s",), "main module again", theme.PURPLE),
-    (("imports_s",), "imports: torch", theme.BLUE),
-    (("unpickle_s",), "unpickling it", theme.VERMILLION),
-    (("init_s",), "waiting for the others", theme.INK),
-    (("first_fetch_s", "deliver_s"), "its first batch", theme.GREEN),
+    (("queues_s",), "queues", style.MUTED),
+    (("pickle_s",), "pickling the dataset", style.ORANGE),
+    (("process_s",), "process, interpreter", style.SKY),
+    (("main_s",), "main module again", style.PURPLE),
+    (("imports_s",), "imports: torch", style.BLUE),
+    (("unpickle_s",), "unpickling it", style.VERMILLION),
+    (("init_s",), "waiting for the others", style.INK),
+    (("first_fetch_s", "deliver_s"), "its first batch", style.GREEN),
 )
 
 
@@ -124,11 +124,11 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         return None
     known = ("start_method", "payload_mb", "num_workers")
     table = _ordered(table, known).head(MOST_ROWS)
-    heading = theme.Heading(
+    heading = style.Heading(
         title="What the first batch waits for",
         subtitle="From iter(loader) to the first batch of the first worker; the parts add up to it",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
+    figure, ((axes,),) = style.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
     left = np.zeros(len(table))
     for columns, name, colour in STARTUP_PARTS:
         taken = table[list(columns)].fillna(0.0).sum(axis="columns").to_numpy(np.float64)
@@ -137,11 +137,11 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         axes.barh(np.arange(len(table)), taken, left=left, height=0.6, color=colour, label=name, linewidth=0)
         left += taken
     for row, whole in enumerate(left):
-        theme.write_beside(axes, row, quantity(whole, "s"), whole)
-    theme.rows(axes, [case_words(table, row, known) for row in range(len(table))])
-    axes.xaxis.set_major_formatter(theme.in_units("s"))
-    theme.legend(axes, columns=3)
-    theme.label(axes, x=f"seconds, median of {rounds_of(table)}")
+        style.write_beside(axes, row, quantity(whole, "s"), whole)
+    style.rows(axes, [case_words(table, row, known) for row in range(len(table))])
+    axes.xaxis.set_major_formatter(style.in_units("s"))
+    style.legend(axes, columns=3)
+    style.label(axes, x=f"seconds, median of {rounds_of(table)}")
     return figure
 
 

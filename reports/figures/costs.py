@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, case_words, facets, note, rounds_of, short, usual
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.units import quantity
@@ -15,9 +15,9 @@ from loaderbench.reports.vocabulary import sample_rate
 from loaderbench.reports.wording import is_missing, levels, phrase, rank, settings_of
 
 STARTUP = (
-    ("first_batch_s", "first batch", theme.BLUE),
-    ("next_first_batch_s", "first batch of the next epoch", theme.ORANGE),
-    ("shutdown_s", "shutdown", theme.GREEN),
+    ("first_batch_s", "first batch", style.BLUE),
+    ("next_first_batch_s", "first batch of the next epoch", style.ORANGE),
+    ("shutdown_s", "shutdown", style.GREEN),
 )
 MOST_ROWS = 16
 LANE = 0.2  # of a row: between the dots of its three times, which may be equal
@@ -35,22 +35,22 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
     table = table.loc[order.sort_values().index[:MOST_ROWS]]
     fewer = "" if len(order) <= MOST_ROWS else f" ({MOST_ROWS} of {len(order)} rows)"
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Starting and stopping workers",
         subtitle=f"From iter(loader) to the first batch, and from the last batch to the last worker's end{fewer}",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,))
+    figure, ((axes,),) = style.sheet(heading, 1, heights=(0.36 * len(table) + 0.1,))
     for lane, (column, name, colour) in enumerate(STARTUP):
         y = np.arange(len(table)) + LANE * (lane - 1)
-        axes.scatter(table[column], y, s=30, color=colour, edgecolor=theme.PAPER, linewidth=0.6, label=name, zorder=3)
-    axes.hlines(np.arange(len(table) - 1) + 0.5, 0, 1, color=theme.GRID, lw=0.8, transform=axes.get_yaxis_transform())
-    theme.rows(
+        axes.scatter(table[column], y, s=30, color=colour, edgecolor=style.PAPER, linewidth=0.6, label=name, zorder=3)
+    axes.hlines(np.arange(len(table) - 1) + 0.5, 0, 1, color=style.GRID, lw=0.8, transform=axes.get_yaxis_transform())
+    style.rows(
         axes,
         [case_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))],
     )
-    theme.log_x(axes, "s")
-    theme.legend(axes, columns=3)
-    theme.label(axes, x=f"time (s), median of {rounds_of(table)}")
+    style.log_x(axes, "s")
+    style.legend(axes, columns=3)
+    style.label(axes, x=f"time (s), median of {rounds_of(table)}")
     return figure
 
 
@@ -60,7 +60,7 @@ def memory(cases: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     shown = facets(table)
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Memory added against throughput",
         subtitle=note(
             "PSS that the loader adds to the process tree, highest of a pass. "
@@ -68,7 +68,7 @@ def memory(cases: pd.DataFrame) -> Figure | None:
             shown,
         ),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels))
+    figure, panels = style.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _scatter(axes, facet)
     return figure
@@ -101,20 +101,20 @@ def _scatter(axes: Axes, facet: Facet) -> None:
     front = pareto(facet.table)
     nearest = facet.table.nlargest(MOST_POINTS, "samples_per_s")
     x, y = "added_pss_bytes", "samples_per_s"
-    axes.scatter(nearest[x], nearest[y], s=22, color=theme.MUTED, alpha=0.45, linewidth=0)
-    axes.plot(front[x], front[y], drawstyle="steps-post", color=theme.BLUE, alpha=0.5, lw=1.4)
-    axes.scatter(front[x], front[y], s=38, color=theme.BLUE, edgecolor=theme.PAPER, zorder=3)
+    axes.scatter(nearest[x], nearest[y], s=22, color=style.MUTED, alpha=0.45, linewidth=0)
+    axes.plot(front[x], front[y], drawstyle="steps-post", color=style.BLUE, alpha=0.5, lw=1.4)
+    axes.scatter(front[x], front[y], s=38, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
     axes.set_ylim(0, 1.25 * facet.table["samples_per_s"].max())
     axes.margins(x=0.12)
     axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(theme.in_units(""))
-    axes.xaxis.set_major_formatter(theme.in_units("bytes"))
+    axes.yaxis.set_major_formatter(style.in_units(""))
+    axes.xaxis.set_major_formatter(style.in_units("bytes"))
     axes.locator_params(nbins=4)
     named = front.iloc[np.unique(np.linspace(0, len(front) - 1, MOST_NAMES).astype(int))]
     for case in named.to_dict("records"):
         point = (case[x], case[y])
         axes.annotate(_point(case, facet.table), point, (-3, 8), textcoords="offset points", size=8)
-    theme.label(axes, title=facet.name, x="memory added, PSS (bytes)", y=sample_rate(facet.dataset))
+    style.label(axes, title=facet.name, x="memory added, PSS (bytes)", y=sample_rate(facet.dataset))
 
 
 def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:
@@ -130,11 +130,11 @@ def transfer(cases: pd.DataFrame) -> Figure | None:
     if table["size"].isna().all():
         return None
     shown = facets(usual(table, ("pin_memory", "non_blocking", "batch_size", "batch_bytes")))
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Copies to the device",
         subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels))
+    figure, panels = style.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _bandwidths(axes, facet)
     return figure
@@ -144,22 +144,22 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
     names = [name for name in ("pin_memory", "non_blocking") if name in facet.table]
     ends = []
     lines = list(facet.table.groupby(names, sort=True)) if names else [((), facet.table)]
-    for (key, line), colour in zip(lines, theme.SERIES, strict=False):
+    for (key, line), colour in zip(lines, style.SERIES, strict=False):
         ordered = line.sort_values("size")
-        axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=theme.PAPER)
+        axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=style.PAPER)
         words = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
         ends.append((float(ordered["size"].iloc[-1]), float(ordered["bytes_per_s"].iloc[-1]), words, colour))
     if (ceiling := facet.table.get(f"{FACT}link_bytes_per_s")) is not None and ceiling.notna().any():
         link = float(ceiling.max())
-        axes.axhline(link, color=theme.MUTED, lw=1, ls="--")
-        ends.append((float(facet.table["size"].max()), link, "the link", theme.MUTED))
-    theme.log_x(axes, "bytes")
+        axes.axhline(link, color=style.MUTED, lw=1, ls="--")
+        ends.append((float(facet.table["size"].max()), link, "the link", style.MUTED))
+    style.log_x(axes, "bytes")
     axes.grid(visible=False, axis="x")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(theme.in_units("bytes/s"))
-    theme.name_lines(axes, ends)
-    theme.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s")
+    axes.yaxis.set_major_formatter(style.in_units("bytes/s"))
+    style.name_lines(axes, ends)
+    style.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s")
 
 
 def fidelity(cases: pd.DataFrame) -> Figure | None:
@@ -167,29 +167,29 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     table = cases[cases["error"].notna()].sort_values("case").head(MOST_ROWS)
     if table.empty:
         return None
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Can the figures be believed?",
         subtitle=f"Measurements of datasets whose cost is known; shaded: within {100 * WITHIN:g} %",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(table) + 0.1,))
+    figure, ((axes,),) = style.sheet(heading, 1, heights=(0.3 * len(table) + 0.1,))
     y = np.arange(len(table))
     inside = table["error"].abs() <= WITHIN
-    colours = [theme.GREEN if good else theme.VERMILLION for good in inside]
-    axes.axvspan(-100 * WITHIN, 100 * WITHIN, color=theme.GREEN, alpha=0.1, linewidth=0)
-    axes.axvline(0, color=theme.MUTED, lw=1)
+    colours = [style.GREEN if good else style.VERMILLION for good in inside]
+    axes.axvspan(-100 * WITHIN, 100 * WITHIN, color=style.GREEN, alpha=0.1, linewidth=0)
+    axes.axvline(0, color=style.MUTED, lw=1)
     axes.hlines(y, 100 * table["low_error"], 100 * table["high_error"], color=colours, lw=3, alpha=0.5)
-    axes.scatter(100 * table["error"], y, s=36, color=colours, edgecolor=theme.PAPER, zorder=3)
+    axes.scatter(100 * table["error"], y, s=36, color=colours, edgecolor=style.PAPER, zorder=3)
     furthest = 110 * float(np.nanmax(table[["low_error", "high_error", "error"]].abs().to_numpy(float)))
     axes.set_xlim(-max(furthest, 3), max(furthest, 3))
     axes.grid(axis="x")
-    theme.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
+    style.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
     for row, case in enumerate(table.to_dict("records")):
         _measured_and_known(axes, row, case)
-    theme.label(axes, x=f"measured over known, less one (%); bar: the middle half of {rounds_of(table)}")
+    style.label(axes, x=f"measured over known, less one (%); bar: the middle half of {rounds_of(table)}")
     return figure
 
 
 def _measured_and_known(axes: Axes, row: int, case: Mapping[Hashable, float]) -> None:
     unit = {"s": "s", "B": "bytes", "bytes": "bytes"}.get(str(case.get(f"{FACT}unit")), "")
     reading = quantity(case["truth"] * (1 + case["error"]), unit)
-    theme.write_beside(axes, row, f"{reading} measured, {quantity(case['truth'], unit)} known")
+    style.write_beside(axes, row, f"{reading} measured, {quantity(case['truth'], unit)} known")

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.figures.catalogue import Plot
 from loaderbench.reports.figures.panels import NAME_LENGTHS, short, titles
 from loaderbench.reports.history.trends import label_of, unit_of
@@ -30,11 +30,11 @@ def trend(points: pd.DataFrame) -> Figure | None:
     most = int(max(series["n"].max() for series in shown))
     rounds = f"n = {count(most, 'round')}" if fewest == most else f"n = {fewest} to {count(most, 'round')}"
     part = f" ({len(shown)} of {len(drawable)} cases)" if len(shown) < len(drawable) else ""
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Run by run",
         subtitle=f"Dot: median of a run, bar: the middle half of its rounds, {rounds}; line: level{part}",
     )
-    figure, panels = theme.sheet(heading, len(shown))
+    figure, panels = style.sheet(heading, len(shown))
     names = titles([str(series["case"].iloc[-1]) for series in shown])
     longest = NAME_LENGTHS[min(len(shown), max(NAME_LENGTHS))]
     for (axes,), series, name in zip(panels, shown, names, strict=True):
@@ -49,12 +49,12 @@ def _newest(series: pd.DataFrame) -> tuple[str, str]:
 
 def _draw(axes: Axes, series: pd.DataFrame, name: str) -> None:
     x, last = series["position"].to_numpy(), series.iloc[-1]
-    axes.vlines(x, series["low"], series["high"], color=theme.BLUE, lw=3, alpha=0.3)
-    axes.scatter(x, series["median"], s=14, color=theme.BLUE, edgecolor=theme.PAPER, linewidth=0.6, zorder=3)
+    axes.vlines(x, series["low"], series["high"], color=style.BLUE, lw=3, alpha=0.3)
+    axes.scatter(x, series["median"], s=14, color=style.BLUE, edgecolor=style.PAPER, linewidth=0.6, zorder=3)
     edges = np.flatnonzero(series["ratio"].notna().to_numpy())
     for first, stop in zip([0, *edges], [*edges, len(series)], strict=True):
         level = series["level"].iloc[first]
-        axes.plot([x[first] - 0.4, x[stop - 1] + 0.4], [level, level], color=theme.INK, lw=1.2)
+        axes.plot([x[first] - 0.4, x[stop - 1] + 0.4], [level, level], color=style.INK, lw=1.2)
     _changes(axes, series.iloc[edges])
     ends = sorted({0, len(series) - 1})
     axes.set_xticks(x[ends], [str(series["started"].iloc[end])[:10] or "no date" for end in ends])
@@ -64,23 +64,23 @@ def _draw(axes: Axes, series: pd.DataFrame, name: str) -> None:
     axes.margins(y=0.18)
     axes.grid(axis="y")
     unit = unit_of(last["metric"], last["dataset"])
-    axes.yaxis.set_major_formatter(theme.in_units(unit if unit in {"s", "bytes", "bytes/s", "share"} else ""))
+    axes.yaxis.set_major_formatter(style.in_units(unit if unit in {"s", "bytes", "bytes/s", "share"} else ""))
     axes.locator_params(axis="y", nbins=4)
-    theme.label(axes, title=name, y=f"{label_of(last['metric'])}, {unit}".rstrip(", "))
+    style.label(axes, title=name, y=f"{label_of(last['metric'])}, {unit}".rstrip(", "))
 
 
 def _changes(axes: Axes, changed: pd.DataFrame) -> None:
     """Mark the changes, with commit and ratio beside the newest."""
     for row, change in enumerate(changed.to_dict("records"), start=1):
         x = change["position"] - 0.5
-        axes.axvline(x, color=theme.VERMILLION, lw=1, ls=(0, (3, 2)))
+        axes.axvline(x, color=style.VERMILLION, lw=1, ls=(0, (3, 2)))
         place = len(changed) - row
         if place < MOST_LABELLED:
             label = f"{plain(change['commit'] or change['run'])[:COMMIT]} {quantity(change['ratio'], 'ratio')}"
             right = x > axes.get_xlim()[1] / 2
             axes.annotate(
                 label, (x, 1 - 0.13 * place), (-4 if right else 4, -2), xycoords=("data", "axes fraction"),
-                textcoords="offset points", ha="right" if right else "left", va="top", size=8, color=theme.VERMILLION,
+                textcoords="offset points", ha="right" if right else "left", va="top", size=8, color=style.VERMILLION,
             )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, short, usual
 from loaderbench.reports.stats.effects import paired_ratios, pooled_effects
 from loaderbench.reports.units import count, quantity
@@ -33,11 +33,11 @@ def throughput(cases: pd.DataFrame) -> Figure | None:
     if len(levels(table, "num_workers")) < 2:  # noqa: PLR2004 - a line needs two ends
         return None
     shown = facets(table)
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Throughput over workers",
         subtitle=note(f"The loader alone. Bars: within-run spread (95 %), {rounds_of(table)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels))
+    figure, panels = style.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _lines(axes, facet)
     return figure
@@ -51,22 +51,22 @@ def _surveyed(cases: pd.DataFrame) -> pd.DataFrame:
 def _lines(axes: Axes, facet: Facet) -> None:
     workers = levels(facet.table, "num_workers")
     sizes = levels(facet.table, "batch_size")[-MOST_LINES:]
-    theme.steps(axes, workers, [plain_number(level) for level in workers])
+    style.steps(axes, workers, [plain_number(level) for level in workers])
     axes.grid(axis="y")
     ends = []
-    for size, colour in zip(sizes, theme.SERIES, strict=False):
+    for size, colour in zip(sizes, style.SERIES, strict=False):
         line = facet.table[facet.table["batch_size"] == size].set_index("num_workers")
         line = line[~line.index.duplicated()].reindex(workers).reset_index()
         rate, x = line["samples_per_s"], np.arange(len(line))
-        axes.plot(x[rate.notna()], rate.dropna(), marker="o", color=colour, markeredgecolor=theme.PAPER)
+        axes.plot(x[rate.notna()], rate.dropna(), marker="o", color=colour, markeredgecolor=style.PAPER)
         axes.vlines(x, line["low_samples_per_s"], line["high_samples_per_s"], color=colour, alpha=0.45, lw=3)
         last = int(np.flatnonzero(rate.notna())[-1])
         ends.append((float(last), float(rate[last]), f"batch {plain_number(size)}", colour))
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(theme.in_units(""))
+    axes.yaxis.set_major_formatter(style.in_units(""))
     axes.locator_params(axis="y", nbins=5)
-    theme.name_lines(axes, ends)
-    theme.label(axes, title=facet.name, x=setting_label("num_workers"), y=sample_rate(facet.dataset))
+    style.name_lines(axes, ends)
+    style.label(axes, title=facet.name, x=setting_label("num_workers"), y=sample_rate(facet.dataset))
 
 
 def heat_map(cases: pd.DataFrame) -> Figure | None:
@@ -75,12 +75,12 @@ def heat_map(cases: pd.DataFrame) -> Figure | None:
     shown = facets(table, least={"num_workers": 2, "batch_size": 2})
     if not shown.panels:
         return None
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Workers and batch size",
         subtitle=note(f"The loader alone, {rounds_of(table)} a cell. Shade: share of the panel's best", shown),
     )
     most = max(len(levels(facet.table, "batch_size")[-MOST_LEVELS:]) for facet in shown.panels)
-    figure, panels = theme.sheet(heading, len(shown.panels), heights=(max(0.36 * most, 0.9),))
+    figure, panels = style.sheet(heading, len(shown.panels), heights=(max(0.36 * most, 0.9),))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _cells(axes, facet)
     return figure
@@ -90,7 +90,7 @@ def _cells(axes: Axes, facet: Facet) -> None:
     grid = facet.table.pivot_table(index="batch_size", columns="num_workers", values="samples_per_s", aggfunc="first")
     grid = grid.iloc[-MOST_LEVELS:, -MOST_LEVELS:]
     share = grid.to_numpy() / np.nanmax(grid.to_numpy())
-    axes.pcolormesh(share, cmap=HEAT, vmin=0, vmax=1, edgecolors=theme.PAPER, linewidth=2)
+    axes.pcolormesh(share, cmap=HEAT, vmin=0, vmax=1, edgecolors=style.PAPER, linewidth=2)
     for (row, column), value in np.ndenumerate(grid.to_numpy()):
         colour = "#fdfdfd" if share[row, column] > DARK_CELL else "#1b1f27"  # on a cell, so alike on any page
         number = quantity(value, "").replace("\u202f", " ")
@@ -98,7 +98,7 @@ def _cells(axes: Axes, facet: Facet) -> None:
     axes.set_xticks(np.arange(grid.shape[1]) + 0.5, [plain_number(level) for level in grid.columns])
     axes.set_yticks(np.arange(grid.shape[0]) + 0.5, [plain_number(level) for level in grid.index])
     axes.spines["bottom"].set_visible(False)
-    theme.label(
+    style.label(
         axes,
         title=f"{facet.name}, {sample_rate(facet.dataset)}",
         x=setting_label("num_workers"),
@@ -114,30 +114,30 @@ def setting_effects(cases: pd.DataFrame) -> Figure | None:
     strongest = every.assign(size=np.log(every["ratio"]).abs()).nlargest(MOST_EFFECTS, "size")
     strongest = strongest.sort_values(["setting", "bench", "dataset", "ratio"], ascending=[True, True, True, False])
     fewer = f", the {MOST_EFFECTS} largest of {len(every)}" if len(every) > MOST_EFFECTS else ""
-    heading = theme.Heading(
+    heading = style.Heading(
         title="What single settings do",
         subtitle="Throughput at otherwise equal settings. Dots: pairs of cases; "
         f"bar: their mean with its within-run interval (95 %){fewer}",
     )
-    figure, ((axes,),) = theme.sheet(heading, 1, heights=(0.3 * len(strongest) + 0.1,))
+    figure, ((axes,),) = style.sheet(heading, 1, heights=(0.3 * len(strongest) + 0.1,))
     for row, effect in enumerate(strongest.to_dict("records")):
         _effect(axes, row, effect)
     subject = [name for name in ("dataset", "device") if name == "dataset" or len(levels(strongest, name)) > 1]
-    theme.rows(axes, [_worded(effect, subject) for effect in strongest.to_dict("records")])
+    style.rows(axes, [_worded(effect, subject) for effect in strongest.to_dict("records")])
     _ratio_axis(axes)
-    theme.label(axes, x=f"ratio of throughputs, {_rounds(strongest)} a case (1 = no effect)")
+    style.label(axes, x=f"ratio of throughputs, {_rounds(strongest)} a case (1 = no effect)")
     return figure
 
 
 def _effect(axes: Axes, row: int, effect: Mapping[Hashable, Any]) -> None:
     better, worse = effect["low"] > 1, effect["high"] < 1
-    colour = theme.BLUE if better else theme.VERMILLION if worse else theme.MUTED
+    colour = style.BLUE if better else style.VERMILLION if worse else style.MUTED
     dots = np.sort(effect["ratios"])[:: -(-len(effect["ratios"]) // MOST_DOTS)]
     axes.scatter(dots, np.full(len(dots), row), s=12, color=colour, alpha=0.3, linewidth=0)
     axes.hlines(row, effect["low"], effect["high"], color=colour, lw=3, alpha=0.6)
-    axes.scatter([effect["ratio"]], [row], s=34, color=colour, edgecolor=theme.PAPER, zorder=3)
+    axes.scatter([effect["ratio"]], [row], s=34, color=colour, edgecolor=style.PAPER, zorder=3)
     interval = f"{effect['low']:.2f} to {effect['high']:.2f}" if np.isfinite(effect["low"]) else "no spread"
-    theme.write_beside(axes, row, f"{effect['ratio']:.2f}× ({interval})")
+    style.write_beside(axes, row, f"{effect['ratio']:.2f}× ({interval})")
 
 
 def _worded(effect: Mapping[Hashable, object], subject: Sequence[str]) -> str:
@@ -169,4 +169,4 @@ def _ratio_axis(axes: Axes) -> None:
     axes.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="x")
-    axes.axvline(1, color=theme.MUTED, lw=1, zorder=0.5)
+    axes.axvline(1, color=style.MUTED, lw=1, zorder=0.5)

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, usual
 from loaderbench.reports.vocabulary import Metric, sample_rate, subjects
 from loaderbench.reports.wording import levels, plain_number, settings_of
@@ -26,8 +26,8 @@ def over_setting(cases: pd.DataFrame, metric: Metric) -> Figure | None:
     if not shown.panels:
         return None
     about = " ".join(filter(None, [metric.meaning, f"Bench {bench}, {rounds_of(table)} a point"]))
-    heading = theme.Heading(title=f"{metric.label[:1].upper()}{metric.label[1:]}", subtitle=note(about, shown))
-    figure, panels = theme.sheet(heading, len(shown.panels))
+    heading = style.Heading(title=f"{metric.label[:1].upper()}{metric.label[1:]}", subtitle=note(about, shown))
+    figure, panels = style.sheet(heading, len(shown.panels))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _points(axes, facet, metric, setting)
     return figure
@@ -42,16 +42,16 @@ def _points(axes: Axes, facet: Facet, metric: Metric, setting: str) -> None:
     values = levels(facet.table, setting)
     line = facet.table.drop_duplicates(setting).set_index(setting)[metric.name].reindex(values)
     is_ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    theme.steps(axes, values, [plain_number(value) for value in values])
+    style.steps(axes, values, [plain_number(value) for value in values])
     axes.plot(
-        np.arange(len(values)), line, marker="o", color=theme.BLUE, markeredgecolor=theme.PAPER,
+        np.arange(len(values)), line, marker="o", color=style.BLUE, markeredgecolor=style.PAPER,
         linestyle="-" if is_ordered else "none",
     )  # fmt: skip
     axes.set_ylim(bottom=min(0.0, float(line.min())))
     axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(theme.in_units(metric.unit))
+    axes.yaxis.set_major_formatter(style.in_units(metric.unit))
     axes.locator_params(axis="y", nbins=5)
     unit = sample_rate(facet.dataset) if metric.unit == "samples/s" else metric.unit
-    theme.label(
+    style.label(
         axes, title=facet.name, x=setting_label(setting), y=f"{metric.label} ({unit})" if unit else metric.label
     )

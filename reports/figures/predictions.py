@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.units import percent
 
 MOST_ROWS = 24
@@ -14,20 +14,20 @@ def held_out_passes(passes: pd.DataFrame) -> Figure:
     """Draw passes that were measured and not used: num_workers, batch_size, measured_s, predicted_s, a row each."""
     table = passes.sort_values(["batch_size", "num_workers"]).head(MOST_ROWS)
     error = (table["predicted_s"] / table["measured_s"] - 1).abs()
-    heading = theme.Heading(
+    heading = style.Heading(
         title="Measured, and predicted from other settings",
         subtitle=f"A pass of the loader; the prediction is off by {percent(float(error.median()))} in the median",
     )
-    with theme.themed():
+    with style.themed():
         size = (0.3 * len(table) + 0.1,)
-        figure, ((axes,),) = theme.sheet(heading, 1, heights=size)
+        figure, ((axes,),) = style.sheet(heading, 1, heights=size)
         rows = np.arange(len(table))
-        axes.hlines(rows, table["measured_s"], table["predicted_s"], color=theme.GRID, lw=2)
-        axes.scatter(table["measured_s"], rows, s=36, color=theme.INK, label="measured", zorder=3)
-        axes.scatter(table["predicted_s"], rows, s=36, color=theme.BLUE, label="predicted", zorder=4, alpha=0.85)
+        axes.hlines(rows, table["measured_s"], table["predicted_s"], color=style.GRID, lw=2)
+        axes.scatter(table["measured_s"], rows, s=36, color=style.INK, label="measured", zorder=3)
+        axes.scatter(table["predicted_s"], rows, s=36, color=style.BLUE, label="predicted", zorder=4, alpha=0.85)
         cases = zip(table["batch_size"].astype(int), table["num_workers"].astype(int), strict=True)
-        theme.rows(axes, [f"batch={size} workers={workers}" for size, workers in cases])
-        theme.log_x(axes, "s")
+        style.rows(axes, [f"batch={size} workers={workers}" for size, workers in cases])
+        style.log_x(axes, "s")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, handletextpad=0.1)
-        theme.label(axes, x="seconds of a pass, median of its rounds")
+        style.label(axes, x="seconds of a pass, median of its rounds")
     return figure

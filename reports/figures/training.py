@@ -5,16 +5,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import style as theme
+from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, usual
 from loaderbench.reports.units import percent
 from loaderbench.reports.vocabulary import sample_rate, subjects
 from loaderbench.reports.wording import levels, plain_number
 
 TRIPLE = (
-    ("loader_samples_per_s", "loader alone", theme.BLUE),
-    ("step_samples_per_s", "step alone", theme.ORANGE),
-    ("samples_per_s", "both", theme.INK),
+    ("loader_samples_per_s", "loader alone", style.BLUE),
+    ("step_samples_per_s", "step alone", style.ORANGE),
+    ("samples_per_s", "both", style.INK),
 )
 SHORTEST_WAIT_S = 1e-6  # drawn in place of shorter waits, as a logarithmic axis has no zero
 QUANTILES = ("wait_p05_s", "wait_p25_s", "wait_p50_s", "wait_p75_s", "wait_p95_s", "wait_max_s")
@@ -27,11 +27,11 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
     if training.empty:
         return None
     shown = facets(_one_batch_size(usual(training, ("num_workers", "batch_size"))))
-    heading = theme.Heading(
+    heading = style.Heading(
         title="The ceiling: loader alone, step alone, both",
         subtitle=note(f"Training cannot outrun the lower of the two; {rounds_of(training)} a point", shown),
     )
-    figure, panels = theme.sheet(heading, len(shown.panels), heights=(1.7, 0.6))
+    figure, panels = style.sheet(heading, len(shown.panels), heights=(1.7, 0.6))
     for (above, below), facet in zip(panels, shown.panels, strict=True):
         _triple(above, facet)
         _stall(below, facet)
@@ -52,30 +52,30 @@ def _triple(axes: Axes, facet: Facet) -> None:
     table = facet.table.drop_duplicates("num_workers").set_index("num_workers").reindex(workers).reset_index()
     x = np.arange(len(workers))
     for column, _, colour in TRIPLE:
-        axes.plot(x, table[column], marker="o", color=colour, markeredgecolor=theme.PAPER)
-    axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=theme.INK, alpha=0.35, lw=3)
-    theme.steps(axes, workers, [plain_number(level) for level in workers])
+        axes.plot(x, table[column], marker="o", color=colour, markeredgecolor=style.PAPER)
+    axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.INK, alpha=0.35, lw=3)
+    style.steps(axes, workers, [plain_number(level) for level in workers])
     axes.grid(axis="y")
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(theme.in_units(""))
+    axes.yaxis.set_major_formatter(style.in_units(""))
     axes.locator_params(axis="y", nbins=4)
     last = table.iloc[-1]
-    theme.name_lines(axes, [(float(x[-1]), float(last[column]), name, colour) for column, name, colour in TRIPLE])
+    style.name_lines(axes, [(float(x[-1]), float(last[column]), name, colour) for column, name, colour in TRIPLE])
     sizes = levels(facet.table, "batch_size")
     batch = f", batch {plain_number(sizes[0])}" if sizes else ""
-    theme.label(axes, title=facet.name + batch, y=sample_rate(facet.dataset))
+    style.label(axes, title=facet.name + batch, y=sample_rate(facet.dataset))
 
 
 def _stall(axes: Axes, facet: Facet) -> None:
     workers = levels(facet.table, "num_workers")
     table = facet.table.drop_duplicates("num_workers").set_index("num_workers").reindex(workers)
-    axes.bar(range(len(workers)), 100 * table["stall_share"], width=0.34, color=theme.VERMILLION)
-    theme.steps(axes, workers, [plain_number(level) for level in workers])
+    axes.bar(range(len(workers)), 100 * table["stall_share"], width=0.34, color=style.VERMILLION)
+    style.steps(axes, workers, [plain_number(level) for level in workers])
     for x, share in enumerate(table["stall_share"].dropna()):
-        axes.text(x, 100 * share + 6, percent(share), ha="center", color=theme.INK, size=8)
+        axes.text(x, 100 * share + 6, percent(share), ha="center", color=style.INK, size=8)
     axes.set_ylim(0, 100)
     axes.set_yticks([])
-    theme.label(axes, x=setting_label("num_workers"), y="% of the time the step waits")
+    style.label(axes, x=setting_label("num_workers"), y="% of the time the step waits")
 
 
 def waits(cases: pd.DataFrame) -> Figure | None:
@@ -88,7 +88,7 @@ def waits(cases: pd.DataFrame) -> Figure | None:
     table = usual(known[known["bench"] == bench], ("num_workers",))
     shown = facets(table)
     beside = "while training" if bench == "training" else "with no step beside it"
-    heading = theme.Heading(
+    heading = style.Heading(
         title="The wait for one batch",
         subtitle=note(
             f"Waits {beside}, {rounds_of(table)} a row. Thin: 5 to 95 %, thick: the middle half, "
@@ -97,7 +97,7 @@ def waits(cases: pd.DataFrame) -> Figure | None:
         ),
     )
     most = max(len(levels(facet.table, "num_workers")) for facet in shown.panels)
-    figure, panels = theme.sheet(heading, len(shown.panels), heights=(0.3 * most + 0.1,))
+    figure, panels = style.sheet(heading, len(shown.panels), heights=(0.3 * most + 0.1,))
     for (axes,), facet in zip(panels, shown.panels, strict=True):
         _boxes(axes, facet)
     return figure
@@ -107,10 +107,10 @@ def _boxes(axes: Axes, facet: Facet) -> None:
     table = facet.table.drop_duplicates("num_workers").sort_values("num_workers")
     p05, p25, p50, p75, p95, longest = table[list(QUANTILES)].clip(lower=SHORTEST_WAIT_S).to_numpy(float).T
     y = np.arange(len(table))
-    axes.hlines(y, p05, p95, color=theme.BLUE, lw=1.4, alpha=0.75)
-    axes.hlines(y, p25, p75, color=theme.BLUE, lw=7, alpha=0.45)
-    axes.scatter(p50, y, s=26, color=theme.BLUE, edgecolor=theme.PAPER, zorder=3)
-    axes.scatter(longest, y, s=60, marker="|", color=theme.VERMILLION, linewidth=1.6)
-    theme.log_x(axes, "s")
-    theme.rows(axes, [plain_number(level) for level in table["num_workers"]])
-    theme.label(axes, title=facet.name, x="wait for a batch (s)", y="num_workers")
+    axes.hlines(y, p05, p95, color=style.BLUE, lw=1.4, alpha=0.75)
+    axes.hlines(y, p25, p75, color=style.BLUE, lw=7, alpha=0.45)
+    axes.scatter(p50, y, s=26, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
+    axes.scatter(longest, y, s=60, marker="|", color=style.VERMILLION, linewidth=1.6)
+    style.log_x(axes, "s")
+    style.rows(axes, [plain_number(level) for level in table["num_workers"]])
+    style.label(axes, title=facet.name, x="wait for a batch (s)", y="num_workers")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from loaderbench.reports.documents.document import Document
-from loaderbench.reports.render.html import page
 from loaderbench.reports.render.markdown import markdown
+from loaderbench.reports.render.webpage import page
 
 
 def files(document: Document, stem: str) -> Iterator[tuple[str, bytes]]:

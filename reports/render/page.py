@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from loaderbench.reports.figures.catalogue import Picture
 from loaderbench.reports.figures.style import inline, palette
-from loaderbench.reports.render.html import POINTS_TO_PIXELS, _hash, _ours
+from loaderbench.reports.render.webpage import POINTS_TO_PIXELS, _hash, _ours
 from loaderbench.reports.text import plain
 
 

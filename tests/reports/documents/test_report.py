@@ -17,9 +17,9 @@ from loaderbench.reports.documents.document import Callout, Document, Figure, Se
 from loaderbench.reports.documents.report import Report, assemble, report_document
 from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.records.frame import Records
-from loaderbench.reports.render.html import page
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
+from loaderbench.reports.render.webpage import page
 from loaderbench.reports.units import quantity
 
 

@@ -11,7 +11,7 @@ from made_up_documents import document_of
 
 from loaderbench.reports.documents.document import Document, Section
 from loaderbench.reports.render.files import files
-from loaderbench.reports.render.html import page
+from loaderbench.reports.render.webpage import page
 
 
 @pytest.fixture(scope="module")
