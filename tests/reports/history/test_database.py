@@ -28,7 +28,7 @@ from loaderbench.reports.records.files import RecordedRun, read_run
 
 ROOT = os.getuid() == 0
 ADD = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"
-WRITERS, EACH, APART = 8, 20, 10  # each writer's runs begin 10 after those of the one before: half are another's too
+EACH, APART = 20, 10  # runs of a writer; they begin 10 after those of the writer before: half are another's too
 
 
 @pytest.fixture(scope="session")
@@ -201,27 +201,28 @@ def test_any_sequence_of_adds_gives_each_run_once_as_completely_as_it_was_known(
         assert outcomes.count("added") == len(best)
 
 
-def test_eight_writers_at_once_lose_nothing_and_add_nothing_twice(
-    either: str, trunk: Callable[..., Any], tmp_path: Path
+@pytest.mark.parametrize(("either", "writers"), [("sqlite", 8), ("postgresql", 3)], indirect=["either"])
+def test_writers_at_once_lose_nothing_and_add_nothing_twice(
+    either: str, writers: int, trunk: Callable[..., Any], tmp_path: Path
 ) -> None:
     runs = []
-    for number in range((WRITERS - 1) * APART + EACH):
+    for number in range((writers - 1) * APART + EACH):
         runs.append(tmp_path / f"{number}.json")
         runs[-1].write_text(json.dumps(trunk(number, rounds=2)))
-    writers = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", ADD, "history", "add", *runs[first : first + EACH], "--db", either],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for first in range(0, WRITERS * APART, APART)
+        for first in range(0, writers * APART, APART)
     ]
-    ended = [(writer.communicate(), writer.returncode) for writer in writers]
-    assert [(err, code) for (_, err), code in ended] == [("", 0)] * WRITERS
+    ended = [(process.communicate(), process.returncode) for process in processes]
+    assert [(err, code) for (_, err), code in ended] == [("", 0)] * writers
     words = [out.rsplit(": ", 1)[1].split() for (out, _), _ in ended]
     assert sum(int(word[0]) for word in words) == len(runs)
-    assert sum(int(word[3]) for word in words if len(word) > 3) == WRITERS * EACH - len(runs)
+    assert sum(int(word[3]) for word in words if len(word) > 3) == writers * EACH - len(runs)
     with opened(either) as history:
         rounds = queries.rounds(history)
     assert counted(either)[:2] == (len(runs), 2 * len(runs))
