@@ -1,8 +1,9 @@
 """Did the machine change, whatever was done to the code?
 
 Work that no change to a dataset or a loader can touch: a busy loop, a copy of memory, a sleep. ``loaderbench gate``
-measures it in turns with the cases it judges: where a control moves, the two sides were not treated alike, and what
-else moved is unproven. Between two records (``loaderbench compare``) it tells a slower machine from a slower loader.
+measures these controls between the cases it judges: where a control changes, the two revisions did not run under the
+same conditions, and whatever else changed is unproven. Between two records (``loaderbench compare``) it tells a slower
+machine from a slower loader.
 
 **Timed**: a fixed amount of each, about 10 ms on a machine of 2024, as often as fills a round.
 
@@ -68,7 +69,7 @@ class Constant:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left behind."""
+        """Nothing to clean up."""
 
     def before(self, _passes: int) -> None:
         """Nothing to prepare."""

@@ -7,8 +7,8 @@ starts (``persistent_workers``), so that nothing of their start is in the result
 **Read as** samples per second: total samples over total time of whole passes. Batches arrive in bursts of
 ``num_workers``, so a median of per-batch rates would hide the stalls between bursts.
 
-**When more workers help**: while a sample costs more to make than to hand over. Images gain; a table of numbers
-loses, because its rows are cheaper to index than to send through a queue.
+**When more workers help**: while a sample costs more to make than to send to the main process. Images gain; a table
+of numbers loses, because its rows are cheaper to index than to send through a queue.
 
     pytest benches/bench_epoch.py --dataset images --num-workers 0,1,2 --batch-size 32,256
 """

@@ -1,7 +1,7 @@
 """What does each worker cost in memory?
 
-**Read**, not timed: the memory of this process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass, with
-the consumer halted so that the queues are as full as they get. PSS (a page shared by n processes counts 1/n in each)
+**Read**, not timed: the memory of this process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass, while
+the loop pauses so that the queues are as full as they get. PSS (a page shared by n processes counts 1/n in each)
 is what the machine holds; RSS would count what ``fork`` shares once for every worker.
 
 - ``base_pss_bytes``: before the loader exists;
@@ -9,9 +9,9 @@ is what the machine holds; RSS would count what ``fork`` shares once for every w
   for what each process has for itself, for the mean worker (where there is one), and for shared memory (where batches
   wait).
 
-The report tells ``added_pss_bytes``, a round's ``pss_bytes`` less its ``base_pss_bytes``: what the loader costs. This
-process holds more after some cases than after others, and the order is drawn, so that absolute values say little. A
-difference below 0 is shown as it is.
+The report shows ``added_pss_bytes``, a round's ``pss_bytes`` less its ``base_pss_bytes``: what the loader costs.
+Absolute values say little, because this process holds more after some cases than after others, and their order is
+random. A difference below 0 is shown as it is.
 
 **What to expect**: up to ``num_workers × prefetch_factor`` batches wait in shared memory, and every worker has its own
 interpreter; under ``fork`` it shares its parent's pages until it writes to them, and reading a Python object writes to
@@ -32,14 +32,14 @@ from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import processes
 
-SETTLE_S = 0.02  # for the workers to fill the queues while the consumer stands still
+SETTLE_S = 0.02  # for the workers to fill the queues while the loop pauses
 
 
-class Halting(Epoch):
-    """Passes that halt now and then to read the memory of the process tree."""
+class PausingEpoch(Epoch):
+    """Passes that pause now and then to read the memory of the process tree."""
 
     def __init__(self, subject: Subject, config: LoaderConfig, *, device: torch.device) -> None:
-        super().__init__(subject, config, device=device, step=self.halt)
+        super().__init__(subject, config, device=device, step=self.pause)
 
     def __enter__(self) -> Self:
         self.base = processes.memory()
@@ -51,7 +51,7 @@ class Halting(Epoch):
         self.readings: list[processes.Memory] = []
         self.count = 0
 
-    def halt(self, batch: Any) -> Any:
+    def pause(self, batch: Any) -> Any:
         """Read the memory at every batch whose number is a power of two, holding `batch` as a model would."""
         self.count += 1
         if self.count & (self.count - 1) == 0:
@@ -62,13 +62,13 @@ class Halting(Epoch):
     def after(self) -> Metrics:
         """Return the highest readings, in bytes."""
         workers = self.config.num_workers
-        of_workers = max(reading.worker_pss_bytes for reading in self.readings)
+        worker_pss_bytes = max(reading.worker_pss_bytes for reading in self.readings)
         return {
             "seconds": super().after()["seconds"],
             "base_pss_bytes": float(self.base.pss_bytes),
             "pss_bytes": float(max(reading.pss_bytes for reading in self.readings)),
             "uss_bytes": float(max(reading.uss_bytes for reading in self.readings)),
-            **({"worker_pss_bytes": of_workers / workers} if workers else {}),
+            **({"worker_pss_bytes": worker_pss_bytes / workers} if workers else {}),
             "shm_bytes": float(max(reading.shm_bytes for reading in self.readings) - self.base.shm_bytes),
         }
 
@@ -84,4 +84,4 @@ class Halting(Epoch):
 )
 def bench_memory(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Bytes held by the loader's process and its workers, the queues full."""
-    measure(Halting(dataset, loader, device=device))
+    measure(PausingEpoch(dataset, loader, device=device))

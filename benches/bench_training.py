@@ -1,15 +1,15 @@
 """How much of a training step is waiting for data?
 
-**The ceiling triple**, its three parts taking turns in every round:
+**The ceiling triple**, three measurements in every round:
 
 1. *the loader alone*: passes whose batches are placed on the device and dropped;
 2. *the step alone*: as many training steps, on a few cached batches that are already there;
 3. *both*: passes in which every batch is trained on. This is the time that pytest-benchmark's own table shows.
 
-**Read as** three rates. The lower of the first two is the bound; what the third falls short of it is overlap lost
-(with workers, loading and training run at once; without, they take turns). The *stall share* is the part of the
-third spent waiting for a batch: by the host's clock on a CPU, where a step has ended when it returns; by events in
-the device's queue elsewhere, because a host's clock cannot tell waiting from queueing.
+**Read as** three rates. The lower of the first two is the bound; by how much the third falls short of it is overlap
+that was lost: with workers, loading and training run at once; without, one after the other. The *stall share* is the
+part of the third spent waiting for a batch: by the host's clock on a CPU, where a step has ended when it returns; by
+events in the device's queue elsewhere, because a host's clock cannot tell waiting from queueing.
 
 **When loading is the bottleneck**: when the first rate is the lower one.
 

@@ -18,7 +18,7 @@ class DeliveryError(Exception):
 
 @dataclass(slots=True)
 class CountingSampler:
-    """A sampler or ``batch_sampler`` that counts what it hands out; `first_pass` holds the indices while it is a list.
+    """A sampler or ``batch_sampler`` that counts what it draws; `first_pass` holds the indices while it is a list.
 
     To keep every index of every pass would slow a loader of cheap samples by some 5 %: integers that live on cannot
     be allocated where others have just died. So only the first pass, which is never timed, keeps them.
@@ -43,8 +43,8 @@ class CountingSampler:
 class SamplerAudit:
     """The audit of a map-style loader.
 
-    Every pass delivers as many batches as its sampler handed out, holding as many samples as the dataset; the first
-    pass, a warm-up, hands out each index once. Where the user's own sampler chooses, only batches are judged.
+    Every pass must deliver as many batches as its sampler drew, holding as many samples as the dataset; the first pass,
+    a warm-up, must draw each index once. Where the user's own sampler chooses, only batches are counted.
     """
 
     def __init__(self, config: LoaderConfig, dataset: Dataset[Any]) -> None:
@@ -62,7 +62,7 @@ class SamplerAudit:
         self._sampler.first_pass = None
         if sum(passes) != len(counts):
             raise DeliveryError(
-                f"the loader delivered {sum(passes)} batches of the {len(counts)} its sampler handed out"
+                f"the loader delivered {sum(passes)} batches of the {len(counts)} that its sampler drew"
             )
         if self._whole is not None:
             self._check(counts, passes, first_pass)
@@ -74,7 +74,7 @@ class SamplerAudit:
         unique = self._whole if first_pass is None else len(np.unique(np.hstack(first_pass)))
         if unique != self._whole or any(count != self._whole for count in drawn):
             raise DeliveryError(
-                f"the sampler handed out {drawn[0]} indices, {unique} of them unique, for {self._whole} samples"
+                f"the sampler drew {drawn[0]} indices, {unique} of them unique, for {self._whole} samples"
             )
 
 
@@ -92,11 +92,11 @@ def _with_sampler(config: LoaderConfig, sampler: CountingSampler, *, batched: bo
 
 
 class StreamAudit:
-    """The audit of a stream: the workers together deliver what one process alone would.
+    """The audit of a stream: its workers together must deliver what one process alone would.
 
-    Identity is judged once, on content hashes taken inside the workers before anything is timed; each timed pass
-    must then deliver as many batches as that survey did. Where samples differ from pass to pass (`deterministic`
-    is false) hashes say nothing, and only their number is judged.
+    Identity is checked once, by content hashes taken inside the workers before anything is timed; each timed pass must
+    then deliver as many batches as that survey did. Where samples differ from pass to pass (`deterministic` is false)
+    hashes say nothing, and only their number is checked.
     """
 
     def __init__(self, config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool) -> None:

@@ -13,7 +13,7 @@ from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.vocabulary import SETTINGS, names, of_workers, subjects, swept
 
-Case = dict[str, Any]
+Combination = dict[str, Any]
 """One value for each setting of a bench."""
 
 # Settings whose value is the name of the object that a bench gets.
@@ -41,7 +41,7 @@ class Grid:
             if name not in swept():
                 raise RefusedError(f"sweep has no setting {name!r}; it has {', '.join(swept())}")
 
-    def cases(self) -> Iterator[tuple[str, Case]]:
+    def cases(self) -> Iterator[tuple[str, Combination]]:
         """Yield every case once, with its name, which says what varies within the bench."""
         chosen = [self.options.datasets.subject(name) for name in self._values("dataset")]
         values = [{setting: self._values_of(setting, subject) for setting in self.settings} for subject in chosen]
@@ -66,7 +66,7 @@ class Grid:
         return self._values(setting)
 
 
-def combinations(values: Mapping[str, tuple[Any, ...]], together: Collection[str]) -> Iterator[Case]:
+def combinations(values: Mapping[str, tuple[Any, ...]], together: Collection[str]) -> Iterator[Combination]:
     """Yield every combination of the values of the settings in `together`, the others at their first value; and each
     of these with every other value of one other setting.
 
@@ -82,9 +82,9 @@ def combinations(values: Mapping[str, tuple[Any, ...]], together: Collection[str
         yield from ({**usual, setting: value} for setting in others for value in values[setting][1:])
 
 
-def settled(case: Case, subject: Subject) -> Case:
+def settled(case: Combination, subject: Subject) -> Combination:
     """Return `case` with the settings that do not matter at one value, so that no case is measured twice."""
-    only: Case = dict(of_workers()) if case.get("num_workers") == 0 else {}
+    only: Combination = dict(of_workers()) if case.get("num_workers") == 0 else {}
     if subject.is_stream:
         only["sampling"] = "sequential"
     if not subject.is_batched:
@@ -92,7 +92,7 @@ def settled(case: Case, subject: Subject) -> Case:
     return {setting: only.get(setting, value) for setting, value in case.items()}
 
 
-def infeasible(case: Case, *, needs_accelerator: bool = False) -> str:
+def infeasible(case: Combination, *, needs_accelerator: bool = False) -> str:
     """Return why `case` cannot be measured, or an empty string."""
     if needs_accelerator and case.get("device") == "cpu":
         return "needs an accelerator: there is no transfer to a CPU"
@@ -101,7 +101,7 @@ def infeasible(case: Case, *, needs_accelerator: bool = False) -> str:
     return ""
 
 
-def _name(case: Case, varying: Collection[str]) -> str:
+def _name(case: Combination, varying: Collection[str]) -> str:
     """Return a name that reads like a sentence: the dataset, and every setting that varies within the bench."""
     words = (_word(setting, value) for setting, value in case.items() if setting in varying)
     return "-".join(word for word in words if word)

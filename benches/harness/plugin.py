@@ -27,7 +27,7 @@ from loaderbench.reports.vocabulary import names
 
 @contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Tell pytest of what is refused as it wants to be told: one line, exit code 4, no traceback."""
+    """Turn what is refused into pytest's own error for that: one line, exit code 4, no traceback."""
     try:
         yield
     except RefusedError as error:

@@ -153,7 +153,7 @@ class Progress:
 
 
 def _bar(stream: TextIO) -> Bar:
-    # Drawn by hand alone: a thread that redraws it would run beside the clock.
+    # No auto_refresh: its thread would run beside the clock.
     console = Console(file=stream, force_terminal=True)
     text = TextColumn("{task.description}", markup=False)
     return Bar(

@@ -35,7 +35,7 @@ class Journal:
         written.replace(self.folder / JOURNAL)
 
     def add(self, kind: str, entry: Entry) -> None:
-        """Note an ended case, as a ``benchmark``, ``failed`` or ``skipped``: it is on disk when this returns."""
+        """Add a case that has ended, as one of `ENDINGS`: it is on disk when this returns."""
         self.entries.append({kind: entry})  # first: an interrupt between the two must not lose the case
         try:
             self._write(self.entries[-1])

@@ -82,14 +82,14 @@ def test_a_loader_that_loses_batches_is_refused() -> None:
     audited = audit(LoaderConfig(batch_size=3), TEN)  # type: ignore[arg-type]
     for _ in audited.loader:
         pass
-    with pytest.raises(DeliveryError, match="^the loader delivered 3 batches of the 4 its sampler handed out$"):
+    with pytest.raises(DeliveryError, match="^the loader delivered 3 batches of the 4 that its sampler drew$"):
         audited.samples([3])
 
 
 def test_a_pass_cut_short_is_refused() -> None:
     audited = audit(LoaderConfig(batch_size=3), TEN)  # type: ignore[arg-type]
     cut = sum(1 for _ in islice(audited.loader, 2))
-    with pytest.raises(DeliveryError, match="handed out 6 indices, 6 of them unique, for 10 samples"):
+    with pytest.raises(DeliveryError, match="drew 6 indices, 6 of them unique, for 10 samples"):
         audited.samples([cut])
 
 
