@@ -104,6 +104,24 @@ def count(number: int, noun: str) -> str:
     return f"{number:,}".replace(",", THIN) + f" {noun}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Write a time as one waits for it, to the second, minute or tenth of an hour.
+
+    >>> duration(42.4).replace(THIN, " "), duration(600).replace(THIN, " "), duration(4e4).replace(THIN, " ")
+    ('42 s', '10 min', '11.1 h')
+    """
+    if not math.isfinite(seconds):
+        return MISSING
+    minute, hour = 60.0, 3600.0
+    if abs(seconds) < 1.5 * minute:
+        text, unit = f"{seconds:.0f}", "s"
+    elif abs(seconds) < 1.5 * hour:
+        text, unit = f"{seconds / minute:.0f}", "min"
+    else:
+        text, unit = f"{seconds / hour:.1f}", "h"
+    return f"{text}{THIN}{unit}".replace("-", MINUS)
+
+
 def _thousands(value: float) -> int:
     """Return the exponent, a multiple of three, of the prefix `value` wants."""
     if value == 0:

@@ -1,85 +1,75 @@
-"""``loaderbench compare``: recorded runs against recorded runs, or a verdict judged again."""
+"""``loaderbench compare``: recorded runs against recorded runs."""
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli.gate import MARGIN, VERDICT, add_judging, publish, refuse
+from loaderbench.benches.cli.gate import add_verdict_arguments, publish
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.record import now
 
+if TYPE_CHECKING:
+    from loaderbench.reports.records.frame import Records
 
-def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the verb; it sets `run`, which takes the options and returns the exit code."""
-    parser = verbs.add_parser(
-        "compare",
-        help="compare recorded runs, or judge a verdict.json again",
-        description="compare BASE HEAD, BASE… --head HEAD…, or a verdict.json. A verdict takes four runs a side.",
-    )
+HELP = "compare recorded runs: BASE HEAD, or BASE… --head HEAD…; a verdict takes four of each"
+EXAMPLE = "compare runs/monday --head runs/tuesday"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
     parser.add_argument("base", nargs="+", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl")
-    parser.add_argument("--head", nargs="+", type=Path, default=[], metavar="RUN", help="the runs of the other side")
+    parser.add_argument("--head", nargs="+", type=Path, default=[], metavar="RUN", help="the runs to judge")
     parser.add_argument("--anyway", action="store_true", help="compare unlike machines, and say so in the result")
-    add_judging(parser)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the verdict goes (default: beside the newest head)"
-    )
-    parser.set_defaults(run=compare)
+    add_verdict_arguments(parser)
+    out = "where the verdict goes (default: compare/ beside the newest run of head)"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=out)
 
 
-def compare(options: argparse.Namespace) -> int:
-    """Judge what was recorded, write what came of it, and return the exit code."""
-    if len(options.base) == 1 and not options.head:
-        return _judge_again(options.base[0], options)
-    base, head = (options.base, options.head) if options.head else (options.base[:1], options.base[1:])
-    if len(head) != 1 and not options.head:
-        return refuse("more than two runs: say which are the other side with --head RUN…")
-    return _compare(base, head, options)
-
-
-def _judge_again(path: Path, options: argparse.Namespace) -> int:
-    from loaderbench.reports.gate.verdict_file import read_verdict
-    from loaderbench.reports.records.reading import MalformedError
-
-    file = path / VERDICT if path.is_dir() else path
-    if path.is_dir() and not file.exists():
-        return refuse(f"{path}: one side alone; name the other one too (compare BASE HEAD), or a {VERDICT}")
-    try:
-        held = read_verdict(file)
-    except MalformedError as fault:
-        return refuse(f"{file}: {fault}")
-    about = replace(held.about, strict=options.strict, accept_gone=options.accept_gone)
-    plan = replace(held.plan, margin=options.margin or held.plan.margin)
-    return publish(replace(held, about=about).judged(plan), options.out or file.parent / "again")
-
-
-def _compare(base: Sequence[Path], head: Sequence[Path], options: argparse.Namespace) -> int:
-    from loaderbench.reports.gate import recorded_runs as comparing
-    from loaderbench.reports.gate.comparison import About
+def run(options: argparse.Namespace) -> int:
+    """Judge what was recorded, write the verdict, and return the exit code."""
+    from loaderbench.reports.gate import recorded_runs
+    from loaderbench.reports.gate.comparison import Setup
     from loaderbench.reports.gate.sequential import Plan
-    from loaderbench.reports.records import frame as records
 
-    sides = [records.read(paths) for paths in (base, head)]
-    faults = [str(fault) for side in sides for fault in side.faults]
-    if faults or not all(side.runs for side in sides):  # what cannot be read cannot be judged
-        return refuse("; ".join(faults) or "a side holds no run")
-    runs = (*sides[0].runs, *sides[1].runs)
-    unlike = comparing.unlike(runs)
+    base, head = (_read(paths) for paths in _paths(options))
+    unlike = recorded_runs.unlike((*base.runs, *head.runs))
     if unlike and not options.anyway:
-        return refuse(
+        raise RefusedError(
             f"unlike machines ({'; '.join(unlike)}): what differs is not the code alone. --anyway compares them"
         )
-    about = About(
+    newest = head.runs[-1]
+    setup = Setup(
         kind="compare",
-        base=comparing.label(sides[0]),
-        head=comparing.label(sides[1]) + (f" on an unlike machine ({'; '.join(unlike)})" if unlike else ""),
+        base=recorded_runs.label(base),
+        head=recorded_runs.label(head) + (f" on an unlike machine ({'; '.join(unlike)})" if unlike else ""),
         command=("loaderbench", *sys.argv[1:]),
         started=now().isoformat(),
         version=version("loaderbench"),
-        machine=dict(sides[1].runs[-1].machine),
+        machine=dict(newest.machine),
         strict=options.strict,
         accept_gone=options.accept_gone,
     )
-    found = comparing.compare(sides[0], sides[1], Plan(margin=options.margin or MARGIN), about)
-    return publish(found, options.out or sides[1].runs[-1].path.parent / "compare")
+    comparison = recorded_runs.compare(base, head, Plan(margin=options.margin), setup)
+    return publish(comparison, options.out or newest.path.parent / "compare")
+
+
+def _paths(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    if options.head:
+        return options.base, options.head
+    if len(options.base) == 1:
+        raise RefusedError(f"{options.base[0]} is compared with nothing: name the other run too (compare BASE HEAD)")
+    if len(options.base) > 2:  # noqa: PLR2004 - base and head
+        raise RefusedError("more than two runs: say which are head's with --head RUN…")
+    return options.base[:1], options.base[1:]
+
+
+def _read(paths: list[Path]) -> "Records":
+    """Read one revision's runs; what cannot be read cannot be judged."""
+    from loaderbench.reports.records.frame import read
+
+    records = read(paths)
+    if records.faults or not records.runs:
+        raise RefusedError("; ".join(map(str, records.faults)) or f"no run in {', '.join(map(str, paths))}")
+    return records

@@ -1,236 +1,151 @@
-"""``loaderbench gate``: did this change make data loading slower? And what the verbs beside it share."""
+"""``loaderbench gate``: did this change make data loading slower?"""
 
 import argparse
 import random
 import secrets
-import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from loaderbench.benches.gate.blocks import Blocks
-from loaderbench.benches.gate.revisions import Asked, prepared
+from loaderbench.benches.cli import options as shared
+from loaderbench.benches.cli import output
+from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.revisions import RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 
-# pandas and scipy take a second to import, which other verbs need not wait for: functions import what they need.
+# pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
 if TYPE_CHECKING:
-    from loaderbench.reports.gate.comparison import Judgement, Noise
-    from loaderbench.reports.gate.sequential import Trial
+    from loaderbench.reports.gate.comparison import Comparison, Reliability
 
-WIDE = 140  # columns where there is no terminal: a log wraps by itself
-BROKEN = 2  # exit code: could not be judged
-INTERRUPTED = 130
+HELP = "compare two revisions, interpreters or settings: did data loading become slower?"
+EXAMPLE = "gate --base origin/main --dataset my.data:Train --num-workers 0,2 -k bench_epoch"
+PYTEST_OPTIONS = "unknown"
+
 VERDICT = "verdict.json"
+BUDGET_S = 600.0
 MARGIN = 0.03
-TERMINATED = 143
 
 
-def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Register the verb; it sets `run`, which takes the options and the benches' own, and returns the exit code."""
-    parser = verbs.add_parser(
-        "gate",
-        help="compare two revisions, interpreters or settings: did data loading become slower?",
-        description="Every other option is the benches' own: --dataset, --num-workers, -k … (loaderbench run --help).",
-        allow_abbrev=False,
-    )
-    sides = parser.add_argument_group("the two sides")
-    for name, usual in (
-        ("base", "what to compare with"),
-        ("head", "default: the working tree, uncommitted changes too"),
-    ):
-        sides.add_argument(f"--{name}", metavar="REV", default="", help=f"a git revision of this repository ({usual})")
-        sides.add_argument(
-            f"--{name}-python", metavar="PATH", default="", help="an interpreter with loaderbench installed"
-        )
-        sides.add_argument(f"--{name}-settings", metavar="LIST", default="", help="such as num_workers=2,batch_size=64")
-    sides.add_argument(
-        "--setup", metavar="CMD", default="", help="run in each worktree first, to build what must be built"
-    )
-    add_judging(parser)
-    parser.add_argument("--as-is", action="store_true", help="leave allocator, threads and placement as they are")
-    parser.add_argument(
-        "--budget", type=seconds, metavar="TIME", default=600.0, help="such as 90s or 10m (default: 10m)"
-    )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", default=None, help="of all orders (default: drawn, and recorded)"
-    )
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="FILE",
-        help="a calibration.json, for what the gate states of itself (default: the newest in runs/)",
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the verdict goes (default: runs/<when>-gate)")
-    parser.set_defaults(run=gate, passes_on=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; all others are the benches' own (--dataset, --num-workers, -k …)."""
+    compared = parser.add_argument_group("what is compared")
+    compared.add_argument("--base", metavar="REV", default="", help="the git revision to compare with")
+    tree = "the git revision that is judged (default: the working tree, uncommitted changes too)"
+    compared.add_argument("--head", metavar="REV", default="", help=tree)
+    interpreter = "an interpreter with loaderbench installed"
+    compared.add_argument("--base-python", metavar="PATH", default="", help=interpreter)
+    compared.add_argument("--head-python", metavar="PATH", default="", help=interpreter)
+    compared.add_argument("--base-settings", metavar="LIST", default="", help="such as num_workers=2,batch_size=64")
+    compared.add_argument("--head-settings", metavar="LIST", default="", help="such as num_workers=4,batch_size=64")
+    setup = "a command to run in each worktree first, to build what must be built"
+    compared.add_argument("--setup", metavar="CMD", default="", help=setup)
+    add_verdict_arguments(parser)
+    controlled = "do not control the allocator, threads and placement of the processes"
+    parser.add_argument("--as-is", action="store_true", help=controlled)
+    budget = "how long the comparison may take, such as 90s or 10m (default: 10m)"
+    parser.add_argument("--budget", type=shared.time, metavar="TIME", default=BUDGET_S, help=budget)
+    shared.add_seed(parser)
+    calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help=calibration)
+    shared.add_out(parser, "gate")
 
 
-def add_judging(parser: argparse.ArgumentParser) -> None:
-    """Register the options of a verdict, which gate and compare share."""
-    judging = parser.add_argument_group("the verdict")
-    judging.add_argument(
-        "--margin", type=share, metavar="SHARE", default=None, help="what is too small to care about (default: 3%%)"
-    )
-    judging.add_argument("--strict", action="store_true", help="exit with 3 where a verdict is inconclusive")
-    judging.add_argument("--accept-gone", action="store_true", help="cases that head does not have are no fault")
+def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of a verdict, which gate and compare share."""
+    group = parser.add_argument_group("the verdict")
+    margin = "the change that is too small to matter, such as 5%% (default: 3%%)"
+    group.add_argument("--margin", type=shared.share, metavar="SHARE", default=MARGIN, help=margin)
+    group.add_argument("--strict", action="store_true", help="exit with 3 where a verdict is inconclusive")
+    group.add_argument("--accept-gone", action="store_true", help="cases that head does not have are no fault")
 
 
-def seconds(text: str) -> float:
-    """A time such as ``90``, ``90s``, ``10m`` or ``1h``, in seconds."""
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
-    if not (value := float(number) * unit) > 0:
-        raise ValueError(text)
-    return value
-
-
-def share(text: str) -> float:
-    """A share such as ``3%`` or ``0.03``."""
-    value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    if not 0 < value < 1:
-        raise ValueError(text)
-    return value
-
-
-def gate(options: argparse.Namespace, others: Sequence[str]) -> int:
-    """Measure both sides in turns, judge them, write what came of it, and return the exit code."""
-    base, head = asked(options)
+def run(options: argparse.Namespace) -> int:
+    """Measure base and head in turns, judge them, write the verdict, and return the exit code."""
+    base, head = requests(options)
     if not (base.revision or base.python != head.python or base.settings != head.settings):
-        return refuse("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
-    folder = options.out or unused(Path("runs") / f"{now():%Y%m%d-%H%M%S}-gate")
-    if (folder / VERDICT).exists():  # were this comparison refused, that one would be taken for its verdict
-        return refuse(f"--out {folder}: a {VERDICT} of an earlier comparison is there; name a new folder")
+        raise RefusedError("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
+    folder = output.new_folder("gate", options.out, result=VERDICT)
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
-    try:
-        with ended_by_signals(), prepared(base, head, options.setup) as sides:
-            blocks = Blocks(
-                sides=sides,
-                options=others,
-                folder=folder / "blocks",
-                rng=random.Random(seed),  # noqa: S311 - an order, not a secret
-                controlled=not options.as_is,
-                differing=base.axes | head.axes,
-            )
-            return _judge(blocks, options, seed, folder)
-    except RefusedError as error:
-        return refuse(str(error))
-    except OSError as error:
-        return refuse(f"{error.filename or folder}: {error.strerror}")
-    except KeyboardInterrupt:
-        return refuse("interrupted; nothing was judged", INTERRUPTED)
+    return publish(_measured(options, base, head, folder, seed), folder)
 
 
-def _judge(blocks: Blocks, options: argparse.Namespace, seed: int, folder: Path) -> int:
-    from loaderbench.reports.gate.comparison import About, judgement
-    from loaderbench.reports.gate.sequential import Plan, Trial
-
-    started = now().isoformat()
-    trial = Trial(
-        plan=Plan(margin=options.margin or MARGIN, budget_s=options.budget),
-        measure=blocks.measure,
-        tell=_told,
+def requests(options: argparse.Namespace) -> tuple[RevisionRequest, RevisionRequest]:
+    """Return base and head as the command line names them."""
+    base = RevisionRequest(
+        name="base", revision=options.base, python=options.base_python, settings=options.base_settings
     )
-    trial.run()
-    about = About(
-        kind="gate",
-        base=blocks.sides[0].label,
-        head=blocks.sides[1].label,
-        command=("loaderbench", *sys.argv[1:], *(() if options.seed is not None else (f"--seed={seed}",))),
-        seed=seed,
-        controlled=blocks.controlled,
-        started=started,
-        version=version("loaderbench"),
-        machine=trial.blocks[0]["machine"],
-        noise=_noise(options.calibration, trial.blocks[0]["machine"]),
-        strict=options.strict,
-        accept_gone=options.accept_gone,
-    )
-    return publish(judgement(trial, about, new=blocks.known.new, gone=blocks.known.gone), folder)
-
-
-def _noise(given: Path | None, machine: Mapping[str, Any]) -> "Noise | None":
-    """What is known of the gate on a machine like this one; a file that cannot be read is told, and loses nothing."""
-    from loaderbench.reports.gate.calibration import stated
-    from loaderbench.reports.records.reading import MalformedError
-
-    file = given or max(Path("runs").glob("*-calibration/calibration.json"), default=None)
-    try:
-        return stated(file, machine) if file else None
-    except (MalformedError, OSError) as fault:
-        refuse(f"{file} is passed over: {fault}")
-        return None
-
-
-def publish(found: "Judgement", folder: Path) -> int:
-    """Write a judgement's files, show it, and return its exit code."""
-    from loaderbench.reports.render import gate_outputs as outputs
-    from loaderbench.reports.render import gate_terminal as terminal
-
-    write(outputs.outputs(found), folder)
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    console.print(terminal.verdicts(found))
-    print(f"\n{(folder / 'report.html').resolve()}")
-    return found.exit_code
-
-
-def write(contents: Iterable[tuple[str, bytes]], folder: Path) -> None:
-    """Write files, each by its path within `folder`."""
-    for name, content in contents:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def asked(options: argparse.Namespace) -> tuple[Asked, Asked]:
-    """Both sides as the command line names them; a revision on one side makes the other one the working tree."""
-    base, head = (
-        Asked(
-            name=name,
-            revision=getattr(options, name),
-            python=getattr(options, f"{name}_python"),
-            settings=getattr(options, f"{name}_settings"),
-        )
-        for name in ("base", "head")
+    head = RevisionRequest(
+        name="head", revision=options.head, python=options.head_python, settings=options.head_settings
     )
     return base, head
 
 
-def _told(trial: "Trial") -> None:
-    from loaderbench.reports.render.gate_terminal import progress
+def _measured(
+    options: argparse.Namespace, base: RevisionRequest, head: RevisionRequest, folder: Path, seed: int
+) -> "Comparison":
+    """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged."""
+    from loaderbench.benches.gate.measuring import BlocksInterruptedError, measure, terminated_as_interrupted
+    from loaderbench.reports.gate.comparison import Setup, of_test
+    from loaderbench.reports.gate.sequential import Plan, SequentialTest
+    from loaderbench.reports.gate.wording import standing
 
-    line = progress(trial)
-    print(f"\r\x1b[2K{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() else "\n", file=sys.stderr)
-    sys.stderr.flush()
+    started, is_interrupted = now().isoformat(), False
+    test = SequentialTest(plan=Plan(margin=options.margin, budget_s=options.budget))
+    with terminated_as_interrupted(), prepared(base, head, options.setup) as revisions:
+        runner = BlockRunner(
+            revisions=revisions,
+            options=options.pytest_options,
+            folder=folder / "blocks",
+            rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+            controlled=not options.as_is,
+            differing=frozenset({*base.pairs, *head.pairs}),
+        )
+        try:
+            with Progress.of_budget(options.budget) as progress:
+                blocks = measure(test, runner, lambda test: progress.describe(standing(test)))
+        except BlocksInterruptedError as interrupted:
+            blocks, is_interrupted = interrupted.blocks, True
+    setup = Setup(
+        kind="gate",
+        base=revisions[0].label,
+        head=revisions[1].label,
+        command=("loaderbench", *sys.argv[1:], *(() if options.seed is not None else (f"--seed={seed}",))),
+        seed=seed,
+        controlled=runner.controlled,
+        started=started,
+        version=version("loaderbench"),
+        machine=blocks[0]["machine"],
+        reliability=_reliability(options.calibration, blocks[0]["machine"]),
+        strict=options.strict,
+        accept_gone=options.accept_gone,
+    )
+    matching = runner.matching
+    return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=is_interrupted)
 
 
-def unused(folder: Path) -> Path:
-    """`folder`, or the next of its name that nothing holds."""
-    found, count = folder, 1
-    while found.exists():
-        count += 1
-        found = folder.with_name(f"{folder.name}-{count}")
-    return found
+def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability | None":
+    """Return what is known of the gate on a machine like this one; a file that cannot be read is passed over."""
+    from loaderbench.reports.gate.calibration import reliability_on
+    from loaderbench.reports.records.reading import MalformedError
 
-
-def refuse(why: str, code: int = BROKEN) -> int:
-    print(f"loaderbench: {why}", file=sys.stderr)
-    return code
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """SIGTERM unwinds as Ctrl-C does, so that worktrees and processes are cleared away."""
-
-    def leave(*_: object) -> None:
-        raise SystemExit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, leave)
+    file = file or max(output.RUNS.glob("*/calibration.json"), default=None, key=lambda path: path.stat().st_mtime)
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return reliability_on(machine, file) if file else None
+    except MalformedError as fault:
+        output.complain(f"{file} is passed over: {fault}")
+        return None
+
+
+def publish(comparison: "Comparison", folder: Path) -> int:
+    """Write a comparison's files, print its document, and return its exit code."""
+    from loaderbench.reports.documents import gate
+    from loaderbench.reports.gate import junit, verdict_file
+
+    junit_xml = junit.junit(comparison, gate.machine_of(comparison)).encode()
+    data = [(VERDICT, verdict_file.encode(comparison)), (junit.NAME, junit_xml)]
+    output.publish(gate.document(comparison), folder, stem="gate", data=data)
+    return comparison.exit_code

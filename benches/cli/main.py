@@ -45,8 +45,6 @@ def _dispatch(words: list[str]) -> int:
         nearest = get_close_matches(name, COMMANDS, n=1)
         advice = f"did you mean {nearest[0]}?" if nearest else f"the commands are {', '.join(COMMANDS)}"
         raise RefusedError(f"there is no command {name!r}; {advice}")
-    if name in _OLD:
-        return _old(name, rest)
     command = _command(name)
     return int(command.run(_parsed(command, name, rest)))
 
@@ -55,33 +53,10 @@ def _command(name: str) -> Any:
     return import_module(f"loaderbench.benches.cli.{name}")
 
 
-# Commands whose files have not been rewritten yet: their module, with `add_parser(subparsers)`. Take a name out of here
-# with the landing of its file.
-_OLD = {
-    "gate": "cli.gate",
-    "compare": "cli.compare",
-    "calibrate": "gate.calibrate",
-}
-
-
-def _old(name: str, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="loaderbench")
-    import_module(f"loaderbench.benches.{_OLD[name]}").add_parser(parser.add_subparsers())
-    options, others = parser.parse_known_args([name, *words])
-    if getattr(options, "passes_on", False):
-        return int(options.run(options, others))
-    if others:
-        parser.error(f"unrecognized arguments: {' '.join(others)}")
-    return int(options.run(options))
-
-
 def _overview() -> str:
     """Return every command with what it does and an example."""
     lines = [f"loaderbench {version('loaderbench')}: {ABOUT}", ""]
     for name in COMMANDS:
-        if name in _OLD:
-            lines += [f"  {name}", ""]
-            continue
         command = _command(name)
         lines += [f"  {name:10} {command.HELP}", f"  {'':10} $ loaderbench {command.EXAMPLE}", ""]
     return "\n".join([*lines, "loaderbench COMMAND --help shows a command's options."])

@@ -1,1 +1,1 @@
-"""The instrument, twice: two sides of a comparison measured in turns."""
+"""The measuring of `loaderbench gate` and `calibrate`: two revisions, measured in turns, block after block."""

@@ -1,4 +1,4 @@
-"""A load on one side: what a neighbour on the machine does, on purpose, to see that the gate does not fall for it."""
+"""A background load on one revision, as other work on the machine puts it there, to see that the gate is not misled."""
 
 import os
 import signal
@@ -12,10 +12,10 @@ _SPIN = "while True: pass"
 
 
 @dataclass(kw_only=True)
-class Load(AbstractContextManager["Load"]):
-    """A busy process for each core, which runs while the side called `burdened` has its turn and stands still else."""
+class BackgroundLoad(AbstractContextManager["BackgroundLoad"]):
+    """A busy process for each core, which runs while the revision called `loaded` has its turn and is stopped else."""
 
-    burdened: str
+    loaded: str
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
 
     def __enter__(self) -> Self:
@@ -24,9 +24,9 @@ class Load(AbstractContextManager["Load"]):
         self._signal(signal.SIGSTOP)
         return self
 
-    def turn(self, side: str) -> None:
-        """The side that is about to have its turn."""
-        self._signal(signal.SIGCONT if side == self.burdened else signal.SIGSTOP)
+    def before_turn(self, revision: str) -> None:
+        """Start or stop the load, before `revision` has its turn."""
+        self._signal(signal.SIGCONT if revision == self.loaded else signal.SIGSTOP)
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes:

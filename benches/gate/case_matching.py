@@ -1,11 +1,11 @@
-"""Which case of one side is which of the other."""
+"""Case matching: which case of base is which of head."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Described = Mapping[str, Any]  # a case as a side introduces it: name, bench, settings
+Described = Mapping[str, Any]  # a case as a revision's process introduces it: name, bench, settings
 
 CONTROL = "control"  # the bench whose cases no change can touch
 _NOT_JUDGED = ("fidelity",)  # asks about the suite, not about the code under test
@@ -14,13 +14,13 @@ _FOLLOWING = frozenset({"fetch", "sampling"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Matched:
-    """A case that both sides have, and what each calls it."""
+class MatchedCase:
+    """A case that base and head both have, and what each calls it."""
 
     key: str
     bench: str
     settings: Mapping[str, Any]  # head's
-    names: Mapping[str, str]  # by side
+    names: Mapping[str, str]  # by revision
 
     @property
     def is_control(self) -> bool:
@@ -30,32 +30,31 @@ class Matched:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matching:
-    """All cases of two sides: those to compare, and those that one side lacks, by name."""
+    """All cases of base and head: those to compare, and those that one of them lacks, by name."""
 
-    matched: tuple[Matched, ...]
+    matched: tuple[MatchedCase, ...]
     new: tuple[str, ...]
     gone: tuple[str, ...]
 
-    def drawn(self, keys: Iterable[str] | None, rng: random.Random) -> list[Matched]:
-        """The cases called `keys` (None: all) and the controls, in an order of their own."""
-        wanted = None if keys is None else set(keys)
-        cases = [case for case in self.matched if wanted is None or case.key in wanted or case.is_control]
+    def in_random_order(self, keys: Collection[str] | None, rng: random.Random) -> list[MatchedCase]:
+        """Return the cases called `keys` (None: all) and the controls, shuffled."""
+        cases = [case for case in self.matched if keys is None or case.key in keys or case.is_control]
         rng.shuffle(cases)
         return cases
 
 
 def match(base: Sequence[Described], head: Sequence[Described], differing: frozenset[str] = frozenset()) -> Matching:
-    """Match by bench and settings, less the settings called `differing`, in which the sides differ on purpose.
+    """Match by bench and settings, less the settings called `differing`, in which base and head differ on purpose.
 
-    What is left on both sides is matched again without the settings that follow from the dataset.
+    What is left of both is matched again without the settings that follow from the dataset.
     """
-    left, right = ([case for case in side if case["bench"] not in _NOT_JUDGED] for side in (base, head))
+    left, right = ([case for case in cases if case["bench"] not in _NOT_JUDGED] for cases in (base, head))
     pairs = []
     for ignored in (differing, differing | _FOLLOWING):
-        found = _pairs(left, right, ignored)
-        pairs += found
-        left = [case for case in left if all(case is not pair[0] for pair in found)]
-        right = [case for case in right if all(case is not pair[1] for pair in found)]
+        alike = _pairs(left, right, ignored)
+        pairs += alike
+        left = [case for case in left if all(case is not pair[0] for pair in alike)]
+        right = [case for case in right if all(case is not pair[1] for pair in alike)]
     return Matching(
         matched=tuple(_matched(*pair) for pair in pairs),
         new=tuple(str(case["name"]) for case in right),
@@ -68,7 +67,7 @@ def _pairs(left: Sequence[Described], right: Sequence[Described], ignored: froze
     for case in left:
         known.setdefault(_identity(case, ignored), []).append(case)
     candidates = ((known.get(_identity(case, ignored)), case) for case in right)
-    return [(held.pop(0), case) for held, case in candidates if held]
+    return [(same.pop(0), case) for same, case in candidates if same]
 
 
 def _identity(case: Described, ignored: frozenset[str]) -> str:
@@ -76,8 +75,8 @@ def _identity(case: Described, ignored: frozenset[str]) -> str:
     return f"{case['bench']} {settings}"
 
 
-def _matched(base: Described, head: Described) -> Matched:
-    return Matched(
+def _matched(base: Described, head: Described) -> MatchedCase:
+    return MatchedCase(
         key=str(head["name"]).removeprefix("bench_"),
         bench=str(head["bench"]),
         settings=dict(head["settings"]),

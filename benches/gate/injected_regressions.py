@@ -1,7 +1,8 @@
-"""Plants: changes of known size on one of two sides, to see what the gate makes of them."""
+"""Injected regressions: changes of known size in one of two revisions, to see what the gate makes of them."""
 
 import importlib.util
-import re
+import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,16 @@ from time import perf_counter
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.gate.revisions import NAMES, Side
+from loaderbench.benches.gate.revisions import NAMES, Revision
 
 if TYPE_CHECKING:
     from loaderbench.datasets.synthetic.injected import InjectedDataset, Sample
 
 Values = Mapping[str, float]
 Work = Callable[[], object]
+
+MODULE = "injected"  # what both revisions call the file
+SOURCE = "loaderbench.datasets.synthetic.injected"
 
 _OF_ALL = ("--batch-size", "16", "--start-method", "fork")
 EPOCH = (
@@ -35,120 +39,118 @@ STORE = ("--dataset", "injected:Rows", "--num-workers", "0", "-k", "bench_epoch"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plant:
-    """What base and head have for the numbers of ``datasets/synthetic/injected.py``, and what is measured."""
+class InjectedRegression:
+    """The faults of base and head (fields of `datasets.synthetic.injected.Faults`), and what is measured of them."""
 
     name: str
     base: Values = field(default_factory=dict)
     head: Values = field(default_factory=dict)
-    word: str = ""  # what it is to be called; nothing where both sides are the same
-    metric: str = "samples_per_s"  # that is to be called so
-    cases: tuple[str, ...] = EPOCH  # options of the benches
+    expected: str = ""  # the verdict; nothing where both revisions are the same
+    metric: str = "samples_per_s"  # that is to get it
+    options: tuple[str, ...] = EPOCH  # of the benches
     weight: int = 1  # how many of its blocks to measure for one of the others
-    loaded: bool = False  # with a load on a side drawn anew for each block
-
-    @property
-    def module(self) -> str:
-        """The name of the file that both sides have."""
-        return _file().stem
+    with_load: bool = False  # with a background load on a revision drawn anew for each block
 
 
-IDENTICAL = Plant(name="identical", weight=4)
-SLOWER_10 = Plant(name="__getitem__ +10 %", head={"GETITEM": 0.10}, word="regressed", weight=2)
-SLOWER_5 = Plant(name="__getitem__ +5 %", head={"GETITEM": 0.05}, word="regressed", weight=2)
-SLOWER_3 = Plant(name="__getitem__ +3 %", head={"GETITEM": 0.03}, word="regressed", weight=2)
-FASTER_10 = Plant(name="__getitem__ -10 %", base={"GETITEM": 1 / 9}, word="improved")
-COLLATED = Plant(name="collate_fn 16 times", head={"COLLATE": 15}, word="regressed")
-OTHERS = Plant(name="identical, other benches", cases=OTHER)
-PLANTS = (IDENTICAL, SLOWER_10, SLOWER_5, SLOWER_3, FASTER_10, COLLATED, OTHERS)
+IDENTICAL = InjectedRegression(name="identical", weight=4)
+SLOWER_10 = InjectedRegression(name="__getitem__ +10 %", head={"getitem_share": 0.10}, expected="regressed", weight=2)
+SLOWER_5 = InjectedRegression(name="__getitem__ +5 %", head={"getitem_share": 0.05}, expected="regressed", weight=2)
+SLOWER_3 = InjectedRegression(name="__getitem__ +3 %", head={"getitem_share": 0.03}, expected="regressed", weight=2)
+FASTER_10 = InjectedRegression(name="__getitem__ -10 %", base={"getitem_share": 1 / 9}, expected="improved")
+COLLATED = InjectedRegression(name="collate_fn 16 times", head={"collate_times": 15}, expected="regressed")
+OTHER_BENCHES = InjectedRegression(name="identical, other benches", options=OTHER)
+REGRESSIONS = (IDENTICAL, SLOWER_10, SLOWER_5, SLOWER_3, FASTER_10, COLLATED, OTHER_BENCHES)
 
-LOADED = (
-    Plant(name="identical, loaded", loaded=True),
-    Plant(name="__getitem__ +10 %, loaded", head={"GETITEM": 0.10}, word="regressed", loaded=True),
+WITH_LOAD = (
+    InjectedRegression(name="identical, with load", with_load=True),
+    InjectedRegression(
+        name="__getitem__ +10 %, with load", head={"getitem_share": 0.10}, expected="regressed", with_load=True
+    ),
 )
 
 # Each is a fault that users have met, and that a gate on throughput alone, or on one pass, does not see.
 FAULTS = (
-    Plant(
-        name="5 s at the end of an epoch", head={"EXIT_S": 4.9}, word="regressed", metric="shutdown_s", cases=STARTUP
+    InjectedRegression(
+        name="5 s at the end of an epoch",
+        head={"worker_exit_s": 4.9},
+        expected="regressed",
+        metric="shutdown_s",
+        options=STARTUP,
     ),
-    Plant(
+    InjectedRegression(
         name="a doubled worker start",
-        head={"START_S": 0.06},
-        word="regressed",
+        head={"worker_start_s": 0.06},
+        expected="regressed",
         metric="first_batch_s",
-        cases=STARTUP,
+        options=STARTUP,
     ),
-    Plant(
+    InjectedRegression(
         name="1 MB leaked of each batch",
-        head={"LEAKED_BYTES": 1 << 20},
-        word="regressed",
+        head={"leaked_bytes": 1 << 20},
+        expected="regressed",
         metric="pss_bytes",
-        cases=MEMORY,
+        options=MEMORY,
     ),
-    Plant(name="__getitems__ removed", head={"BATCHED": 0}, word="regressed", cases=STORE),
+    InjectedRegression(name="__getitems__ removed", head={"is_batched": False}, expected="regressed", options=STORE),
 )
 
 
-def sides(plant: Plant, folder: Path) -> tuple[Side, Side]:
-    """Both sides below `folder`, each with its own copy of the file."""
+def make_revisions(regression: InjectedRegression, folder: Path) -> tuple[Revision, Revision]:
+    """Make both revisions below `folder`: the same code, each with its own file of faults."""
     made = []
-    for name, values in zip(NAMES, (plant.base, plant.head), strict=True):
+    for name, faults in zip(NAMES, (regression.base, regression.head), strict=True):
         root = (folder / name).absolute()
         root.mkdir(parents=True)
-        (root / f"{plant.module}.py").write_text(_source(values), encoding="utf-8")
-        made.append(Side(name=name, label=plant.name, folder=root, root=root))
+        shutil.copy(_source(), root / f"{MODULE}.py")
+        (root / f"{MODULE}.json").write_text(json.dumps(dict(faults)), encoding="utf-8")
+        made.append(Revision(name=name, label=regression.name, folder=root, root=root))
     return made[0], made[1]
 
 
-def _file() -> Path:
-    """``datasets/synthetic/injected.py``, found without being imported: it needs torch."""
-    spec = importlib.util.find_spec("loaderbench.datasets.synthetic.injected")
-    assert spec is not None
-    return Path(str(spec.origin))
+def _source() -> Path:
+    """Return the file of `SOURCE`, found without importing it: it needs torch."""
+    spec = importlib.util.find_spec(SOURCE)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{SOURCE} is not installed", name=SOURCE)
+    return Path(spec.origin)
 
 
-def _source(values: Values) -> str:
-    source = _file().read_text(encoding="utf-8")
-    for name, value in values.items():
-        source, count = re.subn(rf"^{name} = \S+", f"{name} = {value!r}", source, flags=re.MULTILINE)
-        if count != 1:
-            raise ValueError(f"{_file()} has {count} numbers called {name}, must have one")
-    return source
+def measure_sizes(
+    regression: InjectedRegression, revisions: tuple[Revision, Revision], *, pairs: int = 30
+) -> dict[str, tuple[float, float, float]]:
+    """Return how many times longer head takes than base, by what was called: median and quartiles over `pairs`.
 
-
-def in_isolation(plant: Plant, pair: tuple[Side, Side], *, pairs: int = 30) -> dict[str, tuple[float, float, float]]:
-    """How many times longer head takes than base, by what was called: median and quartiles over `pairs` of calls.
-
-    Called here, in this process, with no loader: samples of each dataset, or batches of them.
+    Called in this process, with no loader: samples of each dataset, or batches of them.
     """
-    base, head = (_loaded(side, plant.module) for side in pair)
+    base, head = (_load(revision) for revision in revisions)
     works: dict[str, tuple[Work, Work]] = {}
     for name in ("Documents", "Images"):
-        both = [getattr(side, name)() for side in (base, head)]
-        if "COLLATE" in {*plant.base, *plant.head}:
-            samples = [both[0][index] for index in range(16)]
+        datasets = [getattr(module, name)() for module in (base, head)]
+        if "collate_times" in {*regression.base, *regression.head}:
+            samples = [datasets[0][index] for index in range(16)]
             works[f"{name}, collated"] = (_collating(base, samples), _collating(head, samples))
         else:
-            works[f"{name}.__getitem__"] = (_reading(both[0]), _reading(both[1]))
+            works[f"{name}.__getitem__"] = (_reading(datasets[0]), _reading(datasets[1]))
     return {name: _ratio(*work, pairs=pairs) for name, work in works.items()}
 
 
-def _loaded(side: Side, module: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{module}_{side.name}", side.folder / f"{module}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+def _load(revision: Revision) -> ModuleType:
+    """Import a revision's copy under a name of its own."""
+    name, file = f"{MODULE}_{revision.name}", revision.folder / f"{MODULE}.py"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"{file} cannot be imported", name=name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _reading(dataset: "InjectedDataset") -> Work:
     return lambda: [dataset[index] for index in range(100)]
 
 
-def _collating(side: ModuleType, samples: "list[Sample]") -> Work:
-    return lambda: [side.pad(samples) for _ in range(20)]
+def _collating(module: ModuleType, samples: "list[Sample]") -> Work:
+    return lambda: [module.pad(samples) for _ in range(20)]
 
 
 def _ratio(base: Work, head: Work, *, pairs: int) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: revisions of the user's repository, interpreters, or settings."""
+"""The two revisions of a comparison, base and head: of the user's repository, or two interpreters, or settings."""
 
 import os
 import shutil
@@ -16,53 +16,54 @@ NAMES = ("base", "head")  # of equal length, and so are the paths of their workt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """One side as the command line names it."""
+class RevisionRequest:
+    """A revision as the command line names it."""
 
     name: str
     revision: str = ""  # "" is the working tree, uncommitted changes included
     python: str = ""
     settings: str = ""  # num_workers=2,batch_size=64
 
-    def options(self) -> tuple[str, ...]:
-        """The settings as options of the benches."""
-        found = []
+    @property
+    def pairs(self) -> dict[str, str]:
+        """The settings by name; raises RefusedError."""
+        pairs = {}
         for word in self.settings.replace(",", " ").split():
-            axis, equals, value = word.partition("=")
-            if not (axis and equals and value):
+            name, equals, value = word.partition("=")
+            if not (name and equals and value):
                 raise RefusedError(f"--{self.name}-settings takes name=value, got {word!r}")
-            found.append(f"--{axis.replace('_', '-')}={value}")
-        return tuple(found)
+            pairs[name.replace("-", "_")] = value
+        return pairs
 
     @property
-    def axes(self) -> frozenset[str]:
-        """Names of the settings."""
-        return frozenset(word.partition("=")[0].replace("-", "_") for word in self.settings.replace(",", " ").split())
+    def options(self) -> tuple[str, ...]:
+        """The settings as options of the benches."""
+        return tuple(f"--{name.replace('_', '-')}={value}" for name, value in self.pairs.items())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Side:
-    """One side, ready to be run: which interpreter, where, with which options."""
+class Revision:
+    """A revision, ready to be run: which interpreter, where, with which options."""
 
     name: str
     label: str  # for the reader: the revision, the interpreter, the settings
     python: str = sys.executable
     folder: Path = field(default_factory=Path.cwd)  # where it runs
-    root: Path | None = None  # where the code under test must be from; None: it is the same on both sides
+    root: Path | None = None  # where the code under test must be from; None: it is the same for both
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> str:
-        """``PYTHONPATH``: this side's own code comes first, from its root or its ``src``."""
+        """``PYTHONPATH``: this revision's own code comes first, from its root or its ``src``."""
         own = [] if self.root is None else [self.root / "src", self.root]
         found = [str(path) for path in (self.folder, *own) if path.is_dir()]
         return os.pathsep.join([*dict.fromkeys(found), *filter(None, [os.environ.get("PYTHONPATH", "")])])
 
 
 @contextmanager
-def prepared(base: Asked, head: Asked, setup: str = "") -> Iterator[tuple[Side, Side]]:
-    """Both sides, ready to run; worktrees are made here and removed at the end, however it comes.
+def prepared(base: RevisionRequest, head: RevisionRequest, setup: str = "") -> Iterator[tuple[Revision, Revision]]:
+    """Both revisions, ready to run; worktrees are made here and removed at the end, however it comes.
 
     Raises RefusedError where a revision does not exist or `setup` fails.
     """
@@ -71,52 +72,54 @@ def prepared(base: Asked, head: Asked, setup: str = "") -> Iterator[tuple[Side, 
         return
     repository = Repository.around(Path.cwd())
     with tempfile.TemporaryDirectory(prefix="loaderbench-") as folder, repository.worktrees(Path(folder)) as checkout:
-        sides = [_checked_out(asked, repository, checkout(asked)) for asked in (base, head)]
-        for side in sides:
-            _set_up(side, setup, repository.root)
-        yield sides[0], sides[1]
+        made = [_checked_out(request, repository, checkout(request)) for request in (base, head)]
+        for revision in made:
+            _set_up(revision, setup, repository.root)
+        yield made[0], made[1]
 
 
-def _here(asked: Asked) -> Side:
-    words = [word for word in (asked.python, asked.settings) if word]
-    return Side(
-        name=asked.name,
+def _here(request: RevisionRequest) -> Revision:
+    words = [word for word in (request.python, request.settings) if word]
+    return Revision(
+        name=request.name,
         label=" ".join(words) or "as it stands",
-        python=_interpreter(asked),
-        options=asked.options(),
+        python=_interpreter(request),
+        options=request.options,
     )
 
 
-def _checked_out(asked: Asked, repository: "Repository", made: "Worktree") -> Side:
-    return Side(
-        name=asked.name,
-        label=" ".join(word for word in (made.label, asked.python, asked.settings) if word),
-        python=_interpreter(asked),
+def _checked_out(request: RevisionRequest, repository: "Repository", made: "Worktree") -> Revision:
+    return Revision(
+        name=request.name,
+        label=" ".join(word for word in (made.label, request.python, request.settings) if word),
+        python=_interpreter(request),
         folder=made.path / repository.prefix,
         root=made.path,
-        options=asked.options(),
+        options=request.options,
     )
 
 
-def _interpreter(asked: Asked) -> str:
-    if not asked.python:
+def _interpreter(request: RevisionRequest) -> str:
+    if not request.python:
         return sys.executable
-    found = shutil.which(asked.python)
+    found = shutil.which(request.python)
     if found is None:
-        raise RefusedError(f"--{asked.name}-python {asked.python}: there is no such program")
+        raise RefusedError(f"--{request.name}-python {request.python}: there is no such program")
     return str(Path(found).absolute())  # not resolved: a virtual environment's python is a link
 
 
-def _set_up(side: Side, command: str, repository: Path) -> None:
+def _set_up(revision: Revision, command: str, repository: Path) -> None:
     if not command:
         return
-    environment = {**os.environ, "LOADERBENCH_REPOSITORY": str(repository), "PYTHONPATH": side.paths}
+    environment = {**os.environ, "LOADERBENCH_REPOSITORY": str(repository), "PYTHONPATH": revision.paths}
     done = subprocess.run(  # noqa: S602 - it is the user's own command, for the user's own shell
-        command, shell=True, cwd=side.root, env=environment, capture_output=True, text=True, check=False
+        command, shell=True, cwd=revision.root, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise RefusedError(f"--setup failed for {side.name} ({side.label}) with exit code {done.returncode}: {last}")
+        last = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+        raise RefusedError(
+            f"--setup failed for {revision.name} ({revision.label}) with exit code {done.returncode}: {last}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,19 +158,19 @@ class Repository:
                     _git(self.root, "worktree", "remove", "--force", str(folder / name))
             _git(self.root, "worktree", "prune")
 
-    def commit(self, asked: Asked) -> tuple[str, str]:
-        """The commit of a side, and its name; for the working tree one that no branch holds."""
-        if not asked.revision:
+    def commit(self, request: RevisionRequest) -> tuple[str, str]:
+        """Return the commit of a revision, and its name; for the working tree one that no branch holds."""
+        if not request.revision:
             return self._snapshot(), "working tree"
         try:
-            found = _git(self.root, "rev-parse", "--verify", "--end-of-options", f"{asked.revision}^{{commit}}")
+            found = _git(self.root, "rev-parse", "--verify", "--end-of-options", f"{request.revision}^{{commit}}")
         except GitError as error:
             raise RefusedError(
-                f"--{asked.name} {asked.revision}: no such revision in {self.root}; fetch it first "
+                f"--{request.name} {request.revision}: no such revision in {self.root}; fetch it first "
                 "(actions/checkout needs fetch-depth: 0)"
             ) from error
         short = found[:8]
-        return found, short if asked.revision.startswith(short) else f"{asked.revision} ({short})"
+        return found, short if request.revision.startswith(short) else f"{request.revision} ({short})"
 
     def _snapshot(self) -> str:
         """Tracked and untracked files as they are now, less the ignored ones, as a commit; the index is left alone."""
@@ -190,14 +193,14 @@ class Checkout:
     repository: Repository
     folder: Path
 
-    def __call__(self, asked: Asked) -> Worktree:
-        """A side's worktree."""
-        commit, label = self.repository.commit(asked)
-        path = self.folder / asked.name
+    def __call__(self, request: RevisionRequest) -> Worktree:
+        """Make the worktree of a revision."""
+        commit, label = self.repository.commit(request)
+        path = self.folder / request.name
         try:
             _git(self.repository.root, "worktree", "add", "--detach", str(path), commit)
         except GitError as error:
-            raise RefusedError(f"--{asked.name} {label}: cannot be checked out: {error}") from error
+            raise RefusedError(f"--{request.name} {label}: cannot be checked out: {error}") from error
         return Worktree(path=path, label=label)
 
 

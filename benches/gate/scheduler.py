@@ -1,8 +1,8 @@
-"""The conductor: two live processes measure the same cases in turns, and never at the same time.
+"""The scheduler of a block: two live processes measure the same cases in turns, and never at the same time.
 
-Both sides run the same benches unmodified. Whenever a side is about to set up a case or to measure a round it asks for
-the turn (``harness/lockstep.py``) and waits. The side that is behind goes next; where both stand at the same round, a
-drawn order decides, and the opposite order decides the round after: balanced, and shuffled.
+Both revisions run the same benches unmodified. Whenever a process is about to set up a case or to measure a round it
+asks for the turn (``harness/lockstep.py``) and waits. The one that is behind goes next; where both stand at the same
+round, a drawn order decides, and the opposite order decides the round after: balanced, and shuffled.
 """
 
 import json
@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from socket import socketpair
-from typing import Any
+from typing import Any, Self
 
-from loaderbench.benches.gate.background_load import Load
-from loaderbench.benches.gate.case_matching import Matched
-from loaderbench.benches.gate.revisions import Side
-from loaderbench.benches.gate.telemetry import Telemetry
+from loaderbench.benches.gate.background_load import BackgroundLoad
+from loaderbench.benches.gate.case_matching import MatchedCase
+from loaderbench.benches.gate.revisions import Revision
+from loaderbench.benches.gate.telemetry import Counters
 
 Message = dict[str, Any]
 Position = tuple[int, int]  # which case, which of its rounds
@@ -32,37 +32,59 @@ _POLL_S = 0.2
 _LEAVE_S = 30.0
 
 
-class PlayerError(Exception):
-    """A side that did not start, or that ended before its time: one line that says how."""
+class ProcessEndedError(Exception):
+    """A revision's process did not start, or ended before its time: one line that says how."""
 
 
 @dataclass(slots=True)
-class Player:
-    """The process of one side."""
+class RevisionProcess:
+    """The process that measures one revision, and where it stands in the block."""
 
-    side: Side
+    revision: Revision
     process: subprocess.Popen[bytes]
     connection: Connection
     log: Path
-    introduction: Message | None = None
-    cases: list[str] = field(default_factory=list)  # their names on this side, in the order of the block
+    introduction: Message | None = None  # its cases, and which code it has loaded
+    cases: list[str] = field(default_factory=list)  # their names in this revision, in the order of the block
     case: int = 0  # the place of the one it is at
     position: Position | None = None  # the turn it waits for; None while it has it, or has not asked yet
     fault: str = ""  # why it is gone
 
+    @classmethod
+    def start(cls, revision: Revision, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Self:
+        """Start it; it asks its questions through a socket that it inherits."""
+        ours, theirs = socketpair()
+        with theirs, log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
+                [*command, f"--lockstep={theirs.fileno()}"],
+                cwd=revision.folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the command alone, which ends this process
+            )
+        return cls(revision=revision, process=process, connection=Connection(ours.detach()), log=log)
+
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether nothing more is to come from it."""
         return bool(self.fault) or self.process.poll() is not None
 
-    def send(self, answer: Any) -> None:
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for its turn."""
+        return self.position not in (None, END) and not self.is_gone
+
+    def answer(self, value: Any) -> None:
         """Answer its question: it goes on."""
         self.position = None
-        with suppress(OSError):  # it is gone, which is seen when it is listened to
-            self.connection.send_bytes(json.dumps(answer).encode())
+        with suppress(OSError):  # it is gone, which shows when it is listened to
+            self.connection.send_bytes(json.dumps(value).encode())
 
-    def hear(self, limit_s: float) -> Message | None:
-        """Its next question, or None where it has ended; PlayerError where it asks nothing for `limit_s` seconds."""
+    def next_question(self, limit_s: float) -> Message | None:
+        """Return its next question, None where it has ended; raises ProcessEndedError after `limit_s` without one."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             try:
@@ -72,7 +94,24 @@ class Player:
                 return None
             if self.process.poll() is not None and not wait([self.connection], 0):
                 return None
-        raise PlayerError(f"{self.side.name} asked for nothing in {limit_s:.0f} s: it hangs")
+        raise ProcessEndedError(f"{self.revision.name} asked for nothing in {limit_s:.0f} s: it hangs")
+
+    def introduce(self, agreed: dict[str, int], limit_s: float) -> Message:
+        """Return what it says of itself; raises ProcessEndedError where it does not start, or has no case."""
+        named = f"{self.revision.name} ({self.revision.label})"
+        while True:
+            question = self.next_question(limit_s)
+            if question is None:
+                raise ProcessEndedError(f"{named} does not start: {self.last_line()}")
+            if "cases" in question:
+                return question
+            if "agree" in question:
+                self.answer(agreed.setdefault(question["agree"], question["value"]))
+                continue
+            self.answer(True)  # it leaves without a case, and then says why
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=_LEAVE_S)
+            raise ProcessEndedError(f"{named} has no case: {self.last_line()}")
 
     def end(self) -> None:
         """End it, and every process that it started: whatever it had to keep is on disk."""
@@ -81,28 +120,28 @@ class Player:
         self.process.wait()
         self.connection.close()
 
-    def last_words(self) -> str:
-        """The line of its log that says most about why it ended."""
+    def last_line(self) -> str:
+        """Return the line of its log that tells most about why it ended."""
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        telling = [line for line in lines if line.startswith(("ERROR", "E  ")) or "Error" in line]
-        return (telling or lines or ["it said nothing"])[-1][:500]
+        errors = [line for line in lines if line.startswith(("ERROR", "E  ")) or "Error" in line]
+        return (errors or lines or ["it printed nothing"])[-1][:500]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """A round that was granted."""
 
-    side: str
+    revision: str
     case: int  # in the order of the block
     round: int
     began_s: float  # since the block began
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Played:
-    """What a block showed: the cases in their order, which turns were granted, and how each side ended."""
+class BlockSchedule:
+    """How a block went: the cases in their order, which turns were granted, and how each process ended."""
 
-    cases: tuple[Matched, ...]
+    cases: tuple[MatchedCase, ...]
     turns: tuple[Turn, ...]
     faults: Mapping[str, str]
     telemetry: Mapping[str, Mapping[str, float]]
@@ -110,141 +149,112 @@ class Played:
 
 
 @dataclass(kw_only=True)
-class Conductor:
-    """Plays one block: starts both sides, grants their turns, and ends them.
+class Scheduler:
+    """Runs one block: starts both processes, grants their turns, and ends them.
 
-    `arrange` gets what both sides say of themselves (base, head) and returns the cases to play, in order. `agreed`
-    outlives the block: what the sides have agreed upon once, holds.
+    `arrange` gets what both say of themselves (base, head) and returns the cases to measure, in order. `agreed`
+    outlives the block: the number of passes and rounds that both have agreed upon once, they keep.
     """
 
-    commands: Mapping[str, tuple[Side, Sequence[str], Mapping[str, str]]]  # side's name: side, command, environment
-    arrange: Callable[[Message, Message], Sequence[Matched]]
+    commands: Mapping[str, tuple[Revision, Sequence[str], Mapping[str, str]]]  # by name: command and environment
+    arrange: Callable[[Message, Message], Sequence[MatchedCase]]
     folder: Path
     rng: random.Random
     agreed: dict[str, int]
-    tell: Callable[[int, int], None]  # which case of how many is under way
-    limit_s: float = 300.0  # without a word from a side: it hangs
-    load: Load | None = None
-    cases: Sequence[Matched] = field(default=(), init=False)
+    on_case: Callable[[int, int], None]  # which case of how many is under way
+    limit_s: float = 300.0  # without a question of a process: it hangs
+    load: BackgroundLoad | None = None
+    cases: Sequence[MatchedCase] = field(default=(), init=False)
 
-    def play(self) -> Played:
-        """The block. Raises PlayerError where a side does not start or hangs; whatever happens, both are ended."""
+    def run(self) -> BlockSchedule:
+        """Run the block; raises ProcessEndedError where a process does not start. Both are ended, whatever happens."""
         began = time.monotonic()
-        players: list[Player] = []
+        processes: list[RevisionProcess] = []
         try:
-            players.extend(self._start(name) for name in self.commands)
-            telemetry = Telemetry.begin()
-            turns = list(self._conduct(players, began))
-            readings = {player.side.name: telemetry.of(player.process.pid) for player in players}
+            for name, (revision, command, environment) in self.commands.items():
+                log = self.folder / f"{name}.log"
+                processes.append(RevisionProcess.start(revision, command, environment, log))
+            counters = Counters.read()
+            turns = list(self._turns(processes, began))
+            telemetry = {process.revision.name: counters.since(process.process.pid) for process in processes}
         finally:
-            for player in players:
-                player.end()
-        return Played(
+            for process in processes:
+                process.end()
+        return BlockSchedule(
             cases=tuple(self.cases),
             turns=tuple(turns),
-            faults={player.side.name: player.fault for player in players if player.fault},
-            telemetry=readings,
+            faults={process.revision.name: process.fault for process in processes if process.fault},
+            telemetry=telemetry,
             seconds=time.monotonic() - began,
         )
 
-    def _start(self, name: str) -> Player:
-        side, command, environment = self.commands[name]
-        ours, theirs = socketpair()
-        log = self.folder / f"{name}.log"
-        with theirs, log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                [*command, f"--lockstep={theirs.fileno()}"],
-                cwd=side.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is ours to handle: it reaches us alone
-            )
-        return Player(side=side, process=process, connection=Connection(ours.detach()), log=log)
-
-    def _conduct(self, players: Sequence[Player], began: float) -> Iterator[Turn]:
-        """Grant turns until both sides have left or are gone."""
-        self._introduce(players)
-        first = self._orders(players)
+    def _turns(self, processes: Sequence[RevisionProcess], began: float) -> Iterator[Turn]:
+        """Grant turns until both processes have left or are gone; yield those of a round."""
+        self._introduce(processes)
+        first = self._orders([process.revision.name for process in processes])
         while True:
-            for player in players:
-                if player.position is None and not player.gone:
-                    self._listen(player)
-            playing = [player for player in players if player.position not in (None, END) and not player.gone]
-            if not playing:
+            for process in processes:
+                if process.position is None and not process.is_gone:
+                    self._listen(process)
+            waiting = [process for process in processes if process.is_waiting]
+            if not waiting:
                 return
-            player = min(playing, key=lambda each: (each.position, each.side.name != first(each.position)))
-            case, round_ = player.position or END
+            process = min(waiting, key=lambda process: (process.position, process.revision.name != first(process)))
+            case, round_ = process.position or END
             if round_ >= 0:
-                yield Turn(side=player.side.name, case=case, round=round_, began_s=time.monotonic() - began)
-            self.tell(case, len(self.cases))
+                began_s = time.monotonic() - began
+                yield Turn(revision=process.revision.name, case=case, round=round_, began_s=began_s)
+            self.on_case(case, len(self.cases))
             if self.load is not None:
-                self.load.turn(player.side.name)
-            player.send(True)
+                self.load.before_turn(process.revision.name)
+            process.answer(True)
 
-    def _introduce(self, players: Sequence[Player]) -> None:
-        """Hear from both which cases they have, and tell both what to play. While they start, both may work."""
-        for player in players:
-            while player.introduction is None:
-                question = player.hear(self.limit_s)
-                if question is None:
-                    raise PlayerError(f"{player.side.name} ({player.side.label}) does not start: {player.last_words()}")
-                if "agree" in question:
-                    player.send(self.agreed.setdefault(question["agree"], question["value"]))
-                elif "cases" in question:
-                    player.introduction = question
-                else:  # it leaves without a case, and then says why
-                    player.send(True)
-                    with suppress(subprocess.TimeoutExpired):
-                        player.process.wait(timeout=_LEAVE_S)
-                    raise PlayerError(f"{player.side.name} ({player.side.label}) has no case: {player.last_words()}")
-        base, head = players
-        self.cases = self.arrange(base.introduction or {}, head.introduction or {})
-        for player in players:
-            player.cases = [case.names[player.side.name] for case in self.cases]
-            player.send(player.cases)
+    def _introduce(self, processes: Sequence[RevisionProcess]) -> None:
+        """Ask both which cases they have, and tell both which to measure. While they start, both may work."""
+        base, head = (process.introduce(self.agreed, self.limit_s) for process in processes)
+        self.cases = self.arrange(base, head)
+        for process in processes:
+            process.cases = [case.names[process.revision.name] for case in self.cases]
+            process.answer(process.cases)
 
-    def _orders(self, players: Sequence[Player]) -> Callable[[Position | None], str]:
-        """Which side goes first at a round: drawn for the even ones, the other for the odd ones."""
-        names = [player.side.name for player in players]
+    def _orders(self, names: Sequence[str]) -> Callable[[RevisionProcess], str]:
+        """Return who goes first at a process's position: drawn for the even rounds, the other one for the odd ones."""
         drawn: dict[Position, str] = {}
 
-        def first(position: Position | None) -> str:
-            case, round_ = position or END
-            pair = (case, round_ - round_ % 2 if round_ >= 0 else -1)
-            chosen = drawn.setdefault(pair, self.rng.choice(names))
-            return chosen if round_ <= pair[1] else next(name for name in names if name != chosen)
+        def first(process: RevisionProcess) -> str:
+            case, round_ = process.position or END
+            even = (case, round_ - round_ % 2 if round_ >= 0 else -1)
+            chosen = drawn.setdefault(even, self.rng.choice(names))
+            return chosen if round_ <= even[1] else next(name for name in names if name != chosen)
 
         return first
 
-    def _agreed(self, what: str, case: int, value: int) -> int:
-        """What the first to ask chose. Rounds that take the other side too long are fewer from the next block on."""
+    def _agree(self, what: str, case: int, value: int) -> int:
+        """Return what the first to ask chose. Rounds that take the other one too long are fewer from the next block."""
         name = f"{what} of {self.cases[case].key}"
         agreed = self.agreed.setdefault(name, value)
         if what == "rounds":
             self.agreed[name] = min(agreed, value)
         return agreed
 
-    def _listen(self, player: Player) -> None:
-        """Hear what a side asks until it waits for a turn, has left, or is gone."""
+    def _listen(self, process: RevisionProcess) -> None:
+        """Hear what a process asks until it waits for a turn, has left, or is gone."""
         while True:
             try:
-                question = player.hear(self.limit_s)
-            except PlayerError as error:
-                player.fault = str(error)
-                player.end()
+                question = process.next_question(self.limit_s)
+            except ProcessEndedError as error:
+                process.fault = str(error)
+                process.end()
                 return
             if question is None:
-                player.fault = f"{player.side.name} ended in the middle: {player.last_words()}"
+                process.fault = f"{process.revision.name} ended in the middle: {process.last_line()}"
                 return
             if "agree" in question:
-                player.send(self._agreed(question["agree"], player.case, question["value"]))
+                process.answer(self._agree(question["agree"], process.case, question["value"]))
                 continue
             if "leave" in question:
-                player.position = END
+                process.position = END
             else:
-                player.case = player.cases.index(question["case"])
-                player.position = (player.case, question["round"])
+                process.case = process.cases.index(question["case"])
+                process.position = (process.case, question["round"])
             return

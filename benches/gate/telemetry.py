@@ -12,31 +12,31 @@ _GROUP = Path("/sys/fs/cgroup/cpu.stat")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Telemetry:
-    """The counters when a block began."""
+class Counters:
+    """The machine's counters at a moment."""
 
     steal_s: float
     total_s: float
     throttled: float
 
     @classmethod
-    def begin(cls) -> Self:
+    def read(cls) -> Self:
         """Read the counters."""
         return cls(**_counters())
 
-    def of(self, pid: int) -> dict[str, float]:
-        """Since then. Of the machine: load, share of CPU time stolen, periods throttled; of a process: switches."""
+    def since(self, pid: int) -> dict[str, float]:
+        """Return what happened since: load, share of CPU time stolen, periods throttled; of a process: switches."""
         now = _counters()
         total_s = now["total_s"] - self.total_s
-        found = {
+        happened = {
             "load": os.getloadavg()[0],
             "steal_share": (now["steal_s"] - self.steal_s) / total_s if total_s > 0 else 0.0,
             "throttled_periods": now["throttled"] - self.throttled,
         }
         with suppress(psutil.Error):  # it is gone
             switches = psutil.Process(pid).num_ctx_switches()
-            found |= {"voluntary_switches": switches.voluntary, "involuntary_switches": switches.involuntary}
-        return found
+            happened |= {"voluntary_switches": switches.voluntary, "involuntary_switches": switches.involuntary}
+        return happened
 
 
 def _counters() -> dict[str, float]:

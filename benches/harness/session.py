@@ -55,7 +55,8 @@ class Session:
 
         Raises RefusedError.
         """
-        lockstep = connect(config.getoption("lockstep"))
+        descriptor = config.getoption("lockstep")
+        lockstep = connect(None if descriptor is None else int(descriptor))
         session = cls(config=config, options=Options.from_pytest(config, lockstep.agree), lockstep=lockstep)
         if config.getoption("resume") and config.getoption("run_dir"):
             raise RefusedError("--resume and --run-dir both say where the record goes: give one")

@@ -1,12 +1,16 @@
-"""Text, images and a slow store, with regressions of known size that can be injected by changing the constants below.
+"""Text, images and a slow store, with regressions of known size that can be injected.
 
-``loaderbench calibrate`` compares two copies of this file in which the constants differ. A regression is real code that
-takes real time: `GETITEM` and `COLLATE` cost in proportion to what a sample or a batch costs anyway.
+What ``loaderbench calibrate`` compares with itself: each revision of its comparisons imports its own copy of this file,
+with an ``injected.json`` beside it, which holds the `Faults` of that revision. A fault is real code that takes real
+time; extra samples and collation cost in proportion to what a sample or a batch costs anyway.
 """
 
+import json
 import os
 import time
+from dataclasses import dataclass
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,17 +24,33 @@ from torch.utils.data import Dataset, get_worker_info
 from loaderbench.datasets.images import ImageDataset, crop_folder
 from loaderbench.datasets.text import article_passages
 
-# Each stays an assignment on a line of its own: its value is replaced in the copies.
-GETITEM = 0.0  # share of the samples that are made twice
-COLLATE = 0  # times that each batch is collated in addition
-START_S = 0.0  # seconds that a worker's first sample takes in addition
-EXIT_S = 0.0  # seconds that a worker takes to end in addition
-LEAKED_BYTES = 0  # bytes of memory kept after each batch
-BATCHED = 1  # 1: the store is asked for a batch at once, by __getitems__; 0: for each sample
-
 REQUEST_S = 0.0005  # seconds of a request to the store
 ROWS = 256  # of the store
 PASSAGES = 16  # of a document, which so takes about as long as an image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """What is wrong with these datasets; by default nothing is."""
+
+    getitem_share: float = 0.0  # of the samples, that are made twice
+    collate_times: int = 0  # that each batch is collated in addition
+    worker_start_s: float = 0.0  # that a worker's first sample takes in addition
+    worker_exit_s: float = 0.0  # that a worker takes to end in addition
+    leaked_bytes: int = 0  # of memory kept after each batch
+    is_batched: bool = True  # whether the store is asked for a batch at once, by __getitems__
+
+    @classmethod
+    def beside(cls, module: str) -> "Faults":
+        """Return the faults in the JSON file beside a module, none where there is none; TypeError for an unknown one.
+
+        Not in the environment: its size alone can change how fast a process is (T. Mytkowicz et al., ASPLOS 2009).
+        """
+        file = Path(module).with_suffix(".json")
+        return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else cls()
+
+
+FAULTS = Faults.beside(__file__)
 
 Sample = tuple[Tensor, int]
 
@@ -47,7 +67,7 @@ def is_due(number: int, share: float) -> bool:
 
 
 class InjectedDataset(Dataset[Sample]):
-    """The samples that `make` returns, with the regressions `GETITEM`, `START_S` and `EXIT_S`."""
+    """The samples that `make` returns, with the faults of `__getitem__` and of a worker's start and end."""
 
     def __init__(self) -> None:
         self.process = 0  # that read the last sample
@@ -58,16 +78,16 @@ class InjectedDataset(Dataset[Sample]):
             self.process = os.getpid()
             self._start()
         self.samples_read += 1
-        if is_due(self.samples_read, GETITEM):
+        if is_due(self.samples_read, FAULTS.getitem_share):
             self.make(index)
         return self.make(index)
 
     def _start(self) -> None:
         if get_worker_info() is None:
             return
-        time.sleep(START_S)
-        if EXIT_S:
-            Finalize(None, time.sleep, args=(EXIT_S,), exitpriority=1)
+        time.sleep(FAULTS.worker_start_s)
+        if FAULTS.worker_exit_s:
+            Finalize(None, time.sleep, args=(FAULTS.worker_exit_s,), exitpriority=1)
 
     def make(self, index: int) -> Sample:
         """Return one sample."""
@@ -121,7 +141,7 @@ class Rows(InjectedDataset):
         (sample,) = request_rows([index])
         return sample
 
-    if BATCHED:
+    if FAULTS.is_batched:
 
         def __getitems__(self, indices: list[int]) -> list[Sample]:
             """Request a batch at once."""
@@ -135,16 +155,16 @@ def request_rows(indices: list[int]) -> list[Sample]:
 
 
 class Collate:
-    """Pad or pack samples, with the regressions `COLLATE` and `LEAKED_BYTES`."""
+    """Pad or pack samples, with the regressions `FAULTS.collate_times` and `FAULTS.leaked_bytes`."""
 
     def __init__(self, *, padded: bool) -> None:
         self.padded = padded
 
     def __call__(self, samples: list[Sample]) -> tuple[Tensor, ...]:
         """Return padded (B, L) or packed (L1 + L2 + …,) and lengths (B,); and labels (B,)."""
-        if LEAKED_BYTES:
-            _leaked.append(b"x" * LEAKED_BYTES)
-        for _ in range(COLLATE):
+        if FAULTS.leaked_bytes:
+            _leaked.append(b"x" * FAULTS.leaked_bytes)
+        for _ in range(FAULTS.collate_times):
             self.make(samples)
         return self.make(samples)
 

@@ -1,1 +1,1 @@
-"""The verdict: blocks of two sides, judged, and what is said of them."""
+"""What a comparison of two revisions means: effects, estimates, the sequential test, verdicts, calibration."""

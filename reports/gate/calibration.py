@@ -1,62 +1,126 @@
 """The calibration: how often the gate errs on this machine, and how long it takes to see a change of known size.
 
-Blocks of identical code and of planted changes are recorded once, and gates are played with them many times; whole
+Blocks of identical code and of injected regressions are recorded once, and gates are replayed on them many times; whole
 gates, measured from start to end, are counted beside that.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
+import pandas as pd
 
-from loaderbench.reports.gate.comparison import Noise
+from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.replay import (
-    Gate,
+    GateRun,
     Outcome,
     Pool,
     Rate,
+    RecordedBlock,
     Rng,
     counted,
     coverage,
-    minutes,
+    needed_s,
     outcome,
     spreads,
 )
-from loaderbench.reports.gate.sequential import Block, Plan
-from loaderbench.reports.gate.verdict_file import read_noise
-from loaderbench.reports.records.files import machine_facts, parsed
-from loaderbench.reports.records.reading import MalformedError, content_of
+from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.records.files import machine_facts
+from loaderbench.reports.records.reading import MalformedError, content_of, convert, parse, read
 
-# Schema of calibration.json.
-# 1 (0.2.0): machine, command, noise, sizes, resampled, whole, faults, coverage, spreads.
-# 2 (0.2.0): outcomes and faults have a margin.
-SCHEMA = 2
+# What stands in a calibration's folder.
+ABOUT, SIZES, BLOCKS, GATES = "about.json", "sizes.json", "blocks.jsonl", "gates.jsonl"
+NAME = "calibration.json"
 
-KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")  # what a calibration holds for
+# 1  loaderbench 0.1.0: machine, command, reliability, sizes, replayed, whole, faults, coverage, spreads.
+SCHEMA = 1
+
+SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")  # what a calibration holds for
 IDENTICAL = "identical"
-QUIET = (IDENTICAL, "identical, other benches")  # with nothing put on the machine
+QUIET = (IDENTICAL, "identical, other benches")  # with no background load
 CHANGES = (0.05, 0.10)
-PLAYED = (Plan(budget_s=120.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
+PLANS = (Plan(budget_s=120.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
+COVERED_BLOCKS = (6, 18)
+
+T = TypeVar("T")
+Sizes = dict[str, dict[str, tuple[float, float, float]]]  # by regression and function: median and quartiles
 
 
-def summary(document: Mapping[str, Any]) -> Block:
-    """What is kept of a block: its effects, and how long each of its cases took."""
-    frame = effects([document])
+class CalibrationAbout(msgspec.Struct, frozen=True, kw_only=True):
+    """``about.json``: when, how and on what machine a calibration was begun."""
+
+    version: str
+    started: str
+    command: list[str]
+    seed: int
+    machine: dict[str, Any]
+
+
+class EffectRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect of one block."""
+
+    case: str
+    metric: str
+    effect: float
+    base: float
+    head: float
+
+
+class CalibrationBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of ``blocks.jsonl``: a block of one comparison, and the verdict that it should lead to."""
+
+    regression: str
+    expected: str
+    metric: str
+    seconds: float
+    spans: dict[str, float]
+    effects: list[EffectRecord]
+    loaded: str = ""  # the revision with a background load
+
+
+class CalibrationGate(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of ``gates.jsonl``: a whole gate, measured from start to end."""
+
+    name: str
+    expected: str
+    metric: str
+    budget_s: float
+    spent_s: float
+    blocks: int
+    verdicts: list[tuple[str, str, str]]  # case, metric, verdict
+
+    def run(self) -> GateRun:
+        """Return it as it is counted."""
+        numbers = {name: getattr(self, name) for name in self.__struct_fields__ if name != "verdicts"}
+        return GateRun(**numbers, verdicts={(case, metric): verdict for case, metric, verdict in self.verdicts})
+
+
+class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate reads of ``calibration.json``."""
+
+    schema: int
+    machine: dict[str, Any]
+    reliability: Reliability
+
+
+def block_record(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a measured block: its effects, and how long each of its cases took."""
     return {
         "seconds": document["seconds"],
-        "burdened": document.get("burdened", ""),
+        "loaded": document.get("loaded", ""),
         "spans": spans(document),
-        "effects": frame.drop(columns="block").to_dict("records"),
+        "effects": effects([document]).drop(columns="block").to_dict("records"),
     }
 
 
 def spans(document: Mapping[str, Any]) -> dict[str, float]:
-    """How many seconds each case took; what comes before the first is the start of the processes."""
+    """Return how many seconds each case took; what comes before the first is the start of the processes."""
     began: dict[str, float] = {}
-    for sample in sorted(document["samples"], key=lambda each: each["place"]):
+    for sample in sorted(document["samples"], key=lambda sample: sample["place"]):
         began.setdefault(sample["case"], sample["began_s"])
     ends = [*list(began.values())[1:], document["seconds"]]
     return {case: end - start for (case, start), end in zip(began.items(), ends, strict=True)}
@@ -66,113 +130,142 @@ def spans(document: Mapping[str, Any]) -> dict[str, float]:
 class Calibration:
     """A machine's calibration: what was recorded, and what it comes to."""
 
-    about: Mapping[str, Any]  # version, started, command, seed, machine
-    sizes: Mapping[str, Mapping[str, tuple[float, float, float]]]  # of plants by themselves: median, quartiles
+    about: CalibrationAbout
+    sizes: Sizes  # of injected regressions by themselves, with no loader around them
     pools: tuple[Pool, ...]
-    resampled: tuple[Outcome, ...]
+    replayed: tuple[Outcome, ...]
     whole: tuple[Outcome, ...]
-    faults: tuple[Gate, ...]
+    faults: tuple[GateRun, ...]
     needed_s: Mapping[float, float]  # by change: the budget in which it is found
     coverage: Mapping[int, Mapping[str, Rate]]  # by blocks, and metric
 
-    def noise(self) -> Noise:
+    @property
+    def reliability(self) -> Reliability:
         """What a gate on a machine like this one states of itself."""
-        identical = [each for each in self.resampled if each.name in QUIET]
-        return Noise(
-            measured=str(self.about.get("started", ""))[:10],
+        identical = [entry for entry in self.replayed if entry.name in QUIET]
+        return Reliability(
+            measured=self.about.started[:10],
             blocks=sum(len(pool.blocks) for pool in self.pools if pool.name in QUIET),
-            false_cases=sum(each.found.count for each in identical),
-            of_cases=sum(each.found.of for each in identical),
+            false_cases=sum(entry.hits.count for entry in identical),
+            of_cases=sum(entry.hits.of for entry in identical),
             needed_s={f"{change:g}": taken for change, taken in self.needed_s.items() if np.isfinite(taken)},
         )
 
-    def document(self) -> dict[str, Any]:
-        """``calibration.json``."""
-        return {
+    def encode(self) -> bytes:
+        """Return ``calibration.json``."""
+        document = {
             "schema": SCHEMA,
-            **self.about,
-            "noise": asdict(self.noise()),
+            **msgspec.structs.asdict(self.about),
+            "reliability": self.reliability,
             "sizes": self.sizes,
-            "resampled": [asdict(each) for each in self.resampled],
-            "whole": [asdict(each) for each in self.whole],
+            "replayed": self.replayed,
+            "whole": self.whole,
             "faults": [
-                {**asdict(each), "words": [[*name, word] for name, word in each.words.items()]} for each in self.faults
+                {**asdict(gate), "verdicts": [[*key, verdict] for key, verdict in gate.verdicts.items()]}
+                for gate in self.faults
             ],
-            "coverage": {
-                str(blocks): {name: asdict(rate) for name, rate in held.items()}
-                for blocks, held in self.coverage.items()
-            },
+            "needed_s": {f"{change:g}": taken for change, taken in self.needed_s.items()},
+            "coverage": self.coverage,
             "spreads": {pool.name: spreads(pool).to_dict("records") for pool in self.pools},
         }
+        return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
-def stated(file: Path, machine: Mapping[str, Any]) -> Noise | None:
-    """What the calibration in `file` says of a `machine`; None where it was made on an unlike one.
+def reliability_on(machine: Mapping[str, Any], file: Path) -> Reliability | None:
+    """Return what the calibration in `file` says of a `machine`; None where it was made on an unlike one.
 
     Raises MalformedError, in one line, where it is no calibration.
     """
-    held = parsed(content_of(file), "file", "calibration")
-    if held.get("schema") != SCHEMA:
-        raise MalformedError(f"has schema {str(held.get('schema'))[:24]!r}; this loaderbench reads schema {SCHEMA}")
-    there, here = (machine_facts(facts) for facts in (held.get("machine"), dict(machine)))
-    return None if any(there.get(name) != here.get(name) for name in KIND) else read_noise(held.get("noise"))
+    found = read(file, CalibrationFile, schema=SCHEMA, what="calibration")
+    there, here = (machine_facts(facts) for facts in (found.machine, machine))
+    return found.reliability if all(there.get(name) == here.get(name) for name in SAME) else None
 
 
-def calibration(
-    blocks: Iterable[Mapping[str, Any]],
-    gates: Iterable[Mapping[str, Any]],
-    *,
-    about: Mapping[str, Any],
-    sizes: Mapping[str, Any],
-    draws: int,
-) -> Calibration:
-    """Work out what was recorded: `draws` gates are played of every comparison, by each plan of `PLAYED`.
-
-    By a plan after the first only where more was recorded than the one before it can use.
-    """
-    rng = np.random.default_rng(about.get("seed", 0))
-    held = tuple(pools(blocks))
-    whole: dict[tuple[str, float], list[Gate]] = {}
-    for gate in map(_gate, gates):
-        whole.setdefault((gate.name, gate.budget_s), []).append(gate)
-    identical = next((pool for pool in held if pool.name == IDENTICAL), None)
-    quiet = [pool for name in reversed(QUIET) for pool in held if pool.name == name]
-    return Calibration(
-        about=about,
-        sizes=sizes,
-        pools=held,
-        resampled=tuple(_resampled(held, draws, rng)),
-        whole=tuple(counted(same) for (name, _), same in whole.items() if name in {pool.name for pool in held}),
-        faults=tuple(
-            gate for (name, _), same in whole.items() for gate in same if name not in {pool.name for pool in held}
-        ),
-        needed_s={change: minutes(identical, Plan(), change, draws, rng) for change in CHANGES} if identical else {},
-        coverage={count: _covered(quiet, count, rng) for count in (6, 18)} if quiet else {},
+def read_folder(folder: Path, draws: int) -> Calibration:
+    """Work out what was recorded in a calibration's folder; raises MalformedError where it cannot be read."""
+    sizes = folder / SIZES
+    return calibration(
+        convert(parse(content_of(folder / ABOUT)), CalibrationAbout),
+        _lines(folder / BLOCKS, CalibrationBlock),
+        _lines(folder / GATES, CalibrationGate),
+        sizes=convert(parse(content_of(sizes)), Sizes) if sizes.exists() else {},
+        draws=draws,
     )
 
 
-def _resampled(held: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
-    for pool in held:
-        recorded_s = sum(block["seconds"] for block in pool.blocks)
-        for before_s, plan in zip((0.0, *(each.budget_s for each in PLAYED)), PLAYED, strict=False):
+def _lines(file: Path, kind: type[T]) -> list[T]:
+    """Read a file of a JSON object a line; one that was never begun is empty."""
+    lines = content_of(file).splitlines() if file.exists() else []
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(convert(parse(line), kind))
+        except MalformedError as fault:
+            raise MalformedError(f"{file.name}, line {number}: {fault}") from None
+    return found
+
+
+def calibration(
+    about: CalibrationAbout,
+    blocks: Sequence[CalibrationBlock],
+    gates: Sequence[CalibrationGate],
+    *,
+    sizes: Sizes,
+    draws: int,
+) -> Calibration:
+    """Work out what was recorded: `draws` gates are replayed of every comparison, by each plan of `PLANS`.
+
+    A later plan is used only where more was recorded than the one before it can use.
+    """
+    rng = np.random.default_rng(about.seed)
+    pools = tuple(_pools(blocks))
+    names = {pool.name for pool in pools}
+    whole: dict[tuple[str, float], list[GateRun]] = {}
+    for gate in gates:
+        whole.setdefault((gate.name, gate.budget_s), []).append(gate.run())
+    identical = next((pool for pool in pools if pool.name == IDENTICAL), None)
+    quiet = [pool for name in reversed(QUIET) for pool in pools if pool.name == name]
+    return Calibration(
+        about=about,
+        sizes=sizes,
+        pools=pools,
+        replayed=tuple(_replayed(pools, draws, rng)),
+        whole=tuple(counted(same) for (name, _), same in whole.items() if name in names),
+        faults=tuple(gate for (name, _), same in whole.items() for gate in same if name not in names),
+        needed_s={change: needed_s(identical, Plan(), change, draws, rng) for change in CHANGES} if identical else {},
+        coverage={count: _covered(quiet, count, rng) for count in COVERED_BLOCKS} if quiet else {},
+    )
+
+
+def _pools(blocks: Sequence[CalibrationBlock]) -> Iterator[Pool]:
+    """Yield the blocks of each comparison."""
+    by_name: dict[str, list[CalibrationBlock]] = {}
+    for block in blocks:
+        by_name.setdefault(block.regression, []).append(block)
+    for name, of_name in by_name.items():
+        yield Pool(
+            name=name,
+            expected=of_name[0].expected,
+            metric=of_name[0].metric,
+            blocks=tuple(
+                RecordedBlock(
+                    seconds=block.seconds,
+                    spans=block.spans,
+                    effects=pd.DataFrame([msgspec.structs.asdict(effect) for effect in block.effects]),
+                )
+                for block in of_name
+            ),
+        )
+
+
+def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
+    for pool in pools:
+        recorded_s = sum(block.seconds for block in pool.blocks)
+        for before_s, plan in zip((0.0, *(plan.budget_s for plan in PLANS)), PLANS, strict=False):
             if recorded_s > before_s:
                 yield outcome(pool, plan, draws, rng)
 
 
 def _covered(quiet: Sequence[Pool], count: int, rng: Rng) -> dict[str, Rate]:
-    """Coverage by metric; of a metric that several pools have, the last one's."""
+    """Return the coverage by metric; of a metric that several pools have, the last one's."""
     return {metric: rate for pool in quiet for metric, rate in coverage(pool, count, rng).items()}
-
-
-def pools(documents: Iterable[Mapping[str, Any]]) -> Iterator[Pool]:
-    """Blocks as they were recorded, by comparison."""
-    held: dict[str, list[Mapping[str, Any]]] = {}
-    for document in documents:
-        held.setdefault(document["plant"], []).append(document)
-    for name, blocks in held.items():
-        yield Pool(name=name, word=blocks[0]["word"], metric=blocks[0]["metric"], blocks=tuple(map(dict, blocks)))
-
-
-def _gate(held: Mapping[str, Any]) -> Gate:
-    found = {(case, metric): word for case, metric, word in held["words"]}
-    return Gate(**{**held, "words": found})

@@ -1,47 +1,18 @@
-"""The judgement: every verdict of a comparison, what it rests on, and what a CI job is to make of it.
-
-``verdict.json`` is this, with every raw sample, so that it can be judged again.
-"""
+"""The comparison: every verdict, what it rests on, and what a CI job is to make of it. ``verdict.json`` is this."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from loaderbench.reports.gate.estimate import Estimate, Word
-from loaderbench.reports.gate.sequential import Plan, Trial, Verdict
-from loaderbench.reports.vocabulary import METRICS
+from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
 
-# Schema of verdict.json.
-# 1 (0.2.0): sides, plan, seed, machine, blocks with every sample in order (of recorded runs: values), verdicts.
-SCHEMA = 1
-
-WORDS: tuple[Word, ...] = (
-    "regressed", "failed", "gone", "unproven", "inconclusive", "improved", "new", "unchanged",
-)  # fmt: skip
-
-PASSED, REGRESSED, BROKEN, INCONCLUSIVE = 0, 1, 2, 3  # exit codes
+PASSED, REGRESSED, BROKEN, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130  # exit codes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One verdict: a metric of a case or, where nothing could be measured, a case alone."""
-
-    case: str
-    word: Word
-    metric: str = ""
-    why: str = ""
-    estimate: Estimate | None = None
-    tolerance: float = 0.0  # the effect that is practically too small to care about
-
-    @property
-    def label(self) -> str:
-        """What a reader calls the metric."""
-        return METRICS[self.metric].label if self.metric else ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Noise:
+class Reliability:
     """What ``loaderbench calibrate`` measured of the gate itself, on a machine like this one."""
 
     measured: str  # the day
@@ -52,11 +23,11 @@ class Noise:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class About:
+class Setup:
     """What was compared, how, and where."""
 
-    kind: str  # gate or compare
-    base: str  # the sides, for the reader
+    kind: Literal["gate", "compare"]
+    base: str  # the revisions, for the reader
     head: str
     command: tuple[str, ...] = ()
     seed: int = 0
@@ -64,148 +35,135 @@ class About:
     started: str = ""  # ISO 8601
     version: str = ""
     machine: Mapping[str, Any] = field(default_factory=dict)
-    noise: Noise | None = None  # where this kind of machine was calibrated
+    reliability: Reliability | None = None  # where this kind of machine was calibrated
     strict: bool = False
     accept_gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judgement:
-    """Everything that a comparison came to; `rows` are in the order of `WORDS`, the greatest change first."""
+class Comparison:
+    """Everything that a comparison came to; `verdicts` are in the order of `VERDICTS`, the greatest change first."""
 
-    about: About
+    setup: Setup
     plan: Plan
-    rows: tuple[Row, ...]
-    moved: tuple[str, ...] = ()  # controls that no change to the code can move
+    verdicts: tuple[CaseVerdict, ...]
+    moved: tuple[str, ...] = ()  # controls that differ, which no change to the code can make them do
     looks: tuple[int, ...] = ()  # after how many blocks
     blocks: tuple[Mapping[str, Any], ...] = ()
-    values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in the place of blocks: case, metric, side, values
+    values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in place of blocks: case, metric, revision, values
     spent_s: float = 0.0
+    is_interrupted: bool = False
 
     @property
-    def counts(self) -> dict[Word, int]:
-        """How many rows have each verdict, in the order of `WORDS`."""
-        found = Counter(row.word for row in self.rows)
-        return {word: found[word] for word in WORDS if found[word]}
+    def counts(self) -> dict[VerdictName, int]:
+        """How many verdicts there are of each kind, the gravest first."""
+        counts = Counter(verdict.verdict for verdict in self.verdicts)
+        return {name: counts[name] for name in VERDICTS if counts[name]}
 
     @property
     def faults(self) -> list[str]:
-        """Why this could not be judged, or not wholly; a judgement with one is never a pass."""
+        """Why this could not be judged, or not wholly; a comparison with a fault is never a pass."""
         return list(_faults(self))
 
     @property
     def exit_code(self) -> int:
-        """0 no regression, 1 regression, 2 could not judge, 3 inconclusive where that is an error."""
+        """0 no regression, 1 regression, 2 could not judge, 3 inconclusive with --strict, 130 interrupted."""
+        if self.is_interrupted:
+            return INTERRUPTED
         if "regressed" in self.counts:
             return REGRESSED
         if self.faults:
             return BROKEN
-        return INCONCLUSIVE if self.about.strict and "inconclusive" in self.counts else PASSED
+        return INCONCLUSIVE if self.setup.strict and "inconclusive" in self.counts else PASSED
 
     @property
     def headline(self) -> str:
         """The answer, in a few words."""
         counts = self.counts
         if "regressed" in counts:
-            named = sorted({row.label for row in self.rows if row.word == "regressed"})
-            return f"{counts['regressed']} regressed: {', '.join(named)}"
+            labels = sorted({verdict.label for verdict in self.verdicts if verdict.verdict == "regressed"})
+            return f"{counts['regressed']} regressed: {', '.join(labels)}"
         if self.faults:
             partly = not self.moved and {"unchanged", "improved", "inconclusive"} & counts.keys()
             return f"not all could be judged: {self.faults[0]}" if partly else "could not be judged"
         unsure = counts.get("inconclusive", 0)
         return f"no regression found, {unsure} inconclusive" if unsure else "no regression"
 
-    def document(self) -> dict[str, Any]:
-        """``verdict.json``."""
-        return {
-            "schema": SCHEMA,
-            **asdict(self.about),
-            "plan": asdict(self.plan),
-            "looks": list(self.looks),
-            "spent_s": self.spent_s,
-            "headline": self.headline,
-            "exit_code": self.exit_code,
-            "faults": self.faults,
-            "moved": list(self.moved),
-            "verdicts": [_plain(row) for row in self.rows],
-            "blocks": list(self.blocks),
-            "values": list(self.values),
-        }
 
-
-def judgement(trial: Trial, about: About, *, new: Sequence[str] = (), gone: Sequence[str] = ()) -> Judgement:
-    """What a finished trial comes to."""
-    rows = [_row(verdict, trial.plan) for verdict in trial.verdicts()]
-    rows += _unmeasured(trial.blocks, {row.case for row in rows})
-    rows += [Row(case=name, word="new", why="base does not have it") for name in new]
-    rows += [Row(case=name, word="gone", why="head does not have it") for name in gone]
-    return Judgement(
-        about=about,
-        plan=trial.plan,
-        rows=ordered(rows),
-        moved=tuple(trial.moved),
-        looks=tuple(trial.looks),
-        blocks=tuple(trial.blocks),
-        spent_s=trial.spent_s,
+def of_test(
+    test: SequentialTest,
+    blocks: Sequence[Mapping[str, Any]],
+    setup: Setup,
+    *,
+    new: Iterable[str] = (),
+    gone: Iterable[str] = (),
+    is_interrupted: bool = False,
+) -> Comparison:
+    """Return what a sequential test of `blocks` came to, with the cases that only head (`new`) or base (`gone`) has."""
+    verdicts = test.verdicts(is_interrupted=is_interrupted)
+    verdicts += _unmeasured(blocks, {verdict.case for verdict in verdicts})
+    verdicts += lacking(new, gone)
+    return Comparison(
+        setup=setup,
+        plan=test.plan,
+        verdicts=in_order(verdicts),
+        moved=test.moved,
+        looks=tuple(test.looks),
+        blocks=tuple(blocks),
+        spent_s=test.spent_s,
+        is_interrupted=is_interrupted,
     )
 
 
-def ordered(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """By verdict, then the greatest change first."""
+def in_order(verdicts: Iterable[CaseVerdict]) -> tuple[CaseVerdict, ...]:
+    """Sort verdicts: the gravest kind first, and of a kind the greatest change."""
+    rank = list(VERDICTS).index
     return tuple(
-        sorted(rows, key=lambda row: (WORDS.index(row.word), -abs(row.estimate.effect) if row.estimate else 0))
+        sorted(verdicts, key=lambda v: (rank(v.verdict), -abs(v.estimate.effect) if v.estimate is not None else 0))
     )
 
 
-def _row(verdict: Verdict, plan: Plan) -> Row:
-    estimate = verdict.estimate
-    return Row(
-        case=estimate.case,
-        metric=estimate.metric,
-        word=verdict.word,
-        why=verdict.why,
-        estimate=estimate,
-        tolerance=estimate.tolerance(plan.margin),
-    )
+def lacking(new: Iterable[str], gone: Iterable[str]) -> list[CaseVerdict]:
+    """Return the verdicts on cases that one revision lacks."""
+    return [
+        *(CaseVerdict(case=case, verdict="new", why="base does not have it") for case in new),
+        *(CaseVerdict(case=case, verdict="gone", why="head does not have it") for case in gone),
+    ]
 
 
-def _unmeasured(blocks: Sequence[Mapping[str, Any]], measured: set[str]) -> Iterator[Row]:
-    """Cases that a side failed in any block; a case that both sides skip is none."""
-    reasons: dict[str, dict[str, tuple[str, str]]] = {}
+def _unmeasured(blocks: Sequence[Mapping[str, Any]], measured: set[str]) -> Iterator[CaseVerdict]:
+    """Yield the cases that a revision failed in any block; one that both revisions skip is left out."""
+    by_case: dict[str, dict[str, tuple[str, str]]] = {}
     for block in blocks:
         for missed in block["missed"]:
-            reasons.setdefault(missed["case"], {})[missed["side"]] = (missed["status"], missed["reason"])
-    for case, sides in reasons.items():
-        if {status for status, _ in sides.values()} == {"skipped"} and len(sides) > 1:
+            by_case.setdefault(missed["case"], {})[missed["revision"]] = (missed["status"], missed["reason"])
+    for case, revisions in by_case.items():
+        if {status for status, _ in revisions.values()} == {"skipped"} and len(revisions) > 1:
             continue
-        where = "both sides" if len(sides) > 1 else next(iter(sides))
+        where = "base and head" if len(revisions) > 1 else next(iter(revisions))
         later = " in some blocks" if case in measured else ""
-        yield Row(case=case, word="failed", why=f"{where}{later}: {next(iter(sides.values()))[1]}")
+        _, reason = next(iter(revisions.values()))
+        yield CaseVerdict(case=case, verdict="failed", why=f"{where}{later}: {reason}")
 
 
-def _faults(held: Judgement) -> Iterator[str]:
-    judged = [row for row in held.rows if row.metric]
-    if not judged:
+def _faults(comparison: Comparison) -> Iterator[str]:
+    plan, counts = comparison.plan, comparison.counts
+    compares = any(verdict.metric for verdict in comparison.verdicts)
+    if comparison.is_interrupted:
+        yield "it was interrupted: what was open is inconclusive"
+    if not compares:
         yield "no case was compared"
-    if held.moved:
-        yield f"a control moved, which no change to the code can do: {', '.join(held.moved)}"
-    for word, what in (("failed", "failed"), ("gone", "vanished from head; --accept-gone lets that pass")):
-        if (count := held.counts.get(word, 0)) and not (word == "gone" and held.about.accept_gone):  # type: ignore[call-overload]
-            yield f"{count} case{'s' if count > 1 else ''} {what}"
-    if judged and not held.looks and held.about.kind == "gate":
-        yield f"the budget of {held.plan.budget_s:.0f} s holds no {held.plan.first} blocks: give more, or fewer cases"
+    if comparison.moved:
+        yield f"a control moved, which no change to the code can do: {', '.join(comparison.moved)}"
+    if failed := counts.get("failed"):
+        yield f"{failed} case{'s' if failed > 1 else ''} failed"
+    if (gone := counts.get("gone")) and not comparison.setup.accept_gone:
+        yield f"{gone} case{'s' if gone > 1 else ''} vanished from head; --accept-gone lets that pass"
+    if compares and not comparison.looks and comparison.setup.kind == "gate" and not comparison.is_interrupted:
+        yield f"the budget of {plan.budget_s:.0f} s holds no {plan.first_look} blocks: give more, or fewer cases"
 
 
-def _plain(row: Row) -> dict[str, Any]:
-    estimate = row.estimate
-    described = {
-        "case": row.case,
-        "metric": row.metric,
-        "verdict": row.word,
-        "why": row.why,
-        "tolerance": row.tolerance,
-    }
-    if estimate is None:
-        return described
-    numbers = {name: value for name, value in asdict(estimate).items() if name not in described}
-    return {**described, "scale": estimate.quantity.scale, **numbers, "detectable": estimate.detectable}
+def verdict_numbers(verdict: CaseVerdict) -> dict[str, Any]:
+    """Return a verdict with every number of its estimate, for a file."""
+    described = {name: getattr(verdict, name) for name in ("case", "metric", "verdict", "why", "tolerance")}
+    return {**(verdict.estimate.numbers() if verdict.estimate else {}), **described}

@@ -1,108 +1,98 @@
 """Blocks to effects: for every case, metric and block, how head differs from base.
 
-A block is a fresh pair of processes that measured the same cases in turns. Its rounds come in pairs, one of each side,
-next to each other in time; what the block says of a case is the median over those pairs.
+A block is a fresh pair of processes, one of each revision, that measure the same cases in turns. Its rounds come in
+pairs, one of each revision, next to each other in time; the effect of the block is the median over those pairs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.vocabulary import METRICS, Better
+from loaderbench.reports.vocabulary import METRICS, GateRule
 
-CONTROL = "control"
-KEY = ["case", "metric", "block"]
+CONTROL = "control"  # the bench whose cases no change to the code can affect
+REVISIONS = ["base", "head"]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """A quantity that two sides are compared by."""
-
-    name: str
-    value: Callable[[pd.DataFrame], pd.Series]  # of rounds; NaN where a round does not have it
-    scale: Literal["ratio", "difference"] = "ratio"
-    summed: bool = False  # over a block's rounds before sides are compared: its steps are coarse
-    margins: float = 1.0  # it is compared with so many times the margin: a cold start varies more than a pass
-    floor: float = 0.0  # and no difference below this, in its unit, is worth a verdict
-
-    @property
-    def direction(self) -> Better:
-        """Which way is better."""
-        return METRICS[self.name].better or "lower"
-
-    @property
-    def worse(self) -> int:
-        """The sign of a change for the worse."""
-        return 1 if self.direction == "lower" else -1
-
-
-def _per(amount: str, over: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda rounds: _column(rounds, amount) / _column(rounds, over)
-
-
-def _only(name: str) -> Callable[[pd.DataFrame], pd.Series]:
-    return lambda rounds: _column(rounds, name)
-
-
-def _column(rounds: pd.DataFrame, name: str) -> pd.Series:
-    return rounds[name].astype(float) if name in rounds else pd.Series(np.nan, index=rounds.index)
-
-
-# By bench; a bench that is not here is judged by its seconds.
-_COLD: Mapping[str, Any] = {"margins": 4.0, "floor": 0.02}
-_PASSES = (
-    Judged(name="samples_per_s", value=_per("samples", "seconds")),
-    Judged(name="cpu_per_sample_s", value=_per("cpu_s", "samples"), summed=True, margins=3.0),
-)
-JUDGED: Mapping[str, tuple[Judged, ...]] = {
-    "epoch": _PASSES,
-    "sampling": _PASSES,
-    "training": (*_PASSES, Judged(name="stall_share", value=_per("wait_s", "seconds"), scale="difference", floor=0.03)),
-    "startup": (
-        Judged(name="start_s", value=_only("start_s"), **_COLD),
-        Judged(name="first_batch_s", value=_only("first_batch_s"), **_COLD),
-        Judged(name="next_first_batch_s", value=_only("next_first_batch_s"), **_COLD),
-        Judged(name="shutdown_s", value=_only("shutdown_s"), **_COLD),
-    ),
-    "memory": (Judged(name="pss_bytes", value=_only("pss_bytes"), margins=0.5, floor=float(8 << 20)),),
-    "transfer": (Judged(name="bytes_per_s", value=_per("bytes", "seconds")),),
-    CONTROL: (Judged(name="seconds", value=_per("seconds", "passes")),),
+# Metrics that are quotients of two amounts of a round; all others are a column of the round.
+_QUOTIENTS = {
+    "samples_per_s": ("samples", "seconds"),
+    "cpu_per_sample_s": ("cpu_s", "samples"),
+    "stall_share": ("wait_s", "seconds"),
+    "bytes_per_s": ("bytes", "seconds"),
 }
-_OTHERWISE = (Judged(name="seconds", value=_only("seconds")),)
+_OTHERWISE = "seconds"  # the metric of a bench that has none with a rule: of a pass, where the round counts passes
 
 
-def judged(case: str) -> tuple[Judged, ...]:
-    """The quantities that the case is judged by: its name begins with its bench."""
-    return JUDGED.get(case.partition("[")[0], _OTHERWISE)
+def is_control(case: str) -> bool:
+    """Whether a case is a negative control: it shows that the machine did not change."""
+    return case.startswith(f"{CONTROL}[")
+
+
+def rule_of(metric: str) -> GateRule:
+    """Return how two revisions are compared by a metric."""
+    return METRICS[metric].gate or GateRule()
+
+
+def worse_sign(metric: str) -> int:
+    """Return the sign of a change for the worse."""
+    return -1 if METRICS[metric].better == "higher" else 1
+
+
+def metric_values(rounds: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the values of the metrics by which a case is judged: of each round of one case, NaN where it has none.
+
+    A case is judged by every metric with a gate rule that its rounds have. Rounds that count samples are whole passes
+    and are judged by quotients alone (their first batch is `bench_startup`'s to judge); waiting is judged where there
+    is a step to wait.
+    """
+    is_pass = _has(rounds, "samples")
+    found = {}
+    for name, metric in METRICS.items():
+        amount, over = _QUOTIENTS.get(name, (name, ""))
+        if metric.gate is None or not (_has(rounds, amount) and (not over or _has(rounds, over))):
+            continue
+        if (is_pass and not over) or (name == "stall_share" and not _has(rounds, "step_seconds")):
+            continue
+        found[name] = _quotient(rounds, amount, over)
+    if not found and _has(rounds, _OTHERWISE):
+        found[_OTHERWISE] = _quotient(rounds, _OTHERWISE, "passes" if _has(rounds, "passes") else "")
+    return {name: _comparable(values, rule_of(name)) for name, values in found.items()}
+
+
+def _has(rounds: pd.DataFrame, column: str) -> bool:
+    return column in rounds and bool(rounds[column].notna().any())
+
+
+def _quotient(rounds: pd.DataFrame, amount: str, over: str) -> pd.Series:
+    return rounds[amount].astype(float) / (rounds[over].astype(float) if over else 1.0)
+
+
+def _comparable(values: pd.Series, rule: GateRule) -> pd.Series:
+    finite = values.replace([np.inf, -np.inf], np.nan)
+    return finite.where(finite > 0) if rule.scale == "ratio" else finite
 
 
 def effects(blocks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row for each case, metric and block: effect, base, head.
+    """Return a row for each case, metric and block: effect, base, head.
 
-    ``effect`` is log(head / base), or head - base for a share; ``base`` and ``head`` are medians over rounds, in the
-    metric's unit. What one side lacks has no row.
+    ``effect`` is log(head / base), or head - base where the rule's scale is a difference; ``base`` and ``head`` are
+    medians over rounds, in the metric's unit. What one revision lacks has no row.
     """
     rounds = pd.DataFrame([{**sample, "block": block["block"]} for block in blocks for sample in block["samples"]])
-    parts = []
-    for case, held in rounds.groupby("case", sort=False) if len(rounds) else ():
-        for quantity in judged(str(case)):
-            found = _of_blocks(held, quantity)
-            parts.append(found.assign(case=case, metric=quantity.name))
-    whole = pd.concat(parts) if parts else pd.DataFrame(columns=["block", "effect", "base", "head", "case", "metric"])
+    parts = [pd.DataFrame(columns=["block", "effect", "base", "head", "case", "metric"])]
+    for case, of_case in rounds.groupby("case", sort=False) if len(rounds) else ():
+        for metric, values in metric_values(of_case).items():
+            parts.append(_of_blocks(of_case.assign(value=values), rule_of(metric)).assign(case=case, metric=metric))
+    whole = pd.concat(parts[1:] or parts)
     return whole.dropna(subset="effect").reset_index(drop=True)
 
 
-def _of_blocks(rounds: pd.DataFrame, quantity: Judged) -> pd.DataFrame:
-    value = quantity.value(rounds).replace([np.inf, -np.inf], np.nan)
-    if quantity.scale == "ratio":
-        value = value.where(value > 0)
-    table = rounds.assign(value=value).pivot_table(index=["block", "round"], columns="side", values="value")
-    table = table.reindex(columns=["base", "head"])
-    if quantity.summed:
+def _of_blocks(rounds: pd.DataFrame, rule: GateRule) -> pd.DataFrame:
+    table = rounds.pivot_table(index=["block", "round"], columns="revision", values="value").reindex(columns=REVISIONS)
+    if rule.is_summed:
         table = table.groupby(level="block").mean()
-    pairs = np.log(table["head"] / table["base"]) if quantity.scale == "ratio" else table["head"] - table["base"]
+    pairs = np.log(table["head"] / table["base"]) if rule.scale == "ratio" else table["head"] - table["base"]
     of_block = table.assign(effect=pairs).groupby(level="block").median()
-    return of_block.reset_index()[["block", "effect", "base", "head"]]
+    return of_block.reset_index()[["block", "effect", *REVISIONS]]

@@ -1,38 +1,41 @@
-"""The trial: which blocks to measure, when to look, and what to say at the end.
+"""The sequential test: which cases to measure in the next block, and the verdicts at the end.
 
-Looks are planned before the first effect is seen, from what a block takes, and the error is spent over them. What looks
-changed at one of them is *suspected*, and is believed only if blocks measured after that say the same by themselves:
-the data that raised a suspicion cannot also confirm it. A case whose metrics are all settled is not measured any more.
+`SequentialTest` is a state machine without a clock or a process. It says which cases the next block is to measure, and
+is told that block's effects and how many seconds it took.
+
+The looks at the data are planned before the first effect is seen, from what a block takes, and the error is spent over
+them. What looks changed at one of them is *suspected*, and becomes a verdict only if blocks measured after that show
+the same by themselves: the data that raised a suspicion cannot also confirm it. A case of which every metric is settled
+is not measured any more.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from loaderbench.reports.gate.estimate import EXACT, FEWEST, Estimate, Word, estimate, is_control, suspects
-from loaderbench.reports.gate.paired_effects import effects
+from loaderbench.reports.gate.estimate import EXACT, FEWEST, Change, Estimate, estimates_of, suspects
+from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
+from loaderbench.reports.gate.paired_effects import is_control
+from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
 
-Block = dict[str, Any]
-Measure = Callable[[set[str] | None], Block]
-Name = tuple[str, str]  # case, metric
+Key = tuple[str, str]  # case, metric
 
-CONTROLS_RATE = 0.01
+CONTROLS_RATE = 0.01  # of false alarms among the controls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """How a trial is conducted."""
+    """How a comparison is conducted."""
 
-    margin: float = 0.03  # what is practically too small to care about
+    margin: float = 0.03  # the relative change that is too small to matter
     budget_s: float = 600.0
-    rate: float = 0.2  # of false suspicions, over all looks
-    fresh: int = 3  # blocks that confirm a suspicion, or as many again
-    error: float = 0.05  # of a confirmation
-    first: int = FEWEST  # blocks before the first look
-    growth: float = 1.4  # from look to look
-    most: int = 200  # blocks
+    suspicion_rate: float = 0.2  # of false suspicions, over all looks
+    confirming_blocks: int = 3  # that confirm a suspicion, or as many again
+    confirming_error: float = 0.05
+    first_look: int = FEWEST  # blocks before it
+    growth: float = 1.4  # of the number of blocks, from look to look
+    most_blocks: int = 200
 
     def __post_init__(self) -> None:
         for name in ("margin", "budget_s"):
@@ -40,181 +43,184 @@ class Plan:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
 
     def looks(self, block_s: float) -> list[int]:
-        """After how many blocks to look, where one takes `block_s`; room is left to confirm what the last one finds."""
-        affordable = min(self.most, int(self.budget_s / max(block_s, 1e-9)))
-        last = max(affordable - self.fresh, min(affordable, self.first))
-        found, count = [], float(self.first)
+        """Return after how many blocks to look, where one takes `block_s`; blocks are left to confirm the last look."""
+        affordable = min(self.most_blocks, int(self.budget_s / max(block_s, 1e-9)))
+        last = max(affordable - self.confirming_blocks, min(affordable, self.first_look))
+        looks, count = [], float(self.first_look)
         while round(count) < last:
-            found.append(round(count))
+            looks.append(round(count))
             count *= self.growth
-        return [*found, last] if last >= self.first else []
+        return [*looks, last] if last >= self.first_look else []
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """The last word on one metric of one case."""
-
-    word: Word
-    estimate: Estimate
-    why: str = ""
-
-
-@dataclass(slots=True)
-class Case:
+@dataclass(kw_only=True, slots=True)
+class MetricState:
     """Where one metric of one case stands."""
 
     estimate: Estimate
-    word: Word = "inconclusive"
-    suspected: Word | None = None
-    since: int = 0  # blocks when it was suspected: only later ones confirm it
-    settled: bool = False
+    verdict: VerdictName = "inconclusive"
+    suspected: Change | None = None
+    suspected_after: int = 0  # blocks: only later ones confirm it
+    is_settled: bool = False
     why: str = ""
 
-
-def _silent(_trial: "Trial") -> None:
-    """Tell no one how far a trial is."""
-
-
-def _effects_of(block: Block) -> pd.DataFrame:
-    return effects([block])
+    def settle(self, verdict: VerdictName) -> None:
+        """Give the final verdict."""
+        self.verdict, self.why, self.is_settled = verdict, "", True
 
 
 @dataclass(kw_only=True)
-class Trial:
-    """A trial under way. `measure` makes the next block of the cases it is given (None: all)."""
+class SequentialTest:
+    """A comparison under way: ask `is_over` and `open_cases`, measure a block, `add` it; then ask for `verdicts`."""
 
     plan: Plan
-    measure: Measure
-    tell: Callable[["Trial"], None] = _silent
-    effects_of: Callable[[Block], pd.DataFrame] = _effects_of
-    blocks: list[Block] = field(default_factory=list)
-    looks: list[int] = field(default_factory=list)
-    cases: dict[Name, Case] = field(default_factory=dict)
-    spent_s: float = 0.0
-    shown: list[pd.DataFrame] = field(default_factory=list)  # the effects of each block
-
-    def run(self) -> None:
-        """Measure until everything is settled, or the budget is spent."""
-        self._next(None)
-        self.looks = self.plan.looks(self.spent_s)
-        while self._goes_on():
-            self._next(self._open())
-            self._look()
-        self._end()
-
-    def verdicts(self) -> list[Verdict]:
-        """One for each metric of each case; the controls are not among them."""
-        moved = self.moved
-        return [
-            Verdict(
-                word="unproven" if moved and case.word in ("regressed", "improved") else case.word,
-                estimate=case.estimate,
-                why=f"a control moved: {', '.join(moved)}" if moved and case.suspected else case.why,
-            )
-            for case in self.cases.values()
-        ]
+    effects: list[pd.DataFrame] = field(default_factory=list)  # of each block: case, metric, effect, base, head
+    seconds: list[float] = field(default_factory=list)  # of each block
+    looks: list[int] = field(default_factory=list)  # planned, by number of blocks
+    states: dict[Key, MetricState] = field(default_factory=dict)
 
     @property
-    def moved(self) -> list[str]:
-        """Controls that differ between the sides, which no change to the code can do."""
-        found = {(each.case, each.metric): each for each in estimate(self._effects()) if is_control(each.case)}
-        called = suspects(list(found.values()), self.plan.margin, CONTROLS_RATE)
-        return [name[0] for name, word in called.items() if found[name].exact(word) <= EXACT]
+    def blocks(self) -> int:
+        """How many blocks were added."""
+        return len(self.effects)
 
-    def _goes_on(self) -> bool:
-        if not self.looks or not self._compares or (self.cases and not self._open()):
+    @property
+    def spent_s(self) -> float:
+        """Seconds that all blocks took."""
+        return sum(self.seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no block is to be measured any more: all is settled, or the budget holds no further one."""
+        if not self.effects:
             return False
-        next_s = self.blocks[-1]["seconds"]
-        return self.spent_s + next_s <= self.plan.budget_s and len(self.blocks) < self.plan.most
+        if not self.looks or not self._compares or (self.states and not self.open_cases):
+            return True
+        return self.spent_s + self.seconds[-1] > self.plan.budget_s or self.blocks >= self.plan.most_blocks
+
+    @property
+    def open_cases(self) -> frozenset[str] | None:
+        """Cases that the next block is to measure, beside the controls; None before the first look: all."""
+        if not self.states:
+            return None
+        return frozenset(case for (case, _), state in self.states.items() if not state.is_settled)
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Controls that differ between the revisions, which no change to the code can do."""
+        controls = {e.case: e for e in estimates_of(self._pooled()) if is_control(e.case)}
+        suspected = suspects(list(controls.values()), self.plan.margin, CONTROLS_RATE)
+        return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)
 
     @property
     def _compares(self) -> bool:
         """Whether the first block, which is of all cases, compared any: where all are skipped, more do not help."""
-        return not self.shown[0]["case"].map(is_control).all()
+        return not self.effects[0]["case"].map(is_control).all()
 
-    def _next(self, keys: set[str] | None) -> None:
-        self.blocks.append(self.measure(keys))
-        self.spent_s += self.blocks[-1]["seconds"]
-        self.shown.append(self.effects_of(self.blocks[-1]))
-        self.tell(self)
+    def add(self, effects: pd.DataFrame, seconds: float) -> None:
+        """Take in a block: its effects, a row for each case and metric, and how long it took."""
+        self.effects.append(effects)
+        self.seconds.append(seconds)
+        if self.blocks == 1:
+            self.looks = self.plan.looks(seconds)
+            return
+        if self.blocks in self.looks:
+            self._look()
+        for key, state in self.states.items():
+            if not state.is_settled:
+                self._confirm(key, state)
 
-    def _open(self) -> set[str] | None:
-        """Cases with a metric that is not settled; None for all, before the first look."""
-        return {name for (name, _), case in self.cases.items() if not case.settled} if self.cases else None
+    def verdicts(self, *, is_interrupted: bool = False) -> list[CaseVerdict]:
+        """Return the verdict on each metric of each case but the controls, as the blocks added so far have it.
+
+        Where the user `is_interrupted` nothing that is open is decided: the blocks end where they were not meant to.
+        """
+        states = {key: replace(state) for key, state in self.states.items()}
+        self._close(states, is_interrupted=is_interrupted)
+        moved = self.moved
+        return [self._verdict(state, moved) for state in states.values()]
+
+    def _verdict(self, state: MetricState, moved: tuple[str, ...]) -> CaseVerdict:
+        estimate, verdict, why = state.estimate, state.verdict, state.why
+        if moved and state.suspected:
+            verdict, why = "unproven" if verdict in CHANGED else verdict, f"a control moved: {', '.join(moved)}"
+        return CaseVerdict(
+            case=estimate.case,
+            metric=estimate.metric,
+            verdict=verdict,
+            why=why,
+            estimate=estimate,
+            tolerance=estimate.tolerance(self.plan.margin),
+        )
 
     def _look(self) -> None:
-        count = len(self.blocks)
-        if count in self.looks:
-            self._suspect()
-        for name, case in self.cases.items():
-            if case.suspected is not None and not case.settled:
-                self._confirm(name, case, case.suspected)
-
-    def _suspect(self) -> None:
         """Judge all blocks so far, with this look's share of the error."""
-        found = [each for each in estimate(self._effects()) if not is_control(each.case)]
-        for each in found:
-            self.cases.setdefault((each.case, each.metric), Case(estimate=each))
-        called = suspects(found, self.plan.margin, self.plan.rate / len(self.looks))
-        for each in found:
-            case = self.cases[each.case, each.metric]
-            if case.settled or case.suspected:
+        estimates = self._estimates()
+        suspected = suspects(list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.looks))
+        for key, estimate in estimates.items():
+            state = self.states.setdefault(key, MetricState(estimate=estimate))
+            if state.is_settled or state.suspected:
                 continue
-            case.estimate = each
-            case.suspected = called.get((each.case, each.metric))
-            case.since = len(self.blocks)
-            if not case.suspected and each.is_within(self.plan.margin):
-                case.word, case.why, case.settled = "unchanged", "", True
+            state.estimate, state.suspected, state.suspected_after = estimate, suspected.get(key), self.blocks
+            if not state.suspected and estimate.is_within(self.plan.margin):
+                state.settle("unchanged")
 
-    def _confirm(self, name: Name, case: Case, word: Word, *, is_last: bool = False) -> None:
-        """After `fresh` blocks, and once more after twice as many or the last: do they say the same by themselves?"""
-        fresh = len(self.blocks) - case.since
-        second = self.plan.fresh < fresh and (fresh == 2 * self.plan.fresh or is_last)
-        if not ((fresh == self.plan.fresh and not is_last) or second):
+    def _confirm(self, key: Key, state: MetricState, *, is_last: bool = False) -> None:
+        """Confirm a suspicion by fresh blocks, or drop it.
+
+        They are asked after `confirming_blocks`, and once more after twice as many or, where `is_last`, at the end.
+        """
+        change, enough = state.suspected, self.plan.confirming_blocks
+        fresh = self.blocks - state.suspected_after
+        is_second = fresh > enough and (fresh == 2 * enough or is_last)
+        if change is None or not (is_second or (fresh == enough and not is_last)):
             return
-        every = self._effects()
-        anew = _of(name, estimate(self._effects(case.since), like=every))
-        case.estimate = whole = _of(name, estimate(every))
+        pooled = self._pooled()
+        later = _of(key, estimates_of(self._pooled(state.suspected_after), like=pooled))
+        state.estimate = whole = _of(key, estimates_of(pooled))
         if (
-            anew.chance(word) <= self.plan.error / 2
-            and anew.is_beyond(word, self.plan.margin / 2)
-            and whole.is_beyond(word, self.plan.margin)
-            and whole.exact(word) <= EXACT
+            later.p_value(change) <= self.plan.confirming_error / 2
+            and later.is_beyond(change, self.plan.margin / 2)
+            and whole.is_beyond(change, self.plan.margin)
+            and whole.exact_p_value(change) <= EXACT
         ):
-            case.word, case.why, case.settled = word, "", True
-        elif second:  # it is open again: later looks may suspect it anew, and it then takes fresh blocks anew
-            case.why, case.suspected = f"looked {word}, and fresh blocks did not confirm it", None
+            state.settle(change)
+        elif is_second:  # a later look may suspect it again, and then fresh blocks are measured again
+            state.why, state.suspected = f"looked {change}, and fresh blocks did not confirm it", None
 
-    def _end(self) -> None:
-        """What the budget left open."""
-        known = {(each.case, each.metric): each for each in estimate(self._effects()) if not is_control(each.case)}
-        for name, each in known.items():
-            case = self.cases.setdefault(name, Case(estimate=each))
-            if case.suspected and not case.settled:
-                self._confirm(name, case, case.suspected, is_last=True)
-            if case.settled:
+    def _close(self, states: dict[Key, MetricState], *, is_interrupted: bool) -> None:
+        """Give every state that is open the verdict that the blocks allow."""
+        for key, estimate in self._estimates().items():
+            state = states.setdefault(key, MetricState(estimate=estimate))
+            if state.suspected and not state.is_settled and not is_interrupted:
+                self._confirm(key, state, is_last=True)
+            if state.is_settled:
                 continue
-            case.estimate = each
-            if case.suspected:
-                case.why = f"looks {case.suspected}, and the budget left no room to confirm it"
-            elif each.is_within(self.plan.margin) and each.blocks >= self.plan.first:
-                case.word, case.why = "unchanged", ""
+            state.estimate = estimate
+            if is_interrupted:
+                state.why = "interrupted before the blocks could tell"
+            elif state.suspected:
+                state.why = f"looks {state.suspected}, and the budget left no room to confirm it"
+            elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_look:
+                state.settle("unchanged")
             else:
-                case.why = case.why or _too_wide(each, self.plan.margin)
+                state.why = state.why or _too_wide(estimate, self.plan.margin)
 
-    def _effects(self, since: int = 0) -> pd.DataFrame:
-        shown = self.shown[since:]
-        return pd.concat(shown, ignore_index=True) if shown else effects([])
+    def _estimates(self) -> dict[Key, Estimate]:
+        return {(e.case, e.metric): e for e in estimates_of(self._pooled()) if not is_control(e.case)}
+
+    def _pooled(self, since: int = 0) -> pd.DataFrame:
+        """Return the effects of all blocks after the first `since`."""
+        blocks = self.effects[since:]
+        return pd.concat(blocks, ignore_index=True) if blocks else effects_of_blocks([])
 
 
-def _of(name: Name, estimates: list[Estimate]) -> Estimate:
-    return next(each for each in estimates if (each.case, each.metric) == name)
+def _of(key: Key, estimates: Iterable[Estimate]) -> Estimate:
+    return next(estimate for estimate in estimates if (estimate.case, estimate.metric) == key)
 
 
-def _too_wide(each: Estimate, margin: float) -> str:
-    if each.blocks < FEWEST:
-        return f"{each.blocks} blocks; a verdict needs {FEWEST}"
-    tolerance = each.tolerance(margin)
-    return (
-        f"the interval is wider than the margin: it takes a change of {each.detectable / tolerance:.1f} margins to tell"
-    )
+def _too_wide(estimate: Estimate, margin: float) -> str:
+    if estimate.blocks < FEWEST:
+        return f"{estimate.blocks} blocks; a verdict needs {FEWEST}"
+    margins = estimate.detectable / estimate.tolerance(margin)
+    return f"the interval is wider than the margin: it takes a change of {margins:.1f} margins to tell"

@@ -250,11 +250,3 @@ def _columns(values: Mapping[str, Any], where: str) -> Columns:
         if name.endswith("seconds") and (numbers < SHORTEST_S).any():
             raise MalformedError(f"{where}.{name} must be > 0, got {np.nanmin(numbers):g}")
     return dict(zip(columns, block, strict=True))
-
-
-def parsed(content: bytes, what: str, kind: str = "run") -> Mapping[str, Any]:
-    """Return a file's object: for the files that have no type yet."""
-    document = parse(content, what)
-    if not isinstance(document, dict):
-        raise MalformedError(f"is not a loaderbench {kind}: no JSON object")
-    return document

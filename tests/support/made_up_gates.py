@@ -1,4 +1,4 @@
-"""Hand-made judgements: rows whose words are given, and trials on blocks whose truth is known."""
+"""Made-up comparisons: verdicts that are given, and sequential tests on blocks whose truth is known."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,41 +6,56 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
-from loaderbench.reports.gate.comparison import About, Judgement, Row, judgement, ordered
+from loaderbench.reports.gate.comparison import Comparison, Setup, in_order, of_test
 from loaderbench.reports.gate.estimate import Estimate
-from loaderbench.reports.gate.sequential import Plan, Trial
+from loaderbench.reports.gate.paired_effects import effects, is_control
+from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.verdicts import CaseVerdict
 
 HOSTILE = (
     "epoch[</script><img src=x onerror=\"document.title='owned'\"> | `x` **b** @team ]]> \x1b[2J\u202e\x00 {{7*7}}]"
 )
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus": 8, "memory_bytes": 33_554_432_000, "accelerator": None}
-ABOUT = About(
+SETUP = Setup(
     kind="gate", base="origin/main (1234abcd)", head="working tree", command=("gate", "--base", "origin/main"), seed=7,
-    started="2026-11-24T04:18:00+00:00", version="0.2.0", machine=MACHINE,
+    started="2026-11-24T04:18:00+00:00", version="0.1.0", machine=MACHINE,
 )  # fmt: skip
+WIDTH = float(special.stdtrit(7, 0.975))  # standard errors from the centre of a 95 % interval to its ends
 
 
-def row_of(
-    word: Any,
+def estimate_of(
     case: str = "epoch[text-workers=2]",
     metric: str = "samples_per_s",
     *,
     effect: float = -0.2,
     width: float = 0.02,
     base: float = 1000.0,
-    why: str = "",
-) -> Row:
-    """A row of 8 blocks; without `metric`, a case that was not measured."""
-    if not metric:
-        return Row(case=case, word=word, why=why)
+) -> Estimate:
+    """An estimate of 8 blocks whose interval goes `width` to each side."""
     head = base + effect if metric == "stall_share" else base * math.exp(effect)
-    found = Estimate(
-        case=case, metric=metric, blocks=8, effect=effect, low=effect - width, high=effect + width, error=width / 2.4,
-        freedom=7 if math.isfinite(width) else 0, p_worse=0.5, p_better=0.5, exact_worse=0.5, exact_better=0.5,
-        base=base, head=head,
+    return Estimate(
+        case=case, metric=metric, blocks=8, base=base, head=head, effect=effect, error=width / WIDTH,
+        freedom=7 if math.isfinite(width) else 0, exact_up=0.5, exact_down=0.5,
     )  # fmt: skip
-    return Row(case=case, metric=metric, word=word, why=why, estimate=found, tolerance=found.tolerance(0.03))
+
+
+def verdict_of(
+    verdict: Any,
+    case: str = "epoch[text-workers=2]",
+    metric: str = "samples_per_s",
+    *,
+    why: str = "",
+    **numbers: float,
+) -> CaseVerdict:
+    """A verdict of 8 blocks; without `metric`, on a case that was not measured."""
+    if not metric:
+        return CaseVerdict(case=case, verdict=verdict, why=why)
+    estimate = estimate_of(case, metric, **numbers)
+    return CaseVerdict(
+        case=case, metric=metric, verdict=verdict, why=why, estimate=estimate, tolerance=estimate.tolerance(0.03)
+    )
 
 
 def block_of(number: int, cases: Mapping[str, float], rng: np.random.Generator, rounds: int = 6) -> dict[str, Any]:
@@ -49,11 +64,12 @@ def block_of(number: int, cases: Mapping[str, float], rng: np.random.Generator, 
     for case, slower in {**cases, "control[sleep]": 1.0}.items():
         moment = float(rng.normal(0, 0.1))
         for round_ in range(rounds):
-            for side in rng.permutation(["base", "head"]):
-                seconds = 0.1 * math.exp(moment + float(rng.normal(0, 0.01))) * (slower if side == "head" else 1.0)
+            for revision in rng.permutation(["base", "head"]):
+                seconds = 0.1 * math.exp(moment + float(rng.normal(0, 0.01))) * (slower if revision == "head" else 1.0)
                 cpu_s = 0.1 * math.exp(float(rng.normal(0, 0.01)))
-                about = {"case": case, "side": str(side), "round": round_, "place": len(samples), "began_s": 0.1}
-                samples.append({**about, "seconds": seconds, "samples": 100.0, "cpu_s": cpu_s, "passes": 1.0})
+                about = {"case": case, "revision": str(revision), "round": round_, "place": len(samples)}
+                work = {"passes": 1.0} if is_control(case) else {"samples": 100.0, "cpu_s": cpu_s}
+                samples.append({**about, "began_s": 0.1, "seconds": seconds, **work})
     seen = {"load": 1.2, "steal_share": 0.001, "throttled_periods": 0.0, "voluntary_switches": 9}
     return {
         "block": number, "seconds": 10.0, "environment": {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": str(number)},
@@ -61,63 +77,58 @@ def block_of(number: int, cases: Mapping[str, float], rng: np.random.Generator, 
     }  # fmt: skip
 
 
-def trial_of(cases: Mapping[str, float], *, seed: int = 0, **plan: Any) -> Trial:
-    """A trial of up to 30 blocks, not yet run."""
-    rng = np.random.default_rng(seed)
-    blocks = (block_of(number, cases, rng) for number in range(1, 100))
-
-    def measure(keys: set[str] | None) -> dict[str, Any]:
-        block = next(blocks)
-        kept = [s for s in block["samples"] if keys is None or s["case"] in keys or s["case"].startswith("control[")]
-        return {**block, "samples": kept}
-
-    return Trial(plan=Plan(**{"budget_s": 300.0, **plan}), measure=measure)
+def add_block(test: SequentialTest, block: dict[str, Any]) -> dict[str, Any]:
+    """Tell a test what came of `block`, less the cases that it does not ask for; returns what is left of it."""
+    wanted = test.open_cases
+    kept = [s for s in block["samples"] if wanted is None or s["case"] in wanted or is_control(s["case"])]
+    asked = {**block, "samples": kept}
+    test.add(effects([asked]), block["seconds"])
+    return asked
 
 
-def gated(cases: Mapping[str, float], *, new: Sequence[str] = (), gone: Sequence[str] = (), **plan: Any) -> Judgement:
-    trial = trial_of(cases, **plan)
-    trial.run()
-    return judgement(trial, ABOUT, new=new, gone=gone)
+def gated(cases: Mapping[str, float], *, new: Sequence[str] = (), gone: Sequence[str] = (), **plan: Any) -> Comparison:
+    """A whole gate of cases and how many times slower head is."""
+    rng = np.random.default_rng(0)
+    test, blocks = SequentialTest(plan=Plan(**{"budget_s": 300.0, **plan})), []
+    while not test.is_over:
+        blocks.append(add_block(test, block_of(len(blocks) + 1, cases, rng)))
+    return of_test(test, blocks, SETUP, new=new, gone=gone)
 
 
-def held_of(*rows: Row, **more: Any) -> Judgement:
-    """A judgement of rows, with one block behind it."""
-    about = About(**{name: more.pop(name, getattr(ABOUT, name)) for name in About.__slots__})
-    block = block_of(1, {row.case: 1.0 for row in rows}, np.random.default_rng(0), rounds=2)
-    return Judgement(about=about, **{"plan": Plan(), "rows": ordered(rows), "looks": (4,), "blocks": (block,), **more})
-
-
-@pytest.fixture(scope="session")
-def row() -> Callable[..., Row]:
-    """Make a row: ``row("regressed", case, metric, effect=-0.2, width=0.02)``."""
-    return row_of
+def comparison_of(*verdicts: CaseVerdict, **more: Any) -> Comparison:
+    """A comparison of verdicts, with one block behind it."""
+    setup = Setup(**{name: more.pop(name, getattr(SETUP, name)) for name in Setup.__slots__})
+    block = block_of(1, {verdict.case: 1.0 for verdict in verdicts}, np.random.default_rng(0), rounds=2)
+    return Comparison(
+        setup=setup,
+        **{"plan": Plan(), "verdicts": in_order(verdicts), "looks": (4,), "blocks": (block,), **more},
+    )
 
 
 @pytest.fixture(scope="session")
-def held() -> Callable[..., Judgement]:
-    """Make a judgement of rows: ``held(row("unchanged"), strict=True)``."""
-    return held_of
+def verdict() -> Callable[..., CaseVerdict]:
+    """Make a verdict: ``verdict("regressed", case, metric, effect=-0.2, width=0.02)``."""
+    return verdict_of
 
 
 @pytest.fixture(scope="session")
-def trial() -> Callable[..., Trial]:
-    """Make a trial of cases and how many times slower head is: ``trial({"epoch[a]": 1.3})``."""
-    return trial_of
+def compared() -> Callable[..., Comparison]:
+    """Make a comparison of verdicts: ``compared(verdict("unchanged"), strict=True)``."""
+    return comparison_of
 
 
 @pytest.fixture(scope="session")
-def measured() -> Judgement:
+def measured() -> Comparison:
     """A whole gate: one case that head made slower, one that it left alone, one gone and one new."""
     cases = {"epoch[text-workers=2]": 1.4, "epoch[images-workers=0]": 1.0}
     return gated(cases, new=["epoch[new]"], gone=["epoch[old]"])
 
 
 @pytest.fixture(scope="session")
-def hostile() -> Judgement:
-    """A judgement in which every text of a user's is hostile."""
-    rows = [row_of("regressed", HOSTILE, why=HOSTILE), row_of("failed", HOSTILE, "", why=HOSTILE)]
-    rows += [row_of("unchanged", f"{HOSTILE}{number}") for number in range(3)]
+def hostile_comparison() -> Comparison:
+    """A comparison in which every text of a user's is hostile."""
+    verdicts = [verdict_of("regressed", HOSTILE, why=HOSTILE), verdict_of("failed", HOSTILE, "", why=HOSTILE)]
+    verdicts += [verdict_of("unchanged", f"{HOSTILE}{number}") for number in range(3)]
     texts = {"base": HOSTILE, "head": HOSTILE, "command": ("gate", HOSTILE), "machine": {"cpu_model": HOSTILE}}
-    made = held_of(*rows, **texts, moved=(HOSTILE,))
-    block = {**made.blocks[0], "faults": {"head": HOSTILE}}
-    return held_of(*rows, **texts, moved=(HOSTILE,), blocks=(block,))
+    block = {**comparison_of(*verdicts).blocks[0], "faults": {"head": HOSTILE}}
+    return comparison_of(*verdicts, **texts, moved=(HOSTILE,), blocks=(block,))

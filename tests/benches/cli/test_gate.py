@@ -1,4 +1,4 @@
-"""``loaderbench gate`` as its user calls it: real processes, in a real repository."""
+"""``loaderbench gate`` as its user calls it: real processes in a real repository, and no verdict on a clock."""
 
 import json
 import re
@@ -13,127 +13,71 @@ from typing import Any
 import psutil
 import pytest
 
-DATA = """
-import time
-from torch.utils.data import Dataset
+from loaderbench.benches.cli.main import main
 
-COST_S = 1e-4
+DATA = """
+from torch.utils.data import Dataset
 
 class Train(Dataset):
     def __len__(self):
-        return 64
+        return 32
 
     def __getitem__(self, index):
-        end = time.perf_counter() + COST_S
-        while time.perf_counter() < end:
-            pass
         return index
 """
-ASKED = (
+OPTIONS = (
     "--dataset", "data:Train", "--num-workers", "0", "--batch-size", "16", "-k", "bench_epoch", "--rounds", "4",
-    "--round-time", "0.02",
+    "--round-time", "0.01", "--seed", "1",
 )  # fmt: skip
 
-# A dataset that both sides find in the same place, as they would an installed package.
+# A dataset that both revisions find in the same place, as they would an installed package.
 INSTALLED = (
-    "--dataset",
-    "loaderbench.datasets.synthetic.known_cost:Busy",
-    "--dataset-args",
-    '{"samples": 8, "busy_s": 0.001}',
-)
+    "--dataset", "loaderbench.datasets.synthetic.known_cost:Busy", "--dataset-args", '{"samples": 8, "busy_s": 0.001}',
+)  # fmt: skip
 
-Gate = Callable[..., subprocess.CompletedProcess[str]]
+Gate = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def repository(folder: Path) -> Path:
+    """A repository with one commit of `DATA`."""
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    (theirs / "data.py").write_text(DATA)
+    author = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run(["git", *author, *arguments], cwd=theirs, check=True)
+    return theirs
+
+
+def command(out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "loaderbench.benches.cli.main", "gate", *OPTIONS, "--out", str(out), *more]
 
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
-    """A repository with one commit of `DATA`."""
-    folder = tmp_path / "theirs"
-    folder.mkdir()
-    (folder / "data.py").write_text(DATA)
-    author = ("-c", "user.name=a", "-c", "user.email=a@b")
-    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
-        subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
-    return folder
-
-
-def command(out: Path) -> list[str]:
-    return [sys.executable, "-m", "loaderbench.benches.cli.main", "gate", *ASKED, "--out", str(out)]
+    return repository(tmp_path)
 
 
 @pytest.fixture
 def gate(theirs: Path, tmp_path: Path) -> Gate:
     """The command, in their repository, once the file has been changed."""
 
-    def run(*arguments: str, change: tuple[str, str] = ("", "")) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, change: tuple[str, str] = ("", "")) -> "subprocess.CompletedProcess[str]":
         (theirs / "data.py").write_text(DATA.replace(*change) if change[0] else DATA)
-        words = [*command(tmp_path / "out"), *arguments]
-        return subprocess.run(words, cwd=theirs, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command(tmp_path / "out", *arguments), cwd=theirs, capture_output=True, text=True, check=False
+        )
 
     return run
 
 
 def verdict(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "out" / "verdict.json").read_text()))
+    return dict(json.loads((folder / "verdict.json").read_text()))
 
 
-def test_a_doubled_cost_is_a_regression_named_by_its_metric(gate: Gate, tmp_path: Path) -> None:
-    done = gate("--base", "HEAD", "--budget", "3m", change=("1e-4", "2e-4"))
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert ("epoch[data.Train]", "samples_per_s", "regressed") in {
-        (row["case"], row["metric"], row["verdict"]) for row in verdict(tmp_path)["verdicts"]
-    }
-
-
-def test_the_sides_take_turns_in_both_orders_and_a_budget_that_holds_no_verdict_is_never_green(
-    gate: Gate, tmp_path: Path
-) -> None:
-    assert gate("--base", "HEAD", "--budget", "1s", "--seed", "1").returncode == 2
-    (block,) = verdict(tmp_path)["blocks"]
-    places: dict[tuple[str, int], dict[str, int]] = {}
-    for sample in block["samples"]:
-        places.setdefault((sample["case"], sample["round"]), {})[sample["side"]] = sample["place"]
-    assert all(abs(place["base"] - place["head"]) == 1 for place in places.values())
-    assert {place["base"] < place["head"] for place in places.values()} == {True, False}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "change", "words"),
-    [
-        ((), ("", ""), "name what to compare"),
-        (("--base", "HEAD"), ("class Train", "class Gone"), "head .* does not start: .*has no attribute 'Train'"),
-        (("--base", "HEAD", "--dataset", "text"), ("", ""), "text is loaderbench's own dataset"),
-        (("--base", "HEAD", *INSTALLED), ("", ""), "not from its own worktree .* an installed copy came first"),
-        (("--base", "HEAD", "-k", "nothing"), ("", ""), "nothing to compare"),
-    ],
-    ids=["no sides", "head does not start", "not the user's code", "an installed copy", "no case"],
-)
-def test_what_cannot_be_judged_is_refused_with_its_reason(
-    gate: Gate, arguments: tuple[str, ...], change: tuple[str, str], words: str
-) -> None:
-    done = gate(*arguments, change=change)
-    assert done.returncode == 2
-    assert re.search(words, done.stderr), done.stderr
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "killed"])
-def test_interrupted_it_leaves_neither_worktrees_nor_processes(
-    theirs: Path, tmp_path: Path, number: signal.Signals, code: int
-) -> None:
-    with subprocess.Popen(
-        [*command(tmp_path / "out"), "--base", "HEAD"], cwd=theirs, stderr=subprocess.PIPE
-    ) as running:
-        until(lambda: len(processes_in(tmp_path)) > 2)
-        running.send_signal(number)
-        assert running.wait(timeout=60) == code
-    assert not processes_in(tmp_path)
-    listed = subprocess.run(["git", "worktree", "list"], cwd=theirs, capture_output=True, text=True, check=True)
-    assert len(listed.stdout.splitlines()) == 1
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 100
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -144,20 +88,112 @@ def processes_in(folder: Path) -> list[str]:
     return [command for command in commands if str(folder) in command]
 
 
-def test_cases_that_are_all_skipped_are_never_green(gate: Gate, tmp_path: Path) -> None:
-    done = gate("--base", "HEAD", "-k", "bench_transfer")
-    assert done.returncode == 2, done.stderr
-    assert verdict(tmp_path)["faults"] == ["no case was compared"]
+def worktrees(theirs: Path) -> list[str]:
+    listed = subprocess.run(["git", "worktree", "list"], cwd=theirs, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
 
 
-def test_an_earlier_verdict_is_never_taken_for_this_one(gate: Gate, tmp_path: Path) -> None:
+@pytest.fixture(scope="module", params=[signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
+def interrupted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    """A gate that was interrupted in its second block: its folder, its exit code, its output."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    theirs, out = repository(folder), folder / "out"
+    with subprocess.Popen(
+        command(out, "--base", "HEAD"), cwd=theirs, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
+        until(lambda: (out / "blocks" / "002" / "base.log").exists() or running.poll() is not None)
+        running.send_signal(request.param)
+        printed, _ = running.communicate(timeout=100)
+    return folder, running.returncode, printed
+
+
+def test_interrupted_it_leaves_neither_worktrees_nor_processes(interrupted: tuple[Path, int, str]) -> None:
+    folder, code, _ = interrupted
+    assert code == 130
+    assert not processes_in(folder)
+    assert len(worktrees(folder / "theirs")) == 1
+
+
+def test_interrupted_it_keeps_and_writes_what_was_measured(interrupted: tuple[Path, int, str]) -> None:
+    folder, _, printed = interrupted
+    found = verdict(folder / "out")
+    assert (found["is_interrupted"], len(found["blocks"])) == (True, 1)
+    assert {row["verdict"] for row in found["verdicts"]} == {"inconclusive"}
+    assert found["faults"] == ["it was interrupted: what was open is inconclusive"]
+    assert "interrupted before the blocks could tell" in printed
+
+
+def test_every_output_is_written(interrupted: tuple[Path, int, str]) -> None:
+    folder = interrupted[0] / "out"
+    written = {"verdict.json", "gate.md", "gate.html", "junit.xml", "figures/changes.svg", "figures/changes.png"}
+    assert {name for name in written if (folder / name).exists()} == written
+
+
+def test_base_and_head_take_turns_in_both_orders(interrupted: tuple[Path, int, str]) -> None:
+    (block,) = verdict(interrupted[0] / "out")["blocks"]
+    places: dict[tuple[str, int], dict[str, int]] = {}
+    for sample in block["samples"]:
+        places.setdefault((sample["case"], sample["round"]), {})[sample["revision"]] = sample["place"]
+    assert all(abs(place["base"] - place["head"]) == 1 for place in places.values())
+    assert {place["base"] < place["head"] for place in places.values()} == {True, False}
+
+
+def test_what_was_the_same_in_both_processes_is_recorded(interrupted: tuple[Path, int, str]) -> None:
+    (block,) = verdict(interrupted[0] / "out")["blocks"]
+    assert block["environment"].keys() >= {"MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "PYTHONHASHSEED"}
+    assert block["telemetry"].keys() == {"base", "head"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "words"),
+    [
+        (("--base", "HEAD"), ("class Train", "class Gone"), "head .* does not start: .*has no attribute 'Train'"),
+        (("--base", "HEAD", "--dataset", "text"), ("", ""), "text is loaderbench's own dataset"),
+        (("--base", "HEAD", *INSTALLED), ("", ""), "not from its own worktree .* an installed copy came first"),
+        (("--base", "HEAD", "-k", "nothing"), ("", ""), "nothing to compare"),
+    ],
+    ids=["head does not start", "not the user's code", "an installed copy", "no case"],
+)
+def test_what_cannot_be_judged_is_refused_with_its_reason(
+    gate: Gate, arguments: tuple[str, ...], change: tuple[str, str], words: str
+) -> None:
+    ended = gate(*arguments, change=change)
+    assert ended.returncode == 2
+    assert re.search(words, ended.stderr), ended.stderr
+
+
+def test_a_case_that_fails_in_head_and_one_that_all_skip_are_never_green(gate: Gate, tmp_path: Path) -> None:
+    failing = ("        return index", "        return {}[index]")
+    ended = gate("--base", "HEAD", "--budget", "1s", "-k", "bench_epoch or bench_transfer", change=failing)
+    assert ended.returncode == 2, ended.stderr
+    found = verdict(tmp_path / "out")
+    assert [row["verdict"] for row in found["verdicts"]] == ["failed"]
+    assert found["faults"] == ["no case was compared", "1 case failed"]
+    assert {missed["status"] for missed in found["blocks"][0]["missed"]} == {"failed", "skipped"}
+
+
+# Refused before anything is measured: in this process.
+
+
+def test_nothing_to_compare_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["gate", *OPTIONS]) == 2
+    assert "name what to compare" in capsys.readouterr().err
+
+
+def test_an_earlier_verdict_is_never_taken_for_this_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "verdict.json").write_text("{}")
-    done = gate("--base", "nowhere")
-    assert done.returncode == 2
-    assert "a verdict.json of an earlier comparison is there" in done.stderr
+    assert main(["gate", *OPTIONS, "--base", "nowhere", "--out", "out"]) == 2
+    assert "verdict.json of an earlier gate is there" in capsys.readouterr().err
 
 
-def test_a_case_that_fails_on_head_is_never_green(gate: Gate, tmp_path: Path) -> None:
-    done = gate("--base", "HEAD", "--budget", "1s", change=("        return index", "        return {}[index]"))
-    assert done.returncode == 2, done.stderr
+@pytest.mark.parametrize("option", [("--budget", "soon"), ("--budget", "0s"), ("--margin", "120%")])
+def test_an_option_of_no_sense_is_refused_in_a_line(option: tuple[str, str], capsys: Any) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["gate", "--base", "HEAD", *option])
+    assert refused.value.code == 2
+    assert option[0] in capsys.readouterr().err

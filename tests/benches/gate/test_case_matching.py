@@ -1,4 +1,4 @@
-"""Which case of one side is which of the other."""
+"""Which case of base is which of head."""
 
 import random
 from typing import Any
@@ -11,16 +11,18 @@ def case(bench: str = "epoch", name: str = "", **settings: Any) -> dict[str, Any
 
 
 def test_cases_match_by_bench_and_settings_whatever_they_are_called() -> None:
-    (found,) = match([case(name="bench_epoch[a]", num_workers=2)], [case(name="bench_epoch[b]", num_workers=2)]).matched
-    assert dict(found.names) == {"base": "bench_epoch[a]", "head": "bench_epoch[b]"}
+    (case_of_both,) = match(
+        [case(name="bench_epoch[a]", num_workers=2)], [case(name="bench_epoch[b]", num_workers=2)]
+    ).matched
+    assert dict(case_of_both.names) == {"base": "bench_epoch[a]", "head": "bench_epoch[b]"}
 
 
-def test_what_one_side_lacks_is_new_or_gone() -> None:
+def test_what_one_of_them_lacks_is_new_or_gone() -> None:
     found = match([case(name="old", batch_size=1)], [case(name="young", batch_size=2)])
     assert (found.matched, found.new, found.gone) == ((), ("young",), ("old",))
 
 
-def test_settings_in_which_the_sides_differ_on_purpose_do_not_keep_them_apart() -> None:
+def test_settings_in_which_they_differ_on_purpose_do_not_keep_them_apart() -> None:
     found = match([case(num_workers=2)], [case(num_workers=4)], frozenset({"num_workers"}))
     assert len(found.matched) == 1
 
@@ -38,4 +40,4 @@ def test_every_block_holds_the_controls() -> None:
     both = [case(batch_size=1), case(batch_size=2), case("control", name="bench_control[sleep]", control="sleep")]
     found = match(both, both)
     asked = found.matched[0].key
-    assert {each.key for each in found.drawn({asked}, random.Random(0))} == {asked, "control[sleep]"}
+    assert {drawn.key for drawn in found.in_random_order({asked}, random.Random(0))} == {asked, "control[sleep]"}

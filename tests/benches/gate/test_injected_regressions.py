@@ -1,42 +1,70 @@
-"""Plants: two copies of one file that differ by known numbers, and in known measure."""
+"""Injected regressions: two copies of one file, and beside each what is wrong with it."""
 
+import importlib.util
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from loaderbench.benches.gate.injected_regressions import FAULTS, LOADED, PLANTS, Plant, in_isolation, sides
+from loaderbench.benches.gate.injected_regressions import (
+    FAULTS,
+    REGRESSIONS,
+    WITH_LOAD,
+    InjectedRegression,
+    make_revisions,
+    measure_sizes,
+)
 
-EVERY = (*PLANTS, *LOADED, *FAULTS)
-
-
-def lines(folder: Path) -> list[str]:
-    return (folder / "injected.py").read_text().splitlines()
-
-
-@pytest.mark.parametrize("plant", EVERY, ids=[plant.name for plant in EVERY])
-def test_the_sides_differ_in_the_planted_numbers_alone(plant: Plant, tmp_path: Path) -> None:
-    base, head = (lines(side.folder) for side in sides(plant, tmp_path))
-    differing = [name.split(" = ")[0] for name, other in zip(base, head, strict=True) if name != other]
-    assert set(differing) == {*plant.base, *plant.head}
+EVERY = (*REGRESSIONS, *WITH_LOAD, *FAULTS)
 
 
-def test_the_code_under_test_must_be_from_its_own_side(tmp_path: Path) -> None:
-    assert all(side.root == side.folder for side in sides(PLANTS[0], tmp_path))
+def module(folder: Path) -> Any:
+    """A revision's copy, imported as its processes import it."""
+    spec = importlib.util.spec_from_file_location("injected_copy", folder / "injected.py")
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    return copy
 
 
-def test_a_number_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has 0 numbers called NOTHING"):
-        sides(Plant(name="x", head={"NOTHING": 1.0}), tmp_path)
+@pytest.mark.parametrize("regression", EVERY, ids=[regression.name for regression in EVERY])
+def test_the_revisions_are_the_same_code_with_other_faults(regression: InjectedRegression, tmp_path: Path) -> None:
+    base, head = make_revisions(regression, tmp_path)
+    assert (base.folder / "injected.py").read_bytes() == (head.folder / "injected.py").read_bytes()
+    faults = [json.loads((revision.folder / "injected.json").read_text()) for revision in (base, head)]
+    assert faults == [regression.base, regression.head]
+
+
+def test_a_copy_has_the_faults_of_the_file_beside_it(tmp_path: Path) -> None:
+    regression = InjectedRegression(name="x", head={"getitem_share": 0.5, "is_batched": False})
+    base, head = (module(revision.folder) for revision in make_revisions(regression, tmp_path))
+    assert (base.FAULTS.getitem_share, head.FAULTS.getitem_share) == (0.0, 0.5)
+    assert hasattr(base.Rows, "__getitems__")
+    assert not hasattr(head.Rows, "__getitems__")
+
+
+def test_a_fault_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    (_, head) = make_revisions(InjectedRegression(name="x", head={"nothing": 1.0}), tmp_path)
+    with pytest.raises(TypeError, match="nothing"):
+        module(head.folder)
+
+
+def test_the_code_under_test_must_be_from_its_own_revision(tmp_path: Path) -> None:
+    assert all(revision.root == revision.folder for revision in make_revisions(REGRESSIONS[0], tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("number", "value", "called"),
-    [("GETITEM", 1.0, "Documents.__getitem__"), ("COLLATE", 1, "Documents, collated")],
+    ("faults", "called"),
+    [
+        ({"getitem_share": 1.0}, {"Documents.__getitem__", "Images.__getitem__"}),
+        ({"collate_times": 1}, {"Documents, collated", "Images, collated"}),
+    ],
     ids=["getitem", "collate"],
 )
-def test_by_itself_what_is_done_twice_takes_about_twice_as_long(
-    number: str, value: float, called: str, tmp_path: Path
-) -> None:
-    plant = Plant(name="twice", head={number: value})
-    (ratio, *_) = in_isolation(plant, sides(plant, tmp_path), pairs=5)[called]
-    assert 1.5 < ratio < 2.7
+def test_sizes_are_of_what_the_fault_is_in(faults: dict[str, float], called: set[str], tmp_path: Path) -> None:
+    regression = InjectedRegression(name="twice", head=faults)
+    sizes = measure_sizes(regression, make_revisions(regression, tmp_path), pairs=1)
+    assert set(sizes) == called
+    assert all(lower <= middle <= upper for middle, lower, upper in sizes.values())

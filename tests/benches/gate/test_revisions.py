@@ -1,4 +1,4 @@
-"""The two sides of a comparison, in a real git repository."""
+"""The two revisions of a comparison, in a real git repository."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.benches.gate.revisions import Asked, prepared
+from loaderbench.benches.gate.revisions import RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
 
 Git = Callable[..., str]
@@ -31,15 +31,15 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     return run
 
 
-def sides(setup: str = "", **head: str) -> tuple[Asked, Asked, str]:
-    return Asked(name="base", revision="HEAD"), Asked(name="head", **head), setup
+def requests(setup: str = "", **head: str) -> tuple[RevisionRequest, RevisionRequest, str]:
+    return RevisionRequest(name="base", revision="HEAD"), RevisionRequest(name="head", **head), setup
 
 
 def test_head_is_the_working_tree_with_what_is_not_committed_and_not_ignored(git: Git) -> None:
     Path("data.py").write_text("COST = 2\n")
     Path("more.py").write_text("")
     Path("ignored").write_text("")
-    with prepared(*sides()) as (base, head):
+    with prepared(*requests()) as (base, head):
         assert base.root is not None
         assert head.root is not None
         assert (base.root / "data.py").read_text() == "COST = 1\n"
@@ -51,19 +51,19 @@ def test_head_is_the_working_tree_with_what_is_not_committed_and_not_ignored(git
 def test_the_index_is_left_as_it_was(git: Git) -> None:
     Path("more.py").write_text("")
     before = git("status", "--porcelain")
-    with prepared(*sides()):
+    with prepared(*requests()):
         pass
     assert git("status", "--porcelain") == before
 
 
 def test_worktrees_lie_in_paths_of_equal_length(git: Git) -> None:
-    with prepared(*sides()) as (base, head):
+    with prepared(*requests()) as (base, head):
         assert len(str(base.root)) == len(str(head.root))
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, ValueError, SystemExit])
 def test_worktrees_are_gone_afterwards_however_it_ends(git: Git, how: type[BaseException]) -> None:
-    with pytest.raises(how), prepared(*sides()) as (base, _):  # noqa: PT012 - it ends in the middle
+    with pytest.raises(how), prepared(*requests()) as (base, _):  # noqa: PT012 - it ends in the middle
         root = base.root
         raise how
     assert root is not None
@@ -71,29 +71,31 @@ def test_worktrees_are_gone_afterwards_however_it_ends(git: Git, how: type[BaseE
     assert len(git("worktree", "list").splitlines()) == 1
 
 
-def test_a_sides_own_code_comes_first_on_its_path_src_before_all(git: Git) -> None:
+def test_a_revision_s_own_code_comes_first_on_its_path_src_before_all(git: Git) -> None:
     Path("src").mkdir()
     Path("src/package.py").write_text("")
-    with prepared(*sides()) as (_, head):
+    with prepared(*requests()) as (_, head):
         assert head.paths.split(":")[:2] == [str(head.root), str(head.root / "src")] if head.root else False
 
 
 def test_setup_is_run_in_each_worktree(git: Git) -> None:
-    with prepared(*sides(setup="echo built > built")) as both:
-        assert all((side.root / "built").exists() for side in both if side.root)
+    with prepared(*requests(setup="echo built > built")) as both:
+        assert all((revision.root / "built").exists() for revision in both if revision.root)
 
 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (sides(revision="nowhere"), "--head nowhere: no such revision"),
-        (sides(setup="echo no compiler >&2; exit 3"), "exit code 3: no compiler"),
-        (sides(python="/no/python"), "--head-python /no/python: there is no such program"),
-        (sides(settings="num_workers"), "--head-settings takes name=value, got 'num_workers'"),
+        (requests(revision="nowhere"), "--head nowhere: no such revision"),
+        (requests(setup="echo no compiler >&2; exit 3"), "exit code 3: no compiler"),
+        (requests(python="/no/python"), "--head-python /no/python: there is no such program"),
+        (requests(settings="num_workers"), "--head-settings takes name=value, got 'num_workers'"),
     ],
     ids=["revision", "setup", "python", "settings"],
 )
-def test_what_cannot_be_prepared_is_refused_in_one_line(git: Git, asked: tuple[Asked, Asked, str], words: str) -> None:
+def test_what_cannot_be_prepared_is_refused_in_one_line(
+    git: Git, asked: tuple[RevisionRequest, RevisionRequest, str], words: str
+) -> None:
     with pytest.raises(RefusedError, match=words) as refused, prepared(*asked):
         pass
     assert "\n" not in str(refused.value)
@@ -101,5 +103,5 @@ def test_what_cannot_be_prepared_is_refused_in_one_line(git: Git, asked: tuple[A
 
 def test_outside_a_repository_a_revision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RefusedError, match="--base needs a git repository"), prepared(*sides()):
+    with pytest.raises(RefusedError, match="--base needs a git repository"), prepared(*requests()):
         pass

@@ -24,7 +24,7 @@ def test_a_share_is_due_that_many_times_in_a_hundred(share: float, due: int) -> 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_that_share_of_the_samples_is_made_twice(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     made: list[int] = []
-    monkeypatch.setattr(injected, "GETITEM", share)
+    monkeypatch.setattr(injected, "FAULTS", injected.Faults(getitem_share=share))
     monkeypatch.setattr(injected.Rows, "make", lambda _, index: made.append(index) or (torch.zeros(1), 0))
     dataset = injected.Rows()
     for index in range(40):
@@ -57,7 +57,7 @@ def test_the_store_gets_one_request_for_a_batch(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_leak_keeps_that_many_bytes_of_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(injected, "LEAKED_BYTES", 1000)
+    monkeypatch.setattr(injected, "FAULTS", injected.Faults(leaked_bytes=1000))
     monkeypatch.setattr(injected, "_leaked", leaked := [])
     for _ in range(3):
         injected.pad([(torch.zeros(2), 0)])
@@ -77,8 +77,7 @@ def test_only_a_worker_starts_and_ends_late(
 ) -> None:
     sleeps: list[float] = []
     finalizers = Finalizers()
-    monkeypatch.setattr(injected, "EXIT_S", 0.001)
-    monkeypatch.setattr(injected, "START_S", 0.002)
+    monkeypatch.setattr(injected, "FAULTS", injected.Faults(worker_exit_s=0.001, worker_start_s=0.002))
     monkeypatch.setattr(injected, "Finalize", finalizers)
     monkeypatch.setattr(injected, "get_worker_info", lambda: worker)
     monkeypatch.setattr(injected.Rows, "make", lambda *_: (torch.zeros(1), 0))

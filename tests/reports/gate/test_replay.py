@@ -1,12 +1,24 @@
-"""Gates played with recorded blocks: what they find, how often they err, and how long that takes."""
+"""Gates replayed on recorded blocks: what they find, how often they err, and how long that takes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from loaderbench.reports.gate.replay import Pool, Rate, coverage, minutes, outcome, played, signs, spreads, words
+from loaderbench.reports.gate.replay import (
+    Pool,
+    Rate,
+    RecordedBlock,
+    coverage,
+    needed_s,
+    outcome,
+    replay,
+    signs,
+    spreads,
+    verdicts_of,
+)
 from loaderbench.reports.gate.sequential import Plan
 
 CASES = [f"epoch[{name}]" for name in "abcdef"]
@@ -18,14 +30,14 @@ Made = Callable[..., Pool]
 def pool() -> Made:
     """Make recorded blocks of 10 s, 2 s of it the start; head is slower by `change`, blocks vary by `spread`."""
 
-    def make(blocks: int = 60, change: float = 0.0, spread: float = 0.01, word: str = "", seed: int = 0) -> Pool:
+    def make(blocks: int = 60, change: float = 0.0, spread: float = 0.01, expected: str = "", seed: int = 0) -> Pool:
         rng = np.random.default_rng(seed)
-        return Pool(name="made up", word=word, blocks=tuple(_block(rng, change, spread) for _ in range(blocks)))
+        return Pool(name="made up", expected=expected, blocks=tuple(_block(rng, change, spread) for _ in range(blocks)))
 
     return make
 
 
-def _block(rng: np.random.Generator, change: float, spread: float) -> dict[str, Any]:
+def _block(rng: np.random.Generator, change: float, spread: float) -> RecordedBlock:
     rows = [
         {"case": case, "metric": "samples_per_s", "effect": rng.normal(-change, spread), "base": 1.0, "head": 1.0}
         for case in CASES
@@ -33,7 +45,8 @@ def _block(rng: np.random.Generator, change: float, spread: float) -> dict[str, 
     rows.append(
         {"case": "control[sleep]", "metric": "seconds", "effect": rng.normal(0, 0.001), "base": 1.0, "head": 1.0}
     )
-    return {"seconds": 10.0, "effects": rows, "spans": dict.fromkeys([*CASES, "control[sleep]"], 8 / 7)}
+    spans = dict.fromkeys([*CASES, "control[sleep]"], 8 / 7)
+    return RecordedBlock(seconds=10.0, effects=pd.DataFrame(rows), spans=spans)
 
 
 def rng() -> np.random.Generator:
@@ -42,52 +55,51 @@ def rng() -> np.random.Generator:
 
 def test_identical_code_is_called_changed_in_next_to_no_case(pool: Made) -> None:
     found = outcome(pool(), Plan(budget_s=200.0), 20, rng())
-    assert found.found.of == 20 * len(CASES)
-    assert found.found.share <= 0.02
+    assert found.hits.of == 20 * len(CASES)
+    assert found.hits.share <= 0.02
 
 
-def test_a_planted_change_is_found(pool: Made) -> None:
-    found = outcome(pool(change=0.10, word="regressed"), Plan(budget_s=200.0), 10, rng())
-    assert found.found.share == 1.0
+def test_an_injected_change_is_found(pool: Made) -> None:
+    found = outcome(pool(change=0.10, expected="regressed"), Plan(budget_s=200.0), 10, rng())
+    assert found.hits.share == 1.0
     assert found.red.share == 1.0
 
 
-def test_a_shift_of_identical_code_is_found_like_a_planted_change(pool: Made) -> None:
-    found = outcome(pool(), Plan(budget_s=200.0), 10, rng(), shift=-0.10, word="regressed")
-    assert found.found.share == 1.0
+def test_a_shift_of_identical_code_is_found_like_an_injected_change(pool: Made) -> None:
+    found = outcome(pool(), Plan(budget_s=200.0), 10, rng(), shift=-0.10, expected="regressed")
+    assert found.hits.share == 1.0
 
 
 def test_a_control_is_never_shifted(pool: Made) -> None:
-    trial = played(pool(), Plan(budget_s=200.0), rng(), shift=-0.10)
-    assert not trial.moved
-    assert set(words(trial).values()) == {"regressed"}
+    test = replay(pool(), Plan(budget_s=200.0), rng(), shift=-0.10)
+    assert not test.moved
+    assert set(verdicts_of(test).values()) == {"regressed"}
 
 
 def test_no_block_is_drawn_twice_for_a_gate(pool: Made) -> None:
-    held = pool(blocks=7, spread=0.3)
-    trial = played(held, Plan(budget_s=1e6), rng())
-    drawn = [tuple(block["frame"]["effect"]) for block in trial.blocks]
+    recorded = pool(blocks=7, spread=0.3)
+    test = replay(recorded, Plan(budget_s=1e6), rng())
+    drawn = [tuple(effects["effect"]) for effects in test.effects]
     assert len(set(drawn)) == len(drawn) == 7
 
 
 def test_a_block_of_fewer_cases_takes_less_time(pool: Made) -> None:
-    trial = played(pool(spread=0.002), Plan(budget_s=1000.0), rng(), shift=0.0)
     noisy = pool(spread=0.002)
     for block in noisy.blocks:
-        block["effects"][0]["effect"] *= 100
-    trial = played(noisy, Plan(budget_s=400.0), rng())
-    assert trial.blocks[0]["seconds"] == 10.0
-    assert trial.blocks[-1]["seconds"] < 5.0
+        block.effects.loc[0, "effect"] *= 100
+    test = replay(noisy, Plan(budget_s=400.0), rng())
+    assert test.seconds[0] == 10.0
+    assert test.seconds[-1] < 5.0
 
 
 def test_a_larger_change_takes_no_longer_to_be_found(pool: Made) -> None:
-    held = pool(blocks=100, spread=0.04)
-    soon, later = (minutes(held, Plan(), change, 10, rng()) for change in (0.20, 0.06))
+    recorded = pool(blocks=100, spread=0.04)
+    soon, later = (needed_s(recorded, Plan(), change, 10, rng()) for change in (0.20, 0.06))
     assert soon <= later
 
 
 def test_what_recorded_blocks_cannot_hold_takes_for_ever(pool: Made) -> None:
-    assert minutes(pool(blocks=3), Plan(), 0.05, 5, rng()) == float("inf")
+    assert needed_s(pool(blocks=3), Plan(), 0.05, 5, rng()) == float("inf")
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(pool: Made) -> None:

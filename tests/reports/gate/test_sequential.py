@@ -1,134 +1,206 @@
-"""Trials of made-up blocks: what is said of them, and what it takes to say so."""
+"""The sequential test on made-up effects: what it asks for, what it says, and what it takes to say so."""
 
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from loaderbench.reports.gate.comparison import About, judgement
-from loaderbench.reports.gate.estimate import Word
-from loaderbench.reports.gate.sequential import Block, Plan, Trial
+from loaderbench.reports.gate.comparison import Comparison, Setup, of_test
+from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.verdicts import CaseVerdict
 
 CASES = [f"epoch[case{number}]" for number in range(6)]
-ABOUT = About(kind="gate", base="a", head="b")
+CONTROL = "control[busy loop]"
+SETUP = Setup(kind="gate", base="a", head="b")
+BLOCK_S = 10.0
+
+Effects = Callable[[frozenset[str] | None], pd.DataFrame]
 
 
-def blocks(slower: Mapping[str, float], noise: float = 0.01, seed: int = 0) -> Callable[[set[str] | None], Block]:
-    """Makes blocks of 10 s in which head takes so much longer, with noise between blocks."""
+def made_up(slower: Mapping[str, float], noise: float = 0.01, seed: int = 0) -> Effects:
+    """Make the effects of blocks in which head's throughput is so much lower, with noise between blocks."""
     rng = random.Random(seed)
-    count = iter(range(1000))
 
-    def measure(keys: set[str] | None) -> Block:
-        rows: list[dict[str, Any]] = []
-        for case in [case for case in CASES if keys is None or case in keys] + ["control[busy loop]"]:
-            factor = (1 + slower.get(case, 0.0)) * (1 + rng.gauss(0, noise))
-            for side, seconds in (("base", 1.0), ("head", factor)):
-                work = {"passes": 10.0} if case.startswith("control") else {"samples": 10.0, "cpu_s": seconds}
-                rows.append({"case": case, "side": side, "round": 0, "seconds": seconds, **work})
-        return {"block": next(count), "seconds": 10.0, "samples": rows, "missed": []}
+    def block(cases: frozenset[str] | None) -> pd.DataFrame:
+        rows: list[dict[str, Any]] = [
+            {
+                "case": case,
+                "metric": "samples_per_s",
+                "effect": -slower.get(case, 0.0) + rng.gauss(0, noise),
+                "base": 100.0,
+                "head": 100.0,
+            }
+            for case in CASES
+            if cases is None or case in cases
+        ]
+        moved = slower.get(CONTROL, 0.0) + rng.gauss(0, noise / 5)
+        rows.append({"case": CONTROL, "metric": "seconds", "effect": moved, "base": 1.0, "head": 1.0})
+        return pd.DataFrame(rows)
 
-    return measure
+    return block
 
 
-def ran(measure: Callable[[set[str] | None], Block], **plan: float) -> Trial:
-    trial = Trial(plan=Plan(**plan), measure=measure)  # type: ignore[arg-type]
-    trial.run()
-    return trial
+def conducted(block: Effects, **plan: float) -> SequentialTest:
+    """Conduct a test to its end."""
+    test = SequentialTest(plan=Plan(**plan))  # type: ignore[arg-type]
+    while not test.is_over:
+        test.add(block(test.open_cases), BLOCK_S)
+    return test
 
 
-def words(trial: Trial, metric: str = "samples_per_s") -> dict[str, Word]:
-    return {each.estimate.case: each.word for each in trial.verdicts() if each.estimate.metric == metric}
+def by_case(test: SequentialTest, **how: bool) -> dict[str, CaseVerdict]:
+    return {verdict.case: verdict for verdict in test.verdicts(**how)}
+
+
+def names(test: SequentialTest, **how: bool) -> dict[str, str]:
+    return {case: verdict.verdict for case, verdict in by_case(test, **how).items()}
+
+
+def compared(test: SequentialTest, setup: Setup = SETUP, **more: Any) -> Comparison:
+    return of_test(test, more.pop("blocks", []), setup, **more)
 
 
 def test_identical_code_is_unchanged() -> None:
-    assert set(words(ran(blocks({}))).values()) == {"unchanged"}
+    assert set(names(conducted(made_up({}))).values()) == {"unchanged"}
 
 
-def test_a_slowdown_is_regressed_and_the_others_are_not() -> None:
-    found = words(ran(blocks({CASES[0]: 0.1})))
-    assert found.pop(CASES[0]) == "regressed"
+@pytest.mark.parametrize(("slower", "expected"), [(0.1, "regressed"), (-0.1, "improved")])
+def test_a_change_is_found_in_its_case_and_in_no_other(slower: float, expected: str) -> None:
+    found = names(conducted(made_up({CASES[0]: slower})))
+    assert found.pop(CASES[0]) == expected
     assert set(found.values()) == {"unchanged"}
 
 
-def test_a_speedup_is_improved() -> None:
-    assert words(ran(blocks({CASES[0]: -0.1})))[CASES[0]] == "improved"
-
-
 def test_a_change_below_the_margin_is_unchanged_however_sure() -> None:
-    assert words(ran(blocks({CASES[0]: 0.01}, noise=0.001), margin=0.03))[CASES[0]] == "unchanged"
+    assert names(conducted(made_up({CASES[0]: 0.01}, noise=0.001), margin=0.03))[CASES[0]] == "unchanged"
 
 
-def test_a_suspicion_is_believed_only_after_fresh_blocks() -> None:
-    trial = ran(blocks({CASES[0]: 0.5}, noise=0.001), budget_s=39)
-    assert words(trial)[CASES[0]] == "inconclusive"
-    assert len(trial.blocks) == 3
+def test_the_first_blocks_are_of_all_cases_and_what_is_settled_is_not_asked_for_again() -> None:
+    test, block, asked = SequentialTest(plan=Plan()), made_up({CASES[0]: 0.1}, noise=0.002), []
+    while not test.is_over:
+        asked.append(test.open_cases)
+        test.add(block(test.open_cases), BLOCK_S)
+    assert asked[: test.plan.first_look] == [None] * test.plan.first_look
+    assert asked[-1] == {CASES[0]}
+
+
+def test_a_suspicion_is_confirmed_by_fresh_blocks_alone() -> None:
+    test = conducted(made_up({CASES[0]: 0.5}, noise=0.001), budget_s=39)
+    verdict = by_case(test)[CASES[0]]
+    assert test.blocks == 3
+    assert (verdict.verdict, verdict.why) == (
+        "inconclusive",
+        "looks regressed, and the budget left no room to confirm it",
+    )
 
 
 def test_a_suspicion_that_fresh_blocks_deny_is_inconclusive_and_says_so() -> None:
-    slow, same = blocks({CASES[0]: 0.1}, noise=0.001), blocks({}, noise=0.001)
-    made = iter([slow] * 3 + [same] * 5)
+    slow, same = made_up({CASES[0]: 0.1}, noise=0.001), made_up({}, noise=0.001)
+    blocks = iter([slow] * 3 + [same] * 5)
 
-    def measure(keys: set[str] | None) -> Block:
-        return next(made)(keys)
+    def block(cases: frozenset[str] | None) -> pd.DataFrame:
+        return next(blocks)(cases)
 
-    trial = ran(measure, budget_s=80)
-    (verdict,) = [
-        each for each in trial.verdicts() if each.estimate.case == CASES[0] and each.estimate.metric == "samples_per_s"
-    ]
-    assert verdict.word == "inconclusive"
-    assert verdict.why == "looked regressed, and fresh blocks did not confirm it"
+    verdict = by_case(conducted(block, budget_s=80))[CASES[0]]
+    assert (verdict.verdict, verdict.why) == ("inconclusive", "looked regressed, and fresh blocks did not confirm it")
 
 
-def test_a_case_that_is_settled_is_not_measured_any_more() -> None:
-    trial = ran(blocks({CASES[0]: 0.1}, noise=0.002))
-    assert {row["case"] for row in trial.blocks[-1]["samples"]} == {CASES[0], "control[busy loop]"}
-
-
-def test_what_moved_while_a_control_moved_is_unproven() -> None:
-    trial = ran(blocks({CASES[0]: 0.2, "control[busy loop]": 0.2}, noise=0.002))
-    assert words(trial)[CASES[0]] == "unproven"
-    assert judgement(trial, ABOUT).exit_code == 2
+def test_what_changed_while_a_control_moved_is_unproven() -> None:
+    test = conducted(made_up({CASES[0]: 0.2, CONTROL: 0.2}, noise=0.002))
+    assert names(test)[CASES[0]] == "unproven"
+    assert test.moved == (CONTROL,)
+    assert compared(test).exit_code == 2
 
 
 def test_too_much_noise_is_inconclusive_and_an_error_only_when_strict() -> None:
-    trial = ran(blocks({}, noise=0.3), budget_s=100)
-    assert set(words(trial).values()) == {"inconclusive"}
-    assert judgement(trial, ABOUT).exit_code == 0
-    assert judgement(trial, About(kind="gate", base="a", head="b", strict=True)).exit_code == 3
+    test = conducted(made_up({}, noise=0.3), budget_s=100)
+    assert set(names(test).values()) == {"inconclusive"}
+    assert compared(test).exit_code == 0
+    assert compared(test, Setup(kind="gate", base="a", head="b", strict=True)).exit_code == 3
 
 
 def test_a_budget_is_kept() -> None:
-    assert ran(blocks({}, noise=0.3), budget_s=95).spent_s <= 95
+    assert conducted(made_up({}, noise=0.3), budget_s=95).spent_s <= 95
 
 
-def test_looks_are_planned_before_any_effect_is_seen() -> None:
-    assert Plan(budget_s=200).looks(10) == Plan(budget_s=200).looks(10)
-    assert Plan(budget_s=20).looks(10) == []
+def test_the_looks_are_planned_from_the_first_block_alone() -> None:
+    assert conducted(made_up({}), budget_s=200).looks == Plan(budget_s=200).looks(BLOCK_S)
+    assert Plan(budget_s=20).looks(BLOCK_S) == []
+
+
+def test_looks_come_more_rarely_and_leave_room_to_confirm_the_last() -> None:
+    looks = Plan(budget_s=300).looks(BLOCK_S)
+    assert looks == [3, 4, 6, 8, 12, 16, 23, 27]
+
+
+def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:
+    test = conducted(made_up({}), budget_s=5)
+    assert test.blocks == 1
+    assert compared(test).faults == ["the budget of 5 s holds no 3 blocks: give more, or fewer cases"]
+
+
+def test_blocks_that_compare_nothing_end_it() -> None:
+    test = conducted(lambda _: made_up({})(frozenset()))
+    assert test.blocks == 1
+    assert compared(test).faults == ["no case was compared"]
+
+
+def test_asking_for_the_verdicts_changes_nothing() -> None:
+    block, test = made_up({CASES[0]: 0.1}), SequentialTest(plan=Plan())
+    while not test.is_over:
+        test.verdicts()
+        test.add(block(test.open_cases), BLOCK_S)
+    assert test.verdicts() == conducted(made_up({CASES[0]: 0.1})).verdicts()
+
+
+def test_interrupted_it_keeps_what_is_settled_and_decides_nothing_else() -> None:
+    test, block = SequentialTest(plan=Plan()), made_up({CASES[0]: 0.1}, noise=0.002)
+    for _ in range(4):
+        test.add(block(test.open_cases), BLOCK_S)
+    found = by_case(test, is_interrupted=True)
+    assert found[CASES[0]].verdict == "inconclusive"
+    assert found[CASES[0]].why == "interrupted before the blocks could tell"
+    assert {found[case].verdict for case in CASES[1:]} == {"unchanged"}
+
+
+def test_interrupted_before_the_first_look_nothing_is_decided() -> None:
+    test, block = SequentialTest(plan=Plan()), made_up({}, noise=0.0001)
+    test.add(block(None), BLOCK_S)
+    assert set(names(test, is_interrupted=True).values()) == {"inconclusive"}
+    interrupted = compared(test, is_interrupted=True)
+    assert interrupted.exit_code == 130
+    assert interrupted.faults == ["it was interrupted: what was open is inconclusive"]
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         ({"gone": ["old"]}, "1 case vanished"),
-        ({"missed": {"case": "x", "side": "head", "status": "failed", "reason": "broken"}}, "1 case failed"),
+        ({"status": "failed"}, "1 case failed"),
     ],
     ids=["vanished", "failed"],
 )
-def test_what_is_missing_on_head_is_never_green(change: dict[str, Any], fault: str) -> None:
-    trial = ran(blocks({}))
-    if "missed" in change:
-        trial.blocks[0]["missed"].append(change.pop("missed"))
-    held = judgement(trial, ABOUT, **change)
-    assert held.exit_code == 2
-    assert held.faults[0].startswith(fault)
+def test_what_is_missing_in_head_is_never_green(change: dict[str, Any], fault: str) -> None:
+    missed = {"case": "x", "revision": "head", "status": change.pop("status", "skipped"), "reason": "broken"}
+    both = [{**missed, "revision": "base"}, missed] if missed["status"] == "skipped" else [missed]
+    comparison = compared(conducted(made_up({})), blocks=[{"missed": both}], **change)
+    assert comparison.exit_code == 2
+    assert comparison.faults[0].startswith(fault)
+    assert len(comparison.faults) == 1
 
 
 def test_nothing_compared_is_never_green() -> None:
-    nothing = Trial(plan=Plan(), measure=lambda _: {})
-    assert judgement(nothing, ABOUT).faults == ["no case was compared"]
+    assert compared(SequentialTest(plan=Plan())).faults == ["no case was compared"]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_hundred_identical_cases_raise_no_alarm(seed: int) -> None:
-    assert "regressed" not in words(ran(blocks({}, noise=0.05, seed=seed), budget_s=300)).values()
+def test_identical_cases_raise_no_alarm(seed: int) -> None:
+    assert "regressed" not in names(conducted(made_up({}, noise=0.05, seed=seed), budget_s=300)).values()
+
+
+@pytest.mark.parametrize("name", ["margin", "budget_s"])
+def test_a_plan_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be > 0, got 0"):
+        Plan(**{name: 0})

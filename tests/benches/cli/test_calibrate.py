@@ -16,11 +16,11 @@ CASES = ("epoch[a]", "epoch[b]", "epoch[c]", "epoch[d]")
 Calibrate = Callable[..., tuple[int, str, str]]
 
 
-def block(plant: str, word: str, change: float, rng: random.Random) -> dict[str, Any]:
+def block(regression: str, expected: str, change: float, rng: random.Random) -> dict[str, Any]:
     rows = [(case, "samples_per_s", rng.gauss(-change, 0.01)) for case in CASES]
     rows.append(("control[sleep]", "seconds", rng.gauss(0, 0.001)))
     return {
-        "plant": plant, "word": word, "metric": "samples_per_s", "seconds": 10.0, "burdened": "",
+        "regression": regression, "expected": expected, "metric": "samples_per_s", "seconds": 10.0, "loaded": "",
         "spans": {case: 1.5 for case, *_ in rows},
         "effects": [
             {"case": case, "metric": metric, "effect": effect, "base": 1.0, "head": 1.0}
@@ -31,20 +31,20 @@ def block(plant: str, word: str, change: float, rng: random.Random) -> dict[str,
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
-    """A calibration's folder: identical code, a planted change of 10 %, and two whole gates."""
-    folder, rng = tmp_path / "held", random.Random(0)
+    """A calibration's folder: identical code, an injected regression of 10 %, and two whole gates."""
+    folder, rng = tmp_path / "recorded", random.Random(0)
     folder.mkdir()
     about = {"version": "0", "started": "2026-11-25T01:00:00", "command": ["loaderbench", "calibrate"], "seed": 1}
     (folder / "about.json").write_text(json.dumps({**about, "machine": MACHINE}))
     (folder / "sizes.json").write_text(json.dumps({"slower": {"Text.__getitem__": [1.1, 1.09, 1.11]}}))
     kinds = [("identical", "", 0.0)] * 30 + [("slower", "regressed", 0.1)] * 15
     (folder / "blocks.jsonl").write_text("".join(json.dumps(block(*kind, rng)) + "\n" for kind in kinds))
-    gate = {"word": "", "metric": "samples_per_s", "budget_s": 120.0, "spent_s": 60.0, "blocks": 6}
+    gate = {"expected": "", "metric": "samples_per_s", "budget_s": 120.0, "spent_s": 60.0, "blocks": 6}
     gates = [
-        {**gate, "name": "identical", "words": [[case, "samples_per_s", "unchanged"] for case in CASES]},
-        {**gate, "name": "a fault", "words": [["startup[a]", "shutdown_s", "regressed"]]},
+        {**gate, "name": "identical", "verdicts": [[case, "samples_per_s", "unchanged"] for case in CASES]},
+        {**gate, "name": "a fault", "verdicts": [["startup[a]", "shutdown_s", "regressed"]]},
     ]
-    (folder / "gates.jsonl").write_text("".join(json.dumps(each) + "\n" for each in gates))
+    (folder / "gates.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in gates))
     return folder
 
 
@@ -66,20 +66,27 @@ def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
 ) -> None:
     code, out, _ = calibrate("--again", str(recorded), "--draws", "1")
     assert code == 0
-    for word in ("Identical code", "Planted changes", "Time needed", "Intervals", "shutdown_s regressed", "1.100×"):
+    for word in (
+        "Identical code",
+        "Injected regressions",
+        "Time needed",
+        "Intervals",
+        "shutdown_s regressed",
+        "1.100×",
+    ):
         assert word in out
-    noise = json.loads((recorded / "calibration.json").read_text())["noise"]
-    assert noise["blocks"] == 30
-    assert noise["of_cases"] == 2 * len(CASES)
-    assert noise["needed_s"]["0.1"] <= noise["needed_s"]["0.05"]
-    assert "| slower | 1 played of 15 blocks |" in (recorded / "calibration.md").read_text().replace("\u202f", " ")
+    reliability = json.loads((recorded / "calibration.json").read_text())["reliability"]
+    assert reliability["blocks"] == 30
+    assert reliability["of_cases"] == 2 * len(CASES)
+    assert reliability["needed_s"]["0.1"] <= reliability["needed_s"]["0.05"]
+    assert "| slower | 1 replayed on 15 blocks |" in (recorded / "calibration.md").read_text().replace("\u202f", " ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--again", "nowhere"), "nowhere: no calibration is there"),
-        (("--out", "held"), "held is there already: go on with it by --again"),
+        (("--out", "recorded"), "recorded is there already: go on with it by --again"),
     ],
     ids=["nothing to go on with", "something there"],
 )
@@ -92,11 +99,13 @@ def test_a_folder_that_does_not_fit_is_refused(
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("torn", ["{", '{"plant": "identical"}\n', "[]\n"], ids=["cut off", "incomplete", "no object"])
+@pytest.mark.parametrize(
+    "torn", ["{", '{"regression": "identical"}\n', "[]\n"], ids=["cut off", "incomplete", "no object"]
+)
 def test_a_record_that_cannot_be_read_is_one_line(calibrate: Calibrate, recorded: Path, torn: str) -> None:
     with (recorded / "blocks.jsonl").open("a") as file:
         file.write(torn)
     code, _, told = calibrate("--again", str(recorded), "--draws", "1")
     assert code == 2
-    assert "cannot be read" in told
+    assert "blocks.jsonl, line 46: " in told
     assert told.count("\n") == 1

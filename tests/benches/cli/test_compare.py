@@ -16,49 +16,49 @@ Compare = Callable[..., tuple[int, dict[str, Any]]]
 def compare(trunk: Callable[..., Any], write: Callable[..., Path], tmp_path: Path) -> Compare:
     """Compare runs of a trunk with later ones that are `slower`: the exit code, and the verdict."""
 
-    def run(a_side: int, *options: str, slower: float = 1.0, **block: Any) -> tuple[int, dict[str, Any]]:
-        base = [write(trunk(number), f"base{number}") for number in range(a_side)]
-        later = range(100, 100 + a_side)
+    def run(count: int, *options: str, slower: float = 1.0, **block: Any) -> tuple[int, dict[str, Any]]:
+        base = [write(trunk(number), f"base{number}") for number in range(count)]
+        later = range(100, 100 + count)
         head = [write(trunk(number, slower=slower, **block), f"head{number}") for number in later]
-        sides = [*map(str, base), "--head", *map(str, head)]
-        code = main(["compare", *sides, "--out", str(tmp_path / "out"), *options])
+        runs = [*map(str, base), "--head", *map(str, head)]
+        code = main(["compare", *runs, "--out", str(tmp_path / "out"), *options])
         file = tmp_path / "out" / "verdict.json"
         return code, json.loads(file.read_text()) if file.exists() else {}
 
     return run
 
 
-def words(verdict: dict[str, Any], metric: str = "samples_per_s") -> set[str]:
+def verdicts(verdict: dict[str, Any], metric: str = "samples_per_s") -> set[str]:
     return {row["verdict"] for row in verdict["verdicts"] if row["metric"] == metric}
 
 
 def test_the_same_code_is_no_regression(compare: Compare) -> None:
     code, verdict = compare(6)
     assert code == 0
-    assert words(verdict) <= {"unchanged", "inconclusive"}
+    assert verdicts(verdict) <= {"unchanged", "inconclusive"}
 
 
 @pytest.mark.parametrize(
-    ("slower", "word", "code"), [(1.3, "regressed", 1), (1 / 1.3, "improved", 0)], ids=["slower", "faster"]
+    ("slower", "name", "code"), [(1.3, "regressed", 1), (1 / 1.3, "improved", 0)], ids=["slower", "faster"]
 )
-def test_from_several_runs_a_side_on_a_change_is_judged(compare: Compare, slower: float, word: str, code: int) -> None:
+def test_from_several_runs_of_each_on_a_change_is_judged(compare: Compare, slower: float, name: str, code: int) -> None:
     exit_code, verdict = compare(6, slower=slower)
     assert exit_code == code
-    assert words(verdict) == {word}
+    assert verdicts(verdict) == {name}
 
 
-def test_one_run_a_side_is_never_a_verdict_of_regression(compare: Compare) -> None:
+def test_one_run_of_each_is_never_a_verdict_of_regression(compare: Compare) -> None:
     code, verdict = compare(1, slower=3.0)
     assert code == 0
-    assert words(verdict) == {"inconclusive"}
-    assert "one run a side" in verdict["verdicts"][0]["why"]
+    assert verdicts(verdict) == {"inconclusive"}
+    assert "one run of each" in verdict["verdicts"][0]["why"]
 
 
 def test_what_was_judged_is_in_the_verdict(compare: Compare) -> None:
     _, verdict = compare(5)
-    held = [each for each in verdict["values"] if each["metric"] == "samples_per_s"]
-    assert {each["side"] for each in held} == {"base", "head"}
-    assert {len(each["values"]) for each in held} == {5}
+    values = [entry for entry in verdict["values"] if entry["metric"] == "samples_per_s"]
+    assert {entry["revision"] for entry in values} == {"base", "head"}
+    assert {len(entry["values"]) for entry in values} == {5}
 
 
 UNLIKE = {"machine": {"cpu_model": "Another 4-Core"}}
@@ -95,10 +95,10 @@ def test_a_case_that_failed_is_never_green(compare: Compare) -> None:
     ("arguments", "message"),
     [
         (("nowhere", "--head", "there"), "nowhere"),
-        (("a", "b", "c"), "say which are the other side with --head"),
-        (("",), "one side alone"),
+        (("a", "b", "c"), "say which are head's with --head"),
+        (("",), "is compared with nothing"),
     ],
-    ids=["no file", "which side", "one side"],
+    ids=["no file", "which is head", "one run"],
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(
     arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,0 +1,112 @@
+"""``loaderbench calibrate``: how often does the gate err on this machine, and how long does it take to see a change?"""
+
+import argparse
+import random
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loaderbench.benches.cli import options as shared
+from loaderbench.benches.cli import output
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.progress import Progress
+
+if TYPE_CHECKING:
+    from loaderbench.benches.gate.injected_regressions import InjectedRegression
+
+HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
+EXAMPLE = "calibrate --budget 30m"
+
+ABOUT, BLOCKS = "about.json", "blocks.jsonl"
+BUDGET_S = 1800.0
+SHORT_S, LONG_S = 120.0, 300.0  # budgets of whole gates
+DRAWS = 125
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    budget = "for blocks, such as 30m (the default; none with --again)"
+    parser.add_argument("--budget", type=shared.time, metavar="TIME", help=budget)
+    load = "also measure blocks with a background load on one of the revisions"
+    parser.add_argument("--with-load", action="store_true", help=load)
+    identical = "also measure N whole gates on identical code, 2 min each"
+    parser.add_argument("--gates", type=shared.whole(), metavar="N", default=0, help=identical)
+    slower = "also measure N whole gates on +10 %% (2 min) and on +5 %% (5 min)"
+    parser.add_argument("--regressions", type=shared.whole(), metavar="N", default=0, help=slower)
+    faults = "also measure a whole gate on each of four faults that users have met"
+    parser.add_argument("--faults", action="store_true", help=faults)
+    draws = f"gates replayed on the recorded blocks (default: {DRAWS})"
+    parser.add_argument("--draws", type=shared.whole(1), metavar="N", default=DRAWS, help=draws)
+    shared.add_seed(parser)
+    again = "go on with an earlier calibration, and work it out anew"
+    parser.add_argument("--again", type=Path, metavar="DIR", help=again)
+    shared.add_out(parser, "calibrate")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure what was asked for, work it out, write it, print it, and return the exit code."""
+    from loaderbench.benches.gate.measuring import BlocksInterruptedError, terminated_as_interrupted
+
+    folder = options.again or output.new_folder("calibrate", options.out)
+    if options.again and not (folder / ABOUT).exists():
+        raise RefusedError(f"--again {folder}: no calibration is there ({ABOUT} is missing)")
+    if not options.again and folder.exists():
+        raise RefusedError(f"--out {folder} is there already: go on with it by --again {folder}, or name a new folder")
+    code = 0
+    try:
+        with terminated_as_interrupted():
+            _measure(options, folder)
+    except (KeyboardInterrupt, BlocksInterruptedError):
+        resume = f"interrupted; what was measured is kept: loaderbench calibrate --again {folder}"
+        code = output.refuse(resume, output.INTERRUPTED)
+    if not code or (folder / BLOCKS).exists():
+        _publish(folder, options.draws)
+    return code
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> None:
+    from loaderbench.benches.gate import injected_regressions as injected
+    from loaderbench.benches.gate.calibration import CalibrationRunner
+
+    regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.with_load else ()))
+    budget_s = options.budget or (0.0 if options.again else BUDGET_S)
+    gates = _gates(options)
+    seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+    if not (budget_s or gates):  # it is worked out anew, and nothing else
+        return
+    with Progress.of_budget(budget_s + sum(gate_s for _, gate_s in gates)) as progress:
+        rng = random.Random(seed)  # noqa: S311 - an order, not a secret
+        runner = CalibrationRunner(folder=folder, rng=rng, progress=progress)
+        if not options.again:
+            runner.begin(seed)
+            runner.sizes([entry for entry in regressions if entry.expected and not entry.with_load])
+        if budget_s:
+            runner.blocks(regressions, budget_s)
+        for regression, gate_s in gates:
+            runner.gate(regression, gate_s)
+
+
+def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float]]":
+    """Return the whole gates that were asked for, each with its budget in seconds."""
+    from loaderbench.benches.gate import injected_regressions as injected
+
+    gates = [(fault, LONG_S) for fault in injected.FAULTS] if options.faults else []
+    for number in range(max(options.gates, options.regressions)):
+        if number < options.gates:
+            gates.append((injected.IDENTICAL, SHORT_S))
+        if number < options.regressions:
+            gates += [(injected.SLOWER_10, SHORT_S), (injected.SLOWER_5, LONG_S)]
+    return gates
+
+
+def _publish(folder: Path, draws: int) -> None:
+    from loaderbench.reports.documents import calibration as documents
+    from loaderbench.reports.gate import calibration as calibrations
+    from loaderbench.reports.records.reading import MalformedError
+
+    try:
+        calibration = calibrations.read_folder(folder, draws)
+    except MalformedError as fault:
+        raise RefusedError(f"{folder}: what was recorded cannot be read: {fault}") from None
+    document = documents.document(calibration)
+    output.publish(document, folder, stem="calibration", data=[(calibrations.NAME, calibration.encode())])

@@ -1,0 +1,109 @@
+"""Calibrating: measures blocks and gates of identical code and of injected regressions, and keeps each at once."""
+
+import json
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
+from loaderbench.benches.gate.measuring import measure
+from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.system import machine
+from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
+from loaderbench.reports.gate.replay import verdicts_of
+from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.units import duration
+
+
+@dataclass(kw_only=True)
+class CalibrationRunner:
+    """Measures for the calibration in `folder`."""
+
+    folder: Path
+    rng: random.Random
+    progress: Progress
+    runners: dict[str, BlockRunner] = field(default_factory=dict)  # by the regression's name
+    spent_s: float = 0.0
+
+    def begin(self, seed: int) -> None:
+        """Make the folder, and note when, how, and on what machine."""
+        self.folder.mkdir(parents=True)
+        about = {
+            "version": version("loaderbench"),
+            "started": now().isoformat(),
+            "command": ["loaderbench", *sys.argv[1:]],
+            "seed": seed,
+            "machine": machine.facts(),
+        }
+        (self.folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+    def sizes(self, regressions: Sequence[InjectedRegression]) -> None:
+        """Measure how large each regression is by itself, with no loader around it."""
+        sizes = {entry.name: measure_sizes(entry, self._runner(entry).revisions) for entry in regressions}
+        (self.folder / SIZES).write_text(json.dumps(sizes, indent=1), encoding="utf-8")
+
+    def blocks(self, regressions: Sequence[InjectedRegression], budget_s: float) -> None:
+        """Measure blocks of each regression by its weight, in shuffled order, while the budget lasts."""
+        for regression in self._endless(regressions):
+            usual_s = self.spent_s / max(1, sum(runner.count for runner in self.runners.values()))
+            if self.spent_s + usual_s > budget_s:
+                return
+            self.progress.describe(regression.name)
+            block = self._runner(regression).measure()
+            self.spent_s += block["seconds"]
+            about = {"regression": regression.name, "expected": regression.expected, "metric": regression.metric}
+            self._keep(BLOCKS, {**about, **block_record(block)})
+
+    def _endless(self, regressions: Sequence[InjectedRegression]) -> Iterator[InjectedRegression]:
+        """Yield each as often as its weight says, shuffled, again and again."""
+        while True:
+            deck = [regression for regression in regressions for _ in range(regression.weight)]
+            self.rng.shuffle(deck)
+            yield from deck
+
+    def gate(self, regression: InjectedRegression, budget_s: float) -> None:
+        """Measure a whole gate, as `loaderbench gate` does."""
+        self.progress.describe(f"whole gate on {regression.name}")
+        test = SequentialTest(plan=Plan(budget_s=budget_s))
+        measure(test, self._new_runner(regression, "gate"))
+        verdicts = verdicts_of(test)
+        self._keep(
+            GATES,
+            {
+                "name": regression.name,
+                "expected": regression.expected,
+                "metric": regression.metric,
+                "budget_s": budget_s,
+                "spent_s": test.spent_s,
+                "blocks": test.blocks,
+                "verdicts": [[*key, verdict] for key, verdict in verdicts.items()],
+            },
+        )
+        called = ", ".join(sorted(set(verdicts.values())))
+        self.progress.say(f"whole gate on {regression.name}: {called} · {duration(test.spent_s)}")
+
+    def _runner(self, regression: InjectedRegression) -> BlockRunner:
+        if regression.name not in self.runners:
+            self.runners[regression.name] = self._new_runner(regression, "blocks")
+        return self.runners[regression.name]
+
+    def _new_runner(self, regression: InjectedRegression, name: str) -> BlockRunner:
+        records = self.folder / "records"
+        folder = records / f"{name}-{sum(1 for _ in records.glob('*')) + 1}"
+        return BlockRunner(
+            revisions=make_revisions(regression, folder),
+            options=regression.options,
+            folder=folder / "blocks",
+            rng=self.rng,
+            with_load=regression.with_load,
+        )
+
+    def _keep(self, name: str, entry: dict[str, Any]) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
