@@ -1,13 +1,13 @@
-"""Can these figures be believed?
+"""Are readings true, and does measuring slow the loader?
 
-Two questions, asked of the instrument itself, on this machine, in every run:
+The instrument measures itself, on this machine, in every run that has this bench:
 
 **Are readings true?** Datasets whose cost is known by construction (``datasets/synthetic/known_cost.py``) are read like
-any other, and each reading stands beside the truth. To reach: within 2 %.
+any other, and each reading stands beside the truth. Goal: within 2 %.
 
-**Does measuring slow the loader?** The suite's own pass, with its audit of samples and its two looks at the clock a
-batch, takes turns with a bare ``for batch in loader: pass`` over a plain loader with the same arguments. Which of the
-two goes first alternates. To reach: a ratio of at most 1.01.
+**Does measuring slow the loader?** The suite's own pass, with its count of samples and its timestamp of each batch,
+takes turns with a bare ``for batch in loader: pass`` over a plain loader with the same arguments. Which of the two goes
+first alternates. Goal: a ratio of at most 1.01.
 
     pytest benches/bench_fidelity.py
 """
@@ -43,12 +43,12 @@ def spin(batch: Any) -> Any:
 
 
 def workers(count: int, **settings: Any) -> LoaderConfig:
-    """A loader whose workers are alive when the clock starts."""
+    """Return a loader whose workers run already when the clock starts."""
     return LoaderConfig(num_workers=count, persistent_workers=True, **settings)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class KnownPass:
     """A dataset of known cost, how it is read, and the metric that should then be `truth` for each pass."""
 
     dataset: Any
@@ -58,20 +58,20 @@ class Known:
     step: Step = keep
 
 
-TIMES: dict[str, Callable[[], Known]] = {
-    "busy 5 ms a sample: pass": lambda: Known(
+TIMES: dict[str, Callable[[], KnownPass]] = {
+    "busy 5 ms a sample: pass": lambda: KnownPass(
         dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="seconds", truth=0.4
     ),
-    "busy 5 ms a sample, step 10 ms: wait": lambda: Known(
+    "busy 5 ms a sample, step 10 ms: wait": lambda: KnownPass(
         dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="wait_s", truth=0.4, step=spin
     ),
-    "sleep 20 ms a sample, 2 workers: pass": lambda: Known(
+    "sleep 20 ms a sample, 2 workers: pass": lambda: KnownPass(
         dataset=Sleeping(64, 20e-3), config=workers(2, batch_size=4), metric="seconds", truth=0.64
     ),
-    "sleep 100 ms a sample, 1 worker: first batch": lambda: Known(
+    "sleep 100 ms a sample, 1 worker: first batch": lambda: KnownPass(
         dataset=Sleeping(8, 100e-3), config=workers(1, batch_size=4), metric="first_batch_s", truth=0.4
     ),
-    "one straggler of 100 ms: longest wait": lambda: Known(
+    "one straggler of 100 ms: longest wait": lambda: KnownPass(
         dataset=Straggler(100, 1e-3, 50, 0.1),
         config=LoaderConfig(batch_size=1),
         metric="wait_max_s",
@@ -80,10 +80,10 @@ TIMES: dict[str, Callable[[], Known]] = {
 }
 
 
-class Compared(Epoch):
+class KnownPasses(Epoch):
     """Passes over a dataset of known cost, the truth beside what was read."""
 
-    def __init__(self, case: Known) -> None:
+    def __init__(self, case: KnownPass) -> None:
         super().__init__(subject_of(case.dataset), case.config, device=CPU, step=case.step)
         self.case = case
 
@@ -92,7 +92,7 @@ class Compared(Epoch):
         self.times = passes if self.case.metric in ("seconds", "wait_s") else 1
 
     def after(self) -> Metrics:
-        """Truth and reading, in seconds."""
+        """Return truth and reading, in seconds."""
         metrics = super().after()
         return {
             "seconds": metrics["seconds"],
@@ -104,11 +104,11 @@ class Compared(Epoch):
 @pytest.mark.parametrize("quantity", TIMES)
 def bench_fidelity_time(measure: Measure, quantity: str) -> None:
     """A reading in seconds, beside the seconds that the dataset takes by construction."""
-    measure(Compared(TIMES[quantity]()), unit="s")
+    measure(KnownPasses(TIMES[quantity]()), unit="s")
 
 
-class Grown:
-    """Workers that hold nothing, then workers that each come to hold a known number of bytes."""
+class WorkerMemory:
+    """Memory of workers that hold nothing, and of workers that each come to hold a known number of bytes."""
 
     steady = False
 
@@ -122,18 +122,18 @@ class Grown:
         """Nothing to prepare."""
 
     def run(self, _passes: int) -> None:
-        """Two readings, one right after the other: who else maps torch's libraries changes their share of them."""
+        """Read twice, with nothing between: another process that maps the libraries of torch changes the PSS of all."""
         began = perf_counter()
-        without, held = _workers_hold(0), _workers_hold(RESIDENT_BYTES)
+        without_bytes, with_bytes = _worker_bytes(0), _worker_bytes(RESIDENT_BYTES)
         truth = 2.0 * RESIDENT_BYTES
-        self.metrics = {"seconds": perf_counter() - began, "truth": truth, "reading": float(held - without)}
+        self.metrics = {"seconds": perf_counter() - began, "truth": truth, "reading": float(with_bytes - without_bytes)}
 
     def after(self) -> Metrics:
-        """Truth and reading, in bytes."""
+        """Return truth and reading, in bytes."""
         return self.metrics
 
 
-def _workers_hold(resident_bytes: int) -> int:
+def _worker_bytes(resident_bytes: int) -> int:
     with Epoch(subject_of(Resident(64, resident_bytes)), workers(2), device=CPU) as epoch:
         epoch.run(1)
         return processes.memory().worker_pss_bytes
@@ -143,10 +143,10 @@ def _workers_hold(resident_bytes: int) -> int:
 @pytest.mark.sweep(rounds=3)
 def bench_fidelity_memory(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
     """The memory that two workers are read to hold, beside what they allocate by construction."""
-    measure(Grown(), unit="B")
+    measure(WorkerMemory(), unit="B")
 
 
-class Weighed(Epoch):
+class BatchBytes(Epoch):
     """A pass over samples of known size: the bytes that the record states for a batch."""
 
     def __init__(self, sample_bytes: int, batch_size: int) -> None:
@@ -154,7 +154,7 @@ class Weighed(Epoch):
         self.truth = sample_bytes * batch_size
 
     def after(self) -> Metrics:
-        """Truth and reading, in bytes."""
+        """Return truth and reading, in bytes."""
         stated = batch_facts(self.subject.dataset, self.config)["batch_bytes"]
         return {"seconds": super().after()["seconds"], "truth": float(self.truth), "reading": float(stated)}
 
@@ -163,7 +163,7 @@ class Weighed(Epoch):
 @pytest.mark.sweep(rounds=1)
 def bench_fidelity_bytes(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
     """The bytes stated for a batch, beside what its samples hold by construction."""
-    measure(Weighed(10_000, 64), unit="B")
+    measure(BatchBytes(10_000, 64), unit="B")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,7 +194,7 @@ PARTS = {
 }
 
 
-class BrokenDown:
+class BreakdownPass:
     """Passes of a traced loader, and one part of their time breakdown beside its truth."""
 
     steady = False
@@ -218,7 +218,7 @@ class BrokenDown:
         self.trace = trace_pass(self.loader, self.part.step)
 
     def after(self) -> Metrics:
-        """Truth and reading, in seconds."""
+        """Return truth and reading, in seconds."""
         reading = {**stage_times(self.trace), **loop_times(self.trace)}[self.part.metric]
         return {"seconds": self.trace.seconds, "truth": self.part.truth, "reading": reading}
 
@@ -226,13 +226,13 @@ class BrokenDown:
 @pytest.mark.parametrize("quantity", PARTS)
 def bench_fidelity_breakdown(measure: Measure, quantity: str) -> None:
     """A part of the time breakdown, beside the seconds that it takes by construction."""
-    measure(BrokenDown(PARTS[quantity]), unit="s")
+    measure(BreakdownPass(PARTS[quantity]), unit="s")
 
 
-class Beside(Epoch):
-    """One pass of the suite's, and one of a bare loop over a plain loader; either one first.
+class OverheadPairs(Epoch):
+    """A pass of the suite and one of a bare loop over a plain loader, in turns; either one first.
 
-    Many short pairs, not few long ones: a machine's hiccup then spoils one ratio of many, and their median stands.
+    Many short pairs, not few long ones: what disturbs the machine then spoils one ratio of many, and not their median.
     """
 
     def __enter__(self) -> Self:
@@ -248,7 +248,7 @@ class Beside(Epoch):
         super().__exit__(*exception)
 
     def run(self, passes: int) -> None:
-        """Both, with nothing between them: what follows upon other work finds the caches cold."""
+        """Measure both with nothing between them: after other work the caches of the CPU are cold."""
         self.pairs += 1
         if self.pairs % 2:
             self.bare_s = self._bare_s()
@@ -258,7 +258,7 @@ class Beside(Epoch):
             self.bare_s = self._bare_s()
 
     def after(self) -> Metrics:
-        """The bare loop's seconds as truth, the suite's as reading."""
+        """Return the seconds of the bare loop as truth, those of the suite as reading."""
         seconds = super().after()["seconds"]
         return {"truth": self.bare_s, "reading": seconds, "seconds": seconds}
 
@@ -283,4 +283,4 @@ OVERHEADS = {
 def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
     """The suite's own pass, beside a bare loop."""
     name, config = OVERHEADS[quantity]
-    measure(Beside(DatasetChoice().subject(name), config, device=CPU), unit="s")
+    measure(OverheadPairs(DatasetChoice().subject(name), config, device=CPU), unit="s")

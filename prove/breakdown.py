@@ -13,8 +13,9 @@ from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.datasets.synthetic.known_cost import Busy, Sleeping, SlowCollate, Straggler, spin
+from loaderbench.reports.records.frame import read
+from loaderbench.reports.stats.summary import summarise
 from prove.commands import bench
-from prove.fidelity import read, summarise
 from prove.goals import Goal, Measured, Scope, Topic
 
 STRAGGLER_S, SAMPLE_S = 0.5, 0.001
@@ -40,7 +41,7 @@ def spinning(number: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class TracedPart:
     """A traced pass, and the seconds that one part of its breakdown takes by construction."""
 
     dataset: Any
@@ -61,9 +62,9 @@ class Known:
 
 # With 2 workers the straggler is in the first batch; the second, of 4 usual samples, is ready long before.
 BLOCKED_S = STRAGGLER_S + 3 * SAMPLE_S - 4 * SAMPLE_S
-KNOWN = {
+PARTS = {
     **{
-        f"breakdown: fetching, sleep 5 ms a sample, {workers} workers": Known(
+        f"breakdown: fetching, sleep 5 ms a sample, {workers} workers": TracedPart(
             dataset=Sleeping(32, 5e-3),
             truth=32 * 5e-3,
             reading=lambda trace: stage_times(trace)["fetch_s"],
@@ -71,27 +72,27 @@ KNOWN = {
         )
         for workers in (0, 2)
     },
-    "breakdown: transform, half of fetching": Known(
+    "breakdown: transform, half of fetching": TracedPart(
         dataset=HalfTransform(), truth=16 * 4e-3, reading=lambda trace: stage_times(trace)["transform_s"]
     ),
-    "breakdown: off the CPU, sleep 18 of 20 ms a sample": Known(
+    "breakdown: off the CPU, sleep 18 of 20 ms a sample": TracedPart(
         dataset=Sleeping(16, 20e-3), truth=16 * 18e-3, reading=lambda trace: stage_times(trace)["off_cpu_s"]
     ),
-    "breakdown: waiting for a slow collate_fn, no workers": Known(
+    "breakdown: waiting for a slow collate_fn, no workers": TracedPart(
         dataset=Busy(32, 0.0),
         truth=8 * 10e-3,
         reading=lambda trace: loop_times(trace)["wait_collate_s"],
         num_workers=0,
         collate_fn=SlowCollate(10e-3),
     ),
-    "breakdown: a device finishing after the last batch": Known(
+    "breakdown: a device finishing after the last batch": TracedPart(
         dataset=Busy(8, 0.0),
         truth=0.1,
         reading=lambda trace: loop_times(trace)["step_s"],
         step=lambda _: None,
         drain=lambda: time.sleep(0.1),
     ),
-    "breakdown: blocked behind a straggler of 500 ms": Known(
+    "breakdown: blocked behind a straggler of 500 ms": TracedPart(
         dataset=Straggler(32, SAMPLE_S, 0, STRAGGLER_S), truth=BLOCKED_S, reading=blocked_s, num_workers=2
     ),
 }
@@ -103,10 +104,10 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     """Return the median errors of known parts, without sign, what is left unexplained, and what timestamps cost."""
     measured = {}
     left = []
-    for what, known in KNOWN.items():
-        traces = [known.trace() for _ in range(scope.of(5, 1))]
+    for what, part in PARTS.items():
+        traces = [part.trace() for _ in range(scope.of(5, 1))]
         left += [abs(unexplained(trace)) for trace in traces]
-        measured[what] = Measured(value=abs(median(known.reading(trace) for trace in traces) / known.truth - 1))
+        measured[what] = Measured(value=abs(median(part.reading(trace) for trace in traces) / part.truth - 1))
     rounds = ("--rounds", str(scope.of(40, 1)), "--samples", str(scope.of(512, 32)))
     options = ("--dataset", "images", "--num-workers", "2", "--batch-size", "16", *rounds)
     bench("bench_breakdown.py", *options, run_dir=scope.folder / "timestamps")
@@ -117,7 +118,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
 TOPIC = Topic(
     name="breakdown",
     goals=(
-        *(Goal(what=what, unit="share", at_most=0.02) for what in KNOWN),
+        *(Goal(what=what, unit="share", at_most=0.02) for what in PARTS),
         Goal(what=UNEXPLAINED, unit="share", at_most=0.02),
         Goal(what=COST, unit="share", at_most=0.02),
     ),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loaderbench.reports.documents.document import Cell, Column, Table
+from loaderbench.reports.documents.document import Cell, Column, Table, Tone
 from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import Ranking, read
 from loaderbench.reports.units import percent
@@ -163,7 +163,7 @@ def details(scope: Scope) -> Sequence[Table]:
     for injected in _causes(scope):
         ranking = explained(injected, scope)
         first = ranking.interventions[0]
-        tone = "good" if comes_first(injected, ranking) else "bad"
+        tone: Tone = "good" if comes_first(injected, ranking) else "bad"
         saved = f"{percent(first.gain)} ({percent(first.low)} to {percent(first.high)}), {first.blocks} blocks"
         rows.append((Cell(text=injected.cause), Cell(text=first.cause, tone=tone), Cell(text=saved)))
     return [Table(columns=columns, rows=tuple(rows))]
