@@ -1,11 +1,9 @@
-"""Texts from files are hostile until written for where they go: terminal, Markdown (HTML is Jinja's to escape)."""
+"""Texts as they are safe to show: on a terminal, in Markdown and in a shell (HTML is Jinja's to escape)."""
 
 import re
 import shlex
 import unicodedata
 from collections.abc import Iterable
-
-from rich.markup import escape
 
 LONGEST = 300  # characters of a name or reason on a page
 
@@ -63,24 +61,6 @@ _MARKS = re.compile(
 
 def _entity(found: re.Match[str]) -> str:
     return "".join(f"&#{ord(character)};" for character in found[0])
-
-
-def code(text: object) -> str:
-    r"""Return text for between a pair of single backticks: a backtick cannot be escaped there.
-
-    >>> code("pad|`x`")
-    "pad\\|'x'"
-    """
-    return plain(text).replace("`", "'").replace("|", "\\|")
-
-
-def terminal(text: object) -> str:
-    r"""Return text for a rich console: no control characters, no markup.
-
-    >>> terminal("[bold]x[/] \x1b[2J")
-    '\\[bold]x\\[/] \\x1b[2J'
-    """
-    return escape(plain(text))
 
 
 def shell(words: Iterable[str]) -> str:

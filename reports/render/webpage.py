@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -132,10 +133,10 @@ def _search_data(table: Table) -> Markup:
     return _json(data, ensure_ascii=False)  # its texts print
 
 
-def _search_cell(cell: Cell) -> str | tuple[float, str] | None:
+def _search_cell(cell: Cell) -> str | tuple[float | None, str] | None:
     text = " · ".join(plain(words) for words in (cell.text, cell.note) if words)
     if cell.number is not None:
-        return (cell.number, text)
+        return (float(cell.number) if math.isfinite(cell.number) else None, text)  # a number may be numpy's
     return text or None
 
 

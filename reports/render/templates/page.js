@@ -11,7 +11,7 @@ document.querySelectorAll(".searchable").forEach((place) => {
   const earlier = place.querySelector(".earlier");
   const later = place.querySelector(".later");
   const range = place.querySelector(".range");
-  // A cell is null, a text, or [number to sort by, text to show].
+  // A cell is null, a text, or [number to sort by, text to show]; a missing number is null.
   const value = (cell) => (Array.isArray(cell) ? cell[0] : cell);
   const text = (cell) => (cell === null ? "" : String(Array.isArray(cell) ? cell[1] : cell));
   const haystacks = rows.map((row) => row.map((cell, index) => `${columns[index].label}=${text(cell)}`).join(" ").toLowerCase());

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from made_up_documents import document_of
 
-from loaderbench.reports.documents.document import Document, Section
+from loaderbench.reports.documents.document import Cell, Column, Document, Section, Table
 from loaderbench.reports.render.files import files
 from loaderbench.reports.render.webpage import page
 
@@ -177,6 +178,12 @@ def test_hostile_texts_do_not_end_their_data(hostile_document: Document) -> None
     assert "</script><img" in json.loads(re.search(r'id="extra">(.*?)</script>', written, re.DOTALL)[1])["x"]
     assert "\x1b" not in written
     assert "\u202e" not in written
+
+
+def test_a_number_that_is_missing_is_sorted_as_missing() -> None:
+    rows = ((Cell(text="–", number=float("nan")),), (Cell(text="2", number=np.float32(2)),))  # type: ignore[arg-type]
+    table = Table(columns=(Column(label="n", number=True),), rows=rows, searchable=True)
+    assert '"rows":[[[null,"–"]],[[2.0,"2"]]]' in page(Document(title="t", parts=(table,)))
 
 
 def test_each_section_has_an_anchor_of_its_own() -> None:
