@@ -10,6 +10,7 @@ from loaderbench.reports.documents.document import (
     Column,
     Document,
     Items,
+    Outputs,
     Section,
     Table,
     Text,
@@ -30,7 +31,7 @@ TONES: Mapping[Outcome, Tone] = {
     "helps": "good", "unclear": "warn", "no difference": "muted", "harms": "bad", "not run": "muted",
 }  # fmt: skip
 
-ON_TERMINAL = frozenset({"terminal"})
+ON_TERMINAL: Outputs = frozenset({"terminal"})
 COLUMNS = (
     Column(label="cause"),
     Column(label="result"),

@@ -17,7 +17,6 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
-from loaderbench.reports.render.old_markdown import explained, folded, table  # noqa: F401 - until all use `Document`
 from loaderbench.reports.text import markdown as escaped
 from loaderbench.reports.text import printable
 from loaderbench.reports.units import count
@@ -126,7 +125,7 @@ def _alert(tone: Tone, lines: Sequence[str], *, headline: str = "") -> str:
     return "\n".join(f"> {line}" for line in (f"[!{ALERTS[tone]}]", *said, *(f"- {_text(line)}" for line in lines)))
 
 
-def _table(table: Table) -> Iterator[str]:  # noqa: F811
+def _table(table: Table) -> Iterator[str]:
     """Yield a table of as many rows as it may have and `MOST_CHARACTERS` hold, and how many were left out."""
     shown = [number for number, column in enumerate(table.columns) if "markdown" in column.on]
     rows = table.rows[: table.most_rows.get("markdown")]

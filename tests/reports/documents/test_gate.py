@@ -12,8 +12,8 @@ from loaderbench.reports.documents.document import Callout, Document, Part, Sect
 from loaderbench.reports.documents.gate import document
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
-from loaderbench.reports.render.html import page
 from loaderbench.reports.render.markdown import markdown
+from loaderbench.reports.render.webpage import page
 
 Compared = Callable[..., Comparison]
 Made = Callable[..., CaseVerdict]
