@@ -6,11 +6,11 @@ eight cases and a control. Whole gates on code of your own machine are what ``lo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from loaderbench.reports.gate.replay import Pool, coverage, outcome
+from loaderbench.reports.gate.replay import Pool, RecordedBlock, coverage, outcome
 from loaderbench.reports.gate.sequential import Plan
 from prove.goals import Goal, Measured, Scope, Topic
 
@@ -25,53 +25,50 @@ GATES = 125
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effect:
-    """Code that is so much slower (a log ratio), what it is to be called, and how long a gate on it may take."""
+    """Code that takes longer by the share `slower`, what it is to be called, and how long a gate on it may take."""
 
     what: str
     slower: float
-    word: str
+    expected: str
     budget_s: float
     found: float  # the share of cases that is to be found
     margin: float = 0.03
 
 
 EFFECTS = (
-    Effect(what="gate: +10 % found in 2 min", slower=0.10, word="regressed", budget_s=120, found=0.95),
-    Effect(what="gate: +5 % found in 5 min", slower=0.05, word="regressed", budget_s=300, found=0.95),
+    Effect(what="gate: +10 % found in 2 min", slower=0.10, expected="regressed", budget_s=120, found=0.95),
+    Effect(what="gate: +5 % found in 5 min", slower=0.05, expected="regressed", budget_s=300, found=0.95),
     Effect(
         what="gate: +3 % found in 15 min, margin 1 %",
         slower=0.03,
-        word="regressed",
+        expected="regressed",
         budget_s=900,
         found=0.9,
         margin=0.01,
     ),
-    Effect(what="gate: −10 % found in 2 min", slower=-0.10, word="improved", budget_s=120, found=0.95),
+    Effect(what="gate: −10 % found in 2 min", slower=-0.10, expected="improved", budget_s=120, found=0.95),
 )
 FALSE_CASES = "gate: identical code, cases called changed, 5 min"
 FALSE_GATES = "gate: identical code, gates with a regression, 5 min"
 COVERAGE = "gate: 95 % intervals that hold the truth, 6 blocks"
 
 
-def pool(rng: np.random.Generator, *, slower: float = 0.0, word: str = "", blocks: int = BLOCKS) -> Pool:
-    """Return generated blocks of head and base, head slower by a factor of ``exp(slower)``."""
-    name = f"head slower by {slower:.0%}"
-    return Pool(name=name, word=word, blocks=tuple(_block(rng, slower) for _ in range(blocks)))
+def pool(rng: np.random.Generator, *, slower: float = 0.0, expected: str = "", blocks: int = BLOCKS) -> Pool:
+    """Return generated blocks of base and head, head slower by a factor of ``exp(slower)``."""
+    generated = tuple(_block(rng, slower) for _ in range(blocks))
+    return Pool(name=f"head slower by {slower:.0%}", expected=expected, blocks=generated)
 
 
-def _block(rng: np.random.Generator, slower: float) -> dict[str, Any]:
-    effects = [_effect(case, "samples_per_s", rng.normal(-slower, SPREAD)) for case in CASES]
-    control = _effect(CONTROL, "seconds", rng.normal(0, CONTROL_SPREAD))
-    measuring_s = 0.8 * BLOCK_S / (len(CASES) + 1)  # the rest is the start of the processes
-    return {
-        "seconds": BLOCK_S,
-        "effects": [*effects, control],
-        "spans": dict.fromkeys([*CASES, CONTROL], measuring_s),
-    }
-
-
-def _effect(case: str, metric: str, effect: float) -> dict[str, Any]:
-    return {"case": case, "metric": metric, "effect": effect, "base": 1.0, "head": float(np.exp(effect))}
+def _block(rng: np.random.Generator, slower: float) -> RecordedBlock:
+    effects = [(case, "samples_per_s", rng.normal(-slower, SPREAD)) for case in CASES]
+    effects.append((CONTROL, "seconds", rng.normal(0, CONTROL_SPREAD)))
+    frame = pd.DataFrame(effects, columns=["case", "metric", "effect"])
+    measuring_s = 0.8 * BLOCK_S / len(frame)  # the rest is the start of the processes
+    return RecordedBlock(
+        seconds=BLOCK_S,
+        spans=dict.fromkeys(frame["case"], measuring_s),
+        effects=frame.assign(base=1.0, head=np.exp(frame["effect"])),
+    )
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:
@@ -81,15 +78,15 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     identical = outcome(pool(rng), Plan(budget_s=300), gates, rng)
     found = {
         effect.what: outcome(
-            pool(rng, slower=float(np.log1p(effect.slower)), word=effect.word),
+            pool(rng, slower=float(np.log1p(effect.slower)), expected=effect.expected),
             Plan(budget_s=effect.budget_s, margin=effect.margin),
             gates,
             rng,
-        ).found
+        ).hits
         for effect in EFFECTS
     }
     held = coverage(pool(rng), 6, rng, draws=scope.of(4000, 100))["samples_per_s"]
-    counts = {FALSE_CASES: identical.found, FALSE_GATES: identical.red, **found, COVERAGE: held}
+    counts = {FALSE_CASES: identical.hits, FALSE_GATES: identical.red, **found, COVERAGE: held}
     return {what: Measured(value=rate.share, note=f"{rate.count} of {rate.of}") for what, rate in counts.items()}
 
 

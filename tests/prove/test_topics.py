@@ -95,10 +95,10 @@ def test_memory_is_copied_where_arrays_hold_less(more_mb: float, copied: bool) -
 
 
 def test_generated_blocks_have_the_effect_that_they_say() -> None:
-    blocks = pool(np.random.default_rng(0), slower=0.1, word="regressed", blocks=200)
-    throughput = blocks.whole[blocks.whole["case"].isin(CASES)]
+    blocks = pool(np.random.default_rng(0), slower=0.1, expected="regressed", blocks=200)
+    throughput = blocks.effects[blocks.effects["case"].isin(CASES)]
     assert throughput["effect"].mean() == pytest.approx(-0.1, abs=0.002)
-    assert len(blocks.frames[0]) == len(CASES) + 1
+    assert len(blocks.blocks[0].effects) == len(CASES) + 1
 
 
 def test_a_large_step_is_reported_and_noise_is_not() -> None:
