@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from loaderbench.reports.history.database import History
 
 HELP = "keep every run in a database: trends and change points"
-EXAMPLE = "history add runs/*/run.json"
+EXAMPLE = "history add"
 
 DATABASE = "runs/history.sqlite"
 MOST_NAMED = 3  # cases, where words fit several
@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions and their options; each sets `action`, and whether it is `writing`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     adding = _action(actions, "add", add, "add runs; one that is there stays as it is", writing=True)
-    adding.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl")
+    runs = "a run's folder, run.json or run.jsonl (default: every run in runs/)"
+    adding.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=runs)
     _action(actions, "list", list_runs, "list the runs, newest first")
     showing = _action(actions, "show", show, "show a case run by run, with its change points")
     showing.add_argument(
@@ -93,13 +94,16 @@ def run(options: argparse.Namespace) -> int:
 def add(history: "History", options: argparse.Namespace) -> int:
     """Add runs, each whole; a file that cannot be used is named in a line, and the others are added."""
     from loaderbench.reports.history.database import HistoryError
-    from loaderbench.reports.records.files import in_one_line, read_run
+    from loaderbench.reports.records.files import in_one_line, read_run, run_folders
     from loaderbench.reports.records.reading import MalformedError
 
+    paths = options.runs or run_folders(output.RUNS)
+    if not paths:
+        raise RefusedError(f"no run in {output.RUNS}/; make one with: loaderbench run --quick")
     counts = {"added": 0, "replaced": 0, "there": 0}
     code = 0
     try:
-        for path in dict.fromkeys(path.resolve() for path in options.runs):
+        for path in dict.fromkeys(path.resolve() for path in paths):
             try:
                 recorded = read_run(path)
                 if recorded.faults:

@@ -71,6 +71,12 @@ def read_run(path: Path) -> RecordedRun:
         return recorded
 
 
+def run_folders(folder: Path) -> list[Path]:
+    """Return the folders of the runs in `folder`, by name: the oldest comes first."""
+    runs = {path.parent for name in (RECORD, JOURNAL) for path in folder.glob(f"*/{name}")}
+    return sorted(runs, key=lambda run: run.name)
+
+
 def in_one_line(faults: Iterable[str]) -> str:
     """Return the first of a file's faults, and how many there are beside it."""
     first, *others = faults

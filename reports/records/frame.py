@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.records.files import RecordedRun, in_one_line, read_run
+from loaderbench.reports.records.files import RecordedRun, in_one_line, read_run, run_folders
 from loaderbench.reports.records.reading import MalformedError
-from loaderbench.reports.records.schema import IDENTITY, JOURNAL, RECORD, Columns, Run, Scalar
+from loaderbench.reports.records.schema import IDENTITY, Columns, Run, Scalar
 from loaderbench.reports.wording import in_order
 
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
@@ -73,8 +73,7 @@ def read(paths: Iterable[Path]) -> Records:
 
 def newest(folder: Path) -> list[Path]:
     """Return the folder of the latest run among those in `folder`; nothing where there is none."""
-    runs = [path.parent for name in (RECORD, JOURNAL) for path in folder.glob(f"*/{name}")]
-    return sorted(runs, key=lambda run: run.name)[-1:]
+    return run_folders(folder)[-1:]
 
 
 def _age(recorded: RecordedRun) -> tuple[float, str]:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,12 +63,17 @@ def refused(database: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
     return run
 
 
-def test_the_history_is_in_runs_where_none_is_named(
-    runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_run_in_runs_is_added_to_a_history_there_where_none_is_named(
+    runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["history", "add", runs[0]]) == 0
-    assert (tmp_path / "runs" / "history.sqlite").exists()
+    assert cli.main(["history", "add"]) == 2
+    assert capsys.readouterr().err == "loaderbench: no run in runs/; make one with: loaderbench run --quick\n"
+    for run in runs[:2]:
+        shutil.copytree(run, tmp_path / "runs" / Path(run).name)
+    (tmp_path / "runs" / "20260101-gate").mkdir()
+    assert cli.main(["history", "add"]) == 0
+    assert capsys.readouterr().out == "runs/history.sqlite: 2 runs added\n"
 
 
 def test_list_has_the_newest_run_first(printed: Callable[..., str]) -> None:
