@@ -106,17 +106,3 @@ def _fault(message: str, where: str = "") -> str:
         return f"{place}{separator if place else ''}{missing[1]} is missing"
     fault = fault.replace("`", "")
     return f"{place}{': ' if place else ''}{fault[:1].lower()}{fault[1:]}"
-
-
-def mapping(value: object, what: str) -> dict[str, Any]:
-    """Return `value` if it is an object: for ``verdict.json``, until it has a type."""
-    if value is None:
-        raise MalformedError(f"{what} is missing")
-    return convert(value, dict[str, Any], what)
-
-
-def text(value: object, what: str) -> str:
-    """Return `value` if it is a text: for ``verdict.json``, until it has a type."""
-    if value is None:
-        raise MalformedError(f"{what} is missing")
-    return convert(value, str, what)
