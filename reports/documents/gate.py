@@ -15,7 +15,6 @@ from loaderbench.reports.documents.document import (
     Code,
     Column,
     Document,
-    Figure,
     Outputs,
     Part,
     Section,
@@ -24,8 +23,8 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
+from loaderbench.reports.documents.pictures import figure_of
 from loaderbench.reports.documents.provenance import machine_words
-from loaderbench.reports.figures.catalogue import Picture
 from loaderbench.reports.figures.gate import pictures
 from loaderbench.reports.gate import verdict_file, wording
 from loaderbench.reports.gate.comparison import BROKEN, REGRESSED, Comparison
@@ -72,7 +71,7 @@ def document(comparison: Comparison) -> Document:
     """Return what a comparison has to say."""
     pressing = [verdict for verdict in comparison.verdicts if not verdict.kind.is_calm]
     calm = [verdict for verdict in comparison.verdicts if verdict.kind.is_calm]
-    drawn = tuple(_figure(picture) for picture in pictures(comparison))
+    drawn = tuple(figure_of(picture) for picture in pictures(comparison))
     return Document(
         title=f"loaderbench {comparison.setup.kind}",
         about=(machine_of(comparison), wording.effort(comparison)),
@@ -86,13 +85,6 @@ def document(comparison: Comparison) -> Document:
         ),
         footer=(f"Every sample in its order: {verdict_file.NAME}.",),
         data={"verdict": _data(comparison)},
-    )
-
-
-def _figure(picture: Picture) -> Figure:
-    plot = picture.plot
-    return Figure(
-        name=plot.name, title=plot.title, reading=plot.reading, svg=picture.svg, png=picture.png, width=picture.width
     )
 
 

@@ -104,10 +104,8 @@ def _row(axes: Axes, y: int, row: Mapping[Hashable, float | str], reach: float) 
             axes.scatter(end, y, s=18, marker=marker, color=colour, clip_on=False)
     inside = min(max(effect, -reach), reach)
     axes.scatter(inside, y, s=30, color=colour, edgecolor=style.PAPER, linewidth=0.8, zorder=3, clip_on=False)
-    axes.annotate(
-        str(row["text"]), (1, y), (12, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
-        size=7.5, color=style.MUTED if row["verdict"] == "unchanged" else style.INK, annotation_clip=False,
-    )  # fmt: skip
+    text_colour = style.MUTED if row["verdict"] == "unchanged" else style.INK
+    style.write_beside(axes, y, short(str(row["text"]), LONGEST_ROW), colour=text_colour)
 
 
 def _reach(rows: pd.DataFrame) -> float:

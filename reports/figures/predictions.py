@@ -28,6 +28,6 @@ def held_out_passes(passes: pd.DataFrame) -> Figure:
         cases = zip(table["batch_size"].astype(int), table["num_workers"].astype(int), strict=True)
         style.rows(axes, [f"batch={size} workers={workers}" for size, workers in cases])
         style.log_x(axes, "s")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, handletextpad=0.1)
+        style.legend(axes, columns=2)
         style.label(axes, x="seconds of a pass, median of its rounds")
     return figure

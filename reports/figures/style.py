@@ -108,13 +108,13 @@ def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]], *, ga
         )
 
 
-def write_beside(axes: Axes, row: float, text: str, x: float | None = None) -> None:
+def write_beside(axes: Axes, row: float, text: str, x: float | None = None, colour: str = INK) -> None:
     """Write `text` beside the end of a bar at `x`, or to the right of the axes where there is no `x`."""
     where = (1.0, row) if x is None else (x, row)
     coordinates = ("axes fraction", "data") if x is None else "data"
     axes.annotate(
         text, where, (8, 0) if x is None else BESIDE, xycoords=coordinates, textcoords="offset points", va="center",
-        size=8, annotation_clip=False,
+        size=8, color=colour, annotation_clip=False,
     )  # fmt: skip
 
 
