@@ -105,7 +105,7 @@ def _batched_indexing(cause: str, baseline: Baseline) -> Intervention:
         change="sampler=BatchSampler(RandomSampler(dataset), batch_size, drop_last), batch_size=None, collate_fn=None",
     )
     sampler = partial(whole_batches, shuffle=config.shuffle, size=size, drop_last=config.drop_last)
-    treatment = {"batch_size": None, "shuffle": False, "drop_last": False, "collate_fn": None}
+    treatment: dict[str, Any] = {"batch_size": None, "shuffle": False, "drop_last": False, "collate_fn": None}
     return _per_batch(baseline, facts, sampler=sampler, **treatment)
 
 

@@ -26,7 +26,7 @@ ROUNDS = 5
 FEWEST_BATCHES = 3  # of a pass
 APART = 4  # the two batch sizes at which costs are measured are so many times apart
 
-Case = tuple[int, int]  # num_workers, batch_size
+PassKey = tuple[int, int]  # num_workers, batch_size
 
 
 def whatif(
@@ -91,7 +91,7 @@ def cost_sizes(batch_sizes: Sequence[int]) -> tuple[int, int]:
     return (max(1, middle // APART), middle) if middle > 1 else (1, APART)
 
 
-def held_out_cases(batch_sizes: Sequence[int], cpus: int, samples: int) -> tuple[Case, ...]:
+def held_out_cases(batch_sizes: Sequence[int], cpus: int, samples: int) -> tuple[PassKey, ...]:
     """Return the workers and batch sizes that are measured only to be compared with their predictions."""
     middle = _middle(batch_sizes)
     sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size <= samples]
@@ -110,11 +110,11 @@ class Survey:
     subject: Subject
     collate_fn: Callable[[Any], Any]
     cost_sizes: tuple[int, int]
-    held_out: tuple[Case, ...]
+    held_out: tuple[PassKey, ...]
     rng: random.Random
     costs: list[CostRound] = field(default_factory=list)
-    held_out_s: dict[Case, list[float]] = field(default_factory=dict)
-    batches: dict[Case, int] = field(default_factory=dict)
+    held_out_s: dict[PassKey, list[float]] = field(default_factory=dict)
+    batches: dict[PassKey, int] = field(default_factory=dict)
     interrupted: bool = False
 
     @property
@@ -146,11 +146,11 @@ class Survey:
             raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
 
     @contextmanager
-    def _loaders(self) -> Iterator[dict[tuple[str, Case], Any]]:
+    def _loaders(self) -> Iterator[dict[tuple[str, PassKey], Any]]:
         """Build a loader for every pass: costs with one worker, costs without any, and the held-out ones."""
         dataset = self.subject.dataset
         with NoStrays():
-            loaders: dict[tuple[str, Case], Any] = {}
+            loaders: dict[tuple[str, PassKey], Any] = {}
             for size in self.cost_sizes:
                 loaders["traced", (1, size)] = traced_loader(dataset, self._config((1, size)), self.collate_fn)
                 loaders["alone", (0, size)] = self._config((0, size)).build(dataset)
@@ -162,10 +162,10 @@ class Survey:
             finally:
                 loaders.clear()  # their workers are joined here
 
-    def _round(self, loaders: dict[tuple[str, Case], Any], *, keep: bool) -> None:
+    def _round(self, loaders: dict[tuple[str, PassKey], Any], *, keep: bool) -> None:
         traces: dict[int, PassTrace] = {}
         alone_s: dict[int, list[float]] = {}
-        held_out_s: dict[Case, float] = {}
+        held_out_s: dict[PassKey, float] = {}
         for kind, case in self.rng.sample(list(loaders), len(loaders)):
             loader = loaders[kind, case]
             if kind == "traced":
@@ -179,7 +179,7 @@ class Survey:
             for case in self.held_out:
                 self.held_out_s.setdefault(case, []).append(held_out_s[case])
 
-    def _config(self, case: Case) -> LoaderConfig:
+    def _config(self, case: PassKey) -> LoaderConfig:
         workers, size = case
         return loader_config(
             num_workers=workers,

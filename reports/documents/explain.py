@@ -37,9 +37,9 @@ COLUMNS = (
     Column(label="result"),
     Column(label="of an epoch (95 %)", meaning="What an epoch takes less without this cause, as a share of it."),
     Column(label="blocks", number=True, meaning="Fresh pairs of loaders, with the cause and without it."),
-    Column(label="evidence, and what to change", on=ON_TERMINAL),
-    Column(label="evidence", on=ON_PAPER),
-    Column(label="what to change", on=ON_PAPER),
+    Column(label="evidence, and what to change", wide=True, on=ON_TERMINAL),
+    Column(label="evidence", wide=True, on=ON_PAPER),
+    Column(label="what to change", wide=True, on=ON_PAPER),
 )
 
 

@@ -67,13 +67,13 @@ def check_predictions(
     """Predict passes that were measured on this machine."""
     return tuple(
         HeldOutPass(
-            num_workers=each.num_workers,
-            batch_size=each.batch_size,
-            batches=each.batches,
-            rounds_s=each.rounds_s,
-            predicted_s=_pass_seconds(rounds, each, cpus),
+            num_workers=measurement.num_workers,
+            batch_size=measurement.batch_size,
+            batches=measurement.batches,
+            rounds_s=measurement.rounds_s,
+            predicted_s=_pass_seconds(rounds, measurement, cpus),
         )
-        for each in measured
+        for measurement in measured
     )
 
 
