@@ -11,6 +11,7 @@ from loaderbench.benches.explain.baseline import Baseline, measure_baseline
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.interventions import Intervention, interventions_of
 from loaderbench.benches.explain.memory_growth import loader_memory
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.progress import Progress
@@ -55,11 +56,12 @@ def explain(
     )
     memory: LoaderMemory | None = None
     try:
-        experiment.run(budget_s)
-        with Progress(total=1) as progress:
-            progress.describe("memory over the epochs")
-            memory = loader_memory(baseline)
-            progress.advance()
+        with Interruption() as interruption:
+            experiment.run(budget_s, interruption)
+            with Progress(total=1) as progress:
+                progress.describe("memory over the epochs")
+                memory = loader_memory(baseline)
+                progress.advance()
     except KeyboardInterrupt:
         experiment.interrupted = True
     return Explanation(
@@ -92,7 +94,7 @@ class Experiment:
     blocks: list[PassBlock] = field(default_factory=list)
     interrupted: bool = False
 
-    def run(self, budget_s: float) -> None:
+    def run(self, budget_s: float, interruption: Interruption) -> None:
         """Measure block after block; an intervention whose loader fails is one that was not run."""
         schedule = Schedule(causes=list(self.interventions), budget_s=budget_s, rng=self.rng)
         with Progress(total=schedule.most_left) as progress:
@@ -103,12 +105,14 @@ class Experiment:
                 try:
                     block = measure_block(self.interventions[cause], self.subject, self.consumer, self.rng)
                 except Exception as error:  # noqa: BLE001 - a user's dataset may not bear the change, in any way
+                    interruption.check()
                     schedule.failed(cause)
                     self._drop(cause, f"it failed: {reason(error)}")
                 else:
                     schedule.measured(cause, perf_counter() - began)
                     self.blocks.append(block)
                 progress.advance()
+                interruption.check()
 
     def _drop(self, cause: str, why: str) -> None:
         del self.interventions[cause]

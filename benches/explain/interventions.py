@@ -20,6 +20,7 @@ from loaderbench.datasets.pytree import LeafCounts, count_leaves
 from loaderbench.datasets.recipes.transport import Packed, Reused, to_arrays
 from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread, thread_pools
 from loaderbench.reports.explain.record import InterventionFacts, NotRun
+from loaderbench.reports.units import quantity
 
 DEEPER = 4  # times the prefetch_factor
 FEW_TENSORS = 2  # of a batch: fewer are not worth packing
@@ -159,7 +160,7 @@ def _reused_memory(cause: str, baseline: Baseline) -> Intervention:
     is_packed = baseline.leaves.tensors >= FEW_TENSORS  # what packing saves is another cause's
     facts = InterventionFacts(
         cause=cause,
-        evidence=f"{baseline.leaves.bytes / 1e6:.3g} MB in a batch, in new files of shared memory",
+        evidence=f"{quantity(baseline.leaves.bytes, 'bytes')} in a batch, in new files of shared memory",
         change=f"collate_fn=Reused(collate_fn, slots={slots}), of loaderbench.datasets.recipes.transport, and "
         "persistent_workers=True; copy a batch that you keep",
         builds_on=MANY_TENSORS if is_packed else "",

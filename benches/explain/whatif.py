@@ -11,6 +11,7 @@ from loaderbench.benches.explain.costs import pass_costs
 from loaderbench.benches.explain.loaders import loader_config
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.progress import Progress
@@ -39,8 +40,8 @@ def whatif(
 ) -> WhatIf:
     """Measure, and predict what was asked; Ctrl-C keeps the rounds that were complete.
 
-    Raises RefusedError for a stream, a dataset that is too small, and a pass that raises; KeyboardInterrupt before the
-    first round was complete.
+    Raises RefusedError for a stream, a dataset that is too small, and a pass that raises; KeyboardInterrupt where no
+    round was complete.
     """
     started = now().isoformat()
     cpus = machine.usable_cpus()
@@ -132,18 +133,25 @@ class Survey:
 
     def run(self) -> None:
         """Measure `ROUNDS` rounds, after a discarded one; raises RefusedError where a pass raises."""
-        try:
-            with self._loaders() as loaders, Progress(total=ROUNDS + 1) as progress:
-                for number in range(ROUNDS + 1):
-                    progress.describe(f"round {number}" if number else "warming up")
-                    self._round(loaders, keep=number > 0)
-                    progress.advance()
-        except KeyboardInterrupt:
-            if not self.costs:
-                raise
-            self.interrupted = True
-        except Exception as error:
-            raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
+        with Interruption() as interruption:
+            try:
+                self._run(interruption)
+            except KeyboardInterrupt:
+                self.interrupted = True
+            except Exception as error:
+                if not interruption.happened:
+                    raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
+                self.interrupted = True
+        if not self.costs:
+            raise KeyboardInterrupt
+
+    def _run(self, interruption: Interruption) -> None:
+        with self._loaders() as loaders, Progress(total=ROUNDS + 1) as progress:
+            for number in range(ROUNDS + 1):
+                progress.describe(f"round {number}" if number else "warming up")
+                self._round(loaders, keep=number > 0)
+                progress.advance()
+                interruption.check()
 
     @contextmanager
     def _loaders(self) -> Iterator[dict[tuple[str, PassKey], Any]]:

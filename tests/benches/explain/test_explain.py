@@ -16,6 +16,7 @@ from loaderbench.benches.explain.baseline import Baseline, measure_baseline
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.explain import Experiment, explain
 from loaderbench.benches.explain.interventions import interventions_of
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.reports.explain.ranking import FEWEST_BLOCKS, rank
 from loaderbench.reports.explain.record import Explanation, PassBlock
@@ -80,7 +81,7 @@ def test_an_intervention_that_fails_was_not_run_and_keeps_no_block(
     cause = "many tensors in a batch"
     monkeypatch.setattr(explaining, "measure_block", Blocks(cause, RuntimeError("it does not\nbear that"), after=8))
     tried = experiment(baseline())
-    tried.run(0.0)
+    tried.run(0.0, Interruption())
     assert cause not in {block.cause for block in tried.blocks}
     assert cause not in tried.interventions
     assert tried.not_run[-1].reason == "it failed: RuntimeError: it does not bear that"
@@ -96,6 +97,18 @@ def test_ctrl_c_keeps_the_blocks_that_were_measured(
     assert len(explanation.blocks) == 3
     assert explanation.memory is None
     assert rank(explanation).interventions[0].outcome == "unclear"
+
+
+def test_a_loader_that_fails_as_ctrl_c_ended_its_workers_is_no_failed_intervention(
+    baseline: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explaining, "measure_block", Blocks(error=RuntimeError("worker exited unexpectedly"), after=2))
+    interruption = Interruption()
+    interruption.happened = True
+    tried = experiment(baseline())
+    with pytest.raises(KeyboardInterrupt):
+        tried.run(0.0, interruption)
+    assert "exited unexpectedly" not in str(tried.not_run)
 
 
 def test_ctrl_c_while_memory_is_measured_keeps_all_blocks(

@@ -1,0 +1,40 @@
+"""Ctrl-C that is never lost.
+
+Python ignores an exception in a finalizer, KeyboardInterrupt too, and a DataLoader joins its workers in one. A terminal
+sends Ctrl-C to the workers as well: a loader whose workers it has ended then waits for a batch until its timeout.
+"""
+
+import os
+import signal
+from contextlib import AbstractContextManager
+from types import FrameType
+from typing import Self
+
+
+class Interruption(AbstractContextManager["Interruption"]):
+    """Within it, SIGINT does what it always does, and is remembered: `check` raises where Python ignored it.
+
+    Workers forked within it leave Ctrl-C to this process, which ends them. For the main thread alone.
+    """
+
+    happened = False
+
+    def __enter__(self) -> Self:
+        self._process = os.getpid()
+        self._previous = signal.getsignal(signal.SIGINT)
+        if callable(self._previous):  # else it is ignored, as in a shell's background
+            signal.signal(signal.SIGINT, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() == self._process and callable(self._previous):
+            self.happened = True
+            self._previous(number, frame)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self.happened:
+            raise KeyboardInterrupt

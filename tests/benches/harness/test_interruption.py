@@ -1,0 +1,62 @@
+"""Ctrl-C in a place where Python ignores it."""
+
+import gc
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from loaderbench.benches.harness.interruption import Interruption
+
+
+class Finalized:
+    """As torch's iterator, which joins its workers when it is collected."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_is_raised_at_once_as_ever() -> None:
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_in_a_finalizer_is_raised_at_the_next_check() -> None:
+    with Interruption() as interruption:
+        interruption.check()
+        loader = Finalized()
+        del loader
+        gc.collect()
+        with pytest.raises(KeyboardInterrupt):
+            interruption.check()
+
+
+def test_a_forked_worker_leaves_ctrl_c_to_its_parent() -> None:
+    def interrupted() -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise SystemExit(7)  # it is still alive
+
+    with Interruption():
+        worker = multiprocessing.get_context("fork").Process(target=interrupted)
+        worker.start()
+        worker.join(60)
+    assert worker.exitcode == 7
+
+
+def test_afterwards_signals_are_handled_as_before() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_where_it_is_ignored_it_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+            interruption.check()
+    finally:
+        signal.signal(signal.SIGINT, before)
