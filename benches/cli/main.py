@@ -66,9 +66,12 @@ def _parsed(command: Any, name: str, words: list[str]) -> argparse.Namespace:
     passed_on = getattr(command, "PYTEST_OPTIONS", "")
     if passed_on == "all":
         return argparse.Namespace(pytest_options=words)
+    about = f"{command.HELP[:1].upper()}{command.HELP[1:]}"
+    if passed_on:
+        about += "\nAll other options are the benches' own: loaderbench run --help"
     parser = _Parser(
         prog=f"loaderbench {name}",
-        description=f"{command.HELP[:1].upper()}{command.HELP[1:]}.",
+        description=about,
         epilog=f"example:\n  $ loaderbench {command.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,  # an example to copy is not wrapped
         allow_abbrev=not passed_on,

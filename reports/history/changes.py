@@ -8,7 +8,7 @@ that has been detected is never taken back: the changes of a prefix are the firs
 
 Each window is a Gaussian t-test that is exact where the noise is AR(1) with rho 0.3: its rate of false alarms depends
 neither on the size of the noise nor on the number of points. The shares are set by simulation, to 0.9 false alarms in
-1000 points with rho 0.3: `python -m prove change-points`, whose table is in docs/history.md.
+1000 points with rho 0.3: `python -m prove changes`, whose table is in docs/history.md.
 
 The form of the test is that of T. L. Lai, "Sequential changepoint detection in quality control and dynamical systems",
 J. R. Stat. Soc. B 57 (1995): generalised likelihood ratios in limited windows.
