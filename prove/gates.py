@@ -74,7 +74,7 @@ def _block(rng: np.random.Generator, slower: float) -> RecordedBlock:
 def measure(scope: Scope) -> Mapping[str, Measured]:
     """Return how often identical code is called changed, injected effects are found, and intervals hold the truth."""
     rng = np.random.default_rng(20261126)
-    gates = scope.of(GATES, 2)
+    gates = scope.of(GATES, 1)
     identical = outcome(pool(rng), Plan(budget_s=300), gates, rng)
     found = {
         effect.what: outcome(
