@@ -105,7 +105,7 @@ class BlockRunner:
         pytest = ["-m", "pytest", *PLUGINS, "--import-mode=importlib", f"--config-file={settings.absolute()}"]
         pytest += [f"--rootdir={self.folder.absolute()}", "-p", "no:cacheprovider", "-q"]
         benches = ["--pyargs", *self._benches(cases)]
-        commands = {}
+        commands: dict[str, tuple[Revision, Sequence[str], Mapping[str, str]]] = {}
         for revision in self.revisions:
             options = [*DEFAULTS, *_with_controls(self.options), *revision.options, *benches, *placement]
             record = f"--run-dir={(folder / revision.name).absolute()}"
