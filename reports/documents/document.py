@@ -119,7 +119,6 @@ class Callout:
     headline: str
     subject: str = ""
     tone: Tone = "plain"
-    kind: str = ""  # for the style sheet
     sentence: str = ""
     faults: tuple[str, ...] = ()
     bars: tuple[Bar, ...] = ()

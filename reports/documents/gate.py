@@ -104,7 +104,6 @@ def _answer(comparison: Comparison) -> Callout:
         headline=comparison.headline,
         subject=f"{comparison.setup.head} against {comparison.setup.base}",
         tone=_tone(comparison),
-        kind="gate",
         faults=tuple(comparison.faults),
         bars=tuple(
             Bar(label=name, value=str(number), share=number / max(counts.values()), kind=name)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import breakdown, costs, loading, training
 from loaderbench.reports.figures.over_setting import over_setting
-from loaderbench.reports.figures.style import png, svg, themed
+from loaderbench.reports.figures.style import in_our_style, png, svg
 from loaderbench.reports.vocabulary import METRICS
 
 
@@ -154,7 +154,7 @@ def plots() -> tuple[Plot, ...]:
 
 def picture(plot: Plot, table: pd.DataFrame) -> Picture | None:
     """Draw one plot, if `table` holds its data."""
-    with themed():
+    with in_our_style():
         figure = plot.draw(table)
     if figure is None:
         return None

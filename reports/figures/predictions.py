@@ -18,7 +18,7 @@ def held_out_passes(passes: pd.DataFrame) -> Figure:
         title="Measured, and predicted from other settings",
         subtitle=f"A pass of the loader; the prediction is off by {percent(float(error.median()))} in the median",
     )
-    with style.themed():
+    with style.in_our_style():
         size = (0.3 * len(table) + 0.1,)
         figure, ((axes,),) = style.sheet(heading, 1, heights=size)
         rows = np.arange(len(table))

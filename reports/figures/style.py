@@ -28,7 +28,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", 
 SERIES = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)
 
 # Each colour's name on the page, and its counterpart on a dark one. What is not listed looks the same on both.
-THEMES: Mapping[str, tuple[str, str]] = {
+COLOURS: Mapping[str, tuple[str, str]] = {
     INK: ("ink", "#e7e9ee"),
     MUTED: ("muted", "#9aa2af"),
     GRID: ("grid", "#2b3038"),
@@ -59,7 +59,7 @@ class Heading:
 
 
 @contextmanager
-def themed() -> Iterator[None]:
+def in_our_style() -> Iterator[None]:
     """Draw in our style, and leave the caller's as it was."""
     with style.context(STYLE_SHEET), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # hostile or foreign names
@@ -160,7 +160,7 @@ def in_units(unit: str) -> Formatter:
 def svg(figure: Figure, salt: str) -> str:
     """Return the figure as SVG; equal figures give equal texts, and `salt` keeps the ids of two figures apart."""
     buffer = io.StringIO()
-    with themed(), mpl.rc_context({"svg.hashsalt": salt}):
+    with in_our_style(), mpl.rc_context({"svg.hashsalt": salt}):
         _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return re.sub(r"(font: [^;\"]*?)'DejaVu Sans'[^;\"]*", rf"\g<1>{FONTS}", buffer.getvalue())
@@ -174,7 +174,7 @@ def _lay_out(figure: Figure) -> None:
 
 
 def inline(svg_text: str) -> str:
-    """Return an SVG for the inside of a page: colours by the names of `THEMES`, so that it is light or dark as that is.
+    """Return an SVG for the inside of a page: colours by their names in `COLOURS`, so that it is light or dark as that.
 
     The document's head goes, and its size, which the page decides.
     """
@@ -183,20 +183,20 @@ def inline(svg_text: str) -> str:
     body = re.sub(
         r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1), count=1
     )
-    return re.sub("|".join(THEMES), lambda found: f"var(--{THEMES[found[0]][0]})", body)
+    return re.sub("|".join(COLOURS), lambda colour: f"var(--{COLOURS[colour[0]][0]})", body)
 
 
 def palette() -> str:
-    """Return the style sheet that gives `THEMES`' names their colours."""
-    light = " ".join(f"--{name}: {colour};" for colour, (name, _) in THEMES.items())
-    dark = " ".join(f"--{name}: {colour};" for name, colour in THEMES.values())
+    """Return the style sheet that gives `COLOURS`' names their colours."""
+    light = " ".join(f"--{name}: {colour};" for colour, (name, _) in COLOURS.items())
+    dark = " ".join(f"--{name}: {colour};" for name, colour in COLOURS.values())
     return f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
 def png(figure: Figure) -> bytes:
     """Return the figure as PNG, on white."""
     buffer = io.BytesIO()
-    with themed():
+    with in_our_style():
         _lay_out(figure)
         figure.savefig(buffer, format="png")
     return buffer.getvalue()

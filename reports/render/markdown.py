@@ -121,8 +121,8 @@ def _callout(callout: Callout, level: int) -> Iterator[str]:
 
 
 def _alert(tone: Tone, lines: Sequence[str], *, headline: str = "") -> str:
-    said = [f"**{_text(headline)}**"] if headline else []
-    return "\n".join(f"> {line}" for line in (f"[!{ALERTS[tone]}]", *said, *(f"- {_text(line)}" for line in lines)))
+    first = [f"**{_text(headline)}**"] if headline else []
+    return "\n".join(f"> {line}" for line in (f"[!{ALERTS[tone]}]", *first, *(f"- {_text(line)}" for line in lines)))
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -19,7 +19,7 @@ from loaderbench.reports.documents.document import (
     Terms,
     Text,
 )
-from loaderbench.reports.figures.style import png, svg, themed
+from loaderbench.reports.figures.style import in_our_style, png, svg
 
 HOSTILE = (
     "</script><img src=x onerror=\"document.title='owned'\"> [bold]b[/] {{7*7}} a|b `x` [click](http://evil) **bold** "
@@ -28,7 +28,7 @@ HOSTILE = (
 
 
 def figure_of(name: str) -> Figure:
-    with themed():
+    with in_our_style():
         drawing = Drawing(figsize=(2, 1))
         drawing.add_subplot().plot([1, 2])
     return Figure(name="line", title=name, reading=name, svg=svg(drawing, "line"), png=png(drawing), width=144.0)

@@ -23,7 +23,7 @@ NAMES = [plot.name for plot in plots()]
 
 @pytest.fixture(scope="module")
 def drawn(realistic: Report) -> dict[str, Figure]:
-    with style.themed():
+    with style.in_our_style():
         figures = {plot.name: plot.draw(realistic.cases) for plot in plots()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
@@ -70,7 +70,7 @@ def test_every_axis_has_its_unit(drawn: dict[str, Figure]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_letter_is_cut_off(drawn: dict[str, Figure], name: str) -> None:
     figure = drawn[name]
-    with style.themed():
+    with style.in_our_style():
         figure.draw_without_rendering()
         drawn_in = figure.get_tightbbox(figure.canvas.get_renderer())
     width, height = figure.get_size_inches()
@@ -133,7 +133,7 @@ def test_one_round_is_drawn_without_a_spread(
     synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
 ) -> None:
     cases = cases_of(synthetic().run(1))
-    with style.themed():
+    with style.in_our_style():
         figures = {plot.name: plot.draw(cases) for plot in plots()}
         figures["throughput"].draw_without_rendering()
         figures["effects"].draw_without_rendering()
@@ -162,7 +162,7 @@ def test_hostile_names_are_drawn_as_text(synthetic: Callable[..., Any], cases_of
         values |= {"dataset": name, "collate_fn": HOSTILE[-1] + name}
     cases = cases_of(document)
     for draw in (throughput, setting_effects, startup, memory):
-        with style.themed():
+        with style.in_our_style():
             drawn = style.svg(draw(cases), "figure")
         assert not ET.fromstring(drawn).findall(".//{http://www.w3.org/2000/svg}script")
 
@@ -174,7 +174,7 @@ def test_figures_refer_to_nothing_outside(realistic: Report) -> None:
 
 def test_on_the_page_no_colour_of_ours_is_left_as_it_was(realistic: Report) -> None:
     inlined = style.inline(realistic.pictures[0].svg)
-    assert not any(colour in inlined for colour in style.THEMES)
+    assert not any(colour in inlined for colour in style.COLOURS)
     assert "var(--ink)" in inlined
 
 
@@ -196,19 +196,19 @@ def test_memory_needs_the_epoch_of_equal_settings(realistic: Report) -> None:
 
 
 def test_memory_that_a_loader_gave_back_is_drawn_below_zero(realistic: Report) -> None:
-    with style.themed():
+    with style.in_our_style():
         drawn = memory(realistic.cases.assign(added_pss_bytes=realistic.cases["added_pss_bytes"] - 1e9))
     assert drawn is not None
     assert all(axes.get_xlim()[0] < 0 for axes in drawn.axes)
 
 
 def test_missing_columns_of_startup_leave_gaps(realistic: Report) -> None:
-    with style.themed():
+    with style.in_our_style():
         assert startup(realistic.cases.assign(shutdown_s=float("nan"))) is not None
 
 
 def test_ceiling_takes_the_batch_size_that_trains_fastest(realistic: Report) -> None:
-    with style.themed():
+    with style.in_our_style():
         figure = ceiling(realistic.cases)
     training = realistic.cases[realistic.cases["bench"] == "training"]
     best = training[training["dataset"] == "tokens"].nlargest(1, "samples_per_s")["batch_size"].iloc[0]

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 from loaderbench.reports.figures.catalogue import picture
 from loaderbench.reports.figures.history import MOST_PANELS, PLOT, trend
-from loaderbench.reports.figures.style import themed
+from loaderbench.reports.figures.style import in_our_style
 from loaderbench.reports.history.trends import with_levels
 
 
@@ -39,7 +39,7 @@ def points(names: list[str], runs: int = 30, steps: dict[str, int] | None = None
 
 
 def drawn(table: pd.DataFrame) -> Figure:
-    with themed():
+    with in_our_style():
         figure = trend(with_levels(table))
     assert figure is not None
     return figure

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures.over_setting import over_setting
-from loaderbench.reports.figures.style import themed
+from loaderbench.reports.figures.style import in_our_style
 from loaderbench.reports.vocabulary import Metric
 
 WARMTH = Metric("warmth", "warmth", "s", "higher", "How warm it became.")
@@ -16,7 +16,7 @@ def drawn(**columns: list[object]) -> Figure | None:
     about = {"run": "r", "case": [str(row) for row in range(number)], "bench": "epoch", "dataset": "text"}
     settings = {name: values for name, values in columns.items() if name != "warmth"}
     cases = pd.DataFrame({**about, "device": "cpu", **settings, "rounds": 3, "warmth": columns.get("warmth")})
-    with themed():
+    with in_our_style():
         return over_setting(cases, WARMTH)
 
 
