@@ -1,15 +1,16 @@
 """Which interventions apply to a loader, what they change, and why the others do not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import IterableDataset
 
 from loaderbench.benches.explain.baseline import Baseline
 from loaderbench.benches.explain.batches import ConstantObjects
 from loaderbench.benches.explain.interventions import INTERVENTIONS, Intervention, interventions_of
-from loaderbench.benches.harness.subject import DatasetChoice
+from loaderbench.benches.harness.subject import DatasetChoice, subject_of
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.datasets.recipes.transport import Packed, Reused
 
@@ -100,6 +101,17 @@ def test_a_dataset_that_can_be_indexed_by_a_list_is_asked_for_whole_batches(base
     intervention = applied(baseline(subject=subject, config={"num_workers": 0}, cpus=0), "samples requested one by one")
     first = next(iter(intervention.treatment.build(subject.dataset)))
     assert [len(part) for part in first] == [8, 8]
+
+
+class Numbers(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(100))
+
+
+def test_a_stream_is_not_indexed_and_its_slots_are_enough_for_workers_that_end_one_by_one(baseline: Made) -> None:
+    stream = baseline(subject=subject_of(Numbers()), config={"shuffle": False, "num_workers": 2})
+    assert reason(stream, "samples requested one by one") == "a stream has no indices"
+    assert "slots=5" in applied(stream, "new shared memory for each batch").facts.change  # 2 in flight, 2 workers, 1
 
 
 def test_pinning_is_tried_only_where_an_accelerator_takes_the_batches(baseline: Made) -> None:
