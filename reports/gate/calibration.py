@@ -45,6 +45,7 @@ QUIET = (IDENTICAL, "identical, other benches")  # with no background load
 CHANGES = (0.05, 0.10)
 PLANS = (Plan(budget_s=120.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
 COVERED_BLOCKS = (6, 18)
+INTERVALS = 32  # to be drawn for their coverage, for each gate that is replayed
 
 T = TypeVar("T")
 Sizes = dict[str, dict[str, tuple[float, float, float]]]  # by regression and function: median and quartiles
@@ -233,7 +234,7 @@ def calibration(
         whole=tuple(counted(same) for (name, _), same in whole.items() if name in names),
         faults=tuple(gate for (name, _), same in whole.items() for gate in same if name not in names),
         needed_s={change: needed_s(identical, Plan(), change, draws, rng) for change in CHANGES} if identical else {},
-        coverage={count: _covered(quiet, count, rng) for count in COVERED_BLOCKS} if quiet else {},
+        coverage={count: _covered(quiet, count, rng, draws) for count in COVERED_BLOCKS} if quiet else {},
     )
 
 
@@ -266,6 +267,6 @@ def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
                 yield outcome(pool, plan, draws, rng)
 
 
-def _covered(quiet: Sequence[Pool], count: int, rng: Rng) -> dict[str, Rate]:
+def _covered(quiet: Sequence[Pool], count: int, rng: Rng, draws: int) -> dict[str, Rate]:
     """Return the coverage by metric; of a metric that several pools have, the last one's."""
-    return {metric: rate for pool in quiet for metric, rate in coverage(pool, count, rng).items()}
+    return {metric: rate for pool in quiet for metric, rate in coverage(pool, count, rng, INTERVALS * draws).items()}

@@ -9,7 +9,6 @@ the same by themselves: the data that raised a suspicion cannot also confirm it.
 is not measured any more.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -78,6 +77,7 @@ class SequentialTest:
     seconds: list[float] = field(default_factory=list)  # of each block
     looks: list[int] = field(default_factory=list)  # planned, by number of blocks
     states: dict[Key, MetricState] = field(default_factory=dict)
+    _estimated: dict[int, dict[Key, Estimate]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def blocks(self) -> int:
@@ -108,7 +108,7 @@ class SequentialTest:
     @property
     def moved(self) -> tuple[str, ...]:
         """Controls that differ between the revisions, which no change to the code can do."""
-        controls = {e.case: e for e in estimates_of(self._pooled()) if is_control(e.case)}
+        controls = {case: estimate for (case, _), estimate in self._since(0).items() if is_control(case)}
         suspected = suspects(list(controls.values()), self.plan.margin, CONTROLS_RATE)
         return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)
 
@@ -121,6 +121,7 @@ class SequentialTest:
         """Take in a block: its effects, a row for each case and metric, and how long it took."""
         self.effects.append(effects)
         self.seconds.append(seconds)
+        self._estimated.clear()
         if self.blocks == 1:
             self.looks = self.plan.looks(seconds)
             return
@@ -155,7 +156,7 @@ class SequentialTest:
 
     def _look(self) -> None:
         """Judge all blocks so far, with this look's share of the error."""
-        estimates = self._estimates()
+        estimates = self._judged()
         suspected = suspects(list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.looks))
         for key, estimate in estimates.items():
             state = self.states.setdefault(key, MetricState(estimate=estimate))
@@ -175,9 +176,8 @@ class SequentialTest:
         is_second = fresh > enough and (fresh == 2 * enough or is_last)
         if change is None or not (is_second or (fresh == enough and not is_last)):
             return
-        pooled = self._pooled()
-        later = _of(key, estimates_of(self._pooled(state.suspected_after), like=pooled))
-        state.estimate = whole = _of(key, estimates_of(pooled))
+        later = self._since(state.suspected_after)[key]
+        state.estimate = whole = self._since(0)[key]
         if (
             later.p_value(change) <= self.plan.confirming_error / 2
             and later.is_beyond(change, self.plan.margin / 2)
@@ -190,7 +190,7 @@ class SequentialTest:
 
     def _close(self, states: dict[Key, MetricState], *, is_interrupted: bool) -> None:
         """Give every state that is open the verdict that the blocks allow."""
-        for key, estimate in self._estimates().items():
+        for key, estimate in self._judged().items():
             state = states.setdefault(key, MetricState(estimate=estimate))
             if state.suspected and not state.is_settled and not is_interrupted:
                 self._confirm(key, state, is_last=True)
@@ -206,17 +206,17 @@ class SequentialTest:
             else:
                 state.why = state.why or _too_wide(estimate, self.plan.margin)
 
-    def _estimates(self) -> dict[Key, Estimate]:
-        return {(e.case, e.metric): e for e in estimates_of(self._pooled()) if not is_control(e.case)}
+    def _judged(self) -> dict[Key, Estimate]:
+        """Return the estimates of all cases but the controls, by all blocks."""
+        return {key: estimate for key, estimate in self._since(0).items() if not is_control(estimate.case)}
 
-    def _pooled(self, since: int = 0) -> pd.DataFrame:
-        """Return the effects of all blocks after the first `since`."""
-        blocks = self.effects[since:]
-        return pd.concat(blocks, ignore_index=True) if blocks else effects_of_blocks([])
-
-
-def _of(key: Key, estimates: Iterable[Estimate]) -> Estimate:
-    return next(estimate for estimate in estimates if (estimate.case, estimate.metric) == key)
+    def _since(self, first: int) -> dict[Key, Estimate]:
+        """Return the estimates by the blocks after the first so many, their spreads shrunk by those of all blocks."""
+        if first not in self._estimated:
+            everything = pd.concat(self.effects, ignore_index=True) if self.effects else effects_of_blocks([])
+            later = pd.concat(self.effects[first:], ignore_index=True) if first else everything
+            self._estimated[first] = {(e.case, e.metric): e for e in estimates_of(later, like=everything)}
+        return self._estimated[first]
 
 
 def _too_wide(estimate: Estimate, margin: float) -> str:
