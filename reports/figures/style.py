@@ -170,7 +170,7 @@ def _lay_out(figure: Figure) -> None:
     """Place everything, once: a layout takes as long as a drawing."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
 def inline(svg_text: str) -> str:
