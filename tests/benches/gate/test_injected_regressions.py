@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loaderbench.benches.gate import injected_regressions
 from loaderbench.benches.gate.injected_regressions import (
     FAULTS,
     REGRESSIONS,
@@ -63,8 +64,12 @@ def test_the_code_under_test_must_be_from_its_own_revision(tmp_path: Path) -> No
     ],
     ids=["getitem", "collate"],
 )
-def test_sizes_are_of_what_the_fault_is_in(faults: dict[str, float], called: set[str], tmp_path: Path) -> None:
+def test_sizes_are_of_what_the_fault_is_in(
+    faults: dict[str, float], called: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([9.0, 9.0, *[1.0, 2.0] * 2, 9.0, 9.0, *[1.0, 2.0] * 2])  # the first pair is thrown away
+    monkeypatch.setattr(injected_regressions, "_seconds", lambda _work: next(times))
     regression = InjectedRegression(name="twice", head=faults)
-    sizes = measure_sizes(regression, make_revisions(regression, tmp_path), pairs=1)
+    sizes = measure_sizes(regression, make_revisions(regression, tmp_path), pairs=2)
     assert set(sizes) == called
-    assert all(lower <= middle <= upper for middle, lower, upper in sizes.values())
+    assert sizes[min(called)] == (1.25, 0.5, 2.0)

@@ -34,7 +34,7 @@ def test_that_share_of_the_samples_is_made_twice(monkeypatch: pytest.MonkeyPatch
 
 def test_batches_are_collated_that_many_times_more(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    monkeypatch.setattr(injected, "COLLATE", 15)
+    monkeypatch.setattr(injected, "FAULTS", injected.Faults(collate_times=15))
     monkeypatch.setattr(injected.Collate, "make", lambda _, samples: made.append(len(samples)))
     injected.pad([(torch.zeros(2), 0)] * 3)
     assert made == [3] * 16
