@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 .PHONY: bench test prove prove-short check format clean
 
-# Threads of torch that wait for each other by spinning stand still for seconds where another process has their core:
+# Threads of torch that wait for each other by spinning make no progress for seconds where another process has their core:
 # one pass over the images took 0.6 s, or 3. The record says what was set.
 bench: export OMP_WAIT_POLICY ?= PASSIVE
 bench: $(VENV)/installed

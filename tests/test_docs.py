@@ -1,5 +1,6 @@
 """What the documents say to type works as it is written, on the record that ``make bench`` leaves."""
 
+import argparse
 import os
 import re
 import shlex
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import torch
+
+from loaderbench.benches.cli import calibrate
 
 CLONE = Path(__file__).parents[1]
 DOCUMENTS = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *sorted((CLONE / "docs").glob("*.md"))]
@@ -133,6 +136,13 @@ def test_a_documented_command_works_as_written(command: str, project: Any) -> No
         check=False, timeout=300,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr if ended.returncode else "") == (0, "")
+
+
+@pytest.mark.parametrize("command", typed(DOCUMENTS, "loaderbench calibrate"))
+def test_a_documented_calibration_names_options_that_exist(command: str) -> None:
+    parser = argparse.ArgumentParser()
+    calibrate.add_arguments(parser)
+    parser.parse_args(shlex.split(command)[2:])
 
 
 def test_the_readme_names_every_bench() -> None:

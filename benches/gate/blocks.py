@@ -22,7 +22,7 @@ from loaderbench.benches.harness.errors import RefusedError
 LOADED_SHARE = 0.5
 
 # What is the same in each measured process, and by what: on identical code, most of what told two pairs of processes
-# apart was the allocator's state and the placement on cores (docs/calibration.md).
+# apart was the allocator's state and the placement on cores (docs/gate.md).
 ALLOCATOR = {  # glibc's; another C library ignores them
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
