@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget = "for blocks, such as 30m (the default; none with --again)"
     parser.add_argument("--budget", type=shared.time, metavar="TIME", help=budget)
     load = "also measure blocks with a background load on one of the revisions"
-    parser.add_argument("--with-load", action="store_true", help=load)
+    parser.add_argument("--loaded", action="store_true", help=load)
     identical = "also measure N whole gates on identical code, 2 min each"
     parser.add_argument("--gates", type=shared.whole(), metavar="N", default=0, help=identical)
     slower = "also measure N whole gates on +10 %% (2 min) and on +5 %% (5 min)"
-    parser.add_argument("--regressions", type=shared.whole(), metavar="N", default=0, help=slower)
+    parser.add_argument("--injected", type=shared.whole(), metavar="N", default=0, help=slower)
     faults = "also measure a whole gate on each of four faults that users have met"
     parser.add_argument("--faults", action="store_true", help=faults)
     draws = f"gates replayed on the recorded blocks (default: {DRAWS})"
@@ -40,14 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_seed(parser)
     again = "go on with an earlier calibration, and work it out anew"
     parser.add_argument("--again", type=Path, metavar="DIR", help=again)
-    shared.add_out(parser, "calibrate")
+    shared.add_out(parser, "calibration")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure what was asked for, work it out, write it, print it, and return the exit code."""
     from loaderbench.benches.gate.measuring import BlocksInterruptedError, terminated_as_interrupted
 
-    folder = options.again or output.new_folder("calibrate", options.out)
+    folder = options.again or output.new_folder("calibration", options.out)
     if options.again and not (folder / ABOUT).exists():
         raise RefusedError(f"--again {folder}: no calibration is there ({ABOUT} is missing)")
     if not options.again and folder.exists():
@@ -68,7 +68,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> None:
     from loaderbench.benches.gate import injected_regressions as injected
     from loaderbench.benches.gate.calibration import CalibrationRunner
 
-    regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.with_load else ()))
+    regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
     budget_s = options.budget or (0.0 if options.again else BUDGET_S)
     gates = _gates(options)
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
@@ -91,10 +91,10 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float
     from loaderbench.benches.gate import injected_regressions as injected
 
     gates = [(fault, LONG_S) for fault in injected.FAULTS] if options.faults else []
-    for number in range(max(options.gates, options.regressions)):
+    for number in range(max(options.gates, options.injected)):
         if number < options.gates:
             gates.append((injected.IDENTICAL, SHORT_S))
-        if number < options.regressions:
+        if number < options.injected:
             gates += [(injected.SLOWER_10, SHORT_S), (injected.SLOWER_5, LONG_S)]
     return gates
 
