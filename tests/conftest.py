@@ -81,6 +81,7 @@ class Place:
 
     folder: Path
     mark: str
+    benches: str = "loaderbench.benches"
 
     def write(self, **modules: str) -> "Place":
         """Put `modules` there, by name."""
@@ -89,7 +90,7 @@ class Place:
         return self
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pytest", *PLUGIN, "--pyargs", "loaderbench.benches", *arguments]
+        return [sys.executable, "-m", "pytest", *PLUGIN, "--pyargs", self.benches, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -3,16 +3,17 @@
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.outcome import reason
+from loaderbench.benches.harness.outcome import reason, result
 
+EPOCH = "loaderbench.benches.bench_epoch"
 KNOWN = "loaderbench.datasets.synthetic.known_cost"
-FAULTS = {"Raising": "raising", "Killed": "killed", "Hanging": "hanging"}
+FAULTS = ("Raising", "Killed", "Hanging")
 SOUND = """
 from loaderbench.datasets.synthetic.known_cost import Duplicated
 
@@ -34,7 +35,7 @@ def slipshod(samples, fault_index):
     return list(range(samples))
 """
 ASKED = (
-    *("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--start-method", "fork"),
+    *("--batch-size", "8", "--num-workers", "0,2", "--start-method", "fork"),
     *("--loader-timeout", "1"),
     *("--rounds", "1", "--round-time", "0", "--dataset-args", '{"samples": 64, "fault_index": 41}'),
 )
@@ -55,7 +56,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(places: Callable[[str], Any]) -> World:
-    place = places("faults").write(sound=SOUND)
+    place = replace(places("faults"), benches=EPOCH).write(sound=SOUND)
     before = set(os.listdir("/dev/shm"))
     ended = place.run("--dataset", DATASETS, *ASKED)
     return World(ended=ended, left=place.processes(), shared=set(os.listdir("/dev/shm")) - before)
@@ -126,19 +127,19 @@ def test_no_shared_memory_outlives_the_run(world: World) -> None:
     assert not [name for name in world.shared if name.startswith("torch_") and (Path("/dev/shm") / name).exists()]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.usefixtures("no_leaks")
-def test_a_fault_leaves_no_process_shared_memory_or_descriptor(
-    suite: Callable[..., pytest.RunResult], fault: str
-) -> None:
-    suite("--pyargs", "loaderbench.benches", "--dataset", f"{KNOWN}:{fault}", *ASKED, "--num-workers", "2")
+def test_no_fault_leaves_a_process_shared_memory_or_a_descriptor(suite: Callable[..., pytest.RunResult]) -> None:
+    faults = ",".join(f"{KNOWN}:{name}" for name in FAULTS)
+    suite("--pyargs", EPOCH, "--dataset", faults, *ASKED, "--num-workers", "2").assert_outcomes(failed=len(FAULTS))
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small /dev/shm needs root")
 def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any) -> None:
-    asked = ("-k", "bench_epoch", "--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "10")
+    asked = ("--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "10")
     hoard = ("--dataset", f"{KNOWN}:LeakingSharedMemory", "--dataset-args", '{"samples": 64, "sample_bytes": 1000000}')
-    suite = place.command("--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-time", "0")
+    suite = replace(place, benches=EPOCH).command(
+        "--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-time", "0"
+    )
     small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && "$@"; status=$?; ls -A /dev/shm; exit $status'
     ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
     assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.LeakingSharedMemory-workers=0]"]
@@ -162,3 +163,18 @@ def test_a_worker_s_traceback_is_told_by_its_last_line() -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(reason(ValueError("x" * 9999))) == 500
+
+
+@pytest.mark.parametrize(
+    ("rounds", "words"),
+    [
+        ({"seconds": [1.0, 3.0], "samples": [2000.0, 4000.0]}, "1,500 samples/s"),
+        ({"seconds": [1.0] * 3, "reading": [1.01, 1.02, 9.0], "truth": [1.0] * 3}, "+2.00% of the known value"),
+        ({"seconds": [1.0, 1.0], "pss_bytes": [2.0**31] * 2, "base_pss_bytes": [2.0**30] * 2}, "1,024 MiB added"),
+        ({"seconds": [1.0], "pss_bytes": [2.0**20], "base_pss_bytes": [3 * 2.0**20]}, "-2 MiB added"),
+        ({"seconds": [0.25, 0.5, 4.0]}, "0.500 s"),
+        ({}, ""),
+    ],
+)
+def test_a_case_is_described_by_the_quantity_it_is_about(rounds: dict[str, list[float]], words: str) -> None:
+    assert result({"rounds": rounds}) == words

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loaderbench.benches.harness.record import Journal, columns, dumps, earlier_run, new_folder
@@ -157,6 +157,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(value=JSON)
 def test_whatever_is_recorded_is_json_that_any_reader_takes(value: Any) -> None:
     def refuse(constant: str) -> None:

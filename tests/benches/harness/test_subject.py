@@ -11,6 +11,7 @@ from loaderbench.datasets.catalog import CATALOG
 Suite = Callable[..., pytest.RunResult]
 Measured = Callable[..., dict[str, Any]]
 EPOCH = ("--pyargs", "loaderbench.benches.bench_epoch")
+BUSY = "loaderbench.datasets.synthetic.known_cost:Busy"
 
 THEIRS = """
 import random
@@ -122,28 +123,38 @@ def test_the_user_s_own_may_be_a_function(measured: Measured, pytester: pytest.P
     assert case["extra_info"]["facts"]["sample"] == "str"
 
 
-@pytest.mark.parametrize("arguments", ['{"samples": 12}', "[12]"])
-def test_dataset_args_reach_the_dataset_by_name_or_in_order(measured: Measured, arguments: str) -> None:
-    (case,) = measured("mine:Numbers", "--dataset-args", arguments)["benchmarks"]
-    assert case["extra_info"]["facts"]["length"] == 12
+@pytest.mark.parametrize("arguments", ['{"samples": 12, "busy_s": 0}', "[12, 0]"])
+def test_dataset_args_reach_the_dataset_by_name_or_in_order(arguments: str) -> None:
+    assert DatasetChoice(dataset_args=arguments).subject(BUSY).facts["dataset_samples"] == 12
 
 
 def test_dataset_args_tell_a_case_from_another(measured: Measured) -> None:
     (case,) = measured("mine:Numbers", "--dataset-args", "[12]")["benchmarks"]
     assert case["extra_info"]["settings"]["dataset_args"] == "[12]"
+    assert case["extra_info"]["facts"]["dataset_samples"] == 12
 
 
-@pytest.mark.parametrize(("samples", "delivered"), [("8", 8), ("all", 20), ("auto", 20), ("100", 20)])
-def test_samples_says_how_much_of_the_dataset_a_pass_reads(measured: Measured, samples: str, delivered: int) -> None:
-    (case,) = measured("mine:Numbers", "--samples", samples, "--round-time", "0")["benchmarks"]
-    assert case["extra_info"]["rounds"]["samples"] == [delivered, delivered]
+@pytest.mark.parametrize(("samples", "read"), [("8", 8), ("all", 20), ("auto", 20), ("100", 20)])
+def test_samples_says_how_much_of_the_dataset_a_pass_reads(samples: str, read: int) -> None:
+    choice = DatasetChoice(dataset_args='{"samples": 20, "busy_s": 0}', samples=samples)
+    assert choice.subject(BUSY).facts["dataset_samples"] == read
 
 
-def test_a_large_dataset_is_cut_to_what_a_pass_can_afford() -> None:
-    sources = DatasetChoice(dataset_args='{"samples": 1000000, "busy_s": 0.0002}')
-    samples = sources.subject("loaderbench.datasets.synthetic.known_cost:Busy").facts["dataset_samples"]
-    assert 1024 <= samples < 1_000_000
-    assert samples.bit_count() == 1
+def test_the_part_that_a_pass_reads_is_settled_with_whoever_reads_it_too() -> None:
+    asked: list[str] = []
+
+    def agree(what: str, _own: int) -> int:
+        asked.append(what)
+        return 64
+
+    choice = DatasetChoice(dataset_args='{"samples": 100000, "busy_s": 0}', pass_s=0.01, agree=agree)
+    assert choice.subject(BUSY).facts["dataset_samples"] == 64
+    assert asked == [f"samples of {BUSY}"]
+
+
+def test_a_large_dataset_is_cut_to_a_power_of_two_of_its_samples() -> None:
+    subject = DatasetChoice(dataset_args='{"samples": 1000000, "busy_s": 0}', pass_s=0.1).subject(BUSY)
+    assert subject.facts["dataset_samples"].bit_count() == 1
 
 
 def test_a_stream_needs_no_base_class(measured: Measured) -> None:

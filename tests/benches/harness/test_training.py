@@ -1,6 +1,6 @@
 """Training: five steps in order, on any batch; and learning is real."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import cycle, islice
 from statistics import fmean
 from typing import Any
@@ -99,27 +99,25 @@ def test_gradients_of_the_step_before_are_gone() -> None:
     assert torch.equal(model.weight.grad, twice)
 
 
-@pytest.mark.parametrize("name", CATALOG)
-def test_the_loss_falls_on_ours(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "collate"),
+    [("text", "pad"), ("text", "pack"), ("images", "default"), ("tokens", "default"), ("table", "default")],
+)
+def test_the_loss_falls_on_ours(name: str, collate: str) -> None:
     subject = DatasetChoice().subject(name)
     task = ModelChoice().task(subject, CPU)
-    config = LoaderConfig(batch_size=16, collate_fn=collate_fn(subject.collate_fns[0]), seed=0, **_shuffled(subject))
-    batches = list(islice(config.build(subject.dataset), 12))
+    config = LoaderConfig(batch_size=16, collate_fn=collate_fn(collate), seed=0, shuffle=True)
+    batches = list(islice(config.build(subject.dataset), 8))
     losses = [task(batch).item() for batch in islice(cycle(batches), 5 * len(batches))]  # type: ignore[misc]
     assert fmean(losses[-len(batches) :]) < 0.97 * fmean(losses[: len(batches)])
 
 
-def _shuffled(subject: Any) -> Mapping[str, Any]:
-    return {} if subject.is_stream else {"shuffle": True}
-
-
-@pytest.mark.parametrize("collate", ["pad", "pack"])
-def test_text_is_learnt_padded_and_packed(collate: str) -> None:
-    subject = DatasetChoice().subject("text")
+@pytest.mark.parametrize("name", CATALOG)
+def test_each_of_ours_has_a_model_that_takes_its_batches(name: str) -> None:
+    subject = DatasetChoice().subject(name)
     task = ModelChoice().task(subject, CPU)
-    batch = next(iter(LoaderConfig(batch_size=64, collate_fn=collate_fn(collate)).build(subject.dataset)))
-    losses = [task(batch).item() for _ in range(10)]  # type: ignore[misc]
-    assert losses[-1] < losses[0]
+    batch = next(iter(LoaderConfig(batch_size=2, collate_fn=collate_fn(subject.collate_fns[0])).build(subject.dataset)))
+    assert task(batch).isfinite()  # type: ignore[misc]
 
 
 def test_a_task_begins_from_the_same_parameters_every_time() -> None:
