@@ -122,8 +122,8 @@ class Breakdown:
     collate_fn="first",
     pin_memory=(False,),
     persistent_workers=(True,),
-    rounds=3,
-    expected_s=12.0,
+    rounds=2,
+    expected_s=8.0,
 )
 def bench_breakdown(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds of a pass, broken down by what happened to its batches."""

@@ -140,7 +140,7 @@ def _worker_bytes(resident_bytes: int) -> int:
 
 
 @pytest.mark.parametrize("quantity", ["128 MiB held by each of 2 workers: PSS"])
-@pytest.mark.sweep(rounds=3)
+@pytest.mark.sweep(rounds=2)
 def bench_fidelity_memory(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
     """The memory that two workers are read to hold, beside what they allocate by construction."""
     measure(WorkerMemory(), unit="B")
@@ -279,7 +279,7 @@ OVERHEADS = {
 
 
 @pytest.mark.parametrize("quantity", OVERHEADS)
-@pytest.mark.sweep(rounds=40)
+@pytest.mark.sweep(rounds=15)
 def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
     """The suite's own pass, beside a bare loop."""
     name, config = OVERHEADS[quantity]

@@ -79,7 +79,7 @@ class PausingEpoch(Epoch):
     collate_fn="first",
     pin_memory=(False,),
     persistent_workers=(True,),
-    rounds=3,
+    rounds=2,
     expected_s=2.0,
 )
 def bench_memory(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:

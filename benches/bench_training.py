@@ -90,8 +90,8 @@ class Training(Epoch):
     batch_size="first",
     collate_fn="first",
     persistent_workers=(True,),
-    rounds=3,
-    expected_s=4.0,
+    rounds=2,
+    expected_s=2.5,
 )
 def bench_training(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device, task: Task) -> None:
     """Seconds to train on every sample once, beside the loader alone and the step alone."""

@@ -21,13 +21,15 @@ class CatalogEntry:
     name: str
     build: Callable[..., Dataset[Any]]
     collate_fns: tuple[str, ...]
+    quick_samples: int = 2048
+    """How many of its samples a pass of the quick set of cases reads: less than a second in one process."""
 
 
 _FIXED = ("default", "stack_into")  # for samples of fixed shape
 _STACKED = ("default",)  # for datasets whose __getitems__ returns Stacked: nothing is left to collate
 _ENTRIES = (
     CatalogEntry(name="text", build=article_passages, collate_fns=("pad", "pack")),
-    CatalogEntry(name="images", build=photo_crops, collate_fns=_FIXED),
+    CatalogEntry(name="images", build=photo_crops, collate_fns=_FIXED, quick_samples=128),
     CatalogEntry(name="tokens", build=article_tokens, collate_fns=_STACKED),
     CatalogEntry(name="table", build=photo_pixels, collate_fns=_STACKED),
     CatalogEntry(name="rows", build=photo_pixel_rows, collate_fns=_FIXED),

@@ -14,15 +14,16 @@ from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.reports.vocabulary import SETTINGS
 
 Values = tuple[Any, ...]
+_LONG = ("shards",)  # a stream is read whole
 
 
 def quick() -> dict[str, Values]:
     """Return the settings that people ask about first: about two minutes on two cores."""
     return {
-        "dataset": SETTINGS["dataset"].choices,
+        "dataset": tuple(name for name in SETTINGS["dataset"].choices if name not in _LONG),
         "device": available(),
         "num_workers": distinct(2, 0, 1, usable_cpus()),
-        "batch_size": (32, 256),
+        "batch_size": (32, 64),
         "pin_memory": (False, True),
         "start_method": (multiprocessing.get_start_method(),),
     }
@@ -34,6 +35,7 @@ def full() -> dict[str, Values]:
     doubling = [1 << power for power in range(cpus.bit_length())]
     return {
         **quick(),
+        "dataset": SETTINGS["dataset"].choices,
         "num_workers": distinct(2, 0, *doubling, cpus),
         "batch_size": (64, 16, 256, 1024),
         "prefetch_factor": (2, 8),

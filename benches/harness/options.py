@@ -50,7 +50,7 @@ class MeasuringOption:
 MEASURING: tuple[MeasuringOption, ...] = (
     MeasuringOption(
         name="rounds", option="--rounds", metavar="N", read=_whole(1), default=None,
-        help="Rounds of each case (default: the bench's own, else 5, with --full 9).",
+        help="Rounds of each case (default: the bench's own, else 3, with --full 9).",
     ),
     MeasuringOption(
         name="round_s", option="--round-time", metavar="TIME", read=parse_time, default=0.2,
@@ -129,7 +129,7 @@ class Options:
     """Whether every combination is measured, or one setting varies at a time."""
     rounds: int | None = None
     """As asked; None leaves it to the bench, or to the set."""
-    usual_rounds: int = 5
+    usual_rounds: int = 3
     round_s: float = 0.2
     case_s: float = math.inf
     timeout_s: float = 60.0
@@ -159,13 +159,14 @@ class Options:
             usual=usual,
             asked=asked,
             is_full=is_full,
-            usual_rounds=9 if is_full else 5,
+            usual_rounds=9 if is_full else 3,
             **{name: given[name] for name in ("rounds", "round_s", "case_s", "timeout_s", "seed")},
             datasets=DatasetChoice(
                 dataset_args=texts["dataset_args"],
                 samples=texts["samples"],
                 pass_s=given["pass_s"],
                 least_samples=given["pass_batches"] * _widest({**usual, **asked}),
+                is_quick=not is_full,
                 agree=agree,
             ),
             model=ModelChoice(model=texts["model"], model_args=texts["model_args"], loss=texts["loss"]),

@@ -41,7 +41,7 @@ class Subject:
     @property
     def is_batched(self) -> bool:
         """Return whether it offers ``__getitems__``: a whole batch of indices in one call."""
-        return callable(getattr(self.dataset, "__getitems__", None))
+        return callable(getattr(self.source, "__getitems__", None))  # torch's Subset, of a part, always has it
 
     def part(self, samples: int) -> "Subject":
         """Return the same with a map-style dataset cut to `samples` of it, drawn once with a fixed seed."""
@@ -124,6 +124,7 @@ class DatasetChoice:
     samples: str = "auto"
     pass_s: float = 2.0  # what a pass may take in one process before `samples` "auto" takes a part of the dataset
     least_samples: int = 1  # of such a part
+    is_quick: bool = False  # whether a pass over a dataset of ours reads a part of it too
     agree: Callable[[str, int], int] = field(default=own_choice, compare=False)
     """Settles how many samples such a part has with another process that reads it too."""
 
@@ -145,7 +146,12 @@ def _subject(choice: DatasetChoice, name: str) -> Subject:
         raise named.refuse(str(error)) from error
     dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)
-    part = dataset if entry and choice.samples == "auto" else _part(dataset, choice, named)
+    if entry and choice.samples == "auto" and (not choice.is_quick or isinstance(dataset, IterableDataset)):
+        part = dataset
+    elif entry and choice.samples == "auto":
+        part = _drawn(dataset, entry.quick_samples)
+    else:
+        part = _part(dataset, choice, named)
     return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
 
 

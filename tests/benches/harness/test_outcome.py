@@ -39,6 +39,7 @@ ASKED = (
     *("--loader-timeout", "1"),
     *("--rounds", "1", "--round-time", "0", "--dataset-args", '{"samples": 64, "fault_index": 41}'),
 )
+ONE_ROUND = ("--rounds", "1", "--round-time", "0")
 DATASETS = ",".join([*(f"{KNOWN}:{name}" for name in FAULTS), "sound:Sound", "sound:Repeated"])
 
 
@@ -136,10 +137,9 @@ def test_no_fault_leaves_a_process_shared_memory_or_a_descriptor(suite: Callable
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small /dev/shm needs root")
 def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any) -> None:
     asked = ("--batch-size", "8", "--num-workers", "0,2", "--loader-timeout", "10")
-    hoard = ("--dataset", f"{KNOWN}:LeakingSharedMemory", "--dataset-args", '{"samples": 64, "sample_bytes": 1000000}')
-    suite = replace(place, benches=EPOCH).command(
-        "--run-dir", "run", *asked, *hoard, "--rounds", "1", "--round-time", "0"
-    )
+    arguments = '{"samples": 64, "sample_bytes": 1000000}'
+    leaking = ("--dataset", f"{KNOWN}:LeakingSharedMemory", "--dataset-args", arguments)
+    suite = replace(place, benches=EPOCH).command("--run-dir", "run", *asked, *leaking, *ONE_ROUND)
     small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && "$@"; status=$?; ls -A /dev/shm; exit $status'
     ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
     assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.LeakingSharedMemory-workers=0]"]

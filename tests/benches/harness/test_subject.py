@@ -157,6 +157,17 @@ def test_a_large_dataset_is_cut_to_a_power_of_two_of_its_samples() -> None:
     assert subject.facts["dataset_samples"].bit_count() == 1
 
 
+def test_the_quick_set_reads_a_part_of_a_dataset_of_ours() -> None:
+    quick, whole = (DatasetChoice(is_quick=is_quick).subject("table") for is_quick in (True, False))
+    assert quick.facts["dataset_samples"] == CATALOG["table"].quick_samples < whole.facts["dataset_samples"]
+    assert quick.is_batched
+
+
+def test_a_part_of_a_dataset_is_asked_for_batches_only_where_the_whole_is() -> None:
+    choice = DatasetChoice(dataset_args='{"samples": 20, "busy_s": 0}', samples="8")
+    assert not choice.subject(BUSY).is_batched
+
+
 def test_a_stream_needs_no_base_class(measured: Measured) -> None:
     (case,) = measured("mine:Stream", "--round-time", "0")["benchmarks"]
     assert case["extra_info"]["rounds"]["samples"] == [20, 20]
