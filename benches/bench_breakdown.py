@@ -123,7 +123,7 @@ class Breakdown:
     pin_memory=(False,),
     persistent_workers=(True,),
     rounds=2,
-    expected_s=8.0,
+    expected_s=4.0,
 )
 def bench_breakdown(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds of a pass, broken down by what happened to its batches."""

@@ -22,7 +22,7 @@ from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
 
 
-@pytest.mark.sweep(persistent_workers=(True,), expected_s=1.5)
+@pytest.mark.sweep(persistent_workers=(True,), expected_s=1.3)
 def bench_epoch(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds to read every sample once and place it on the device."""
     measure(Epoch(dataset, loader, device=device))

@@ -80,7 +80,7 @@ class PausingEpoch(Epoch):
     pin_memory=(False,),
     persistent_workers=(True,),
     rounds=2,
-    expected_s=2.0,
+    expected_s=1.8,
 )
 def bench_memory(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Bytes held by the loader's process and its workers, the queues full."""

@@ -38,7 +38,7 @@ from loaderbench.reports.vocabulary import SETTINGS
     sampling=distinct("shuffle", *SETTINGS["sampling"].choices),
     fetch=("getitems", "getitem"),
     rounds=3,
-    expected_s=1.5,
+    expected_s=0.8,
 )
 def bench_sampling(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device) -> None:
     """Seconds to read every sample that one way of choosing draws."""

@@ -91,7 +91,7 @@ class Training(Epoch):
     collate_fn="first",
     persistent_workers=(True,),
     rounds=2,
-    expected_s=2.5,
+    expected_s=3.0,
 )
 def bench_training(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device, task: Task) -> None:
     """Seconds to train on every sample once, beside the loader alone and the step alone."""

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -103,6 +104,7 @@ class Session:
         if terminal is None or terminal.verbosity > 0:  # then pytest has a line of its own for each case
             return
         terminal.showfspath = False
+        terminal._show_progress_info = False  # noqa: SLF001 - pytest's own percentage, at the end of our line
         self.time_left = TimeLeft({case.name: self._cost(case) for case in cases})
         stream = terminal._tw._file  # noqa: SLF001 - pytest has no public word for it
         self.progress = Progress(len(cases), stream=stream, is_live=terminal.isatty)
@@ -176,7 +178,10 @@ class Session:
     def before_round(self, name: str, done: int, rounds: int) -> None:
         """Wait for the turn of a round of the case `name`, after `done` of `rounds`, and show it."""
         self.lockstep.wait(name, done)
-        if self.progress is not None:
+        if self.progress is None:
+            return
+        capture = self.config.pluginmanager.get_plugin("capturemanager")  # which would swallow what is shown in a test
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
             self.progress.describe(f"{name} · round {done + 1} of {rounds}")
 
     def status(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
