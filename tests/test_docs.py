@@ -72,7 +72,9 @@ def project(places: Callable[[str], Any]) -> Any:
         (place.folder / "runs" / name).mkdir()
         (place.folder / "runs" / name / "run.json").write_text(record.replace(identity[1], name))
     (place.folder / ".venv-old" / "bin").mkdir(parents=True)
-    (place.folder / ".venv-old" / "bin" / "python").symlink_to(sys.executable)
+    older = place.folder / ".venv-old" / "bin" / "python"
+    older.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    older.chmod(0o755)
     return place
 
 
@@ -114,7 +116,7 @@ def test_the_example_of_a_bench_of_ones_own_is_measured_from_any_folder(project:
     command = [sys.executable, "-m", "pytest", *plugin, "bench_mine.py", *brief, "--run-dir", "mine"]
     ended = project.call(command, into="mine")
     assert ended.ret == 0
-    assert [case["extra_info"]["bench"] for case in ended.benchmarks.values()] == ["mine"]
+    assert {case["extra_info"]["bench"] for case in ended.benchmarks.values()} == {"mine"}
 
 
 def shortened(command: str) -> list[str]:
@@ -135,7 +137,7 @@ def test_a_documented_command_works_as_written(command: str, project: Any) -> No
         ["bash", "-c", script], cwd=project.folder, env=project.environment, capture_output=True, text=True,
         check=False, timeout=300,
     )  # fmt: skip
-    assert (ended.returncode, ended.stderr if ended.returncode else "") == (0, "")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("command", typed(DOCUMENTS, "loaderbench calibrate"))
