@@ -17,6 +17,7 @@ from loaderbench.reports.gate.estimate import EXACT, FEWEST, Change, Estimate, e
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
+from loaderbench.reports.units import count
 
 Key = tuple[str, str]  # case, metric
 
@@ -45,10 +46,10 @@ class Plan:
         """Return after how many blocks to look, where one takes `block_s`; blocks are left to confirm the last look."""
         affordable = min(self.most_blocks, int(self.budget_s / max(block_s, 1e-9)))
         last = max(affordable - self.confirming_blocks, min(affordable, self.first_look))
-        looks, count = [], float(self.first_look)
-        while round(count) < last:
-            looks.append(round(count))
-            count *= self.growth
+        looks, blocks = [], float(self.first_look)
+        while round(blocks) < last:
+            looks.append(round(blocks))
+            blocks *= self.growth
         return [*looks, last] if last >= self.first_look else []
 
 
@@ -221,6 +222,6 @@ class SequentialTest:
 
 def _too_wide(estimate: Estimate, margin: float) -> str:
     if estimate.blocks < FEWEST:
-        return f"{estimate.blocks} blocks; a verdict needs {FEWEST}"
+        return f"{count(estimate.blocks, 'block')}; a verdict needs {FEWEST}"
     margins = estimate.detectable / estimate.tolerance(margin)
     return f"the interval is wider than the margin: it takes a change of {margins:.1f} margins to tell"
