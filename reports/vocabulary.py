@@ -108,6 +108,8 @@ class Metric:
     """One sentence for a reader who has never met it."""
     aggregate: Literal["median", "max", "total", "derived"] = "median"
     """What a case keeps of its rounds; "total" only enters quotients, "derived" is worked out in `stats.summary`."""
+    quotient: tuple[str, str] | None = None
+    """Of a derived metric that is a total over a total: the two metrics of a round."""
     in_table: bool = False
     """Whether it is a column of the table of all cases."""
     result_rank: int | None = None
@@ -119,6 +121,8 @@ class Metric:
     figure: str = ""
     """The section of the report in which it is drawn over the setting that varies; "": other figures show it."""
 
+
+STEP_BENCH = "training"  # the bench in which a wait is a step's: ``stall_share`` has no meaning in another one
 
 SETTINGS: dict[str, Setting] = {}
 METRICS: dict[str, Metric] = {}
@@ -164,14 +168,18 @@ def free() -> tuple[str, ...]:
     return tuple(name for _, name in sorted(ranked))
 
 
-def of_kind(kind: str) -> frozenset[str]:
-    """Return the settings of a kind."""
-    return frozenset(names(lambda setting: setting.kind == kind))
-
-
 def aggregated(how: str) -> tuple[str, ...]:
     """Return the metrics of which a case keeps `how`: "median", "max", …"""
     return tuple(name for name, metric in METRICS.items() if metric.aggregate == how)
+
+
+def quotients() -> dict[str, tuple[str, str]]:
+    """Return the metrics that are a total over a total, each with the two metrics of a round.
+
+    >>> quotients()["samples_per_s"]
+    ('samples', 'seconds')
+    """
+    return {name: metric.quotient for name, metric in METRICS.items() if metric.quotient is not None}
 
 
 def ranked(by: Literal["result_rank", "trend_rank"]) -> tuple[str, ...]:
@@ -330,7 +338,7 @@ for _metric in (
     # Of a case, derived in stats/summary.py.
     Metric(
         "samples_per_s", "throughput", "samples/s", "higher", "Total samples over total time.", "derived",
-        in_table=True, result_rank=0, trend_rank=0, gate=GateRule(),
+        ("samples", "seconds"), in_table=True, result_rank=0, trend_rank=0, gate=GateRule(),
     ),
     Metric("low_samples_per_s", "throughput, low", "samples/s", "higher", aggregate="derived"),
     Metric("high_samples_per_s", "throughput, high", "samples/s", "higher", aggregate="derived"),
@@ -340,7 +348,7 @@ for _metric in (
     ),
     Metric(
         "stall_share", "waiting", "share", "lower", "Share of a pass that the step spends waiting for data.", "derived",
-        in_table=True, gate=GateRule(scale="difference", floor=0.03),
+        ("wait_s", "seconds"), in_table=True, gate=GateRule(scale="difference", floor=0.03),
     ),
     Metric(
         "loader_samples_per_s", "loader alone", "samples/s", "higher", "The loader with no step.", "derived",
@@ -357,14 +365,17 @@ for _metric in (
         "overlap", "overlap", "ratio", "higher",
         "Throughput together over its bound: 1 when neither waits for the other.", "derived", in_table=True,
     ),
-    Metric("cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time.", "derived"),
     Metric(
-        "cpu_per_sample_s", "CPU time a sample", "s", "lower", "CPU time of all processes over samples.", "derived",
-        gate=GateRule(margins=3.0, is_summed=True), figure="Costs",
+        "cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time.", "derived",
+        ("cpu_s", "seconds"),
     ),
     Metric(
-        "bytes_per_s", "bandwidth", "bytes/s", "higher", aggregate="derived", in_table=True, result_rank=1,
-        trend_rank=1, gate=GateRule(),
+        "cpu_per_sample_s", "CPU time a sample", "s", "lower", "CPU time of all processes over samples.", "derived",
+        ("cpu_s", "samples"), gate=GateRule(margins=3.0, is_summed=True), figure="Costs",
+    ),
+    Metric(
+        "bytes_per_s", "bandwidth", "bytes/s", "higher", aggregate="derived", quotient=("bytes", "seconds"),
+        in_table=True, result_rank=1, trend_rank=1, gate=GateRule(),
     ),
     Metric(
         "added_pss_bytes", "memory added", "bytes", "lower",

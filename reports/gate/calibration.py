@@ -31,6 +31,7 @@ from loaderbench.reports.gate.replay import (
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.records.reading import MalformedError, content_of, convert, parse, read
+from loaderbench.reports.records.schema import SAME_MACHINE
 
 # What stands in a calibration's folder.
 ABOUT, SIZES, BLOCKS, GATES = "about.json", "sizes.json", "blocks.jsonl", "gates.jsonl"
@@ -39,7 +40,6 @@ NAME = "calibration.json"
 # 1  loaderbench 0.1.0: machine, command, reliability, sizes, replayed, whole, faults, coverage, spreads.
 SCHEMA = 1
 
-SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")  # what a calibration holds for
 IDENTICAL = "identical"
 QUIET = (IDENTICAL, "identical, other benches")  # with no background load
 CHANGES = (0.05, 0.10)
@@ -179,7 +179,7 @@ def reliability_on(machine: Mapping[str, Any], file: Path) -> Reliability | None
     """
     found = read(file, CalibrationFile, schema=SCHEMA, what="calibration")
     there, here = (machine_facts(facts) for facts in (found.machine, machine))
-    return found.reliability if all(there.get(name) == here.get(name) for name in SAME) else None
+    return found.reliability if all(there.get(name) == here.get(name) for name in SAME_MACHINE) else None
 
 
 def read_folder(folder: Path, draws: int) -> Calibration:

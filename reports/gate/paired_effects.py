@@ -15,13 +15,6 @@ from loaderbench.reports.vocabulary import METRICS, GateRule
 CONTROL = "control"  # the bench whose cases no change to the code can affect
 REVISIONS = ["base", "head"]
 
-# Metrics that are quotients of two amounts of a round; all others are a column of the round.
-_QUOTIENTS = {
-    "samples_per_s": ("samples", "seconds"),
-    "cpu_per_sample_s": ("cpu_s", "samples"),
-    "stall_share": ("wait_s", "seconds"),
-    "bytes_per_s": ("bytes", "seconds"),
-}
 _OTHERWISE = "seconds"  # the metric of a bench that has none with a rule: of a pass, where the round counts passes
 
 
@@ -50,7 +43,7 @@ def metric_values(rounds: pd.DataFrame) -> dict[str, pd.Series]:
     is_pass = _has(rounds, "samples")
     found = {}
     for name, metric in METRICS.items():
-        amount, over = _QUOTIENTS.get(name, (name, ""))
+        amount, over = metric.quotient or (name, "")  # what is no quotient is a column of the round
         if metric.gate is None or not (_has(rounds, amount) and (not over or _has(rounds, over))):
             continue
         if (is_pass and not over) or (name == "stall_share" and not _has(rounds, "step_seconds")):

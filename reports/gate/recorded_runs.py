@@ -16,10 +16,9 @@ from loaderbench.reports.gate.paired_effects import REVISIONS, is_control, metri
 from loaderbench.reports.gate.sequential import CONTROLS_RATE, Plan
 from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
 from loaderbench.reports.records.frame import Records
-from loaderbench.reports.records.schema import Run
+from loaderbench.reports.records.schema import SAME_MACHINE, Run
 
-# What must be the same for both. Versions may be what is compared, and are named in the revisions' labels.
-SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "threads", "accelerator_name")
+SAME = (*SAME_MACHINE, "threads")  # facts that must be the same for both
 _NOT_JUDGED = "fidelity"  # asks about the suite itself
 RATE = 0.05  # of false discoveries
 FEWEST = 4  # runs of each revision: with fewer, the exact test can never agree

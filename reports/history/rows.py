@@ -9,20 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loaderbench.reports.records.files import RecordedRun
-from loaderbench.reports.records.schema import Case, Columns, Missed, Run, Scalar
-from loaderbench.reports.vocabulary import of_workers
+from loaderbench.reports.records.schema import SAME_MACHINE, Case, Columns, Missed, Run, Scalar
+from loaderbench.reports.vocabulary import STEP_BENCH, of_workers, quotients
 
 Row = dict[str, object]
 Floats = NDArray[np.float64]
-
-# Facts that decide how fast a machine can be. Runs that differ in them are never joined in one series. Versions (torch,
-# Python, driver, kernel) may well be what moves a trend, so they stay out; so does the node, as runners of a kind are
-# alike.
-KIND = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")
-
-# Metrics that are derived of each round: a total over `seconds`.
-QUOTIENTS: Mapping[str, str] = {"samples_per_s": "samples", "bytes_per_s": "bytes", "stall_share": "wait_s"}
-TRAINING = "training"  # the bench in which a wait is the step's
 
 
 def machine_key(machine: Mapping[str, Scalar]) -> str:
@@ -32,7 +23,7 @@ def machine_key(machine: Mapping[str, Scalar]) -> str:
     'EPYC, 2 CPUs, quota 1.5'
     """
     phrases = {"cpus_affinity": "{} CPUs", "cpus_quota": "quota {}"}
-    known = [phrases.get(name, "{}").format(machine[name]) for name in KIND if name in machine]
+    known = [phrases.get(name, "{}").format(machine[name]) for name in SAME_MACHINE if name in machine]
     return _text(", ".join(known) or "machine unknown")
 
 
@@ -114,10 +105,12 @@ def metric_rows(recorded: RecordedRun) -> Iterator[Row]:
 
 
 def _derived(case: Case) -> Iterator[tuple[str, Floats]]:
-    for name, total in QUOTIENTS.items():
-        has_meaning = name != "stall_share" or case.bench == TRAINING
-        if has_meaning and {total, "seconds"} <= set(case.rounds) and name not in case.rounds:
-            yield name, case.rounds[total] / case.rounds["seconds"]
+    """Yield what the vocabulary derives of each round."""
+    for name, (amount, per) in quotients().items():
+        has_meaning = name != "stall_share" or case.bench == STEP_BENCH
+        if has_meaning and {amount, per} <= set(case.rounds) and name not in case.rounds:
+            over = case.rounds[per]
+            yield name, np.divide(case.rounds[amount], over, out=np.full(len(over), np.nan), where=over > 0)
     if {"pss_bytes", "base_pss_bytes"} <= set(case.rounds):  # of the same round, as in the summary
         yield "added_pss_bytes", case.rounds["pss_bytes"] - case.rounds["base_pss_bytes"]
 

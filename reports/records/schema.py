@@ -44,6 +44,10 @@ RECORD = "run.json"
 JOURNAL = "run.jsonl"
 ENDINGS = ("benchmark", "failed", "skipped")  # how a case ends: the key of its line in the journal
 
+# Facts that decide how fast a machine can be: runs that differ in one are of unlike machines. Versions (torch, Python,
+# driver, kernel) may be what is compared, so they are left out; so is the node, as the runners of a pool are alike.
+SAME_MACHINE = ("cpu_model", "cpus_affinity", "cpus_quota", "accelerator_name")
+
 IDENTITY = ("run", "case", "bench")  # the columns by which a row of any frame is found
 LONGEST_TEXT = 1000  # characters: longer names are no names
 MOST_NAMES = 64  # settings, facts or metrics of one case

@@ -1,24 +1,13 @@
 """Rounds to cases: one row for each run and case, its rounds aggregated as the vocabulary says."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.records.schema import IDENTITY
 from loaderbench.reports.stats.intervals import half_width, rates
-from loaderbench.reports.vocabulary import METRICS, aggregated, names, of_workers, subjects
+from loaderbench.reports.vocabulary import METRICS, STEP_BENCH, aggregated, names, of_workers, quotients, subjects
 from loaderbench.reports.wording import in_order
-
-QUOTIENTS: Mapping[str, tuple[str, str]] = {
-    "stall_share": ("wait_s", "seconds"),
-    "cpu_share": ("cpu_s", "seconds"),
-    "cpu_per_sample_s": ("cpu_s", "samples"),
-    "bytes_per_s": ("bytes", "seconds"),
-}
-"""Derived metrics: a total over a total, of the rounds that know both."""
-STEP_BENCH = "training"  # the bench in which it is a step that waits
 
 
 def timed() -> tuple[str, ...]:
@@ -86,14 +75,17 @@ def _throughputs(rounds: pd.DataFrame, groups: pd.Series) -> list[pd.DataFrame]:
 
 
 def _quotients(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    amounts = {amount: _metric(rounds, amount) for amount, _ in QUOTIENTS.values()}
+    """Return each quotient of the vocabulary but the throughputs, and the error beside a known value."""
+    throughputs = {f"{prefix}samples_per_s" for prefix in timed()}
+    others = {name: totals for name, totals in quotients().items() if name not in throughputs}
+    amounts = {amount: _metric(rounds, amount) for amount, _ in others.values()}
     amounts["wait_s"] = amounts["wait_s"].where(rounds["bench"] == STEP_BENCH)
     error = (_metric(rounds, "reading") / _metric(rounds, "truth").replace(0, np.nan) - 1).groupby(groups)
     return pd.DataFrame(
         {
             **{
                 name: rates(amounts[amount], _metric(rounds, per), groups)["rate"]
-                for name, (amount, per) in QUOTIENTS.items()
+                for name, (amount, per) in others.items()
             },
             "truth": _metric(rounds, "truth").groupby(groups).median(),
             "error": error.median(),
