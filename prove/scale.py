@@ -34,7 +34,7 @@ SECONDS = "report: 100 000 case-rounds, from run.json to all outputs"
 MEMORY = "report: 100 000 case-rounds, highest resident memory"
 ADD = "history: adding a run of 100 000 case-rounds"
 SHOW = "history: showing one of 100 cases of 1000 runs, beyond its imports"
-CHECK = "check: the contract of a dataset of 10^15 samples"
+CHECK = "check: the properties of a dataset of 10^15 samples"
 
 
 class Endless:

@@ -39,14 +39,14 @@ def _printable(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def markdown(text: object, longest: int | None = LONGEST) -> str:
+def escaped_markdown(text: object, longest: int | None = LONGEST) -> str:
     r"""Return text that Markdown shows as it is: a mark that could mean something becomes an entity.
 
     Addresses do not become links and nobody is mentioned; an underscore within a word means nothing, and stays.
 
-    >>> markdown("a|b `c` <d> num_workers")
+    >>> escaped_markdown("a|b `c` <d> num_workers")
     'a&#124;b &#96;c&#96; &#60;d&#62; num_workers'
-    >>> markdown("@team: http://x.y") == "&#64;\u2060team: http:&#47;&#47;x.y"
+    >>> escaped_markdown("@team: http://x.y") == "&#64;\u2060team: http:&#47;&#47;x.y"
     True
     """
     return _MARKS.sub(_entity, plain(text, longest)).replace("&#64;", "&#64;\u2060")

@@ -34,12 +34,12 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
-def rank(setting: str, value: object) -> tuple[int, float, str]:
+def sort_key(setting: str, value: object) -> tuple[int, float, str]:
     """Return a key that sorts the values of one setting, the smallest first; missing is smallest.
 
-    >>> sorted(["spawn", "fork"], key=lambda value: rank("start_method", value))
+    >>> sorted(["spawn", "fork"], key=lambda value: sort_key("start_method", value))
     ['fork', 'spawn']
-    >>> sorted([True, 10, 9.5, "a", False, None], key=lambda value: rank("any", value))
+    >>> sorted([True, 10, 9.5, "a", False, None], key=lambda value: sort_key("any", value))
     [None, False, True, 9.5, 10, 'a']
     """
     if is_missing(value):
@@ -54,12 +54,12 @@ def levels(table: pd.DataFrame, column: str, setting: str = "") -> list[object]:
     """Return the values of a setting that occur in `column`, smallest first; missing is none."""
     if column not in table:
         return []
-    return sorted(table[column].dropna().unique().tolist(), key=partial(rank, setting or column))
+    return sorted(table[column].dropna().unique().tolist(), key=partial(sort_key, setting or column))
 
 
-def size(row: Row) -> tuple[tuple[int, float, str], ...]:
+def size_key(row: Row) -> tuple[tuple[int, float, str], ...]:
     """Return a key by which the free settings of cases are compared: fewest workers first."""
-    return tuple(rank(name, row.get(name)) for name in free())
+    return tuple(sort_key(name, row.get(name)) for name in free())
 
 
 def is_missing(value: object) -> bool:

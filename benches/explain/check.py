@@ -35,8 +35,8 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         start_method=str(method),
         storages=storages.count,
         storage_bytes=storages.bytes,
-        pickled_bytes=subject.contract.pickled_bytes,
-        pickle_error=subject.contract.pickle_error,
+        pickled_bytes=subject.properties.pickled_bytes,
+        pickle_error=subject.properties.pickle_error,
         repeated=repeated_samples(subject.dataset) if subject.is_stream and config.num_workers > 1 else None,
     )
 

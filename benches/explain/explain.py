@@ -122,7 +122,7 @@ class Experiment:
 
 def _dataset_facts(baseline: Baseline) -> DatasetFacts:
     read, subject = baseline.samples, baseline.subject
-    samples = None if subject.is_stream else subject.contract.length
+    samples = None if subject.is_stream else subject.properties.length
     return DatasetFacts(name=subject.name, samples=samples or read, samples_read=read)
 
 

@@ -69,7 +69,7 @@ def whatif(
         seed=seed,
         machine=machine.facts(),
         dataset=subject.name,
-        samples=subject.contract.length or samples,
+        samples=subject.properties.length or samples,
         rounds=len(survey.costs),
         held_out=held_out,
         predictions=predictions,

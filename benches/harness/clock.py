@@ -119,7 +119,7 @@ class Epoch:
         self.steady = config.persistent_workers or not config.num_workers
 
     def __enter__(self) -> Self:
-        deterministic = self.subject.contract.deterministic
+        deterministic = self.subject.properties.deterministic
         self._audit = audit(self.config, self.subject.dataset, deterministic=deterministic)
         return self
 

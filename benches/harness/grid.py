@@ -115,7 +115,7 @@ def _word(setting: str, value: Any) -> str:
     return (SETTINGS[setting].phrase or default).format(str(value).replace(":", "."))
 
 
-def settings_of(fixtures: Collection[str]) -> tuple[str, ...]:
+def settings_for(fixtures: Collection[str]) -> tuple[str, ...]:
     """Return the settings of a bench that takes these fixtures: those named, and those that `loader` is made of."""
     needed = (*names(lambda setting: setting.is_argument), *_OF_LOADER) if "loader" in fixtures else ()
     return tuple(name for name in swept() if name in fixtures or name in needed)
@@ -123,7 +123,7 @@ def settings_of(fixtures: Collection[str]) -> tuple[str, ...]:
 
 def parametrize(metafunc: pytest.Metafunc, options: Options) -> None:
     """Give a bench its cases, each a tuple of scalars; where none is feasible, one that is skipped and says why."""
-    settings = settings_of(metafunc.fixturenames)
+    settings = settings_for(metafunc.fixturenames)
     if not settings:
         return
     metafunc.fixturenames.extend(setting for setting in settings if setting not in metafunc.fixturenames)

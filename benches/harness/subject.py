@@ -30,7 +30,7 @@ class Subject:
     name: str
     dataset: Dataset[Any]
     source: Any  # the object as it was made: `dataset` may be a part of it
-    contract: DatasetProperties
+    properties: DatasetProperties
     collate_fns: tuple[str, ...]
 
     @property
@@ -51,14 +51,14 @@ class Subject:
     def facts(self) -> dict[str, Any]:
         """Return what a record says of it: samples in one pass, bytes pickled, and the make-up of a sample."""
         length = len(self.dataset) if hasattr(self.dataset, "__len__") else None
-        return {"dataset_samples": length, **asdict(self.contract)}
+        return {"dataset_samples": length, **asdict(self.properties)}
 
 
 def subject_of(dataset: Any) -> Subject:
     """Return a dataset that a bench made itself as a subject, checked like any other."""
     name = type(dataset).__name__.lower()
     return Subject(
-        name=name, dataset=dataset, source=dataset, contract=check_dataset(dataset), collate_fns=("default",)
+        name=name, dataset=dataset, source=dataset, properties=check_dataset(dataset), collate_fns=("default",)
     )
 
 
@@ -141,7 +141,7 @@ def _subject(choice: DatasetChoice, name: str) -> Subject:
         raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
     made = entry.build() if entry else named.call(choice.dataset_args)
     try:
-        contract = check_dataset(made)
+        properties = check_dataset(made)
     except InvalidDatasetError as error:
         raise named.refuse(str(error)) from error
     dataset = as_dataset(made)
@@ -152,7 +152,7 @@ def _subject(choice: DatasetChoice, name: str) -> Subject:
         part = _drawn(dataset, entry.quick_samples)
     else:
         part = _part(dataset, choice, named)
-    return Subject(name=name, dataset=part, source=dataset, contract=contract, collate_fns=collate_fns)
+    return Subject(name=name, dataset=part, source=dataset, properties=properties, collate_fns=collate_fns)
 
 
 def _part(dataset: Any, choice: DatasetChoice, named: NamedObject) -> Dataset[Any]:

@@ -18,7 +18,7 @@ from loaderbench.reports.documents.document import (
 )
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.explain.memory_growth import NOTABLE_BYTES, copied_bytes, memory_growth
-from loaderbench.reports.explain.ranking import Outcome, RankedIntervention, Ranking
+from loaderbench.reports.explain.ranking import InterventionOutcome, RankedIntervention, Ranking
 from loaderbench.reports.explain.record import Explanation, LoaderMemory
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
@@ -27,7 +27,7 @@ from loaderbench.reports.vocabulary import METRICS
 
 TITLE = "What would make this loader faster"
 LEAST_SHARE = 0.005  # of a pass, that is worth a word
-TONES: Mapping[Outcome, Tone] = {
+TONES: Mapping[InterventionOutcome, Tone] = {
     "helps": "good", "unclear": "warn", "no difference": "muted", "harms": "bad", "not run": "muted",
 }  # fmt: skip
 

@@ -18,8 +18,14 @@ from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interva
 from loaderbench.reports.explain.record import Explanation, InterventionFacts, PassBlock, read_explanation
 from loaderbench.reports.stats.significance import discoveries
 
-Outcome = Literal["helps", "harms", "no difference", "unclear", "not run"]
-OUTCOMES: tuple[Outcome, ...] = ("helps", "unclear", "no difference", "harms", "not run")  # as they are listed
+InterventionOutcome = Literal["helps", "harms", "no difference", "unclear", "not run"]
+OUTCOMES: tuple[InterventionOutcome, ...] = (
+    "helps",
+    "unclear",
+    "no difference",
+    "harms",
+    "not run",
+)  # as they are listed
 
 FALSE_DISCOVERIES = 0.05  # of what is said to help or to harm, by chance
 MARGIN = 0.03  # of an epoch: less is no difference
@@ -31,7 +37,7 @@ class RankedIntervention:
     """The outcome of one intervention; `gain` is the share of an epoch that it saves."""
 
     cause: str
-    outcome: Outcome
+    outcome: InterventionOutcome
     evidence: str = ""
     change: str = ""  # the line of code
     reason: str = ""  # why it was not run
@@ -163,7 +169,7 @@ def _ranked(
     )
 
 
-def _outcome(gain: float, low: float, high: float, *, is_significant: bool) -> Outcome:
+def _outcome(gain: float, low: float, high: float, *, is_significant: bool) -> InterventionOutcome:
     if is_significant and gain >= MARGIN:
         return "helps"
     if is_significant and gain <= -MARGIN:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import case_words, rounds_of
 from loaderbench.reports.units import percent, quantity
-from loaderbench.reports.wording import rank
+from loaderbench.reports.wording import sort_key
 
 # The loop's seconds, by what the batch it waited for was at.
 WAITED = (
@@ -148,5 +148,5 @@ def startup(cases: pd.DataFrame) -> Figure | None:
 def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     """The cases by these settings, of those that they have."""
     known = [name for name in names if name in table]
-    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
+    order = table.apply(lambda row: tuple(sort_key(name, row[name]) for name in known), axis="columns")
     return table.loc[order.sort_values().index]

@@ -12,7 +12,7 @@ from loaderbench.reports.figures.panels import Facet, case_words, facets, note, 
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.units import quantity
 from loaderbench.reports.vocabulary import sample_rate
-from loaderbench.reports.wording import is_missing, levels, phrase, rank, settings_of
+from loaderbench.reports.wording import is_missing, levels, phrase, settings_of, sort_key
 
 STARTUP = (
     ("first_batch_s", "first batch", style.BLUE),
@@ -32,7 +32,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     known = [name for name in ("dataset", "start_method", "persistent_workers", "num_workers") if name in table]
-    order = table.apply(lambda row: tuple(rank(name, row[name]) for name in known), axis="columns")
+    order = table.apply(lambda row: tuple(sort_key(name, row[name]) for name in known), axis="columns")
     table = table.loc[order.sort_values().index[:MOST_ROWS]]
     fewer = "" if len(order) <= MOST_ROWS else f" ({MOST_ROWS} of {len(order)} rows)"
     heading = style.Heading(

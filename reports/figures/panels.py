@@ -11,7 +11,7 @@ from loaderbench.reports.figures.style import MOST_PANELS
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count
 from loaderbench.reports.vocabulary import SETTINGS, subjects
-from loaderbench.reports.wording import is_missing, levels, phrase, rank, settings_of
+from loaderbench.reports.wording import is_missing, levels, phrase, settings_of, sort_key
 
 LONGEST_NAME = 30
 NAME_LENGTHS = {1: 90, 2: 56, 3: 36}  # characters that fit above a panel, by the number of columns
@@ -69,7 +69,7 @@ def _at_the_commonest(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
         counts = table[name].value_counts()
         if name in free or len(counts) < 2:  # noqa: PLR2004 - there is one value alone
             continue
-        commonest = min(counts[counts == counts.max()].index.tolist(), key=partial(rank, name))
+        commonest = min(counts[counts == counts.max()].index.tolist(), key=partial(sort_key, name))
         table = table[(table[name] == commonest) | table[name].isna()]
     return table
 

@@ -106,7 +106,7 @@ def of_test(
     return Comparison(
         setup=setup,
         plan=test.plan,
-        verdicts=in_order(verdicts),
+        verdicts=gravest_first(verdicts),
         moved=test.moved,
         looks=tuple(test.looks),
         blocks=tuple(blocks),
@@ -115,7 +115,7 @@ def of_test(
     )
 
 
-def in_order(verdicts: Iterable[CaseVerdict]) -> tuple[CaseVerdict, ...]:
+def gravest_first(verdicts: Iterable[CaseVerdict]) -> tuple[CaseVerdict, ...]:
     """Sort verdicts: the gravest kind first, and of a kind the greatest change."""
     rank = list(VERDICTS).index
     return tuple(

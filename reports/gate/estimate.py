@@ -234,7 +234,7 @@ def trimmed(values: Floats) -> tuple[float, float, float]:
     return mean, spread * math.sqrt((n - 1) / (kept * (kept - 1))), kept - 1
 
 
-def suspects(estimates: Sequence[Estimate], margin: float, rate: float) -> dict[tuple[str, str], Change]:
+def suspected_changes(estimates: Sequence[Estimate], margin: float, rate: float) -> dict[tuple[str, str], Change]:
     """Return what looks changed, by case and metric: at this false-discovery rate, and beyond the margin."""
     suspected: dict[tuple[str, str], Change] = {}
     for change in CHANGES:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.gate.comparison import Comparison, Setup, in_order, lacking
-from loaderbench.reports.gate.estimate import EXACT, Change, Estimate, Floats, suspects, unpaired
+from loaderbench.reports.gate.comparison import Comparison, Setup, gravest_first, lacking
+from loaderbench.reports.gate.estimate import EXACT, Change, Estimate, Floats, suspected_changes, unpaired
 from loaderbench.reports.gate.paired_effects import REVISIONS, is_control, metric_values, rule_of
 from loaderbench.reports.gate.sequential import CONTROLS_RATE, Plan
 from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
@@ -70,7 +70,7 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
     return Comparison(
         setup=setup,
         plan=plan,
-        verdicts=in_order(verdicts),
+        verdicts=gravest_first(verdicts),
         moved=moved,
         values=tuple(record for metric in values for record in metric.records()),
     )
@@ -118,13 +118,13 @@ def _of_runs(runs: pd.Series, values: pd.Series, *, is_summed: bool) -> Floats:
 
 
 def _moved(controls: Sequence[Estimate], plan: Plan) -> tuple[str, ...]:
-    suspected = suspects(controls, plan.margin, CONTROLS_RATE)
+    suspected = suspected_changes(controls, plan.margin, CONTROLS_RATE)
     changes = [(control, suspected.get((control.case, control.metric))) for control in controls]
     return tuple(control.case for control, change in changes if change and control.exact_p_value(change) <= EXACT)
 
 
 def _verdicts(judged: Sequence[Estimate], plan: Plan, moved: Sequence[str], *, runs: int) -> Iterator[CaseVerdict]:
-    suspected = suspects(judged, plan.margin, RATE)
+    suspected = suspected_changes(judged, plan.margin, RATE)
     for estimate in judged:
         verdict, why = _verdict(estimate, suspected.get((estimate.case, estimate.metric)), plan, runs)
         if moved and verdict in CHANGED:

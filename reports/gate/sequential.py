@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from loaderbench.reports.gate.estimate import EXACT, FEWEST, Change, Estimate, estimates_of, suspects
+from loaderbench.reports.gate.estimate import EXACT, FEWEST, Change, Estimate, estimates_of, suspected_changes
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
@@ -110,7 +110,7 @@ class SequentialTest:
     def moved(self) -> tuple[str, ...]:
         """Controls that differ between the revisions, which no change to the code can do."""
         controls = {case: estimate for (case, _), estimate in self._since(0).items() if is_control(case)}
-        suspected = suspects(list(controls.values()), self.plan.margin, CONTROLS_RATE)
+        suspected = suspected_changes(list(controls.values()), self.plan.margin, CONTROLS_RATE)
         return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)
 
     @property
@@ -158,7 +158,9 @@ class SequentialTest:
     def _look(self) -> None:
         """Judge all blocks so far, with this look's share of the error."""
         estimates = self._judged()
-        suspected = suspects(list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.looks))
+        suspected = suspected_changes(
+            list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.looks)
+        )
         for key, estimate in estimates.items():
             state = self.states.setdefault(key, MetricState(estimate=estimate))
             if state.is_settled or state.suspected:

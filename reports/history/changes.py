@@ -35,7 +35,7 @@ WINDOWS = np.arange(2, LONGEST + 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class ChangePoint:
     """A step of a series to another level."""
 
     at: int
@@ -44,24 +44,24 @@ class Change:
     """Index of the point with which the change was first detected."""
 
 
-def change_points(values: Sequence[float] | Floats) -> tuple[Change, ...]:
+def change_points(values: Sequence[float] | Floats) -> tuple[ChangePoint, ...]:
     """Return the changes of a series of positive values (any unit), oldest first; NaN and values <= 0 are passed over.
 
     >>> change_points([1.0, 1.01, 0.99, 1.02, 1.0, 0.98, 1.01, 1.0, 1.3, 1.31, 1.29])
-    (Change(at=8, detected=9),)
+    (ChangePoint(at=8, detected=9),)
     """
     series = np.asarray(values, dtype=np.float64)
     usable = np.flatnonzero(np.isfinite(series) & (series > 0))
     logs = np.log(series[usable])
-    changes: list[Change] = []
+    changes: list[ChangePoint] = []
     start = 0
     while (change := _first(logs[start:])) is not None:
-        changes.append(Change(at=int(usable[start + change.at]), detected=int(usable[start + change.detected])))
+        changes.append(ChangePoint(at=int(usable[start + change.at]), detected=int(usable[start + change.detected])))
         start += change.at
     return tuple(changes)
 
 
-def _first(logs: Floats) -> Change | None:
+def _first(logs: Floats) -> ChangePoint | None:
     """Return the first change that is detected as the series grows."""
     if len(logs) < LEAST_BEFORE + int(WINDOWS[0]):
         return None
@@ -71,7 +71,7 @@ def _first(logs: Floats) -> Change | None:
             at = int(last - WINDOWS[window] + 1)
             is_significant = p[last, window] < ALPHAS[window]
             if is_significant and _most_agree(logs[at : last + 1], np.median(logs[:at]), step[last, window]):
-                return Change(at=at, detected=int(last))
+                return ChangePoint(at=at, detected=int(last))
     return None
 
 

@@ -24,7 +24,7 @@ BUSY_S = 60  # that a writer on SQLite waits for others before it gives up
 LONGEST_ID = 200  # characters of a run's name: an index of PostgreSQL is sure to hold so many
 SETUP_LOCK = 7105  # the key of PostgreSQL's advisory lock under which the tables are made, by one writer only
 
-Outcome = Literal["added", "replaced", "there"]
+Addition = Literal["added", "replaced", "there"]
 
 _TABLES = sa.MetaData()
 SCHEMA = Table("loaderbench_history", _TABLES, Column("version", Integer, primary_key=True, autoincrement=False))
@@ -89,7 +89,7 @@ class History:
     name: str
     """Its name in messages: a path, or a URL without its password."""
 
-    def add(self, recorded: RecordedRun) -> Outcome:
+    def add(self, recorded: RecordedRun) -> Addition:
         """Add a run with all its cases, or nothing of it; raises HistoryError.
 
         A run that is there stays as it is, unless it was incomplete (interrupted, and added then) and this one is
@@ -112,7 +112,7 @@ class History:
             yield connection
 
 
-def _claim(connection: Connection, row: dict[str, object]) -> tuple[int, Outcome]:
+def _claim(connection: Connection, row: dict[str, object]) -> tuple[int, Addition]:
     """Return the key of the run's row, and what became of it: unless it was "there", the caller writes its cases."""
     insert = _INSERT[connection.dialect.name](RUNS).values(row).on_conflict_do_nothing(index_elements=[RUNS.c.id])
     key = connection.execute(insert.returning(RUNS.c.key)).scalar()

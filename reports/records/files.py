@@ -23,20 +23,20 @@ from loaderbench.reports.records.schema import (
     SCHEMA,
     Benchmark,
     Case,
-    Column,
     Columns,
+    MetricColumn,
     Missed,
     PlainScalar,
     Run,
     RunFile,
     Scalar,
-    Text,
+    ShortText,
 )
 from loaderbench.reports.vocabulary import METRICS, SETTINGS
 
 SHORTEST_S = 1e-9  # no clock reads less
 
-Entry = TypeVar("Entry", Case, Missed)
+CaseOrMissed = TypeVar("CaseOrMissed", Case, Missed)
 
 
 @dataclass(slots=True)
@@ -172,7 +172,7 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _usable(entries: list[object], read: Callable[[object], Entry], faults: list[str]) -> Iterator[Entry]:
+def _usable(entries: list[object], read: Callable[[object], CaseOrMissed], faults: list[str]) -> Iterator[CaseOrMissed]:
     """Yield the entries that are sound and whose name is new; note the others."""
     names: set[str] = set()
     for entry in entries:
@@ -237,7 +237,7 @@ def _kind(name: str) -> Any:
         return PlainScalar
     if setting.kind == "whole":
         return _whole_from(setting.least)
-    return (bool if setting.kind == "switch" else Text) | None
+    return (bool if setting.kind == "switch" else ShortText) | None
 
 
 @cache
@@ -247,7 +247,7 @@ def _whole_from(least: int) -> Any:
 
 def _columns(values: Mapping[str, Any], where: str) -> Columns:
     """Return equally long columns of numbers >= 0, null as NaN."""
-    columns = convert_each(values, Column, f"{where}.")
+    columns = convert_each(values, MetricColumn, f"{where}.")
     if len({len(column) for column in columns.values()}) > 1:
         listed = ", ".join(f"{name} {len(column)}" for name, column in list(columns.items())[:4])
         raise MalformedError(f"{where} have columns of unequal length ({listed[:120]})")

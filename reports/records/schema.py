@@ -56,13 +56,17 @@ LARGEST = 10**18  # in any unit: an exabyte, or the age of the universe in secon
 RESERVED = frozenset({*IDENTITY, "warmup", "round", "rounds", "status", "reason", "phase"})  # no settings
 
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
-Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+ShortText = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Scalar = str | int | float | bool
 PlainScalar: Any = (
-    Text | bool | Annotated[int, Meta(ge=-LARGEST, le=LARGEST)] | Annotated[float, Meta(ge=-LARGEST, le=LARGEST)] | None
+    ShortText
+    | bool
+    | Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+    | Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+    | None
 )
 """A `Scalar` as a file may hold it; NaN is not in its range."""
-Column = list[Annotated[float, Meta(ge=0, le=LARGEST)] | None]
+MetricColumn = list[Annotated[float, Meta(ge=0, le=LARGEST)] | None]
 """A metric, one value a round."""
 Names = Annotated[dict[Name, Any], Meta(max_length=MOST_NAMES)]
 """Values by the names of settings, facts or metrics, still to be checked one by one."""
@@ -110,7 +114,7 @@ class RunBlock(Struct, frozen=True, kw_only=True):
     schema: int
     run: Name
     """A name that no other run has: when it began and a random part."""
-    version: Text
+    version: ShortText
     """Of loaderbench."""
     started: datetime | None
     finished: datetime | None = None

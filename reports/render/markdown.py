@@ -17,7 +17,7 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
-from loaderbench.reports.text import markdown as escaped
+from loaderbench.reports.text import escaped_markdown as escaped
 from loaderbench.reports.text import printable
 from loaderbench.reports.units import count
 

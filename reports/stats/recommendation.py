@@ -10,7 +10,7 @@ import pandas as pd
 
 from loaderbench.reports.stats.intervals import ratio
 from loaderbench.reports.vocabulary import free, subjects
-from loaderbench.reports.wording import assigned, levels, settings_of, size
+from loaderbench.reports.wording import assigned, levels, settings_of, size_key
 
 # A setting ties with the best unless its rounds show it to be more than this much slower: nobody starts a process for
 # less …
@@ -112,7 +112,7 @@ def choose(candidates: pd.DataFrame) -> Choice:
     A setting ties when its ratio to the best may exceed 1 - `NEGLIGIBLE` and surely exceeds 1 - `COARSE`.
     """
     rows = candidates.reindex(columns=list(free())).to_dict("records")
-    ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size(rows[row]))]
+    ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size_key(rows[row]))]
     best = int(ordered["samples_per_s"].argmax())
     ratios = _to_best(ordered, best)
     ties = (ratios["high"] >= 1 - NEGLIGIBLE) & (ratios["low"] >= 1 - COARSE)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaderbench.reports.history.changes import Change, Floats, change_points
+from loaderbench.reports.history.changes import ChangePoint, Floats, change_points
 
 CV = 0.03
 CORRELATION = 0.3  # of neighbours: AR(1)
@@ -79,7 +79,7 @@ def test_figures_that_repeat_to_the_digit_do_not_make_a_thousandth_certain() -> 
 
 
 def test_a_step_without_noise_is_detected_at_its_second_run() -> None:
-    assert change_points([100.0] * 20 + [110.0] * 3) == (Change(at=20, detected=21),)
+    assert change_points([100.0] * 20 + [110.0] * 3) == (ChangePoint(at=20, detected=21),)
 
 
 def test_a_step_and_its_revert_are_two_changes() -> None:
