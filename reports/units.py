@@ -1,4 +1,4 @@
-"""Numbers as a reader likes them: three digits that matter, an SI prefix, a unit, thin spaces."""
+"""Numbers in text (three digits that matter, an SI prefix, a unit, thin spaces), and times and sizes read from text."""
 
 import math
 import re
@@ -154,7 +154,7 @@ def parse_size(text: str) -> int:
 
 
 def _scaled(text: str, scales: Mapping[str, float], wanted: str) -> float:
-    found = _NUMBER.fullmatch(text)
-    if found is None or found[2] not in scales:
+    match = _NUMBER.fullmatch(text)
+    if match is None or match[2] not in scales:
         raise ValueError(f"expected {wanted}, got {text!r}")
-    return float(found[1]) * scales[found[2]]
+    return float(match[1]) * scales[match[2]]

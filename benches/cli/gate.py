@@ -68,6 +68,10 @@ def run(options: argparse.Namespace) -> int:
     base, head = requests(options)
     if not (base.revision or base.python != head.python or base.settings != head.settings):
         raise RefusedError("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
+    if not base.revision and (head.revision or options.setup):
+        raise RefusedError(
+            f"{'--head' if head.revision else '--setup'} needs --base REV: only then are there worktrees"
+        )
     folder = output.new_folder("gate", options.out, result=VERDICT)
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     return publish(_measured(options, base, head, folder, seed), folder)

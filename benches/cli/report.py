@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the report, print its gist, and return 0, or 2 where not all that was named can be read."""
+    """Write the report and print what it says; return 0, or 2 where not all that was named can be read."""
     from loaderbench.reports.documents.report import assemble, report_document
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of

@@ -104,7 +104,7 @@ class Experiment:
                 began = perf_counter()
                 try:
                     block = measure_block(self.interventions[cause], self.subject, self.consumer, self.rng)
-                except Exception as error:  # noqa: BLE001 - a user's dataset may not bear the change, in any way
+                except Exception as error:  # noqa: BLE001 - a user's dataset may fail under the change in any way
                     interruption.check()
                     schedule.failed(cause)
                     self._drop(cause, f"it failed: {reason(error)}")

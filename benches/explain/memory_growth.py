@@ -27,7 +27,7 @@ def loader_memory(baseline: Baseline) -> LoaderMemory:
     memory = LoaderMemory(readings=readings, expected_shm_bytes=in_flight * tensor_storages(baseline.batch).bytes)
     try:
         return _with_lists_compared(memory, baseline)
-    except Exception:  # noqa: BLE001 - a user's dataset may not bear its lists to be others, in any way
+    except Exception:  # noqa: BLE001 - a user's dataset may refuse arrays for its lists in any way
         return memory
 
 

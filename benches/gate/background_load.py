@@ -13,7 +13,7 @@ _SPIN = "while True: pass"
 
 @dataclass(kw_only=True)
 class BackgroundLoad(AbstractContextManager["BackgroundLoad"]):
-    """A busy process for each core, which runs while the revision called `loaded` has its turn and is stopped else."""
+    """A busy process for each core, which runs only while the revision called `loaded` has its turn."""
 
     loaded: str
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)

@@ -63,9 +63,9 @@ class CalibrationRunner:
     def _endless(self, regressions: Sequence[InjectedRegression]) -> Iterator[InjectedRegression]:
         """Yield each as often as its weight says, shuffled, again and again."""
         while True:
-            deck = [regression for regression in regressions for _ in range(regression.weight)]
-            self.rng.shuffle(deck)
-            yield from deck
+            in_turn = [regression for regression in regressions for _ in range(regression.weight)]
+            self.rng.shuffle(in_turn)
+            yield from in_turn
 
     def gate(self, regression: InjectedRegression, budget_s: float) -> None:
         """Measure a whole gate, as `loaderbench gate` does."""

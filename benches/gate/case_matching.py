@@ -24,7 +24,7 @@ class MatchedCase:
 
     @property
     def is_control(self) -> bool:
-        """Whether it is there to show that the machine did not change."""
+        """Return whether it is there to show that the machine did not change."""
         return self.bench == CONTROL
 
 

@@ -1,4 +1,4 @@
-"""The gate's measuring: asks the sequential test what to measure, measures it, and tells the test what came of it."""
+"""The gate's measuring: asks the sequential test which cases are open, measures a block of them, and adds it."""
 
 import signal
 from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ class RevisionRequest:
 
     @property
     def pairs(self) -> dict[str, str]:
-        """The settings by name; raises RefusedError."""
+        """Return the settings by name; raises RefusedError."""
         pairs = {}
         for word in self.settings.replace(",", " ").split():
             name, equals, value = word.partition("=")
@@ -37,7 +37,7 @@ class RevisionRequest:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The settings as options of the benches."""
+        """Return the settings as options of the benches."""
         return tuple(f"--{name.replace('_', '-')}={value}" for name, value in self.pairs.items())
 
 
@@ -57,14 +57,15 @@ class Revision:
     def paths(self) -> str:
         """``PYTHONPATH``: this revision's own code comes first, from its root or its ``src``."""
         own = [] if self.root is None else [self.root / "src", self.root]
-        found = [str(path) for path in (self.folder, *own) if path.is_dir()]
-        return os.pathsep.join([*dict.fromkeys(found), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+        folders = [str(path) for path in (self.folder, *own) if path.is_dir()]
+        return os.pathsep.join([*dict.fromkeys(folders), *filter(None, [os.environ.get("PYTHONPATH", "")])])
 
 
 @contextmanager
 def prepared(base: RevisionRequest, head: RevisionRequest, setup: str = "") -> Iterator[tuple[Revision, Revision]]:
-    """Both revisions, ready to run; worktrees are made here and removed at the end, however it comes.
+    """Give both revisions, ready to run; worktrees are made here, and removed at the end whatever happens.
 
+    Without `base.revision` there are none: both run the code as it stands.
     Raises RefusedError where a revision does not exist or `setup` fails.
     """
     if not base.revision:
@@ -102,10 +103,10 @@ def _checked_out(request: RevisionRequest, repository: "Repository", made: "Work
 def _interpreter(request: RevisionRequest) -> str:
     if not request.python:
         return sys.executable
-    found = shutil.which(request.python)
-    if found is None:
+    program = shutil.which(request.python)
+    if program is None:
         raise RefusedError(f"--{request.name}-python {request.python}: there is no such program")
-    return str(Path(found).absolute())  # not resolved: a virtual environment's python is a link
+    return str(Path(program).absolute())  # not resolved: a virtual environment's python is a link
 
 
 def _set_up(revision: Revision, command: str, repository: Path) -> None:
@@ -139,7 +140,7 @@ class Repository:
 
     @classmethod
     def around(cls, folder: Path) -> "Repository":
-        """The repository that `folder` is in; raises RefusedError where there is none."""
+        """Return the repository that `folder` is in; raises RefusedError where there is none."""
         try:
             root = _git(folder, "rev-parse", "--show-toplevel")
         except (GitError, OSError) as error:
@@ -148,7 +149,7 @@ class Repository:
 
     @contextmanager
     def worktrees(self, folder: Path) -> Iterator["Checkout"]:
-        """What checks out revisions below `folder`; git forgets them at the end."""
+        """Give what checks out revisions below `folder`; git forgets them at the end."""
         checkout = Checkout(repository=self, folder=folder)
         try:
             yield checkout
@@ -163,17 +164,17 @@ class Repository:
         if not request.revision:
             return self._snapshot(), "working tree"
         try:
-            found = _git(self.root, "rev-parse", "--verify", "--end-of-options", f"{request.revision}^{{commit}}")
+            commit = _git(self.root, "rev-parse", "--verify", "--end-of-options", f"{request.revision}^{{commit}}")
         except GitError as error:
             raise RefusedError(
                 f"--{request.name} {request.revision}: no such revision in {self.root}; fetch it first "
                 "(actions/checkout needs fetch-depth: 0)"
             ) from error
-        short = found[:8]
-        return found, short if request.revision.startswith(short) else f"{request.revision} ({short})"
+        short = commit[:8]
+        return commit, short if request.revision.startswith(short) else f"{request.revision} ({short})"
 
     def _snapshot(self) -> str:
-        """Tracked and untracked files as they are now, less the ignored ones, as a commit; the index is left alone."""
+        """Commit tracked and untracked files as they are now, less the ignored ones; the index is left alone."""
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             has_commits = _succeeds(self.root, "rev-parse", "--verify", "HEAD")

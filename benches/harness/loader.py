@@ -69,7 +69,7 @@ class LoaderConfig:
         elif self.batch_size is None:
             arguments["batch_size"] = None
         if isinstance(dataset, IterableDataset) and not self.shuffle:
-            arguments.pop("shuffle")  # torch wants it unsaid for a stream
+            arguments.pop("shuffle")  # some versions of torch refuse it for a stream
         return DataLoader(dataset, **arguments)
 
     def _arguments(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class NamedObject:
         """Return the object that `target` names; raises RefusedError saying what is missing and what to do."""
         here = str(Path.cwd())
         if here not in sys.path:
-            sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie where they stand
+            sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie in the current folder
         try:
             return resolve_name(self.target)
         except ModuleNotFoundError as error:

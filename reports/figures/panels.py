@@ -109,7 +109,7 @@ def short(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def titles(names: Sequence[str]) -> list[str]:
-    """Return of each name what tells it from the others: long names differ where there is no room for them.
+    """Return of each name the words that the others lack: there is no room for long names.
 
     >>> titles(["bench_epoch[text-workers=1-pad]", "bench_epoch[text-workers=2-pad]"])
     ['workers=1', 'workers=2']

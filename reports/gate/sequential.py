@@ -1,7 +1,7 @@
 """The sequential test: which cases to measure in the next block, and the verdicts at the end.
 
 `SequentialTest` is a state machine without a clock or a process. It says which cases the next block is to measure, and
-is told that block's effects and how many seconds it took.
+is given that block's effects and how many seconds it took.
 
 The looks at the data are planned before the first effect is seen, from what a block takes, and the error is spent over
 them. What looks changed at one of them is *suspected*, and becomes a verdict only if blocks measured after that show

@@ -44,7 +44,7 @@ def change_of(estimate: Estimate) -> str:
 
 
 def _signed(effect: float, estimate: Estimate) -> str:
-    """An effect as a change in percent, of a share in percentage points; a great one as a ratio."""
+    """Return an effect as a change in percent, of a share in percentage points; a great one as a ratio."""
     if estimate.rule.scale == "difference":
         return _plus(percent(effect), effect).replace(f"{THIN}%", _POINTS)
     if effect > _WIDEST:
@@ -104,13 +104,6 @@ def command_of(comparison: Comparison) -> str:
     """Return the command that repeats the comparison, for a shell; empty where it is not known."""
     words = list(comparison.setup.command)
     return shell(words if words[:1] == ["loaderbench"] else ["loaderbench", *words]) if words else ""
-
-
-def counted(comparison: Comparison) -> str:
-    """Return how many figures have each verdict."""
-    text = ", ".join(f"{number} {name}" for name, number in comparison.counts.items())
-    several = len(comparison.counts) > 1
-    return f"{text} of {count(len(comparison.verdicts), 'verdict')}" if several else text or "no verdict"
 
 
 def unit_of_inference(comparison: Comparison) -> str:
@@ -224,9 +217,3 @@ def standing(test: SequentialTest) -> str:
     if not test.states:
         parts.append(f"first look after {next(iter(test.looks), test.plan.first_look)}")
     return BETWEEN.join(parts)
-
-
-def budget_left(test: SequentialTest) -> str:
-    """Return how much of the budget is left."""
-    left_s = max(test.plan.budget_s - test.spent_s, 0.0)
-    return f"{duration(left_s)} of {duration(test.plan.budget_s)} left"

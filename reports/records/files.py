@@ -213,7 +213,7 @@ def _missed(entry: object, status: str) -> Missed:
 
 
 def _name(entry: object, otherwise: str) -> str:
-    """Return the name by which a fault of `entry` is told, in one line."""
+    """Return the name by which a fault of `entry` is reported, in one line."""
     name = entry.get("name") if isinstance(entry, dict) else None
     return " ".join(name[:LONGEST_TEXT].split()) if isinstance(name, str) and name.strip() else otherwise
 

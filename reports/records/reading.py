@@ -1,4 +1,4 @@
-"""Files that we wrote, read back: JSON checked against the type it must have, a fault told in one line.
+"""Files that we wrote, read back: JSON checked against the type it must have, a fault reported in one line.
 
 Every file that a command reads (run.json, verdict.json, explain.json, calibration.json) has a type, a `msgspec.Struct`,
 and goes through `read`, or through `parse` and `convert` where a faulty part must not cost the rest. What is wrong in a

@@ -276,12 +276,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def report_of(write: Callable[..., Path]) -> Callable[[Document], Report]:
-    """Make a report of one document."""
-    return lambda document: assemble(read([write(document)]))
-
-
-@pytest.fixture
 def cases_of(write: Callable[..., Path]) -> Callable[[Document], pd.DataFrame]:
     """Summarise one document."""
     return lambda document: summarise(read([write(document)]).frame)

@@ -69,7 +69,7 @@ def workers() -> set[psutil.Process]:
 def end(strays: Iterable[BaseProcess]) -> None:
     """End `strays` and wait until they are gone, so that none disturbs the next case."""
     # torch raises from its SIGCHLD handler, wherever the main process then is, when a worker is killed; a worker
-    # that its own parent terminates leaves in peace. So terminate first, and kill what is left.
+    # that its own parent terminates ends without that. So terminate first, and kill what is left.
     for stray in strays:
         stray.terminate()
     for stray in strays:

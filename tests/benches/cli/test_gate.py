@@ -195,6 +195,15 @@ def test_nothing_to_compare_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "name what to compare" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("asked", [("--head", "HEAD"), ("--setup", "make")], ids=["head", "setup"])
+def test_what_needs_a_worktree_is_refused_without_base(
+    asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["gate", "--base-settings", "num_workers=0", *asked, *OPTIONS]) == 2
+    assert f"{asked[0]} needs --base REV" in capsys.readouterr().err
+
+
 def test_an_earlier_verdict_is_never_taken_for_this_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
