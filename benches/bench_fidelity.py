@@ -34,7 +34,7 @@ STEP_S = 0.01
 RESIDENT_BYTES = 128 << 20
 
 
-def spin(batch: Any) -> Any:
+def busy_step(batch: Any) -> Any:
     """A step that lasts `STEP_S` by construction."""
     end = perf_counter() + STEP_S
     while perf_counter() < end:
@@ -42,7 +42,7 @@ def spin(batch: Any) -> Any:
     return batch
 
 
-def workers(count: int, **settings: Any) -> LoaderConfig:
+def running_workers(count: int, **settings: Any) -> LoaderConfig:
     """Return a loader whose workers run already when the clock starts."""
     return LoaderConfig(num_workers=count, persistent_workers=True, **settings)
 
@@ -63,13 +63,13 @@ TIMES: dict[str, Callable[[], KnownPass]] = {
         dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="seconds", truth=0.4
     ),
     "busy 5 ms a sample, step 10 ms: wait": lambda: KnownPass(
-        dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="wait_s", truth=0.4, step=spin
+        dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="wait_s", truth=0.4, step=busy_step
     ),
     "sleep 20 ms a sample, 2 workers: pass": lambda: KnownPass(
-        dataset=Sleeping(64, 20e-3), config=workers(2, batch_size=4), metric="seconds", truth=0.64
+        dataset=Sleeping(64, 20e-3), config=running_workers(2, batch_size=4), metric="seconds", truth=0.64
     ),
     "sleep 100 ms a sample, 1 worker: first batch": lambda: KnownPass(
-        dataset=Sleeping(8, 100e-3), config=workers(1, batch_size=4), metric="first_batch_s", truth=0.4
+        dataset=Sleeping(8, 100e-3), config=running_workers(1, batch_size=4), metric="first_batch_s", truth=0.4
     ),
     "one straggler of 100 ms: longest wait": lambda: KnownPass(
         dataset=Straggler(100, 1e-3, 50, 0.1),
@@ -134,7 +134,7 @@ class WorkerMemory:
 
 
 def _worker_bytes(resident_bytes: int) -> int:
-    with Epoch(subject_of(Resident(64, resident_bytes)), workers(2), device=CPU) as epoch:
+    with Epoch(subject_of(Resident(64, resident_bytes)), running_workers(2), device=CPU) as epoch:
         epoch.run(1)
         return processes.memory().worker_pss_bytes
 
@@ -180,16 +180,16 @@ class KnownPart:
 
 PARTS = {
     "breakdown: fetching, busy 5 ms a sample": KnownPart(
-        metric="fetch_s", truth=64 * 5e-3, sample_s=5e-3, config=workers(1, batch_size=4)
+        metric="fetch_s", truth=64 * 5e-3, sample_s=5e-3, config=running_workers(1, batch_size=4)
     ),
     "breakdown: collating, 10 ms a batch": KnownPart(
-        metric="collate_s", truth=16 * 10e-3, collate_s=10e-3, config=workers(1, batch_size=4)
+        metric="collate_s", truth=16 * 10e-3, collate_s=10e-3, config=running_workers(1, batch_size=4)
     ),
     "breakdown: waiting for samples, no workers": KnownPart(
         metric="wait_fetch_s", truth=64 * 5e-3, sample_s=5e-3, collate_s=10e-3, config=LoaderConfig(batch_size=4)
     ),
     "breakdown: a step of 10 ms": KnownPart(
-        metric="step_s", truth=16 * STEP_S, sample_s=1e-3, config=workers(1, batch_size=4), step=spin
+        metric="step_s", truth=16 * STEP_S, sample_s=1e-3, config=running_workers(1, batch_size=4), step=busy_step
     ),
 }
 

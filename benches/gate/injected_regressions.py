@@ -16,8 +16,8 @@ from loaderbench.benches.gate.revisions import NAMES, Revision
 if TYPE_CHECKING:
     from loaderbench.datasets.synthetic.injected import InjectedDataset, Sample
 
-Values = Mapping[str, float]
-Work = Callable[[], object]
+FaultSizes = Mapping[str, float]
+Call = Callable[[], object]
 
 MODULE = "injected"  # what both revisions call the file
 SOURCE = "loaderbench.datasets.synthetic.injected"
@@ -43,8 +43,8 @@ class InjectedRegression:
     """The faults of base and head (fields of `datasets.synthetic.injected.Faults`), and what is measured of them."""
 
     name: str
-    base: Values = field(default_factory=dict)
-    head: Values = field(default_factory=dict)
+    base: FaultSizes = field(default_factory=dict)
+    head: FaultSizes = field(default_factory=dict)
     expected: str = ""  # the verdict; nothing where both revisions are the same
     metric: str = "samples_per_s"  # that is to get it
     options: tuple[str, ...] = EPOCH  # of the benches
@@ -123,15 +123,15 @@ def measure_sizes(
     Called in this process, with no loader: samples of each dataset, or batches of them.
     """
     base, head = (_load(revision) for revision in revisions)
-    works: dict[str, tuple[Work, Work]] = {}
+    calls: dict[str, tuple[Call, Call]] = {}
     for name in ("Documents", "Images"):
         datasets = [getattr(module, name)() for module in (base, head)]
         if "collate_times" in {*regression.base, *regression.head}:
             samples = [datasets[0][index] for index in range(16)]
-            works[f"{name}, collated"] = (_collating(base, samples), _collating(head, samples))
+            calls[f"{name}, collated"] = (_collating(base, samples), _collating(head, samples))
         else:
-            works[f"{name}.__getitem__"] = (_reading(datasets[0]), _reading(datasets[1]))
-    return {name: _ratio(*work, pairs=pairs) for name, work in works.items()}
+            calls[f"{name}.__getitem__"] = (_reading(datasets[0]), _reading(datasets[1]))
+    return {name: _ratio(*pair, pairs=pairs) for name, pair in calls.items()}
 
 
 def _load(revision: Revision) -> ModuleType:
@@ -145,25 +145,25 @@ def _load(revision: Revision) -> ModuleType:
     return module
 
 
-def _reading(dataset: "InjectedDataset") -> Work:
+def _reading(dataset: "InjectedDataset") -> Call:
     return lambda: [dataset[index] for index in range(100)]
 
 
-def _collating(module: ModuleType, samples: "list[Sample]") -> Work:
+def _collating(module: ModuleType, samples: "list[Sample]") -> Call:
     return lambda: [module.pad(samples) for _ in range(20)]
 
 
-def _ratio(base: Work, head: Work, *, pairs: int) -> tuple[float, float, float]:
+def _ratio(base: Call, head: Call, *, pairs: int) -> tuple[float, float, float]:
     ratios = []
     for number in range(pairs + 1):
         first, second = (base, head) if number % 2 else (head, base)
-        taken = {work: _seconds(work) for work in (first, second)}
+        taken = {call: _seconds(call) for call in (first, second)}
         ratios.append(taken[head] / taken[base])
     ordered = sorted(ratios[1:])  # the first pair read the files
     return median(ordered), ordered[pairs // 4], ordered[-1 - pairs // 4]
 
 
-def _seconds(work: Work) -> float:
+def _seconds(call: Call) -> float:
     began = perf_counter()
-    work()
+    call()
     return perf_counter() - began

@@ -171,7 +171,7 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
     return Measure(
         benchmark=benchmark,
         settings=case["settings"],
-        facts=facts(request) if "loader" in request.fixturenames else {},
+        facts=case_facts(request) if "loader" in request.fixturenames else {},
         rounds=rounds,
         round_s=session.options.round_s,
         case_s=session.options.case_s,
@@ -180,7 +180,7 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
     )
 
 
-def facts(request: pytest.FixtureRequest) -> dict[str, Any]:
+def case_facts(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return what the record says of the case's dataset and of one batch."""
     subject: Subject = request.getfixturevalue("dataset")
     return {**subject.facts, **batch_facts(subject.dataset, request.getfixturevalue("loader"))}

@@ -21,7 +21,7 @@ class Journal:
     """A run's folder: `JOURNAL` grows case by case, and becomes `RECORD`, which pytest-benchmark's tools can read."""
 
     folder: Path
-    head: Entry
+    header: Entry
     entries: list[Entry] = field(default_factory=list)
     _file: TextIO | None = None
 
@@ -30,7 +30,7 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         written = self.folder / f"{JOURNAL}.new"
         self._file = written.open("w", encoding="utf-8")
-        for line in (self.head, *self.entries):
+        for line in (self.header, *self.entries):
             self._write(line)
         written.replace(self.folder / JOURNAL)
 
@@ -66,18 +66,18 @@ class Journal:
     def missing(self) -> list[str]:
         """Return the planned cases that have not ended, in their order."""
         ended = {case["name"] for entry in self.entries for case in entry.values()}
-        return [name for name in self.head["loaderbench"]["order"] if name not in ended]
+        return [name for name in self.header["loaderbench"]["order"] if name not in ended]
 
     def whole(self) -> Entry:
         """Return the record: pytest-benchmark's keys, and our block."""
         ours = {
-            **self.head["loaderbench"],
+            **self.header["loaderbench"],
             "finished": now().isoformat(),
             "complete": not self.missing,
             "failed": self.of("failed"),
             "skipped": self.of("skipped"),
         }
-        return {**self.head, "benchmarks": self.of("benchmark"), "loaderbench": ours}
+        return {**self.header, "benchmarks": self.of("benchmark"), "loaderbench": ours}
 
     def of(self, kind: str) -> list[Entry]:
         """Return the entries of one kind, of `ENDINGS`."""
@@ -91,7 +91,7 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
-def new_folder(folder: Path) -> Path:
+def make_new_folder(folder: Path) -> Path:
     """Make and return `folder`, or the next of its name (``-2``, ``-3`` …): two runs may begin in one second."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     made, number = folder, 1
@@ -111,7 +111,7 @@ def records_in(folder: Path) -> list[str]:
 
 
 def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
-    """Return head and entries of the run in `folder`, whether it ended or was killed; raises ValueError."""
+    """Return header and entries of the run in `folder`, whether it ended or was killed; raises ValueError."""
     for name, read in ((JOURNAL, _journal), (RECORD, _record)):
         if (file := folder / name).exists():
             try:
@@ -123,20 +123,20 @@ def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
 
 def _journal(text: str) -> tuple[Entry, list[Entry]]:
     whole_lines = text.split("\n")[:-1]  # what follows the last newline was cut off
-    head, *entries = map(json.loads, whole_lines)
-    return _checked(head), entries
+    header, *entries = map(json.loads, whole_lines)
+    return _checked(header), entries
 
 
 def _record(text: str) -> tuple[Entry, list[Entry]]:
-    head = _checked(json.loads(text))
-    return head, [{"benchmark": entry} for entry in head.pop("benchmarks", ())]
+    header = _checked(json.loads(text))
+    return header, [{"benchmark": entry} for entry in header.pop("benchmarks", ())]
 
 
-def _checked(head: Any) -> Entry:
-    block = head.get("loaderbench") if isinstance(head, dict) else None
+def _checked(header: Any) -> Entry:
+    block = header.get("loaderbench") if isinstance(header, dict) else None
     if not isinstance(block, dict) or "order" not in block:
         raise ValueError("it is some other JSON")
-    return dict(head)
+    return dict(header)
 
 
 def now() -> datetime:

@@ -21,16 +21,16 @@ def check_new(folder: Path) -> None:
 
 
 def resumed(folder: Path) -> tuple[Entry, list[Entry]]:
-    """Return the head of the run in `folder` and what it measured; raises RefusedError where it cannot go on here."""
+    """Return the header of the run in `folder` and what it measured; raises RefusedError where it cannot go on here."""
     try:
-        head, entries = earlier_run(folder)
+        header, entries = earlier_run(folder)
     except (OSError, ValueError) as error:
         raise RefusedError(f"--resume {folder}: {error}") from error
-    block = head["loaderbench"]
+    block = header["loaderbench"]
     if block.get("schema") != SCHEMA:
         raise RefusedError(f"--resume {folder}: it has schema {block.get('schema')}; this loaderbench writes {SCHEMA}")
     there, here = block.get("machine") or {}, machine.facts()
     differ = [f"{name} was {there.get(name)}, is {here[name]}" for name in _SAME if there.get(name) != here[name]]
     if differ:
         raise RefusedError(f"--resume {folder}: not the machine it began on ({'; '.join(differ)}). Start a new run")
-    return head, [entry for entry in entries if "benchmark" in entry]
+    return header, [entry for entry in entries if "benchmark" in entry]

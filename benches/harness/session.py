@@ -19,7 +19,7 @@ from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.outcome import reason, result, skip_reason
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.record import Entry, Journal, new_folder, new_run, now
+from loaderbench.benches.harness.record import Entry, Journal, make_new_folder, new_run, now
 from loaderbench.benches.harness.resume import check_new, resumed
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.time_left import CaseCost, TimeLeft
@@ -35,7 +35,7 @@ class Session:
     lockstep: Lockstep = field(default_factory=Unpaired)
     planned: list[str] = field(default_factory=list)
     measured_before: list[Entry] = field(default_factory=list)  # by an earlier part of this run
-    head: Entry = field(default_factory=dict)  # and what that part recorded of itself
+    header: Entry = field(default_factory=dict)  # and what that part recorded of itself
     journal: Journal | None = None
     progress: Progress | None = None
     time_left: TimeLeft = field(default_factory=lambda: TimeLeft({}))
@@ -64,7 +64,7 @@ class Session:
         if config.getoption("run_dir"):
             check_new(session.folder)
         if config.getoption("resume"):
-            session.head, session.measured_before = resumed(session.folder)
+            session.header, session.measured_before = resumed(session.folder)
         return session
 
     @cached_property
@@ -234,8 +234,8 @@ class Session:
     def _journal(self) -> Journal:
         if self.journal is None:
             if not (self.config.getoption("resume") or self.config.getoption("run_dir")):
-                self.folder = new_folder(self.folder)
-            self.journal = Journal(folder=self.folder, head=self._head(), entries=list(self.measured_before))
+                self.folder = make_new_folder(self.folder)
+            self.journal = Journal(folder=self.folder, header=self._header(), entries=list(self.measured_before))
             self.journal.open()
         return self.journal
 
@@ -243,8 +243,8 @@ class Session:
         commit: Entry = self.config.hook.pytest_benchmark_generate_commit_info(config=self.config)
         return commit
 
-    def _head(self) -> Entry:
-        head = self.head or {
+    def _header(self) -> Entry:
+        header = self.header or {
             "machine_info": self.config.hook.pytest_benchmark_generate_machine_info(config=self.config),
             "commit_info": self._commit(),
             "datetime": now().isoformat(),
@@ -252,10 +252,10 @@ class Session:
             "loaderbench": _block(self.machine),
         }
         names = [entry["benchmark"]["name"] for entry in self.measured_before]
-        order = list(dict.fromkeys([*names, *self.planned, *head["loaderbench"].get("order", [])]))
+        order = list(dict.fromkeys([*names, *self.planned, *header["loaderbench"].get("order", [])]))
         plan = {"planned": len(order), "order": order, "seed": self.options.seed}
         command = {"command": [str(argument) for argument in self.config.invocation_params.args]}
-        return {**head, "loaderbench": {**head["loaderbench"], **plan, **command}}
+        return {**header, "loaderbench": {**header["loaderbench"], **plan, **command}}
 
 
 def is_case(item: pytest.Item) -> bool:

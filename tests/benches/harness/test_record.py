@@ -10,34 +10,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.record import Journal, columns, dumps, earlier_run, new_folder
+from loaderbench.benches.harness.record import Journal, columns, dumps, earlier_run, make_new_folder
 
-HEAD = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
+HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
 A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    opened = Journal(folder=tmp_path / "runs" / "one", head=HEAD)
+    opened = Journal(folder=tmp_path / "runs" / "one", header=HEADER)
     opened.open()
     return opened
 
 
 def test_a_folder_that_is_there_is_nobody_else_s(tmp_path: Path) -> None:
-    made = [new_folder(tmp_path / "runs" / "one").name for _ in range(3)]
+    made = [make_new_folder(tmp_path / "runs" / "one").name for _ in range(3)]
     assert made == ["one", "one-2", "one-3"]
 
 
 def test_of_many_that_want_one_folder_each_has_its_own(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: new_folder(tmp_path / "one"), range(40)))
+        made = list(threads.map(lambda _: make_new_folder(tmp_path / "one"), range(40)))
     assert len(set(made)) == 40
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").symlink_to("nowhere")
     with pytest.raises(OSError, match="runs"):
-        new_folder(tmp_path / "runs" / "one")
+        make_new_folder(tmp_path / "runs" / "one")
 
 
 def lines(journal: Journal) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def lines(journal: Journal) -> list[dict[str, Any]]:
 
 
 def test_the_head_is_on_disk_from_the_start(journal: Journal) -> None:
-    assert lines(journal) == [HEAD]
+    assert lines(journal) == [HEADER]
 
 
 def test_a_case_is_on_disk_when_it_has_ended(journal: Journal) -> None:
@@ -105,21 +105,21 @@ def test_a_case_that_fails_after_it_was_measured_does_not_stand_for_another(jour
 
 def test_a_killed_run_is_read_from_its_journal(journal: Journal) -> None:
     journal.add("benchmark", A)
-    assert earlier_run(journal.folder) == (HEAD, [{"benchmark": A}])
+    assert earlier_run(journal.folder) == (HEADER, [{"benchmark": A}])
 
 
 def test_a_line_that_was_cut_off_is_left_out(journal: Journal) -> None:
     journal.add("benchmark", A)
     with (journal.folder / "run.jsonl").open("a") as file:
         file.write('{"benchmark": {"name": "b", "st')
-    assert earlier_run(journal.folder) == (HEAD, [{"benchmark": A}])
+    assert earlier_run(journal.folder) == (HEADER, [{"benchmark": A}])
 
 
 def test_an_ended_run_is_read_from_its_record(journal: Journal) -> None:
     journal.add("benchmark", A)
     journal.close()
-    head, entries = earlier_run(journal.folder)
-    assert head["loaderbench"]["order"] == ["a", "b", "c"]
+    header, entries = earlier_run(journal.folder)
+    assert header["loaderbench"]["order"] == ["a", "b", "c"]
     assert entries == [{"benchmark": A}]
 
 
@@ -144,11 +144,11 @@ def test_a_record_of_something_else_is_refused_in_a_line(tmp_path: Path, content
 
 def test_a_journal_is_replaced_whole_when_a_run_goes_on(journal: Journal) -> None:
     journal.add("benchmark", A)
-    head, entries = earlier_run(journal.folder)
-    later = Journal(folder=journal.folder, head=head, entries=entries)
+    header, entries = earlier_run(journal.folder)
+    later = Journal(folder=journal.folder, header=header, entries=entries)
     later.open()
     later.add("benchmark", B)
-    assert lines(later) == [HEAD, {"benchmark": A}, {"benchmark": B}]
+    assert lines(later) == [HEADER, {"benchmark": A}, {"benchmark": B}]
 
 
 JSON = st.recursive(
