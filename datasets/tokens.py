@@ -37,7 +37,7 @@ class TokenDataset(Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def tokens(self) -> NDArray[Any]:
-        """The memory-mapped file; each process opens it when it first needs it, and it is not pickled."""
+        """Return the memory-mapped file; each process opens it when it first needs it, and it is not pickled."""
         if self._mapped is None:
             self._mapped = np.load(self.path, mmap_mode="r")
         return self._mapped

@@ -129,7 +129,7 @@ def explained(injected: Injected, scope: Scope) -> Ranking:
 
 
 def comes_first(injected: Injected, ranking: Ranking) -> bool:
-    """Whether the injected cause is ranked first, and said to help."""
+    """Return whether the injected cause is ranked first, and said to help."""
     first = ranking.interventions[0]
     return injected.cause in first.cause and first.outcome == "helps"
 
@@ -140,13 +140,13 @@ def imagined(ranking: Ranking) -> list[str]:
 
 
 def leaks(ranking: Ranking) -> bool:
-    """Whether memory is said to grow with every epoch."""
+    """Return whether memory is said to grow with every epoch."""
     memory = ranking.explanation.memory
     return memory is not None and memory_growth(memory.readings.pss_bytes).course == "grows"
 
 
 def is_copied(ranking: Ranking) -> bool:
-    """Whether workers are shown to hold more where the dataset's long lists are no arrays."""
+    """Return whether workers are shown to hold more where the dataset's long lists are no arrays."""
     memory = ranking.explanation.memory
     return memory is not None and len(memory.in_lists) > 0 and copied_bytes(memory).low > 0
 

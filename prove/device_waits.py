@@ -25,15 +25,15 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     """Return the errors of shares of known size, and what the host's clock makes of one of them."""
     batches = scope.of(40, 4)
     spin = partial(torch.cuda._sleep, _cycles())  # noqa: SLF001 - the only kernel of known length
-    found = {}
+    by_goal = {}
     for share in SHARES:
         wait_s = STEP_S * share / (1 - share)
         metrics = _pass(STEP_S + wait_s if share else STEP_S / 2, batches, spin)
         measured = metrics["wait_s"] / metrics["seconds"]
-        found[WAITED.format(share)] = Measured(value=abs(measured - share), note=f"{measured:.1%}")
+        by_goal[WAITED.format(share)] = Measured(value=abs(measured - share), note=f"{measured:.1%}")
         if share == SHARES[1]:
-            found[BY_THE_HOST] = Measured(value=metrics["host_wait_s"] / metrics["seconds"])
-    return found
+            by_goal[BY_THE_HOST] = Measured(value=metrics["host_wait_s"] / metrics["seconds"])
+    return by_goal
 
 
 def _cycles() -> int:

@@ -21,9 +21,10 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     runs = [("--rounds", "1", "--round-time", "0")] if scope.short else [("-k", "not overhead"), MANY_PAIRS]
     for number, options in enumerate(runs):
         bench("bench_fidelity.py", *options, run_dir=scope.folder / str(number))
-    found = errors([scope.folder / str(number) for number in range(len(runs))])
+    by_quantity = errors([scope.folder / str(number) for number in range(len(runs))])
     return {
-        quantity: Measured(value=error if quantity in OVERHEADS else abs(error)) for quantity, error in found.items()
+        quantity: Measured(value=error if quantity in OVERHEADS else abs(error))
+        for quantity, error in by_quantity.items()
     }
 
 

@@ -76,7 +76,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     rng = np.random.default_rng(20261126)
     gates = scope.of(GATES, 1)
     identical = outcome(pool(rng), Plan(budget_s=300), gates, rng)
-    found = {
+    detected = {
         effect.what: outcome(
             pool(rng, slower=float(np.log1p(effect.slower)), expected=effect.expected),
             Plan(budget_s=effect.budget_s, margin=effect.margin),
@@ -85,8 +85,8 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
         ).hits
         for effect in EFFECTS
     }
-    held = coverage(pool(rng), 6, rng, draws=scope.of(4000, 100))["samples_per_s"]
-    counts = {FALSE_CASES: identical.hits, FALSE_GATES: identical.red, **found, COVERAGE: held}
+    covered = coverage(pool(rng), 6, rng, draws=scope.of(4000, 100))["samples_per_s"]
+    counts = {FALSE_CASES: identical.hits, FALSE_GATES: identical.red, **detected, COVERAGE: covered}
     return {what: Measured(value=rate.share, note=f"{rate.count} of {rate.of}") for what, rate in counts.items()}
 
 

@@ -27,7 +27,7 @@ class Goal:
         return f"at least {low}" if math.isinf(self.at_most) else f"{low} to {high}"
 
     def is_met(self, value: float) -> bool:
-        """Whether `value` lies within the bounds; NaN does not."""
+        """Return whether `value` lies within the bounds; NaN does not."""
         return self.at_least <= value <= self.at_most
 
 

@@ -59,8 +59,8 @@ _MARKS = re.compile(
 )
 
 
-def _entity(found: re.Match[str]) -> str:
-    return "".join(f"&#{ord(character)};" for character in found[0])
+def _entity(mark: re.Match[str]) -> str:
+    return "".join(f"&#{ord(character)};" for character in mark[0])
 
 
 def shell(words: Iterable[str]) -> str:

@@ -184,8 +184,8 @@ def quotients() -> dict[str, tuple[str, str]]:
 
 def ranked(by: Literal["result_rank", "trend_rank"]) -> tuple[str, ...]:
     """Return the metrics that have a rank, the first one first."""
-    found = [(getattr(metric, by), name) for name, metric in METRICS.items() if getattr(metric, by) is not None]
-    return tuple(name for _, name in sorted(found))
+    places = [(getattr(metric, by), name) for name, metric in METRICS.items() if getattr(metric, by) is not None]
+    return tuple(name for _, name in sorted(places))
 
 
 # What a sample is called, where a dataset of ours knows.

@@ -109,8 +109,8 @@ def number(least: float) -> Callable[[str], float]:
 
 def comma_list(read: Callable[[str], T], option: str = "") -> Callable[[str], tuple[T, ...]]:
     """Return what reads a list of different values with commas, each by `read`."""
-    one = checked(read, option)
-    return lambda text: tuple(dict.fromkeys(one(word.strip()) for word in text.split(",")))
+    read_one = checked(read, option)
+    return lambda text: tuple(dict.fromkeys(read_one(word.strip()) for word in text.split(",")))
 
 
 def checked(read: Callable[[str], T], option: str = "") -> Callable[[str], T]:

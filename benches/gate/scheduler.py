@@ -69,12 +69,12 @@ class RevisionProcess:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing more is to come from it."""
+        """Return whether nothing more is to come from it."""
         return bool(self.fault) or self.process.poll() is not None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it waits for its turn."""
+        """Return whether it waits for its turn."""
         return self.position not in (None, END) and not self.is_gone
 
     def answer(self, value: Any) -> None:

@@ -165,7 +165,7 @@ def _restore(view: Callable[[_TensorSlice], Tensor], skeleton: Any) -> Any:
 
 
 def _is_dense(leaf: Any) -> bool:
-    """Whether `leaf` can be restored as a view of memory; a subclass of Tensor is more than its values."""
+    """Return whether `leaf` can be restored as a view of memory; a subclass of Tensor is more than its values."""
     is_strided = type(leaf) is Tensor and leaf.layout is torch.strided
     return is_strided and not leaf.is_nested and not leaf.is_quantized and leaf.device.type == "cpu"
 

@@ -48,12 +48,12 @@ def _section(title: str, note: str, columns: Sequence[str], rows: Rows) -> Secti
     return Section(title=title, parts=(Text(text=note, tone="muted"), table))
 
 
-def rate(found: Rate) -> str:
+def rate(counted: Rate) -> str:
     """Return so many of so many, and between what the share may lie."""
-    if not found.of:
+    if not counted.of:
         return MISSING
-    low, high = found.interval
-    return f"{found.count} of {found.of} ({percent(found.share)}; {percent(low)} to {percent(high)})"
+    low, high = counted.interval
+    return f"{counted.count} of {counted.of} ({percent(counted.share)}; {percent(low)} to {percent(high)})"
 
 
 def _outcomes(calibration: Calibration) -> Iterator[tuple[str, Outcome]]:

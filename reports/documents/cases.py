@@ -33,11 +33,11 @@ def cases_table(cases: pd.DataFrame, records: Records) -> Table:
     every = _in_reading_order(cases, records)
     settings = in_order({*settings_of(cases), *records.missed.columns} - {*MISSED})
     filled = [*_about(every, records), *_settings(every, settings), *_metrics(every), *_outcome(every)]
-    filled = [one for one in filled if any(cell.text for cell in one.cells)]
+    filled = [entry for entry in filled if any(cell.text for cell in entry.cells)]
     return Table(
         name="cases",
-        columns=tuple(one.column for one in filled),
-        rows=tuple(zip(*(one.cells for one in filled), strict=True)),
+        columns=tuple(entry.column for entry in filled),
+        rows=tuple(zip(*(entry.cells for entry in filled), strict=True)),
         kinds=tuple(every["status"]),
         most_rows={"markdown": MOST_IN_MARKDOWN},
         searchable=True,

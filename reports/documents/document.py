@@ -158,7 +158,7 @@ class Document:
 
     @property
     def figures(self) -> "tuple[Figure, ...]":
-        """Every figure, in reading order, whichever outputs show it."""
+        """Return every figure, in reading order, whichever outputs show it."""
         return tuple(part for part in walk(self.parts) if isinstance(part, Figure))
 
 

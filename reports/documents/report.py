@@ -74,7 +74,7 @@ class Report:
 
     @property
     def run(self) -> Run:
-        """The newest run: verdicts and figures show its cases where it has them."""
+        """Return the newest run: verdicts and figures show its cases where it has them."""
         return self.records.runs[-1]
 
 

@@ -69,7 +69,7 @@ def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
 
 
 def _figure(whatif: WhatIf) -> Figure:
-    rows = [(held.batch_size, held.num_workers, held.measured_s, held.predicted_s) for held in whatif.held_out]
+    rows = [(case.batch_size, case.num_workers, case.measured_s, case.predicted_s) for case in whatif.held_out]
     drawn = held_out_passes(pd.DataFrame(rows, columns=["batch_size", "num_workers", "measured_s", "predicted_s"]))
     return Figure(
         name=FIGURE,

@@ -55,7 +55,7 @@ class MemoryReadings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def added_bytes(self) -> float:
-        """What the processes hold in the end, less what was held before the loader was built."""
+        """Return what the processes hold in the end, less what was held before the loader was built."""
         return self.pss_bytes[-1] - self.before_pss_bytes
 
 

@@ -95,9 +95,9 @@ def _pass_bars(axes: Axes, case: "pd.Series[float]") -> None:
     axes.barh(
         places[less], saved, left=seconds[less], height=0.62, facecolor="none", edgecolor=style.GREEN, linestyle=":"
     )
-    for place, (whole, one) in enumerate(zip(seconds.tolist(), before.tolist(), strict=True)):
-        added = f"  {'+' if whole >= one else '−'}{quantity(abs(whole - one), 's')}" if place else ""
-        style.write_beside(axes, place, f"{quantity(whole, 's')}{added}", max(whole, one))
+    for place, (whole, previous) in enumerate(zip(seconds.tolist(), before.tolist(), strict=True)):
+        added = f"  {'+' if whole >= previous else '−'}{quantity(abs(whole - previous), 's')}" if place else ""
+        style.write_beside(axes, place, f"{quantity(whole, 's')}{added}", max(whole, previous))
     style.rows(axes, names)
     axes.set_xlim(0, float(seconds.max()))
     axes.xaxis.set_major_formatter(style.in_units("s"))
@@ -146,7 +146,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
 
 
 def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """The cases by these settings, of those that they have."""
+    """Return the cases sorted by those of these settings that they have."""
     known = [name for name in names if name in table]
     order = table.apply(lambda row: tuple(sort_key(name, row[name]) for name in known), axis="columns")
     return table.loc[order.sort_values().index]

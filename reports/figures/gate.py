@@ -109,7 +109,7 @@ def _row(axes: Axes, y: int, row: Mapping[Hashable, float | str], reach: float) 
 
 
 def _reach(rows: pd.DataFrame) -> float:
-    """How far the axis goes: to all effects and margins, and to the ends of all intervals but very wide ones."""
+    """Return how far the axis goes: to all effects and margins, and to the ends of intervals that are not very wide."""
     ends = rows[["low", "high"]].abs().to_numpy(float)
     least = max(float(rows["effect"].abs().max()), 1.4 * float(rows["tolerance"].max()), math.log(TICKS[0]))
     return min(1.08 * float(max([least, *ends[ends <= _ROOM * least]])), _FARTHEST)

@@ -142,7 +142,7 @@ class Calibration:
 
     @property
     def reliability(self) -> Reliability:
-        """What a gate on a machine like this one states of itself."""
+        """Return what a gate on a machine like this one states of itself."""
         identical = [entry for entry in self.replayed if entry.name in QUIET]
         return Reliability(
             measured=self.about.started[:10],
@@ -177,9 +177,9 @@ def reliability_on(machine: Mapping[str, Any], file: Path) -> Reliability | None
 
     Raises MalformedError, in one line, where it is no calibration.
     """
-    found = read(file, CalibrationFile, schema=SCHEMA, what="calibration")
-    there, here = (machine_facts(facts) for facts in (found.machine, machine))
-    return found.reliability if all(there.get(name) == here.get(name) for name in SAME_MACHINE) else None
+    calibrated = read(file, CalibrationFile, schema=SCHEMA, what="calibration")
+    there, here = (machine_facts(facts) for facts in (calibrated.machine, machine))
+    return calibrated.reliability if all(there.get(name) == here.get(name) for name in SAME_MACHINE) else None
 
 
 def read_folder(folder: Path, draws: int) -> Calibration:
@@ -197,13 +197,13 @@ def read_folder(folder: Path, draws: int) -> Calibration:
 def _lines(file: Path, kind: type[T]) -> list[T]:
     """Read a file of a JSON object a line; one that was never begun is empty."""
     lines = content_of(file).splitlines() if file.exists() else []
-    found = []
+    converted = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(convert(parse(line), kind))
+            converted.append(convert(parse(line), kind))
         except MalformedError as fault:
             raise MalformedError(f"{file.name}, line {number}: {fault}") from None
-    return found
+    return converted
 
 
 def calibration(

@@ -56,18 +56,18 @@ class Comparison:
 
     @property
     def counts(self) -> dict[VerdictName, int]:
-        """How many verdicts there are of each kind, the gravest first."""
+        """Return how many verdicts there are of each kind, the gravest first."""
         counts = Counter(verdict.verdict for verdict in self.verdicts)
         return {name: counts[name] for name in VERDICTS if counts[name]}
 
     @property
     def faults(self) -> list[str]:
-        """Why this could not be judged, or not wholly; a comparison with a fault is never a pass."""
+        """Return why this could not be judged, or not wholly; a comparison with a fault is never a pass."""
         return list(_faults(self))
 
     @property
     def exit_code(self) -> int:
-        """0 no regression, 1 regression, 2 could not judge, 3 inconclusive with --strict, 130 interrupted."""
+        """Return 0 (no regression), 1 (regression), 2 (not judged), 3 (inconclusive, --strict) or 130 (interrupted)."""
         if self.is_interrupted:
             return INTERRUPTED
         if "regressed" in self.counts:
@@ -78,7 +78,7 @@ class Comparison:
 
     @property
     def headline(self) -> str:
-        """The answer, in a few words."""
+        """Return the answer, in a few words."""
         counts = self.counts
         if "regressed" in counts:
             labels = sorted({verdict.label for verdict in self.verdicts if verdict.verdict == "regressed"})

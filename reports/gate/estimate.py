@@ -54,12 +54,12 @@ class Estimate:
 
     @property
     def rule(self) -> GateRule:
-        """How the metric is compared."""
+        """Return how the metric is compared."""
         return rule_of(self.metric)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % t interval of the effect (Student 1908); infinite where no spread is known."""
+        """Return the 95 % t interval of the effect (Student 1908); infinite where no spread is known."""
         if not self.freedom:
             return -math.inf, math.inf
         width = float(special.stdtrit(self.freedom, 0.5 + LEVEL / 2)) * self.error
@@ -67,12 +67,12 @@ class Estimate:
 
     @property
     def slowdown(self) -> float:
-        """The effect, positive for the worse."""
+        """Return the effect, positive for the worse."""
         return self.effect * worse_sign(self.metric)
 
     @property
     def detectable(self) -> float:
-        """The least change for the worse that so many blocks find in 95 of 100 comparisons, at an error of 1 %."""
+        """Return the least change for the worse that so many blocks find in 95 of 100 comparisons (error: 1 %)."""
         if not self.freedom:
             return math.inf
         return float(special.stdtrit(self.freedom, 1 - _STRICT) + special.stdtrit(self.freedom, POWER)) * self.error
@@ -95,11 +95,11 @@ class Estimate:
         return self.exact_up if self._is_up(change) else self.exact_down
 
     def is_beyond(self, change: Change, margin: float) -> bool:
-        """Whether the effect is so large that it matters, in the direction of `change`."""
+        """Return whether the effect is so large that it matters, in the direction of `change`."""
         return self.slowdown * (1 if change == "regressed" else -1) >= self.tolerance(margin)
 
     def is_within(self, margin: float) -> bool:
-        """Whether the whole interval is too small to matter."""
+        """Return whether the whole interval is too small to matter."""
         tolerance, (low, high) = self.tolerance(margin), self.interval
         return -tolerance < low and high < tolerance
 

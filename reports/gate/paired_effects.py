@@ -19,7 +19,7 @@ _OTHERWISE = "seconds"  # the metric of a bench that has none with a rule: of a 
 
 
 def is_control(case: str) -> bool:
-    """Whether a case is a negative control: it shows that the machine did not change."""
+    """Return whether a case is a negative control: it shows that the machine did not change."""
     return case.startswith(f"{CONTROL}[")
 
 
@@ -41,17 +41,17 @@ def metric_values(rounds: pd.DataFrame) -> dict[str, pd.Series]:
     is a step to wait.
     """
     is_pass = _has(rounds, "samples")
-    found = {}
+    by_metric = {}
     for name, metric in METRICS.items():
         amount, over = metric.quotient or (name, "")  # what is no quotient is a column of the round
         if metric.gate is None or not (_has(rounds, amount) and (not over or _has(rounds, over))):
             continue
         if (is_pass and not over) or (name == "stall_share" and not _has(rounds, "step_seconds")):
             continue
-        found[name] = _quotient(rounds, amount, over)
-    if not found and _has(rounds, _OTHERWISE):
-        found[_OTHERWISE] = _quotient(rounds, _OTHERWISE, "passes" if _has(rounds, "passes") else "")
-    return {name: _comparable(values, rule_of(name)) for name, values in found.items()}
+        by_metric[name] = _quotient(rounds, amount, over)
+    if not by_metric and _has(rounds, _OTHERWISE):
+        by_metric[_OTHERWISE] = _quotient(rounds, _OTHERWISE, "passes" if _has(rounds, "passes") else "")
+    return {name: _comparable(values, rule_of(name)) for name, values in by_metric.items()}
 
 
 def _has(rounds: pd.DataFrame, column: str) -> bool:

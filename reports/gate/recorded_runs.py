@@ -42,7 +42,7 @@ class RecordedValues:
 
     @property
     def estimate(self) -> Estimate:
-        """How much the metric changed."""
+        """Return how much the metric changed."""
         return unpaired(self.case, self.metric, self.base, self.head, runs=self.runs)
 
     def records(self) -> Iterator[dict[str, object]]:
@@ -105,9 +105,9 @@ def _values(base: pd.DataFrame, head: pd.DataFrame) -> Iterator[RecordedValues]:
     of_base, of_head = metric_values(base), metric_values(head)
     for metric in (metric for metric in of_head if metric in of_base):
         pairs = ((base, of_base[metric]), (head, of_head[metric]))
-        found = [_of_runs(rounds["run"], values, is_summed=rule_of(metric).is_summed) for rounds, values in pairs]
-        if all(map(len, found)):
-            yield RecordedValues(case=case, metric=metric, base=found[0], head=found[1], runs=runs)
+        of_runs = [_of_runs(rounds["run"], values, is_summed=rule_of(metric).is_summed) for rounds, values in pairs]
+        if all(map(len, of_runs)):
+            yield RecordedValues(case=case, metric=metric, base=of_runs[0], head=of_runs[1], runs=runs)
 
 
 def _of_runs(runs: pd.Series, values: pd.Series, *, is_summed: bool) -> Floats:

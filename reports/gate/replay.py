@@ -34,12 +34,12 @@ class Rate:
 
     @property
     def share(self) -> float:
-        """As a fraction; NaN of none."""
+        """Return it as a fraction; NaN of none."""
         return self.count / self.of if self.of else float("nan")
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the true share (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934), if independent."""
+        """Return the 95 % interval of the true share (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934)."""
         if not self.of:
             return (0.0, 1.0)
         interval = stats.binomtest(self.count, self.of).proportion_ci(method="exact")
@@ -66,7 +66,7 @@ class Pool:
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """The effects of all blocks."""
+        """Return the effects of all blocks."""
         return pd.concat([block.effects for block in self.blocks], ignore_index=True)
 
 
@@ -84,11 +84,11 @@ class GateRun:
     margin: float = Plan().margin
 
     def called_changed(self, case: str) -> bool:
-        """Whether any metric of `case` was called regressed or improved."""
+        """Return whether any metric of `case` was called regressed or improved."""
         return any(verdict in CHANGED for (name, _), verdict in self.verdicts.items() if name == case)
 
     def is_hit(self, case: str) -> bool:
-        """Whether `case` was called what it is or, of identical code, changed in any metric."""
+        """Return whether `case` was called what it is or, of identical code, changed in any metric."""
         if self.expected:
             return self.verdicts.get((case, self.metric)) == self.expected
         return self.called_changed(case)
@@ -224,9 +224,9 @@ def needed_s(pool: Pool, plan: Plan, change: float, gates: int, rng: Rng) -> flo
     for budget_s in BUDGETS_S:
         if budget_s > usual_s * len(pool.blocks):
             break
-        found = outcome(
+        replayed = outcome(
             pool, replace(plan, budget_s=budget_s), gates, rng, shift=-float(np.log1p(change)), expected="regressed"
         )
-        if found.hits.share >= GOAL:
+        if replayed.hits.share >= GOAL:
             return budget_s
     return float("inf")

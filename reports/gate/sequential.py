@@ -82,17 +82,17 @@ class SequentialTest:
 
     @property
     def blocks(self) -> int:
-        """How many blocks were added."""
+        """Return how many blocks were added."""
         return len(self.effects)
 
     @property
     def spent_s(self) -> float:
-        """Seconds that all blocks took."""
+        """Return the seconds that all blocks took."""
         return sum(self.seconds)
 
     @property
     def is_over(self) -> bool:
-        """Whether no block is to be measured any more: all is settled, or the budget holds no further one."""
+        """Return whether no block is to be measured any more: all is settled, or the budget holds no further one."""
         if not self.effects:
             return False
         if not self.looks or not self._compares or (self.states and not self.open_cases):
@@ -101,21 +101,21 @@ class SequentialTest:
 
     @property
     def open_cases(self) -> frozenset[str] | None:
-        """Cases that the next block is to measure, beside the controls; None before the first look: all."""
+        """Return the cases that the next block is to measure beside the controls; None (all) before the first look."""
         if not self.states:
             return None
         return frozenset(case for (case, _), state in self.states.items() if not state.is_settled)
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """Controls that differ between the revisions, which no change to the code can do."""
+        """Return the controls that differ between the revisions, which no change to the code can make them do."""
         controls = {case: estimate for (case, _), estimate in self._since(0).items() if is_control(case)}
         suspected = suspected_changes(list(controls.values()), self.plan.margin, CONTROLS_RATE)
         return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)
 
     @property
     def _compares(self) -> bool:
-        """Whether the first block, which is of all cases, compared any: where all are skipped, more do not help."""
+        """Return whether the first block, of all cases, compared any: where all are skipped, no further one will."""
         return not self.effects[0]["case"].map(is_control).all()
 
     def add(self, effects: pd.DataFrame, seconds: float) -> None:

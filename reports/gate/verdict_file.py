@@ -109,7 +109,7 @@ class VerdictFile(msgspec.Struct, frozen=True, kw_only=True):
 
 def contents(comparison: Comparison) -> VerdictFile:
     """Return what stands in ``verdict.json``."""
-    found = {
+    fields = {
         "schema": SCHEMA,
         **asdict(comparison.setup),
         "plan": asdict(comparison.plan),
@@ -121,7 +121,7 @@ def contents(comparison: Comparison) -> VerdictFile:
         },
         "verdicts": [verdict_numbers(verdict) for verdict in comparison.verdicts],
     }  # fmt: skip
-    return convert(found, VerdictFile)
+    return convert(fields, VerdictFile)
 
 
 def encode(comparison: Comparison) -> bytes:

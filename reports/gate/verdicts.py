@@ -80,10 +80,10 @@ class CaseVerdict:
 
     @property
     def kind(self) -> VerdictKind:
-        """What the verdict means."""
+        """Return what the verdict means."""
         return VERDICTS[self.verdict]
 
     @property
     def label(self) -> str:
-        """What a reader calls the metric."""
+        """Return what a reader calls the metric."""
         return METRICS[self.metric].label if self.metric else ""

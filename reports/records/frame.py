@@ -61,7 +61,7 @@ def read(paths: Iterable[Path]) -> Records:
             continue
         by_name[recorded.run.name] = recorded
     _drop_ambiguous_cases(list(by_name.values()))
-    faults += [Fault(path=one.run.path, what=in_one_line(one.faults)) for one in by_name.values() if one.faults]
+    faults += [Fault(path=run.run.path, what=in_one_line(run.faults)) for run in by_name.values() if run.faults]
     oldest_first = sorted(by_name.values(), key=_age)
     return Records(
         frame=_frame(oldest_first),

@@ -179,7 +179,7 @@ class Run:
 
     @property
     def completeness(self) -> str:
-        """How far the run came, such as ``interrupted: 3 of 4 cases``."""
+        """Return how far the run came, such as ``interrupted: 3 of 4 cases``."""
         if self.complete:
             return f"complete: {self.ended} cases"
         return f"interrupted: {self.ended} of {self.planned or 'an unknown number of'} cases"

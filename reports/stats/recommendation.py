@@ -47,7 +47,7 @@ class Choice:
 
     @property
     def setting(self) -> str:
-        """The chosen setting, written as arguments."""
+        """Return the chosen setting, written as arguments."""
         return assigned(self.chosen, self.varied or ("num_workers",))
 
 
@@ -68,7 +68,7 @@ class Recommendation:
 
     @property
     def choices(self) -> tuple[Choice, ...]:
-        """All choices, the fastest first."""
+        """Return all choices, the fastest first."""
         return (self.headline, *self.others)
 
 

@@ -64,7 +64,7 @@ class PassTrace:
 
     @property
     def samples(self) -> int:
-        """Samples in all batches."""
+        """Return the samples in all batches."""
         return sum(batch.timestamps.samples for batch in self.batches)
 
 
