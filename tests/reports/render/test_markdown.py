@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from loaderbench.reports.documents.document import Code, Document, Outputs, Section, Table, Text
 from loaderbench.reports.render.markdown import markdown
-from loaderbench.reports.text import markdown as escaped
+from loaderbench.reports.text import escaped_markdown as escaped
 
 
 def rendered(text: str) -> str:
