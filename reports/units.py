@@ -153,6 +153,17 @@ def parse_size(text: str) -> int:
     return round(_scaled(text, _SIZES, "a size such as 150kB or 8GB"))
 
 
+def parse_whole(text: str, least: int = 0) -> int:
+    """Return a whole number of at least `least`; raises ValueError.
+
+    >>> parse_whole("12", 1)
+    12
+    """
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"takes a whole number >= {least}, got {text!r}")
+    return int(text)
+
+
 def _scaled(text: str, scales: Mapping[str, float], wanted: str) -> float:
     match = _NUMBER.fullmatch(text)
     if match is None or match[2] not in scales:

@@ -2,7 +2,6 @@
 
 import argparse
 import random
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> None:
     regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
     budget_s = options.budget or (0.0 if options.again else BUDGET_S)
     gates = _gates(options)
-    seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+    seed = shared.seed_of(options)
     if not (budget_s or gates):  # it is worked out anew, and nothing else
         return
     with Progress.of_budget(budget_s + sum(gate_s for _, gate_s in gates)) as progress:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import options
+from loaderbench.benches.cli import options as shared
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loader import LoaderConfig
@@ -25,27 +25,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_loader(parser: argparse.ArgumentParser, *others: str) -> None:
     """Declare one loader: its dataset, its collate function, its arguments and `others`."""
     names = ("dataset", "dataset_args", "collate_fn", *LOADER, *others)
-    options.add(parser, *names, required=("dataset",), defaults={"num_workers": NUM_WORKERS, "device": None})
+    shared.add(parser, *names, required=("dataset",), defaults={"num_workers": NUM_WORKERS, "device": None})
 
 
-def loader_of(subject: "Subject", given: argparse.Namespace) -> "LoaderConfig":
+def loader_of(subject: "Subject", options: argparse.Namespace) -> "LoaderConfig":
     """Return the loader that the options declared by `add_loader` describe."""
     from loaderbench.benches.explain.loaders import loader_config
     from loaderbench.benches.harness.subject import collate_fn
 
     return loader_config(
-        num_workers=given.num_workers,
-        batch_size=given.batch_size,
-        collate_fn=collate_fn(given.collate_fn or subject.collate_fns[0]),
+        num_workers=options.num_workers,
+        batch_size=options.batch_size,
+        collate_fn=collate_fn(options.collate_fn or subject.collate_fns[0]),
         shuffle=not subject.is_stream,
-        prefetch_factor=given.prefetch_factor,
-        multiprocessing_context=given.start_method,
-        persistent_workers=getattr(given, "persistent_workers", False),
-        pin_memory=getattr(given, "pin_memory", False),
+        prefetch_factor=options.prefetch_factor,
+        multiprocessing_context=options.start_method,
+        persistent_workers=getattr(options, "persistent_workers", False),
+        pin_memory=getattr(options, "pin_memory", False),
     )
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Show every need beside its limit, and return 0, or 1 where the loader would crash or be wrong."""
     from loaderbench.benches.explain.check import demand_of, limits
     from loaderbench.benches.harness.subject import DatasetChoice
@@ -53,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
     from loaderbench.reports.explain.preflight import findings
     from loaderbench.reports.render.terminal import print_document
 
-    subject = DatasetChoice(dataset_args=given.dataset_args, samples="all").subject(given.dataset)
-    needs = list(findings(demand_of(subject, loader_of(subject, given)), limits()))
+    subject = DatasetChoice(dataset_args=options.dataset_args, samples="all").subject(options.dataset)
+    needs = list(findings(demand_of(subject, loader_of(subject, options)), limits()))
     print_document(check_document(needs))
     return WRONG if wrong(needs) else 0

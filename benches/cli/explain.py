@@ -1,12 +1,12 @@
 """``loaderbench explain``: what makes this loader slow."""
 
 import argparse
-import secrets
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import options, output
+from loaderbench.benches.cli import options as shared
+from loaderbench.benches.cli import output
 from loaderbench.benches.cli.check import add_loader, loader_of
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_loader(parser, "persistent_workers", "pin_memory", "samples", "device", "model", "model_args", "loss")
     pause = "in place of a model: a pause for each batch, such as 20ms"
-    parser.add_argument("--step", type=options.time, default=0.0, metavar="TIME", help=pause)
+    parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
     budget = "for more than 4 blocks of each cause, such as 90s or 10m (default: 5m)"
-    parser.add_argument("--budget", type=options.time, default=BUDGET_S, metavar="TIME", help=budget)
-    options.add_seed(parser)
-    options.add_out(parser, "explain")
+    parser.add_argument("--budget", type=shared.time, default=BUDGET_S, metavar="TIME", help=budget)
+    shared.add_seed(parser)
+    shared.add_out(parser, "explain")
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Measure, rank, write and show it; return 0, or 130 where it was interrupted."""
     import msgspec
 
@@ -42,16 +42,18 @@ def run(given: argparse.Namespace) -> int:
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.explain.record import FILE
 
-    folder = output.new_folder("explain", given.out)
-    least = BATCHES * given.batch_size * max(1, given.num_workers)
-    choice = DatasetChoice(dataset_args=given.dataset_args, samples=given.samples, pass_s=PASS_S, least_samples=least)
-    subject = choice.subject(given.dataset)
+    folder = output.new_folder("explain", options.out)
+    least = BATCHES * options.batch_size * max(1, options.num_workers)
+    choice = DatasetChoice(
+        dataset_args=options.dataset_args, samples=options.samples, pass_s=PASS_S, least_samples=least
+    )
+    subject = choice.subject(options.dataset)
     explanation = explain(
         subject,
-        loader_of(subject, given),
-        _consumer(subject, given),
-        budget_s=given.budget,
-        seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
+        loader_of(subject, options),
+        _consumer(subject, options),
+        budget_s=options.budget,
+        seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
     )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
@@ -59,7 +61,7 @@ def run(given: argparse.Namespace) -> int:
     return output.INTERRUPTED if explanation.interrupted else 0
 
 
-def _consumer(subject: "Subject", given: argparse.Namespace) -> "Consumer":
+def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     """Return what is done with each batch: a step of a model, a pause, or nothing but placing it on the device."""
     import torch
 
@@ -69,12 +71,12 @@ def _consumer(subject: "Subject", given: argparse.Namespace) -> "Consumer":
     from loaderbench.benches.harness.system.devices import available
     from loaderbench.benches.harness.training import ModelChoice
 
-    if given.device and given.device not in available():
-        raise RefusedError(f"--device {given.device}: this machine has {', '.join(available())}")
-    device = torch.device(given.device or available()[-1])
-    if given.step:
-        return Consumer(device=device, step=lambda _: time.sleep(given.step))
-    if not given.model:
+    if options.device and options.device not in available():
+        raise RefusedError(f"--device {options.device}: this machine has {', '.join(available())}")
+    device = torch.device(options.device or available()[-1])
+    if options.step:
+        return Consumer(device=device, step=lambda _: time.sleep(options.step))
+    if not options.model:
         return Consumer(device=device)
-    model = ModelChoice(model=given.model, model_args=given.model_args, loss=given.loss)
+    model = ModelChoice(model=options.model, model_args=options.model_args, loss=options.loss)
     return Consumer(device=device, step=model.task(subject, device) or keep)

@@ -2,7 +2,6 @@
 
 import argparse
 import random
-import secrets
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             f"{'--head' if head.revision else '--setup'} needs --base REV: only then are there worktrees"
         )
     folder = output.new_folder("gate", options.out, result=VERDICT)
-    seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+    seed = shared.seed_of(options)
     return publish(_measured(options, base, head, folder, seed), folder)
 
 

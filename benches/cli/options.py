@@ -5,12 +5,14 @@ there and is then an option of every command that names it.
 """
 
 import argparse
+import secrets
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
-from loaderbench.reports.units import parse_size, parse_time
+from loaderbench.reports.units import parse_size, parse_time, parse_whole
 from loaderbench.reports.vocabulary import SETTINGS, Setting
 
 T = TypeVar("T")
@@ -60,6 +62,11 @@ def add_seed(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--seed", type=whole(), metavar="N", help="seeds every order (default: drawn, and recorded)")
 
 
+def seed_of(options: argparse.Namespace) -> int:
+    """Return the seed that was given, else one that is drawn."""
+    return secrets.randbelow(1 << 31) if options.seed is None else int(options.seed)
+
+
 def time(text: str) -> float:
     """Return a time such as ``20ms`` or ``5m`` in seconds, more than 0."""
     return _more_than_0(checked(parse_time)(text), text)
@@ -83,13 +90,7 @@ def share(text: str) -> float:
 
 def whole(least: int = 0) -> Callable[[str], int]:
     """Return what reads a whole number of at least `least`."""
-
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"takes a whole number >= {least}, got {text!r}")
-        return int(text)
-
-    return read
+    return checked(partial(parse_whole, least=least))
 
 
 def number(least: float) -> Callable[[str], float]:

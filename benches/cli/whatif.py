@@ -1,12 +1,12 @@
 """``loaderbench whatif``: what other workers, batches, CPUs, devices or storage would give."""
 
 import argparse
-import secrets
 import sys
 from itertools import product
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import options, output
+from loaderbench.benches.cli import options as shared
+from loaderbench.benches.cli import output
 
 if TYPE_CHECKING:
     from loaderbench.reports.explain.prediction import Question
@@ -20,24 +20,24 @@ BATCHES = 32  # of the largest size, in a pass at least
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    options.add(parser, "dataset", "dataset_args", "collate_fn", "samples", "prefetch_factor", required=("dataset",))
-    options.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(32,))
+    shared.add(parser, "dataset", "dataset_args", "collate_fn", "samples", "prefetch_factor", required=("dataset",))
+    shared.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(32,))
     for option, read, default, help_text in (
-        ("--cpus", options.number(0.1), (), "CPUs of the machine (default: this one's)"),
-        ("--ranks", options.whole(1), (1,), "devices, each with a loader of its own (default: 1)"),
+        ("--cpus", shared.number(0.1), (), "CPUs of the machine (default: this one's)"),
+        ("--ranks", shared.whole(1), (1,), "devices, each with a loader of its own (default: 1)"),
     ):
-        parser.add_argument(option, type=options.comma_list(read), default=default, metavar="LIST", help=help_text)
+        parser.add_argument(option, type=shared.comma_list(read), default=default, metavar="LIST", help=help_text)
     for option, read, metavar, help_text in (
-        ("--step", options.time, "TIME", "what the step of a device takes, such as 20ms"),
-        ("--storage", options.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
-        ("--sample-bytes", options.size, "SIZE", "what a sample reads there, such as 150kB"),
+        ("--step", shared.time, "TIME", "what the step of a device takes, such as 20ms"),
+        ("--storage", shared.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
+        ("--sample-bytes", shared.size, "SIZE", "what a sample reads there, such as 150kB"),
     ):
         parser.add_argument(option, type=read, default=0, metavar=metavar, help=help_text)
-    options.add_seed(parser)
-    options.add_out(parser, "whatif")
+    shared.add_seed(parser)
+    shared.add_out(parser, "whatif")
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Measure, predict, write and show it; return 0, or 130 where it was interrupted."""
     import msgspec
 
@@ -46,18 +46,18 @@ def run(given: argparse.Namespace) -> int:
     from loaderbench.reports.documents.whatif import whatif_document
     from loaderbench.reports.explain.whatif_record import FILE
 
-    folder = output.new_folder("whatif", given.out)
+    folder = output.new_folder("whatif", options.out)
     subject = DatasetChoice(
-        dataset_args=given.dataset_args,
-        samples=given.samples,
+        dataset_args=options.dataset_args,
+        samples=options.samples,
         pass_s=PASS_S,
-        least_samples=BATCHES * max(given.batch_size),
-    ).subject(given.dataset)
+        least_samples=BATCHES * max(options.batch_size),
+    ).subject(options.dataset)
     predicted = whatif(
         subject,
-        collate_fn(given.collate_fn or subject.collate_fns[0]),
-        _question(given),
-        seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
+        collate_fn(options.collate_fn or subject.collate_fns[0]),
+        _question(options),
+        seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
     )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(predicted), indent=1))]
@@ -65,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
     return output.INTERRUPTED if predicted.interrupted else 0
 
 
-def _question(given: argparse.Namespace) -> "Question":
+def _question(options: argparse.Namespace) -> "Question":
     """Return every combination of the ranks, CPUs and workers that are asked about."""
     from loaderbench.benches.harness.system.machine import usable_cpus
     from loaderbench.reports.explain.prediction import Question
@@ -76,10 +76,10 @@ def _question(given: argparse.Namespace) -> "Question":
             num_workers=workers,
             cpus=cpus,
             ranks=ranks,
-            step_s=given.step,
-            prefetch_factor=given.prefetch_factor,
-            storage_bytes_per_s=given.storage or None,
+            step_s=options.step,
+            prefetch_factor=options.prefetch_factor,
+            storage_bytes_per_s=options.storage or None,
         )
-        for ranks, cpus, workers in product(given.ranks, given.cpus or (usable_cpus(),), given.num_workers)
+        for ranks, cpus, workers in product(options.ranks, options.cpus or (usable_cpus(),), options.num_workers)
     )
-    return Question(scenarios=tuple(scenarios), batch_sizes=given.batch_size, sample_bytes=given.sample_bytes)
+    return Question(scenarios=tuple(scenarios), batch_sizes=options.batch_size, sample_bytes=options.sample_bytes)

@@ -8,6 +8,7 @@ import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,17 +21,8 @@ from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
-from loaderbench.reports.units import parse_time
+from loaderbench.reports.units import parse_time, parse_whole
 from loaderbench.reports.vocabulary import SETTINGS, swept
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ValueError(f"takes a whole number >= {least}, got {text!r}")
-        return int(text)
-
-    return read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +41,7 @@ class MeasuringOption:
 
 MEASURING: tuple[MeasuringOption, ...] = (
     MeasuringOption(
-        name="rounds", option="--rounds", metavar="N", read=_whole(1), default=None,
+        name="rounds", option="--rounds", metavar="N", read=partial(parse_whole, least=1), default=None,
         help="Rounds of each case (default: the bench's own, else 3, with --full 9).",
     ),
     MeasuringOption(
@@ -61,7 +53,7 @@ MEASURING: tuple[MeasuringOption, ...] = (
         help="What --samples auto lets a pass over your dataset take in one process (default: 2s).",
     ),
     MeasuringOption(
-        name="pass_batches", option="--pass-batches", metavar="N", read=_whole(0), default=0,
+        name="pass_batches", option="--pass-batches", metavar="N", read=parse_whole, default=0,
         help="What such a pass has at least: batches of the largest size for each worker (default: 0).",
     ),
     MeasuringOption(
@@ -73,11 +65,11 @@ MEASURING: tuple[MeasuringOption, ...] = (
         help="Give up on a batch that workers have not delivered for so long (default: 60s; 0 waits for ever).",
     ),
     MeasuringOption(
-        name="seed", option="--seed", metavar="N", read=_whole(0), default=0,
+        name="seed", option="--seed", metavar="N", read=parse_whole, default=0,
         help="Seeds shuffling and the order of cases (default: 0).",
     ),
     MeasuringOption(
-        name="placement", option="--placement", metavar="CORE", read=_whole(0), default=None,
+        name="placement", option="--placement", metavar="CORE", read=parse_whole, default=None,
         help="Run the main process on this core and worker i on the one i + 1 further: to compare, not to report.",
     ),
     MeasuringOption(
@@ -89,7 +81,7 @@ MEASURING: tuple[MeasuringOption, ...] = (
     ),
     # The gate's end of a socket, see lockstep.
     MeasuringOption(
-        name="lockstep", option="--lockstep", metavar="FD", read=_whole(0), default=None, help=argparse.SUPPRESS
+        name="lockstep", option="--lockstep", metavar="FD", read=parse_whole, default=None, help=argparse.SUPPRESS
     ),
 )  # fmt: skip
 
