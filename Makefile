@@ -15,8 +15,9 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest benches --quick --benchmark-quiet; status=$$?; \
 	$(BIN)/loaderbench report && exit $$status
 
+# In two processes, a file of tests in one of them: most of a test's time is a Python that imports torch.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 prove: $(VENV)/installed
 	$(BIN)/python -m prove

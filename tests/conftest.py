@@ -37,7 +37,7 @@ CLONE = Path(__file__).parents[1]
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
 MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
-SETTLE_S = 5.0  # what is on its way out has gone by then
+SETTLE_S = 20.0  # what is on its way out has gone by then, on a busy machine too
 THERE_S = 60.0  # a run starts, and imports torch, on a busy machine
 GONE_S = 20.0  # torch's workers look every 5 s whether their parent is alive
 

@@ -39,9 +39,9 @@ USER = {
 }
 # What makes a command short; everything else is as written.
 SHORT = {
-    "explain": ["--budget", "1s", "--samples", "32"],
+    "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
     "whatif": ["--samples", "128"],
-    "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0"],
+    "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0", "--num-workers", "0", "--batch-size", "32"],
 }
 RUNS = ("20261125-040000-abcd1234", *(f"{side}-{number}" for side in ("old", "new") for number in range(1, 5)))
 
@@ -78,7 +78,7 @@ def project(places: Callable[[str], Any]) -> Any:
     return place
 
 
-RUN = r"(pytest (-p \S+ )?(benches|bench_mine)|loaderbench run) ?"
+RUN = r"(pytest (-p \S+ )?(benches|bench_sorted)|loaderbench run) ?"
 OTHERS = r"loaderbench (check|explain|whatif|report|compare|history|gate) "
 
 
@@ -91,11 +91,11 @@ def test_a_documented_run_selects_cases(
         pytest.skip("needs CUDA: a device that is not there is refused before anything is collected")
     arguments = [word for word in arguments if word not in ("-p", "loaderbench.benches.harness.plugin")]
     asked = arguments if program == "pytest" else ["--pyargs", "loaderbench.benches", *arguments[1:]]
-    is_mine = "bench_mine.py" in arguments
+    is_mine = "bench_sorted.py" in arguments
     monkeypatch.chdir(project.folder if is_mine or program != "pytest" else CLONE)
     monkeypatch.syspath_prepend(project.folder)
     if is_mine:
-        (project.folder / "bench_mine.py").write_text(example(CLONE / "docs" / "own-benches.md"))
+        (project.folder / "bench_sorted.py").write_text(example(CLONE / "docs" / "own-benches.md"))
     plugin = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew
     quiet = ("--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", str(project.folder), "-c", os.devnull)
     assert pytest.main([*plugin, *quiet, "--import-mode=importlib", *asked]) == pytest.ExitCode.OK
@@ -107,16 +107,6 @@ def example(document: Path) -> str:
     found = re.search(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)
     assert found is not None
     return found[1]
-
-
-def test_the_example_of_a_bench_of_ones_own_is_measured_from_any_folder(project: Any) -> None:
-    (project.folder / "bench_mine.py").write_text(example(CLONE / "docs" / "own-benches.md"))
-    brief = ("--rounds", "1", "--round-time", "0", "--dataset", "images", "--num-workers", "0", "--batch-size", "32")
-    plugin = ("-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib")
-    command = [sys.executable, "-m", "pytest", *plugin, "bench_mine.py", *brief, "--run-dir", "mine"]
-    ended = project.call(command, into="mine")
-    assert ended.ret == 0
-    assert {case["extra_info"]["bench"] for case in ended.benchmarks.values()} == {"mine"}
 
 
 def shortened(command: str) -> list[str]:

@@ -42,7 +42,20 @@ PLUGINS = ("-p", "made_up", "-p", "loaderbench.benches.harness.plugin", "--impor
 def project(places: Callable[[str], Any]) -> Any:
     """A user's folder with the vocabulary's addition, a bench that uses it, its run and its report."""
     place = places("made_up").write(made_up=MADE_UP, bench_mixing=BENCH)
-    brief = ("--dataset", "images", "--num-workers", "0", "--batch-size", "64", "--rounds", "2", "--round-time", "0")
+    brief = (
+        "--dataset",
+        "images",
+        "--collate-fn",
+        "default",
+        "--num-workers",
+        "0",
+        "--batch-size",
+        "64",
+        "--rounds",
+        "2",
+        "--round-time",
+        "0",
+    )
     command = [sys.executable, "-m", "pytest", *PLUGINS, "bench_mixing.py", *brief, "--mixing", "1,2,4"]
     ended = place.call([*command, "--run-dir", "run"])
     assert ended.ret == 0, ended.out

@@ -1,7 +1,9 @@
 """Benches of the user's own, from any folder; and settings and metrics that the vocabulary learns of."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,18 +12,7 @@ from loaderbench.reports.vocabulary import METRICS, SETTINGS, Metric, Setting, r
 
 Suite = Callable[..., pytest.RunResult]
 
-# What the documentation shows.
-TEN_LINES = '''
-"""How fast is my dataset, every batch sorted?"""
-
-import pytest
-from loaderbench.benches.harness.clock import Epoch
-
-
-@pytest.mark.sweep(num_workers=(0, 1), batch_size=(8, 16), persistent_workers=(True,))
-def bench_sorted(measure, dataset, loader, device):
-    measure(Epoch(dataset, loader, device=device, step=lambda batch: batch[0].sort()))
-'''
+DOCUMENT = Path(__file__).parents[3] / "docs" / "own-benches.md"
 MINE = ("--dataset", "mine:Numbers", "--rounds", "1", "--round-time", "0", "--run-dir", "run")
 
 
@@ -31,7 +22,8 @@ def cases(pytester: pytest.Pytester) -> dict[str, Any]:
 
 
 def test_ten_lines_make_a_bench_in_any_folder(suite: Suite, pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(bench_sorted=TEN_LINES)
+    (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
+    pytester.makepyfile(bench_sorted=example)
     suite("bench_sorted.py", *MINE, "--start-method", "fork").assert_outcomes(passed=3)
     measured = cases(pytester)
     assert set(measured) == {
