@@ -1,4 +1,4 @@
-"""Did the machine change, whatever was done to the code?
+"""Did the machine change between two measurements?
 
 Work that no change to a dataset or a loader can touch: a busy loop, a copy of memory, a sleep. ``loaderbench gate``
 measures these controls between the cases it judges: where a control changes, the two revisions did not run under the

@@ -81,7 +81,7 @@ TIMES: dict[str, Callable[[], KnownPass]] = {
 
 
 class KnownPasses(Epoch):
-    """Passes over a dataset of known cost, the truth beside what was read."""
+    """Passes over a dataset of known cost: what was read, and the truth."""
 
     def __init__(self, case: KnownPass) -> None:
         super().__init__(subject_of(case.dataset), case.config, device=CPU, step=case.step)
@@ -103,7 +103,7 @@ class KnownPasses(Epoch):
 
 @pytest.mark.parametrize("quantity", TIMES)
 def bench_fidelity_time(measure: Measure, quantity: str) -> None:
-    """A reading in seconds, beside the seconds that the dataset takes by construction."""
+    """A reading in seconds, and the seconds that the dataset takes by construction."""
     measure(KnownPasses(TIMES[quantity]()), unit="s")
 
 
@@ -142,7 +142,7 @@ def _worker_bytes(resident_bytes: int) -> int:
 @pytest.mark.parametrize("quantity", ["128 MiB held by each of 2 workers: PSS"])
 @pytest.mark.sweep(rounds=2)
 def bench_fidelity_memory(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
-    """The memory that two workers are read to hold, beside what they allocate by construction."""
+    """The memory that two workers hold by a reading, and what they allocate by construction."""
     measure(WorkerMemory(), unit="B")
 
 
@@ -162,7 +162,7 @@ class BatchBytes(Epoch):
 @pytest.mark.parametrize("quantity", ["64 samples of 10 kB: bytes in a batch"])
 @pytest.mark.sweep(rounds=1)
 def bench_fidelity_bytes(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
-    """The bytes stated for a batch, beside what its samples hold by construction."""
+    """The bytes that the record states for a batch, and those that its samples hold by construction."""
     measure(BatchBytes(10_000, 64), unit="B")
 
 
@@ -195,7 +195,7 @@ PARTS = {
 
 
 class BreakdownPass:
-    """Passes of a traced loader, and one part of their time breakdown beside its truth."""
+    """Passes of a traced loader: one part of their time breakdown, and its truth."""
 
     steady = False
 
@@ -225,7 +225,7 @@ class BreakdownPass:
 
 @pytest.mark.parametrize("quantity", PARTS)
 def bench_fidelity_breakdown(measure: Measure, quantity: str) -> None:
-    """A part of the time breakdown, beside the seconds that it takes by construction."""
+    """A part of the time breakdown, and the seconds that it takes by construction."""
     measure(BreakdownPass(PARTS[quantity]), unit="s")
 
 
@@ -281,6 +281,6 @@ OVERHEADS = {
 @pytest.mark.parametrize("quantity", OVERHEADS)
 @pytest.mark.sweep(rounds=15)
 def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
-    """The suite's own pass, beside a bare loop."""
+    """The seconds of the suite's own pass, and those of a bare loop."""
     name, config = OVERHEADS[quantity]
     measure(OverheadPairs(DatasetChoice().subject(name), config, device=CPU), unit="s")

@@ -98,7 +98,7 @@ def bench_startup(measure: Measure, dataset: Subject, loader: LoaderConfig) -> N
 @pytest.mark.parametrize("payload_mb", [0, 64])
 @pytest.mark.sweep(num_workers=(1, 2), rounds=2, expected_s=1.0)
 def bench_startup_payload(measure: Measure, payload_mb: int, num_workers: int, start_method: str) -> None:
-    """The same of a dataset of so many megabytes, whose samples cost nothing."""
+    """The same of a dataset of `payload_mb` megabytes whose samples cost nothing."""
     if not num_workers:
         pytest.skip("no workers to start")
     dataset = Payload(samples=BATCHES * num_workers, payload_bytes=payload_mb * 1_000_000)

@@ -64,7 +64,7 @@ def _entity(mark: re.Match[str]) -> str:
 
 
 def shell(words: Iterable[str]) -> str:
-    r"""Return a command for a POSIX shell, in one line that prints whatever its words hold; nothing is cut off.
+    r"""Return a command for a POSIX shell, in one printable line; nothing is cut off.
 
     >>> print(shell(["loaderbench", "gate", "-k", "a b", "it's\n"]))
     loaderbench gate -k 'a b' $'it\'s\n'

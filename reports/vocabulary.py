@@ -86,7 +86,7 @@ class GateRule:
 
     scale: Literal["ratio", "difference"] = "ratio"
     margins: float = 1.0
-    """It is compared with so many times the margin: a cold start varies more than a pass."""
+    """How many margins a change must exceed: a cold start varies more than a pass."""
     floor: float = 0.0
     """No difference below this, in the metric's unit, is worth a verdict."""
     is_summed: bool = False

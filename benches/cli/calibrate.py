@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     draws = f"gates replayed on the recorded blocks (default: {DRAWS})"
     parser.add_argument("--draws", type=shared.whole(1), metavar="N", default=DRAWS, help=draws)
     shared.add_seed(parser)
-    again = "go on with an earlier calibration, and work it out anew"
+    again = "continue an earlier calibration, and compute it again"
     parser.add_argument("--again", type=Path, metavar="DIR", help=again)
     shared.add_out(parser, "calibration")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure what was asked for, work it out, write it, print it, and return the exit code."""
+    """Measure what was asked for, compute the calibration, write and print it, and return the exit code."""
     from loaderbench.benches.gate.measuring import BlocksInterruptedError, terminated_as_interrupted
 
     folder = options.again or output.new_folder("calibration", options.out)
@@ -71,7 +71,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> None:
     budget_s = options.budget or (0.0 if options.again else BUDGET_S)
     gates = _gates(options)
     seed = shared.seed_of(options)
-    if not (budget_s or gates):  # it is worked out anew, and nothing else
+    if not (budget_s or gates):  # the earlier calibration is only computed again
         return
     with Progress.of_budget(budget_s + sum(gate_s for _, gate_s in gates)) as progress:
         rng = random.Random(seed)  # noqa: S311 - an order, not a secret

@@ -1,4 +1,4 @@
-"""``loaderbench check``: what a loader will need, beside what the machine has, before anything runs."""
+"""``loaderbench check``: what a loader will need, and what the machine has, before anything runs."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ def loader_of(subject: "Subject", options: argparse.Namespace) -> "LoaderConfig"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show every need beside its limit, and return 0, or 1 where the loader would crash or be wrong."""
+    """Show every need and its limit; return 0, or 1 where the loader would crash or be wrong."""
     from loaderbench.benches.explain.check import demand_of, limits
     from loaderbench.benches.harness.subject import DatasetChoice
     from loaderbench.reports.documents.check import check_document, wrong

@@ -111,7 +111,7 @@ def add(history: "History", options: argparse.Namespace) -> int:
                 counts[history.add(recorded)] += 1
             except (MalformedError, HistoryError) as fault:
                 code = output.refuse(f"{path}: {fault}")
-    finally:  # an interrupted one has added so many
+    finally:  # where it was interrupted too: what was added stays
         print(f"{history.name}: {_summary(counts)}")
     return code
 

@@ -13,7 +13,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.records.reading import MalformedError
 
-# Each is the module of its name beside this one. In the order in which a new user meets them.
+# Modules of this package, in the order in which a new user meets them.
 COMMANDS = ("run", "report", "check", "explain", "whatif", "gate", "compare", "calibrate", "history")
 ABOUT = "what feeds a PyTorch model, how fast, and why"
 

@@ -1,4 +1,4 @@
-"""What ``loaderbench explain`` measures: each intervention beside the loader as it is, then memory over the epochs."""
+"""What ``loaderbench explain`` measures: each intervention against the loader as it is, then memory over the epochs."""
 
 import random
 from dataclasses import dataclass, field

@@ -25,7 +25,7 @@ from loaderbench.reports.explain.whatif_record import SCHEMA, WhatIf
 
 ROUNDS = 5
 FEWEST_BATCHES = 3  # of a pass
-APART = 4  # the two batch sizes at which costs are measured are so many times apart
+APART = 4  # the ratio of the two batch sizes at which costs are measured
 
 PassKey = tuple[int, int]  # num_workers, batch_size
 

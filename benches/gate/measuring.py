@@ -46,7 +46,7 @@ def measure(
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C, so that worktrees and processes are cleared away and what was measured is kept."""
+    """Treat SIGTERM as Ctrl-C, so that worktrees and processes are removed and what was measured is kept."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What else happened on the machine during a block: to judge whether to believe it, never to choose samples."""
+"""What else happened on the machine during a block: it qualifies a verdict, and never selects samples."""
 
 import os
 from contextlib import suppress

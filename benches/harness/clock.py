@@ -23,13 +23,13 @@ CPU = torch.device("cpu")
 
 
 def keep(batch: Any) -> Any:
-    """The step of a loader measured alone: a batch is held until the next one arrives, as in any loop."""
+    """Return `batch`: the step of a loader measured alone, in which a batch lives until the next one arrives."""
     return batch
 
 
 @dataclass(slots=True)
 class Reading:
-    """What the host's clock showed of some passes; all else is worked out after the clock.
+    """What the host's clock showed of some passes; everything else is computed when the clock has stopped.
 
     The marks of a pass are its start and the arrival of each batch; where batches go through a step, also its end.
     """
@@ -127,15 +127,15 @@ class Epoch:
         del self._audit  # the last reference to the loader: its workers are joined here
 
     def before(self, passes: int) -> None:
-        """Outside the clock, before each round of so many passes."""
+        """Prepare a round of `passes` passes; not timed."""
 
     def run(self, passes: int) -> None:
-        """Inside the clock: one round of so many passes."""
+        """Read the loader `passes` times; timed."""
         self._timeline = None if self.device.type == "cpu" else Timeline(self.device)
         self._reading = read(self._audit.loader, self._consumer(), passes, device=self.device)
 
     def after(self) -> Metrics:
-        """Outside the clock, after each round: count what arrived and return the metrics."""
+        """Count what arrived and return the metrics of the round; not timed."""
         metrics = {**self._reading.metrics(), "samples": float(self._audit.samples(self._reading.batches))}
         if self._timeline is None:
             return metrics

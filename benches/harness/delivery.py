@@ -138,7 +138,7 @@ def _hashes(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[b
 
 
 # A survey reads the whole stream: once for all cases that differ only in what they make of a batch. A dataset need not
-# be hashable; it stands beside its survey, so that its id stays its own.
+# be hashable; it is kept with its survey, so that no other object gets its id.
 _SURVEYS: dict[tuple[LoaderConfig, int], tuple[Dataset[Any], int, Counter[bytes]]] = {}
 
 

@@ -18,9 +18,9 @@ Combination = dict[str, Any]
 
 # Settings whose value is the name of the object that a bench gets.
 _OBJECTS = ("device", "dataset")
-# What the fixture `loader` needs beside the settings that are arguments of DataLoader.
+# What the fixture `loader` needs in addition to the settings that are arguments of DataLoader.
 _OF_LOADER = ("sampling", "start_method")
-# What a bench's sweep mark may say beside the values of settings.
+# What a bench's sweep mark may hold in addition to the values of settings.
 _MARK = {"rounds", "expected_s"}
 _SET_UP_S = 0.7  # of a case, before its first round
 
@@ -83,7 +83,7 @@ def combinations(values: Mapping[str, tuple[Any, ...]], together: Collection[str
 
 
 def settled(case: Combination, subject: Subject) -> Combination:
-    """Return `case` with the settings that do not matter at one value, so that no case is measured twice."""
+    """Return `case` with one value for each setting that has no effect in it, so that no case is measured twice."""
     only: Combination = dict(of_workers()) if case.get("num_workers") == 0 else {}
     if subject.is_stream:
         only["sampling"] = "sequential"

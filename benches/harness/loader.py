@@ -120,7 +120,7 @@ def only_without_workers() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DiesWithParent:
-    """A ``worker_init_fn`` by which Linux kills a worker at once when its parent dies, whatever the worker is at.
+    """A ``worker_init_fn`` by which Linux kills a worker at once when its parent dies, even in the user's code.
 
     torch's own watchdog waits until the worker returns from the user's code, if it does. Under ``forkserver`` it stays
     the only one: there the parent is the fork server, which lives as long as its workers do.

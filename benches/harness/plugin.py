@@ -1,4 +1,4 @@
-"""The pytest plugin: hooks and fixtures, each a line or two; the work is done in the modules beside it.
+"""The pytest plugin: hooks and fixtures, each a few lines; the other modules of this package do the work.
 
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "sweep(**settings, rounds, expected_s): values of settings where the command line is silent, the usual one "
         "first; how many rounds; roughly how many seconds a case takes, for the time left.",
     )
-    # A case that fails in its warm-up never reached the clock: its failure says why, and needs no warning beside it.
+    # A case that fails in its warm-up never reached the clock: its failure says why, and needs no further warning.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used at all")
     with _usage_errors():
         config.pluginmanager.register(Session.from_pytest(config), Session.NAME)

@@ -6,7 +6,7 @@ A run, `explain`, `gate`, `calibrate` and `whatif` all use it the same way::
         for block in blocks:
             progress.describe(block.name)            # what is under way
             measure(block)
-            progress.advance()                       # so much of the total has been done
+            progress.advance()                       # one more of the total is done
             progress.say("block 3 failed: …")        # a line that stays
 
 On a terminal it is one bar with the time left. Elsewhere it is a plain line for the first thing that ends, then one at

@@ -25,13 +25,13 @@ class Work(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, *exception: object) -> None: ...
     def before(self, passes: int) -> None:
-        """Outside the clock, before each round of so many passes."""
+        """Prepare a round of `passes` passes; not timed."""
 
     def run(self, passes: int) -> None:
-        """Inside the clock."""
+        """Do the work of a round; timed."""
 
     def after(self) -> Metrics:
-        """Outside the clock, after each round: return its metrics in SI units, ``seconds`` among them."""
+        """Return the metrics of the round in SI units, ``seconds`` among them; not timed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,11 +44,11 @@ class Measure:
     rounds: int
     round_s: float
     case_s: float  # fewer rounds where they would take longer
-    before_round: Callable[[int], None]  # is given the rounds done so far, outside the clock
-    agree: Callable[[str, int], int]  # with the other side of a comparison: both do the same work
+    before_round: Callable[[int], None]  # called with the number of rounds done so far; not timed
+    agree: Callable[[str, int], int]  # with the other process of a comparison: both do the same work
 
     def __call__(self, work: Work, **facts: Any) -> None:
-        """Measure `work`; `facts` go into the record beside the case's own."""
+        """Measure `work`; `facts` are recorded together with the case's own."""
         with NoStrays(), work:
             if self.benchmark.disabled:
                 self.benchmark.pedantic(_once, args=(work,))

@@ -82,7 +82,7 @@ class Session:
         return machine.facts()
 
     def plan(self, items: list[pytest.Item]) -> None:
-        """Shuffle the cases, lest the machine's drift pass for a setting's effect; drop those measured before."""
+        """Drop cases measured before and shuffle the others, so that the machine's drift does not look like a setting."""
         cases = [item for item in items if is_case(item)]
         if not cases:
             return

@@ -1,4 +1,4 @@
-"""Options that say what is loaded and trained, beside the settings of the vocabulary: declared once, for all commands.
+"""Options that say what is loaded and trained and are no settings of the vocabulary: declared once, for all commands.
 
 The pytest plugin and `loaderbench explain`, `check` and `whatif` take them from here. No import takes long.
 """

@@ -1,4 +1,4 @@
-"""How long the rest of a run takes: from what its cases have taken so far, as cases cost differently."""
+"""How long the rest of a run takes, estimated from its cases so far; benches and datasets differ in cost."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -49,7 +49,7 @@ def _section(title: str, note: str, columns: Sequence[str], rows: Rows) -> Secti
 
 
 def rate(counted: Rate) -> str:
-    """Return so many of so many, and between what the share may lie."""
+    """Return a count, the number it is of, the share, and its interval."""
     if not counted.of:
         return MISSING
     low, high = counted.interval

@@ -1,4 +1,4 @@
-"""What `loaderbench check` says: what a loader will need, beside what the machine has."""
+"""What `loaderbench check` says: what a loader will need, and what the machine has."""
 
 from collections.abc import Mapping, Sequence
 

@@ -84,7 +84,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     kinds: tuple[str, ...] = ()
-    most_rows: Mapping[Output, int] = field(default_factory=dict)  # the first so many; the rest is counted in a line
+    most_rows: Mapping[Output, int] = field(default_factory=dict)  # how many rows are shown; a line counts the others
     searchable: bool = False  # in HTML: sorted by a click on a heading, filtered by words and by column, in pages
     sort: str = ""  # of a searchable table: the label of the column that it is sorted by at first, largest first
     name: str = "table"  # in HTML: its id

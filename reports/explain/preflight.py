@@ -1,4 +1,4 @@
-"""Preflight: what a loader will need of the machine, beside what the machine has, before anything runs."""
+"""Preflight: what a loader will need of the machine, and what the machine has, before anything runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One need of the loader beside its limit, and what to do where they do not agree."""
+    """One need of the loader, its limit, and what to do where they do not agree."""
 
     name: str
     level: Level

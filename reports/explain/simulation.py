@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 
 MOST_BATCHES = 400  # that are simulated of a long pass
-FEWEST_BATCHES, QUEUES = 100, 6  # of a steady state: at least so many, and so many times the batches in flight
+FEWEST_BATCHES, QUEUES = 100, 6  # of a steady state: the fewest, and a multiple of the batches in flight
 WARM_UP = 0.25  # of the simulated batches: they fill the queues
 EPSILON_S = 1e-12
 
@@ -51,7 +51,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     cpus: float
     prefetch_factor: int = 2
     step_s: float = 0.0
-    step_on_cpu: bool = False  # else a device takes the step, beside the loop
+    step_on_cpu: bool = False  # False: a device takes the step while the loop goes on
     in_order: bool = True
     ranks: int = 1
     begin_s: float = 0.0  # from iter(loader) until its workers begin
@@ -105,7 +105,7 @@ class SimulatedRank:
 
 
 def pass_seconds(costs: Sequence[Costs], scenario: Scenario, batches: int) -> float:
-    """Return the seconds of a pass of so many batches, workers running; batch i costs ``costs[i % len(costs)]``.
+    """Return the seconds of a pass of `batches` batches, workers running; batch i costs ``costs[i % len(costs)]``.
 
     Of a long pass `MOST_BATCHES` are simulated; the others come at the rate of the later part of these.
     """
@@ -131,7 +131,7 @@ def _steady_s(ends_s: Sequence[float]) -> float:
 
 @dataclass(kw_only=True)
 class Simulation:
-    """So many batches of each rank, beginning with empty queues."""
+    """A pass of `batches` batches on each rank, beginning with empty queues."""
 
     costs: Sequence[Costs]
     scenario: Scenario
@@ -226,7 +226,7 @@ class Simulation:
             rank.activity = Activity(self._costs(rank.taking).take_s + EPSILON_S, "cpu")
 
     def _step(self, rank: SimulatedRank) -> Activity:
-        """Return the step on the CPU; else the wait until the device is free: then the loop goes on beside it."""
+        """Return the step on the CPU, or the wait until the device, which takes the step beside the loop, is free."""
         if self.scenario.step_on_cpu:
             return Activity(self.scenario.step_s + EPSILON_S, "cpu")
         return Activity(max(rank.device_free_s - self.now_s, 0.0) + EPSILON_S, "time")

@@ -87,7 +87,7 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def median_error(self) -> float:
-        """Return the median error of the held-out passes, whatever its sign."""
+        """Return the median of the absolute errors of the held-out passes."""
         return median(abs(held_out.error) for held_out in self.held_out)
 
     @property

@@ -1,4 +1,4 @@
-"""Figures of what loading costs beside time in the loop: starting, memory, copies; and whether the figures are true."""
+"""Figures of the other costs of loading (starting, memory, copies), and of how true the measurements are."""
 
 from collections.abc import Hashable, Mapping
 

@@ -23,7 +23,7 @@ COLOURS: Mapping[str, str] = {
 MOST_ROWS = 40
 LONGEST_ROW = 48  # characters of a row's name
 TICKS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 30, 100, 1e3, 1e6)
-_ROOM = 2.5  # an interval that reaches so many times farther than every effect is cut off
+_ROOM = 2.5  # an interval that reaches farther than this many times the largest effect is cut off
 _FARTHEST = math.log(1e6)  # an effect beyond is drawn there
 
 

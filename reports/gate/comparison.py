@@ -17,8 +17,8 @@ class Reliability:
 
     measured: str  # the day
     blocks: int  # of identical code
-    false_cases: int  # called changed,
-    of_cases: int  # of so many
+    false_cases: int  # called changed
+    of_cases: int  # judged in all
     needed_s: Mapping[str, float]  # the budget in which a change is found, by the change: "0.05"
 
 

@@ -1,7 +1,7 @@
 """Estimates: from effects, one a block, to how much a case changed and how sure that is.
 
 The unit of inference is the block, a fresh pair of processes, and blocks are expensive: a gate has five to ten of them.
-Two things make so few suffice. The spread of a case is shrunk towards that of all cases of the same metric, as far as
+Two things make them suffice. The spread of a case is shrunk towards that of all cases of the same metric, as far as
 they are alike (G. K. Smyth, "Linear models and empirical Bayes methods", Stat. Appl. Genet. Mol. Biol. 3, 2004), which
 lends it their degrees of freedom. From eight blocks on the centre is a trimmed mean with a Winsorized spread
 (J. W. Tukey, D. H. McLaughlin, Sankhya A 25, 1963), so that other work on the machine spoils one block, not a verdict.
@@ -72,7 +72,7 @@ class Estimate:
 
     @property
     def detectable(self) -> float:
-        """Return the least change for the worse that so many blocks find in 95 of 100 comparisons (error: 1 %)."""
+        """Return the least change for the worse that this many blocks find in 95 of 100 comparisons (error: 1 %)."""
         if not self.freedom:
             return math.inf
         return float(special.stdtrit(self.freedom, 1 - _STRICT) + special.stdtrit(self.freedom, POWER)) * self.error

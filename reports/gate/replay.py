@@ -27,7 +27,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rate:
-    """So many of so many."""
+    """A count and the number it is of: 3 of 1000."""
 
     count: int
     of: int
@@ -137,7 +137,7 @@ def verdicts_of(test: SequentialTest) -> dict[Key, str]:
 
 
 def outcome(pool: Pool, plan: Plan, gates: int, rng: Rng, shift: float = 0.0, expected: str = "") -> Outcome:
-    """Replay so many gates. `expected` is what they are to find, where it is not the pool's own."""
+    """Replay `gates` gates. `expected` is the verdict they should reach, where it is not the pool's own."""
     tests = [replay(pool, plan, rng, shift) for _ in range(gates)]
     return counted(
         [

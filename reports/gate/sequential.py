@@ -101,7 +101,7 @@ class SequentialTest:
 
     @property
     def open_cases(self) -> frozenset[str] | None:
-        """Return the cases that the next block is to measure beside the controls; None (all) before the first look."""
+        """Return the cases that the next block is to measure besides the controls; None (all) before the first look."""
         if not self.states:
             return None
         return frozenset(case for (case, _), state in self.states.items() if not state.is_settled)
@@ -133,7 +133,7 @@ class SequentialTest:
                 self._confirm(key, state)
 
     def verdicts(self, *, is_interrupted: bool = False) -> list[CaseVerdict]:
-        """Return the verdict on each metric of each case but the controls, as the blocks added so far have it.
+        """Return the verdict on each metric of each case (not the controls), by the blocks added so far.
 
         Where the user `is_interrupted` nothing that is open is decided: the blocks end where they were not meant to.
         """
@@ -214,7 +214,7 @@ class SequentialTest:
         return {key: estimate for key, estimate in self._since(0).items() if not is_control(estimate.case)}
 
     def _since(self, first: int) -> dict[Key, Estimate]:
-        """Return the estimates by the blocks after the first so many, their spreads shrunk by those of all blocks."""
+        """Return the estimates by the blocks after the first `first` ones; all blocks tell how much cases vary."""
         if first not in self._estimated:
             everything = pd.concat(self.effects, ignore_index=True) if self.effects else effects_of_blocks([])
             later = pd.concat(self.effects[first:], ignore_index=True) if first else everything

@@ -32,7 +32,7 @@ class MissedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlockRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A fresh pair of processes: what was the same in both, what else the machine did, and every sample."""
+    """A fresh pair of processes: its environment, what else happened on the machine, and every sample."""
 
     block: Count
     seconds: float

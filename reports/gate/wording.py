@@ -130,7 +130,7 @@ def _listed(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Telemetry:
-    """What else happened on the machine, over blocks: the greater of the two revisions' readings in each."""
+    """What else happened on the machine: of each block the greater of the two revisions' readings."""
 
     load: tuple[float, ...]
     steal_share: tuple[float, ...]

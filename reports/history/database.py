@@ -21,7 +21,7 @@ from loaderbench.reports.records.files import RecordedRun
 
 VERSION = 1  # of the tables below; a database of another one is refused
 BUSY_S = 60  # that a writer on SQLite waits for others before it gives up
-LONGEST_ID = 200  # characters of a run's name: an index of PostgreSQL is sure to hold so many
+LONGEST_ID = 200  # characters of a run's name: an index of PostgreSQL is sure to hold them
 SETUP_LOCK = 7105  # the key of PostgreSQL's advisory lock under which the tables are made, by one writer only
 
 Addition = Literal["added", "replaced", "there"]

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 from pyarrow import compute, csv, parquet
 
-# A cell that begins so is a formula to a spreadsheet: https://owasp.org/www-community/attacks/CSV_Injection
+# A spreadsheet takes a cell that begins with one of these for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = r"^[=+\-@\t\r\n]"
 
 

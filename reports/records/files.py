@@ -78,13 +78,13 @@ def run_folders(folder: Path) -> list[Path]:
 
 
 def in_one_line(faults: Iterable[str]) -> str:
-    """Return the first of a file's faults, and how many there are beside it."""
+    """Return the first of a file's faults, and how many others there are."""
     first, *others = faults
     return f"{first} (and {len(others)} more)" if others else first
 
 
 def machine_facts(machine: object) -> dict[str, Scalar]:
-    """Return the plain facts of a machine, the accelerator's beside the others: ``accelerator_name`` and so on."""
+    """Return the plain facts of a machine; those of its accelerator are ``accelerator_name`` and so on."""
     if not isinstance(machine, dict):
         return {}
     accelerator = machine.get("accelerator")

@@ -96,7 +96,7 @@ def _quotients(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 
 
 def _aggregates(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    """Return the median round of most metrics, lest one odd round speak for all, and the largest value of others."""
+    """Return the median over rounds of most metrics, as one round may be odd, and the largest value of others."""
     medians, largest = aggregated("median"), aggregated("max")
     metrics = pd.DataFrame({name: _metric(rounds, name) for name in (*medians, *largest)})
     # Of the same round: what the process held before its loader drifts from case to case by more than a worker costs.

@@ -140,7 +140,7 @@ class UnpickleTime(str):
 
 @contextmanager
 def unpickle_times_sent() -> Iterator[None]:
-    """Send an `UnpickleTime` twice to each process that is started meanwhile, unless it is forked.
+    """Send an `UnpickleTime` twice to each process that is started within the block, unless it is forked.
 
     ``multiprocessing.spawn`` sends ``sys.argv``, then the worker imports the main module, then the process object is
     sent, with the name of its parent before anything of torch.
