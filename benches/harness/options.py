@@ -178,7 +178,7 @@ class Options:
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Return what identifies this session's cases beyond settings: arguments and models that are not the default."""
+        """Return what identifies this session's cases beyond settings: arguments and models that are no defaults."""
         texts = {
             "dataset_args": self.datasets.dataset_args,
             "samples": self.datasets.samples,

@@ -82,7 +82,7 @@ class Session:
         return machine.facts()
 
     def plan(self, items: list[pytest.Item]) -> None:
-        """Drop cases measured before and shuffle the others, so that the machine's drift does not look like a setting."""
+        """Drop the cases measured before; shuffle the others, lest the machine's drift look like a setting's effect."""
         cases = [item for item in items if is_case(item)]
         if not cases:
             return

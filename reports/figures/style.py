@@ -174,7 +174,7 @@ def _lay_out(figure: Figure) -> None:
 
 
 def inline(svg_text: str) -> str:
-    """Return an SVG for the inside of a page: colours have their names in `COLOURS`, to follow the page's light or dark.
+    """Return an SVG for the inside of a page: colours by their names in `COLOURS`, light or dark as the page is.
 
     The document's head goes, and its size, which the page decides.
     """
