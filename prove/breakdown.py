@@ -13,7 +13,7 @@ from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.datasets.synthetic.known_cost import Busy, Sleeping, SlowCollate, Straggler, spin
-from loaderbench.reports.records.frame import read
+from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.stats.summary import summarise
 from prove.commands import bench
 from prove.goals import Goal, Measured, Scope, Topic
@@ -111,7 +111,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     rounds = ("--rounds", str(scope.of(40, 1)), "--samples", str(scope.of(512, 32)))
     options = ("--dataset", "images", "--num-workers", "2", "--batch-size", "16", *rounds)
     bench("bench_breakdown.py", *options, run_dir=scope.folder / "timestamps")
-    (ratio,) = summarise(read([scope.folder / "timestamps"]).frame)["tracing_overhead"]
+    (ratio,) = summarise(read_records([scope.folder / "timestamps"]).frame)["tracing_overhead"]
     return {**measured, UNEXPLAINED: Measured(value=max(left)), COST: Measured(value=float(ratio) - 1)}
 
 

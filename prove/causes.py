@@ -11,7 +11,7 @@ from typing import Any
 
 from loaderbench.reports.documents.document import Cell, Column, Table, Tone
 from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
-from loaderbench.reports.explain.ranking import Ranking, read
+from loaderbench.reports.explain.ranking import Ranking, read_ranking
 from loaderbench.reports.units import percent
 from prove.commands import loaderbench
 from prove.goals import Goal, Measured, Scope, Topic
@@ -125,7 +125,7 @@ def explained(injected: Injected, scope: Scope) -> Ranking:
     if not (scope.folder / name).exists():
         budget = ("--budget", "1s") if scope.short else ()
         loaderbench("explain", *injected.arguments, *budget, "--out", name, folder=scope.folder)
-    return read(scope.folder / name)
+    return read_ranking(scope.folder / name)
 
 
 def comes_first(injected: Injected, ranking: Ranking) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loaderbench.benches.bench_fidelity import OVERHEADS, PARTS, TIMES
-from loaderbench.reports.records.frame import read
+from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.stats.summary import summarise
 from prove.commands import bench
 from prove.goals import Goal, Measured, Scope, Topic
@@ -30,7 +30,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
 
 def errors(run_dirs: Sequence[Path]) -> dict[str, float]:
     """Return the error of each quantity in the records of some runs."""
-    cases = summarise(read(run_dirs).frame)
+    cases = summarise(read_records(run_dirs).frame)
     return dict(zip(cases["quantity"], cases["error"].astype(float), strict=True))
 
 

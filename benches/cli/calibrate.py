@@ -107,5 +107,5 @@ def _publish(folder: Path, draws: int) -> None:
         calibration = calibrations.read_folder(folder, draws)
     except MalformedError as fault:
         raise RefusedError(f"{folder}: what was recorded cannot be read: {fault}") from None
-    document = documents.document(calibration)
+    document = documents.calibration_document(calibration)
     output.publish(document, folder, stem="calibration", data=[(calibrations.NAME, calibration.encode())])

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli.gate import add_verdict_arguments, publish
+from loaderbench.benches.cli.gate import add_verdict_arguments, publish_comparison
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.record import now
 
@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
     newest = head.runs[-1]
     setup = Setup(
         kind="compare",
-        base=recorded_runs.label(base),
-        head=recorded_runs.label(head) + (f" on an unlike machine ({'; '.join(unlike)})" if unlike else ""),
+        base=recorded_runs.label_of_runs(base),
+        head=recorded_runs.label_of_runs(head) + (f" on an unlike machine ({'; '.join(unlike)})" if unlike else ""),
         command=("loaderbench", *sys.argv[1:]),
         started=now().isoformat(),
         version=version("loaderbench"),
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         accept_gone=options.accept_gone,
     )
     comparison = recorded_runs.compare(base, head, Plan(margin=options.margin), setup)
-    return publish(comparison, options.out or newest.path.parent / "compare")
+    return publish_comparison(comparison, options.out or newest.path.parent / "compare")
 
 
 def _paths(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
@@ -67,9 +67,9 @@ def _paths(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
 
 def _read(paths: list[Path]) -> "Records":
     """Read one revision's runs; what cannot be read cannot be judged."""
-    from loaderbench.reports.records.frame import read
+    from loaderbench.reports.records.frame import read_records
 
-    records = read(paths)
+    records = read_records(paths)
     if records.faults or not records.runs:
         raise RefusedError("; ".join(map(str, records.faults)) or f"no run in {', '.join(map(str, paths))}")
     return records

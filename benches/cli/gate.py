@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         )
     folder = output.new_folder("gate", options.out, result=VERDICT)
     seed = shared.seed_of(options)
-    return publish(_measured(options, base, head, folder, seed), folder)
+    return publish_comparison(_measured(options, base, head, folder, seed), folder)
 
 
 def requests(options: argparse.Namespace) -> tuple[RevisionRequest, RevisionRequest]:
@@ -143,12 +143,12 @@ def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability 
         return None
 
 
-def publish(comparison: "Comparison", folder: Path) -> int:
+def publish_comparison(comparison: "Comparison", folder: Path) -> int:
     """Write a comparison's files, print its document, and return its exit code."""
     from loaderbench.reports.documents import gate
     from loaderbench.reports.gate import junit, verdict_file
 
     junit_xml = junit.junit(comparison, gate.machine_of(comparison)).encode()
     data = [(VERDICT, verdict_file.encode(comparison)), (junit.NAME, junit_xml)]
-    output.publish(gate.document(comparison), folder, stem="gate", data=data)
+    output.publish(gate.gate_document(comparison), folder, stem="gate", data=data)
     return comparison.exit_code

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
 
-    read = records.read(options.runs or records.newest(output.RUNS))
+    read = records.read_records(options.runs or records.newest(output.RUNS))
     for fault in read.faults:
         output.complain(fault)
     if not read.runs:
@@ -56,7 +56,7 @@ def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
     from loaderbench.reports.records.reading import MalformedError
 
     try:
-        return replace(report, explained=(*report.explained, ranking.read(path))), 0
+        return replace(report, explained=(*report.explained, ranking.read_ranking(path))), 0
     except (MalformedError, OSError) as fault:
         return report, output.refuse(f"--explain {path} is passed over: {fault}")
 

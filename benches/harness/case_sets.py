@@ -42,7 +42,7 @@ def full() -> dict[str, Values]:
     }
 
 
-def usual(values: Mapping[str, Values], setting: str) -> Values:
+def usual_values(values: Mapping[str, Values], setting: str) -> Values:
     """Return what `setting` may be; where the set does not say, its default alone."""
     return values[setting] if setting in values else (SETTINGS[setting].default,)
 

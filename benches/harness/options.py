@@ -197,7 +197,7 @@ class Options:
         if setting in self.asked:
             return self.asked[setting]
         if own is None or own == "first":
-            values = case_sets.usual(self.usual, setting)
+            values = case_sets.usual_values(self.usual, setting)
             return values[:1] if own == "first" else values
         return tuple(own)
 

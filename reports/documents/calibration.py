@@ -16,7 +16,7 @@ from loaderbench.reports.units import MISSING, count, duration, percent
 Rows = Sequence[Sequence[str]]
 
 
-def document(calibration: Calibration) -> Document:
+def calibration_document(calibration: Calibration) -> Document:
     """Return what a calibration comes to; what was not measured has no table."""
     machine = machine_words(machine_facts(calibration.about.machine))
     sections = (
@@ -48,7 +48,7 @@ def _section(title: str, note: str, columns: Sequence[str], rows: Rows) -> Secti
     return Section(title=title, parts=(Text(text=note, tone="muted"), table))
 
 
-def rate(counted: Rate) -> str:
+def rate_words(counted: Rate) -> str:
     """Return a count, the number it is of, the share, and its interval."""
     if not counted.of:
         return MISSING
@@ -71,7 +71,7 @@ def _identical(calibration: Calibration) -> Section | None:
         "changed.",
         ("code", "gates", "budget", "margin", "cases called changed", "gates with a regression"),
         [
-            (entry.name, f"{entry.gates} {how}", *_plan(entry), rate(entry.hits), rate(entry.red))
+            (entry.name, f"{entry.gates} {how}", *_plan(entry), rate_words(entry.hits), rate_words(entry.red))
             for how, entry in _outcomes(calibration)
             if not entry.expected
         ],
@@ -88,7 +88,7 @@ def _regressions(calibration: Calibration) -> Section | None:
                 entry.name,
                 f"{entry.gates} {how}",
                 *_plan(entry),
-                rate(entry.hits),
+                rate_words(entry.hits),
                 _least(entry),
                 duration(entry.spent_s),
             )
@@ -125,7 +125,7 @@ def _intervals(calibration: Calibration) -> Section | None:
         "code.",
         ("metric", *(count(blocks, "block") for blocks in by_blocks)),
         [
-            (metric, *(rate(rates[metric]) if metric in rates else MISSING for rates in by_blocks.values()))
+            (metric, *(rate_words(rates[metric]) if metric in rates else MISSING for rates in by_blocks.values()))
             for metric in next(iter(by_blocks.values()), {})
         ],
     )

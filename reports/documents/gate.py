@@ -25,7 +25,7 @@ from loaderbench.reports.documents.document import (
 )
 from loaderbench.reports.documents.pictures import figure_of
 from loaderbench.reports.documents.provenance import machine_words
-from loaderbench.reports.figures.gate import pictures
+from loaderbench.reports.figures.gate import comparison_pictures
 from loaderbench.reports.gate import verdict_file, wording
 from loaderbench.reports.gate.comparison import BROKEN, REGRESSED, Comparison
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
@@ -67,11 +67,11 @@ _READING = (
 )
 
 
-def document(comparison: Comparison) -> Document:
+def gate_document(comparison: Comparison) -> Document:
     """Return what a comparison has to say."""
     pressing = [verdict for verdict in comparison.verdicts if not verdict.kind.is_calm]
     calm = [verdict for verdict in comparison.verdicts if verdict.kind.is_calm]
-    drawn = tuple(figure_of(picture) for picture in pictures(comparison))
+    drawn = tuple(figure_of(picture) for picture in comparison_pictures(comparison))
     return Document(
         title=f"loaderbench {comparison.setup.kind}",
         about=(machine_of(comparison), wording.effort(comparison)),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.documents.document import Cell, Column, Document, Part, Section, Table, Text, Tone
-from loaderbench.reports.history.trends import changes, label_of, unit_of, verdict
+from loaderbench.reports.history.trends import changes, direction, label_of, unit_of
 from loaderbench.reports.units import MISSING, count, interval, quantity
 
 MOST_RUNS = 20  # of a trend, on a terminal: the newest
@@ -59,7 +59,7 @@ def _series(points: pd.DataFrame) -> Section:
     for point in points.iloc[::-1].to_dict("records"):
         is_change = not math.isnan(point["ratio"])
         ratio = f"{quantity(point['ratio'], 'ratio')} " if is_change else ""
-        tone = TONES[verdict(point["metric"], point["ratio"])] if is_change else "plain"
+        tone = TONES[direction(point["metric"], point["ratio"])] if is_change else "plain"
         rows.append(
             (
                 Cell(text=_when(point["started"])),

@@ -11,7 +11,7 @@ from loaderbench.reports.documents.explain import explain_section
 from loaderbench.reports.documents.pictures import figure_sections
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
 from loaderbench.reports.documents.results import failures, results_table
-from loaderbench.reports.documents.verdict import nothing_to_recommend, verdict
+from loaderbench.reports.documents.verdict import nothing_to_recommend, verdict_callout
 from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import Picture, pictures
 from loaderbench.reports.records.frame import Records
@@ -122,7 +122,7 @@ def _notices(report: Report) -> Iterator[str]:
 def _verdicts(report: Report) -> Iterator[Part]:
     runs = {run.name: run for run in report.records.runs}
     for recommendation in report.recommendations:
-        yield verdict(recommendation, runs[recommendation.run])
+        yield verdict_callout(recommendation, runs[recommendation.run])
     if not report.recommendations:
         yield nothing_to_recommend()
 

@@ -31,7 +31,7 @@ MOST_CHOICES = 12  # of other batches, in Markdown
 DECISIVE = 0.08  # half an interval this wide (of a logarithm) tells a tie from a fifth slower
 
 
-def verdict(recommendation: Recommendation, run: Run) -> Callout:
+def verdict_callout(recommendation: Recommendation, run: Run) -> Callout:
     """Put a recommendation into words. `run` is the one it was made from."""
     choice, rate = recommendation.headline, sample_rate(recommendation.dataset)
     doubts = tuple(_doubts(recommendation, run))

@@ -79,7 +79,7 @@ class Ranking:
         return f"{first.cause}: without that, an epoch takes {1 - first.gain:.2f} times as long"
 
 
-def read(path: Path) -> Ranking:
+def read_ranking(path: Path) -> Ranking:
     """Return the ranking of an ``explain.json``, or of the folder that holds one; raises MalformedError."""
     return rank(read_explanation(path))
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, case_words, facets, note, rounds_of, short, usual
+from loaderbench.reports.figures.panels import Facet, at_usual_values, case_words, facets, note, rounds_of, short
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.units import quantity
 from loaderbench.reports.vocabulary import sample_rate
@@ -129,7 +129,7 @@ def transfer(cases: pd.DataFrame) -> Figure | None:
     table["size"] = next((table[name] for name in ("batch_bytes", f"{FACT}batch_bytes") if name in table), np.nan)
     if table["size"].isna().all():
         return None
-    shown = facets(usual(table, ("pin_memory", "non_blocking", "batch_size", "batch_bytes")))
+    shown = facets(at_usual_values(table, ("pin_memory", "non_blocking", "batch_size", "batch_bytes")))
     heading = style.Heading(
         title="Copies to the device",
         subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),

@@ -27,14 +27,14 @@ _ROOM = 2.5  # an interval that reaches farther than this many times the largest
 _FARTHEST = math.log(1e6)  # an effect beyond is drawn there
 
 
-def pictures(comparison: Comparison) -> Iterator[Picture]:
+def comparison_pictures(comparison: Comparison) -> Iterator[Picture]:
     """Draw what a comparison has the data for."""
-    drawn = picture(FOREST, changes(comparison))
+    drawn = picture(FOREST, change_table(comparison))
     if drawn is not None:
         yield drawn
 
 
-def changes(comparison: Comparison) -> pd.DataFrame:
+def change_table(comparison: Comparison) -> pd.DataFrame:
     """Return a row for each metric that was compared; `effect`, `low`, `high` are positive where head is better."""
     rows = []
     for verdict in comparison.verdicts:
@@ -49,7 +49,7 @@ def changes(comparison: Comparison) -> pd.DataFrame:
 
 
 def forest(table: pd.DataFrame) -> Figure | None:
-    """Draw `changes`: ratios on a logarithmic axis, shares below them, what calls for a reader first."""
+    """Draw `change_table`: ratios on a logarithmic axis, shares below them, what calls for a reader first."""
     if table.empty:
         return None
     shown = _sorted(table)

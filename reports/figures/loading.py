@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, short, usual
+from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label, short
 from loaderbench.reports.stats.effects import paired_ratios, pooled_effects
 from loaderbench.reports.units import count, quantity
 from loaderbench.reports.vocabulary import sample_rate
@@ -45,7 +45,7 @@ def throughput(cases: pd.DataFrame) -> Figure | None:
 
 def _surveyed(cases: pd.DataFrame) -> pd.DataFrame:
     known = cases[["num_workers", "batch_size", "samples_per_s"]].notna().all(axis="columns")
-    return usual(cases[(cases["bench"] == "epoch") & known], ("num_workers", "batch_size"))
+    return at_usual_values(cases[(cases["bench"] == "epoch") & known], ("num_workers", "batch_size"))
 
 
 def _lines(axes: Axes, facet: Facet) -> None:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, usual
+from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
 from loaderbench.reports.vocabulary import Metric, sample_rate, subjects
 from loaderbench.reports.wording import levels, plain_number, settings_of
 
@@ -21,7 +21,7 @@ def over_setting(cases: pd.DataFrame, metric: Metric) -> Figure | None:
     setting = next((name for name in settings_of(known) if _varies(known, name) and name not in subjects()), None)
     if setting is None:
         return None
-    table = usual(known, (setting,))
+    table = at_usual_values(known, (setting,))
     shown = facets(table, least={setting: 2})
     if not shown.panels:
         return None

@@ -53,7 +53,7 @@ def _has(table: pd.DataFrame, least: Mapping[str, int]) -> bool:
     return all(len(levels(table, setting)) >= number for setting, number in least.items())
 
 
-def usual(cases: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
+def at_usual_values(cases: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
     """Hold all settings but `varied` at their commonest value within each dataset and device.
 
     Of equally common values the smallest is kept; a case without the setting stays.

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, facets, note, rounds_of, setting_label, usual
+from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
 from loaderbench.reports.units import percent
 from loaderbench.reports.vocabulary import sample_rate, subjects
 from loaderbench.reports.wording import levels, plain_number
@@ -26,7 +26,7 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
     training = cases[(cases["bench"] == "training") & known]
     if training.empty:
         return None
-    shown = facets(_one_batch_size(usual(training, ("num_workers", "batch_size"))))
+    shown = facets(_one_batch_size(at_usual_values(training, ("num_workers", "batch_size"))))
     heading = style.Heading(
         title="The ceiling: loader alone, step alone, both",
         subtitle=note(f"Training cannot outrun the lower of the two; {rounds_of(training)} a point", shown),
@@ -85,7 +85,7 @@ def waits(cases: pd.DataFrame) -> Figure | None:
     if known.empty:
         return None
     bench = "training" if (known["bench"] == "training").any() else "epoch"
-    table = usual(known[known["bench"] == bench], ("num_workers",))
+    table = at_usual_values(known[known["bench"] == bench], ("num_workers",))
     shown = facets(table)
     beside = "while training" if bench == "training" else "with no step beside it"
     heading = style.Heading(

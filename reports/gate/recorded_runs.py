@@ -76,7 +76,7 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
     )
 
 
-def label(records: Records) -> str:
+def label_of_runs(records: Records) -> str:
     """Return how many runs of which commits and versions there are."""
     commits = dict.fromkeys(str(run.commit.get("id") or "no commit")[:8] for run in records.runs)
     versions = dict.fromkeys(f"torch {run.machine.get('torch', '?')}" for run in records.runs)

@@ -20,7 +20,7 @@ from loaderbench.reports.gate.verdicts import CHANGED
 THROUGHPUT = "samples_per_s"
 BUDGETS_S = (60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1800.0)
 GOAL = 0.95  # of injected regressions, to be found
-DRAWS = 4000  # of intervals, for their coverage
+COVERAGE_DRAWS = 4000  # of intervals, for their coverage
 
 Rng = np.random.Generator
 
@@ -177,7 +177,7 @@ def counted(gates: Sequence[GateRun]) -> Outcome:
     )
 
 
-def coverage(pool: Pool, blocks: int, rng: Rng, draws: int = DRAWS) -> dict[str, Rate]:
+def coverage(pool: Pool, blocks: int, rng: Rng, draws: int = COVERAGE_DRAWS) -> dict[str, Rate]:
     """Return by metric how many 95 % intervals, of blocks drawn from the pool with replacement, hold its mean.
 
     The mean over all blocks of the pool is the truth here, so a coverage below 95 % is a fault of the interval alone.

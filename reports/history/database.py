@@ -27,7 +27,7 @@ SETUP_LOCK = 7105  # the key of PostgreSQL's advisory lock under which the table
 Addition = Literal["added", "replaced", "there"]
 
 _TABLES = sa.MetaData()
-SCHEMA = Table("loaderbench_history", _TABLES, Column("version", Integer, primary_key=True, autoincrement=False))
+VERSIONS = Table("loaderbench_history", _TABLES, Column("version", Integer, primary_key=True, autoincrement=False))
 RUNS = Table(
     "loaderbench_runs",
     _TABLES,
@@ -60,7 +60,7 @@ CASES = Table(
     Column("phase", Text, nullable=False),
     sa.Index("loaderbench_cases_identity", "identity", "run", "place"),
 )
-METRICS = Table(
+VALUES = Table(
     "loaderbench_metrics",
     _TABLES,
     Column("run", Integer, primary_key=True, autoincrement=False),
@@ -100,7 +100,7 @@ class History:
         with database_errors(self.name), self.engine.begin() as connection:
             key, outcome = _claim(connection, run_row(recorded.run))
             if outcome != "there":
-                for table, rows in ((CASES, case_rows(recorded)), (METRICS, metric_rows(recorded))):
+                for table, rows in ((CASES, case_rows(recorded)), (VALUES, metric_rows(recorded))):
                     if keyed := [{"run": key, **row} for row in rows]:
                         connection.execute(sa.insert(table), keyed)
             return outcome
@@ -122,7 +122,7 @@ def _claim(connection: Connection, row: dict[str, object]) -> tuple[int, Additio
     earlier = connection.execute(select).one()
     if (row["complete"], row["ended"]) <= (earlier.complete, earlier.ended):
         return earlier.key, "there"
-    for table in (METRICS, CASES):
+    for table in (VALUES, CASES):
         connection.execute(sa.delete(table).where(table.c.run == earlier.key))
     connection.execute(sa.update(RUNS).where(RUNS.c.key == earlier.key).values(row))
     return earlier.key, "replaced"
@@ -200,12 +200,12 @@ def _set_up(engine: sa.Engine, name: str, *, writing: bool) -> None:
     with engine.begin() as connection:
         if writing and connection.dialect.name == "postgresql":
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({SETUP_LOCK})"))
-        if not sa.inspect(connection).has_table(SCHEMA.name):
+        if not sa.inspect(connection).has_table(VERSIONS.name):
             if not writing:
                 raise HistoryError(f"{name} holds no history; make one with: loaderbench history add RUN")
             _TABLES.create_all(connection)
-            connection.execute(sa.insert(SCHEMA).values(version=VERSION))
-        versions = list(connection.execute(sa.select(SCHEMA.c.version)).scalars())
+            connection.execute(sa.insert(VERSIONS).values(version=VERSION))
+        versions = list(connection.execute(sa.select(VERSIONS.c.version)).scalars())
     if versions != [VERSION]:
         raise HistoryError(
             f"{name} has history schema {', '.join(map(str, versions)) or 'none'}; this loaderbench reads schema "

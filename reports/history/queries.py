@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from loaderbench.reports.history.case_search import NamedCase
-from loaderbench.reports.history.database import CASES, METRICS, RUNS, History
+from loaderbench.reports.history.database import CASES, RUNS, VALUES, History
 from loaderbench.reports.history.trends import POINT
 from loaderbench.reports.vocabulary import ranked
 
@@ -71,17 +71,17 @@ def points(
     empty texts and no `identities` (None) restrict nothing.
     """
     metrics = ranked("trend_rank") if metrics is None else metrics
-    conditions: list[ColumnElement[bool]] = [METRICS.c.median.is_not(None)]
-    conditions += [METRICS.c.metric.in_(list(metrics))] if metrics else []
+    conditions: list[ColumnElement[bool]] = [VALUES.c.median.is_not(None)]
+    conditions += [VALUES.c.metric.in_(list(metrics))] if metrics else []
     conditions += [RUNS.c.machine.icontains(machine, autoescape=True)] if machine else []
     conditions += [RUNS.c.branch == branch] if branch else []
     query = (
         select(
             RUNS.c.id, RUNS.c.started, RUNS.c.commit_id, RUNS.c.machine, CASES.c.identity, CASES.c.name, CASES.c.bench,
-            CASES.c.dataset, METRICS.c.metric, METRICS.c.n, METRICS.c.median, METRICS.c.low, METRICS.c.high,
+            CASES.c.dataset, VALUES.c.metric, VALUES.c.n, VALUES.c.median, VALUES.c.low, VALUES.c.high,
         )
         .join(CASES, CASES.c.run == RUNS.c.key)
-        .join(METRICS, (METRICS.c.run == CASES.c.run) & (METRICS.c.place == CASES.c.place))
+        .join(VALUES, (VALUES.c.run == CASES.c.run) & (VALUES.c.place == CASES.c.place))
         .where(*conditions)
     )  # fmt: skip
     queries = [query]
@@ -103,18 +103,18 @@ def rounds(history: History, *, identities: Collection[str] | None = None, machi
 
     The other columns are run, started, commit, branch, machine, case, bench, settings (JSON), metric, warmup and round.
     """
-    conditions: list[ColumnElement[bool]] = [METRICS.c.rounds.is_not(None)]
+    conditions: list[ColumnElement[bool]] = [VALUES.c.rounds.is_not(None)]
     conditions += [RUNS.c.machine.icontains(machine, autoescape=True)] if machine else []
     conditions += [CASES.c.identity.in_(list(identities))] if identities is not None else []
     query = (
         select(
             RUNS.c.id, RUNS.c.started, RUNS.c.commit_id, RUNS.c.branch, RUNS.c.machine, CASES.c.name, CASES.c.bench,
-            CASES.c.settings, METRICS.c.metric, METRICS.c.warmup, METRICS.c.rounds,
+            CASES.c.settings, VALUES.c.metric, VALUES.c.warmup, VALUES.c.rounds,
         )
         .join(CASES, CASES.c.run == RUNS.c.key)
-        .join(METRICS, (METRICS.c.run == CASES.c.run) & (METRICS.c.place == CASES.c.place))
+        .join(VALUES, (VALUES.c.run == CASES.c.run) & (VALUES.c.place == CASES.c.place))
         .where(*conditions)
-        .order_by(RUNS.c.started, RUNS.c.id, CASES.c.place, METRICS.c.metric)
+        .order_by(RUNS.c.started, RUNS.c.id, CASES.c.place, VALUES.c.metric)
     )  # fmt: skip
     rows = _all(history, query)
     about = ["run", "started", "commit", "branch", "machine", "case", "bench", "settings", "metric"]

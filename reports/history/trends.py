@@ -61,15 +61,15 @@ def changes(trend: pd.DataFrame) -> pd.DataFrame:
     """
     before = trend[["run", "commit"]].shift().add_prefix("before_")
     changed = pd.concat([trend, before], axis="columns")[trend["ratio"].notna()]
-    verdicts = [verdict(metric, ratio) for metric, ratio in zip(changed["metric"], changed["ratio"], strict=True)]
+    verdicts = [direction(metric, ratio) for metric, ratio in zip(changed["metric"], changed["ratio"], strict=True)]
     changed = changed.assign(verdict=verdicts)
     return changed.sort_values(["started", "run"], ascending=False, kind="stable")[list(CHANGE)]
 
 
-def verdict(metric: str, ratio: float) -> str:
+def direction(metric: str, ratio: float) -> str:
     """Return which way a change went.
 
-    >>> verdict("samples_per_s", 1.1), verdict("seconds", 1.1), verdict("batches", 2.0)
+    >>> direction("samples_per_s", 1.1), direction("seconds", 1.1), direction("batches", 2.0)
     ('improved', 'regressed', 'changed')
     """
     better = METRICS[metric].better if metric in METRICS else None

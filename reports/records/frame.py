@@ -46,7 +46,7 @@ class Records:
     faults: tuple[Fault, ...]
 
 
-def read(paths: Iterable[Path]) -> Records:
+def read_records(paths: Iterable[Path]) -> Records:
     """Read any number of run folders or files; what cannot be used becomes a fault, and raises nothing."""
     by_name: dict[str, RecordedRun] = {}
     faults = []

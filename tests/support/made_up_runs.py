@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from loaderbench.reports.documents.report import Report, assemble
-from loaderbench.reports.records.frame import Records, read
+from loaderbench.reports.records.frame import Records, read_records
 from loaderbench.reports.records.schema import SCHEMA
 from loaderbench.reports.stats.summary import summarise
 
@@ -278,13 +278,13 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def cases_of(write: Callable[..., Path]) -> Callable[[Document], pd.DataFrame]:
     """Summarise one document."""
-    return lambda document: summarise(read([write(document)]).frame)
+    return lambda document: summarise(read_records([write(document)]).frame)
 
 
 @pytest.fixture
 def records_of(write: Callable[..., Path]) -> Callable[..., Records]:
     """Read one document, or a text in its place."""
-    return lambda document: read([write(document)])
+    return lambda document: read_records([write(document)])
 
 
 @pytest.fixture(scope="session")
@@ -301,4 +301,4 @@ def realistic(tmp_path_factory: pytest.TempPathFactory) -> Report:
     )
     folder = tmp_path_factory.mktemp("realistic")
     (folder / "run.json").write_text(json.dumps(document))
-    return assemble(read([folder]))
+    return assemble(read_records([folder]))

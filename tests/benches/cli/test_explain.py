@@ -7,7 +7,7 @@ import pytest
 from made_up_explanations import made_up_explanation
 
 from loaderbench.benches.cli.main import main
-from loaderbench.reports.explain.ranking import read
+from loaderbench.reports.explain.ranking import read_ranking
 
 DATASET = (
     "--dataset",
@@ -36,7 +36,7 @@ def test_the_ranking_is_shown_and_written_as_json_markdown_and_a_page(
     out = tmp_path / "out"
     assert main(["explain", *DATASET, "--out", str(out)]) == 0
     assert "many tensors: without that" in capsys.readouterr().out
-    assert read(out).interventions[0].cause == "many tensors"
+    assert read_ranking(out).interventions[0].cause == "many tensors"
     for name in ("explain.md", "explain.html"):
         assert "many tensors" in (out / name).read_text()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness.record import now
-from loaderbench.reports.records.frame import read as read_records
+from loaderbench.reports.records.frame import read_records
 
 Suite = Callable[..., pytest.RunResult]
 BENCHES = ("--pyargs", "loaderbench.benches.bench_epoch")

@@ -9,7 +9,7 @@ import pytest
 
 from loaderbench.reports.documents import gate
 from loaderbench.reports.documents.document import Callout, Document, Part, Section, Table, Terms, Text
-from loaderbench.reports.documents.gate import document
+from loaderbench.reports.documents.gate import gate_document
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
 from loaderbench.reports.render.markdown import markdown
@@ -23,7 +23,7 @@ LARGEST_COMMENT = 65_536  # characters, on GitHub
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The figure has tests of its own."""
-    monkeypatch.setattr(gate, "pictures", lambda _comparison: ())
+    monkeypatch.setattr(gate, "comparison_pictures", lambda _comparison: ())
 
 
 def answer(made: Document) -> Callout:
@@ -51,7 +51,7 @@ def terms(made: Document, title: str) -> dict[str, str]:
 
 
 def test_the_answer_names_what_was_compared_the_counts_and_the_command(measured: Comparison) -> None:
-    callout = answer(document(measured))
+    callout = answer(gate_document(measured))
     assert callout.headline == "1 regressed: throughput"
     assert callout.subject == "working tree against origin/main (1234abcd)"
     assert [(bar.label, bar.value) for bar in callout.bars][:2] == [("regressed", "1"), ("gone", "1")]
@@ -77,11 +77,13 @@ def test_the_tone_is_that_of_the_gravest_verdict(
 ) -> None:
     metrics = {"failed": ""}  # nothing was measured
     made = compared(*(verdict(name, name, metrics.get(name, "samples_per_s")) for name in verdicts), **more)
-    assert answer(document(made)).tone == tone
+    assert answer(gate_document(made)).tone == tone
 
 
 def test_what_calls_for_action_is_open_and_the_rest_is_folded(compared: Compared, verdict: Made) -> None:
-    made = document(compared(verdict("regressed", "epoch[slow]"), verdict("unchanged", "b"), verdict("new", "n", "")))
+    made = gate_document(
+        compared(verdict("regressed", "epoch[slow]"), verdict("unchanged", "b"), verdict("new", "n", ""))
+    )
     pressing, folded = tables(made, "markdown")
     assert [row[1].text for row in pressing.rows] == ["epoch[slow]"]
     assert [row[1].text for row in folded.rows] == ["n", "b"]
@@ -92,7 +94,9 @@ def test_what_calls_for_action_is_open_and_the_rest_is_folded(compared: Compared
 def test_a_terminal_lists_a_dozen_unchanged_figures_and_more_are_a_number(
     compared: Compared, verdict: Made, unchanged: int, listed: bool
 ) -> None:
-    made = document(compared(*(verdict("unchanged", f"epoch[{number}]", effect=0.0) for number in range(unchanged))))
+    made = gate_document(
+        compared(*(verdict("unchanged", f"epoch[{number}]", effect=0.0) for number in range(unchanged)))
+    )
     cases = [row for table in tables(made, "terminal") for row in table.rows if row[1].text.startswith("epoch[")]
     texts = [part.text for part in shown(made.parts, "terminal") if isinstance(part, Text)]
     assert len(cases) == (unchanged if listed else 0)
@@ -100,20 +104,20 @@ def test_a_terminal_lists_a_dozen_unchanged_figures_and_more_are_a_number(
 
 
 def test_a_row_has_both_values_the_change_and_what_would_show(compared: Compared, verdict: Made) -> None:
-    (table, *_) = tables(document(compared(verdict("unchanged", effect=0.0))), "terminal")
+    (table, *_) = tables(gate_document(compared(verdict("unchanged", effect=0.0))), "terminal")
     texts = [cell.text.replace("\u202f", " ") for cell in table.rows[0]]
     assert texts[3:] == ["1 000 samples/s", "1 000 samples/s", "0 % (−2.0 % to +2.0 %)", "8"]
     assert table.rows[0][1].note.replace("\u202f", " ") == "a change of 4.2 % would show"
 
 
 def test_every_row_has_a_cell_for_each_column_and_a_kind(measured: Comparison) -> None:
-    for table in tables(document(measured), "html"):
+    for table in tables(gate_document(measured), "html"):
         assert {len(row) for row in table.rows} == {len(table.columns)}
         assert len(table.kinds) in {0, len(table.rows)}
 
 
 def test_the_conditions_say_how_it_was_conducted(measured: Comparison) -> None:
-    found = {name: text.replace("\u202f", " ") for name, text in terms(document(measured), "Conditions").items()}
+    found = {name: text.replace("\u202f", " ") for name, text in terms(gate_document(measured), "Conditions").items()}
     assert found["started"].startswith("2026-11-24T04:18:00+00:00")
     assert "OMP_NUM_THREADS=1" in found["environment"]
     assert "PYTHONHASHSEED" not in found["environment"]
@@ -122,30 +126,30 @@ def test_the_conditions_say_how_it_was_conducted(measured: Comparison) -> None:
 
 
 def test_every_block_has_a_row(measured: Comparison) -> None:
-    (blocks,) = (table for table in tables(document(measured), "html") if table.name == "blocks")
+    (blocks,) = (table for table in tables(gate_document(measured), "html") if table.name == "blocks")
     assert len(blocks.rows) == len(measured.blocks)
     assert blocks.rows[0][0].text == "1"
 
 
 def test_every_verdict_is_explained(measured: Comparison) -> None:
-    assert terms(document(measured), "Reading").keys() >= set(VERDICTS)
+    assert terms(gate_document(measured), "Reading").keys() >= set(VERDICTS)
 
 
 def test_recorded_runs_have_no_blocks(compared: Compared, verdict: Made) -> None:
-    made = document(compared(verdict("unchanged"), kind="compare", blocks=()))
+    made = gate_document(compared(verdict("unchanged"), kind="compare", blocks=()))
     assert made.about[1].startswith("Recorded runs")
     assert "blocks" not in [table.name for table in tables(made, "html")]
 
 
 def test_nothing_compared_is_said(compared: Compared) -> None:
-    made = document(compared(blocks=(), machine={}, command=()))
+    made = gate_document(compared(blocks=(), machine={}, command=()))
     assert answer(made).headline == "could not be judged"
     assert answer(made).faults == ("no case was compared",)
     assert answer(made).code is None
 
 
 def test_the_page_holds_the_verdict(measured: Comparison) -> None:
-    data = json.loads(re.search(r'id="verdict">(.*?)</script>', page(document(measured)), re.DOTALL)[1])
+    data = json.loads(re.search(r'id="verdict">(.*?)</script>', page(gate_document(measured)), re.DOTALL)[1])
     assert data["headline"] == measured.headline
     assert data["blocks"][0]["samples"] == list(measured.blocks[0]["samples"])
 
@@ -154,22 +158,22 @@ def test_a_page_of_very_many_samples_leaves_them_to_the_file(
     measured: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "MOST_EMBEDDED", 100)
-    data = document(measured).data["verdict"]
+    data = gate_document(measured).data["verdict"]
     assert data["left_out"] == "every sample is in verdict.json"
     assert [block["samples"] for block in data["blocks"]] == [[]] * len(measured.blocks)
 
 
 def test_a_ci_job_finds_its_comment_by_the_first_line(measured: Comparison) -> None:
-    assert markdown(document(measured)).splitlines()[0] == "<!-- loaderbench gate -->"
+    assert markdown(gate_document(measured)).splitlines()[0] == "<!-- loaderbench gate -->"
 
 
 def test_a_comment_holds_it_however_many_rows_there_are(compared: Compared, verdict: Made) -> None:
     verdicts = [verdict(name, f"epoch[{'|' * 200}{n}]") for n in range(200) for name in ("regressed", "unchanged")]
-    assert len(markdown(document(compared(*verdicts)))) < LARGEST_COMMENT
+    assert len(markdown(gate_document(compared(*verdicts)))) < LARGEST_COMMENT
 
 
 def test_hostile_names_neither_end_the_data_nor_move_a_cursor(hostile_comparison: Comparison) -> None:
-    html = page(document(hostile_comparison))
+    html = page(gate_document(hostile_comparison))
     data = json.loads(re.search(r'id="verdict">(.*?)</script>', html, re.DOTALL)[1])
     assert data["base"] == hostile_comparison.setup.base
     assert "\x1b" not in html

@@ -9,7 +9,7 @@ import pytest
 from made_up_rates import RatedCases, around
 
 from loaderbench.reports.documents.document import Callout
-from loaderbench.reports.documents.verdict import verdict
+from loaderbench.reports.documents.verdict import verdict_callout
 from loaderbench.reports.stats.recommendation import recommend
 from loaderbench.reports.stats.summary import summarise
 
@@ -20,7 +20,7 @@ Judged = Callable[..., Callout]
 def judged(records_of: Callable[..., Any]) -> Judged:
     def callout(rated: RatedCases, **block: Any) -> Callout:
         records = records_of(rated.document(**block))
-        return verdict(recommend(summarise(records.frame))[0], records.runs[-1])
+        return verdict_callout(recommend(summarise(records.frame))[0], records.runs[-1])
 
     return callout
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from loaderbench.benches.cli import main as cli
 from loaderbench.reports.history import database as databases
 from loaderbench.reports.history import queries, trends
-from loaderbench.reports.history.database import CASES, METRICS, RUNS, SCHEMA, HistoryError, opened
+from loaderbench.reports.history.database import CASES, RUNS, VALUES, VERSIONS, HistoryError, opened
 from loaderbench.reports.records import frame as records
 from loaderbench.reports.records.files import RecordedRun, read_run
 
@@ -88,15 +88,15 @@ def counted(database: str) -> tuple[int, int, int]:
     with opened(database) as history, history.reading() as connection:
         return tuple(  # type: ignore[return-value]
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-            for table in (RUNS, CASES, METRICS)
+            for table in (RUNS, CASES, VALUES)
         )
 
 
 def content(history: databases.History) -> set[tuple[object, ...]]:
     """All that a history holds, but for the order in which it came."""
     with history.reading() as connection:
-        joined = sa.select(RUNS, CASES, METRICS).outerjoin(CASES, CASES.c.run == RUNS.c.key)
-        joined = joined.outerjoin(METRICS, (METRICS.c.run == RUNS.c.key) & (METRICS.c.place == CASES.c.place))
+        joined = sa.select(RUNS, CASES, VALUES).outerjoin(CASES, CASES.c.run == RUNS.c.key)
+        joined = joined.outerjoin(VALUES, (VALUES.c.run == RUNS.c.key) & (VALUES.c.place == CASES.c.place))
         keys = {"key", "run", "run_1"}
         return {
             tuple(value for name, value in row._mapping.items() if name not in keys)
@@ -119,7 +119,9 @@ def test_every_round_comes_back_to_the_bit(either: str, trunk: Callable[..., Any
     with opened(either) as history:
         rounds = queries.rounds(history)
     wide = rounds.pivot(index=["case", "warmup", "round"], columns="metric", values="value")
-    expected = records.read([folder]).frame.set_index(["case", "warmup", "round"])[list(wide.columns)].sort_index()
+    expected = (
+        records.read_records([folder]).frame.set_index(["case", "warmup", "round"])[list(wide.columns)].sort_index()
+    )
     assert wide.equals(expected.rename_axis(columns="metric"))
 
 
@@ -305,7 +307,7 @@ def test_a_newer_torch_is_still_the_same_machine(
 
 def test_a_history_of_another_schema_is_refused_in_a_line(database: str) -> None:
     with opened(database, writing=True) as history, history.engine.begin() as connection:
-        connection.execute(sa.update(SCHEMA).values(version=7))
+        connection.execute(sa.update(VERSIONS).values(version=7))
     with pytest.raises(HistoryError, match="has history schema 7; this loaderbench reads schema 1; add"):
         opened(database).__enter__()
 

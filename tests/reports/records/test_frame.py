@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import mutations
 
-from loaderbench.reports.records.frame import read
+from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.stats.recommendation import recommend
 from loaderbench.reports.stats.summary import latest, summarise
 
@@ -66,13 +66,13 @@ def test_any_number_of_runs_are_read_oldest_first(
 ) -> None:
     later = synthetic(seed=1).epochs(2, 3)
     later["loaderbench"] |= {"run": "later", "started": "2026-11-24T10:00:00+00:00"}
-    records = read([write(later, "b"), write(document, "a")])
+    records = read_records([write(later, "b"), write(document, "a")])
     assert [run.name for run in records.runs] == [document["loaderbench"]["run"], "later"]
     assert records.frame["run"].nunique() == 2
 
 
 def test_a_run_given_twice_is_used_once(write: Callable[..., Path], document: Document) -> None:
-    records = read([write(document, "a"), write(document, "b")])
+    records = read_records([write(document, "a"), write(document, "b")])
     assert len(records.runs) == 1
     assert "again" in only_fault(records)
 
@@ -95,7 +95,7 @@ def test_failed_and_skipped_cases_keep_settings_and_reason(records_of: Callable[
 def test_what_cannot_be_used_is_one_line_and_the_others_are_read(
     write: Callable[..., Path], document: Document
 ) -> None:
-    records = read([write("", "bad"), write(document, "good")])
+    records = read_records([write("", "bad"), write(document, "good")])
     assert [run.name for run in records.runs] == [document["loaderbench"]["run"]]
     assert only_fault(records) == f"{records.faults[0].path}: is cut off: it ends in the middle"
 
@@ -137,6 +137,6 @@ def test_whatever_a_file_holds_the_others_are_summarised(
     good = synthetic(seed=1).epochs(2, 2)
     good["loaderbench"]["run"] = "good"
     (tmp_path / "run.json").write_text(data.draw(mutations(synthetic().epochs(2, 2))))
-    records = read([tmp_path / "run.json", write(good, "good")])
+    records = read_records([tmp_path / "run.json", write(good, "good")])
     assert "good" in {run.name for run in records.runs}
     assert len(recommend(latest(summarise(records.frame)))) >= 1

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from loaderbench.reports.records.frame import read
+from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.stats.intervals import half_width, pooled, ratio
 from loaderbench.reports.stats.summary import latest
 
@@ -120,7 +120,7 @@ def test_latest_keeps_the_newest_run_of_each_bench_and_dataset(
     new["benchmarks"] = [case for case in new["benchmarks"] if case["group"] == "epoch"]
     from loaderbench.reports.stats.summary import summarise  # noqa: PLC0415
 
-    kept = latest(summarise(read([write(new, "new"), write(old, "old")]).frame))
+    kept = latest(summarise(read_records([write(new, "new"), write(old, "old")]).frame))
     assert set(kept.loc[kept["bench"] == "epoch", "run"]) == {"new"}
     assert set(kept.loc[kept["bench"] == "training", "run"]) == {old["loaderbench"]["run"]}
 
