@@ -24,6 +24,9 @@ import torch
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
+# xdist names its worker in the environment. A suite that a test starts is none, and pytest-benchmark would not time it.
+os.environ.pop("PYTEST_XDIST_WORKER", None)
+
 pytest_plugins = [
     "pytester",
     "made_up_runs",
