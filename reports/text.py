@@ -1,4 +1,4 @@
-"""Texts as they are safe to show: on a terminal, in Markdown and in a shell (HTML is Jinja's to escape)."""
+"""Texts made safe to show on a terminal, in Markdown and in a shell (Jinja escapes HTML)."""
 
 import re
 import shlex

@@ -249,11 +249,11 @@ def _is_live(process: psutil.Process) -> bool:
 
 
 def _descriptors() -> set[tuple[str, str]]:
-    found = set()
+    result = set()
     for number in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):  # the one that listed them
-            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
-    return found
+            result.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -304,7 +304,7 @@ def contrast() -> Callable[..., float]:
     def of(browser: Any, selector: str, letters: str = "color") -> float:
         style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
         of_both = (selector, letters), ("body", "backgroundColor")
-        dark, light = sorted(luminance(browser.execute_script(style, *each)) for each in of_both)
+        dark, light = sorted(luminance(browser.execute_script(style, *entry)) for entry in of_both)
         return (light + 0.05) / (dark + 0.05)
 
     return of

@@ -104,9 +104,9 @@ def test_a_documented_run_selects_cases(
 
 def example(document: Path) -> str:
     """The first block of Python in a document."""
-    found = re.search(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)
-    assert found is not None
-    return found[1]
+    result = re.search(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL)
+    assert result is not None
+    return result[1]
 
 
 def shortened(command: str) -> list[str]:
@@ -127,11 +127,11 @@ def test_a_documented_command_works_as_written(command: str, project: Any) -> No
         ["bash", "-c", script], cwd=project.folder, env=project.environment, capture_output=True, text=True,
         check=False, timeout=300,
     )  # fmt: skip
-    said = ended.stdout + ended.stderr
+    printed = ended.stdout + ended.stderr
     if words[1] == "gate":  # in a second nothing can be judged: that it measured both revisions and says so is enough
-        assert "gate.html" in said
+        assert "gate.html" in printed
     else:
-        assert ended.returncode == 0, said
+        assert ended.returncode == 0, printed
 
 
 @pytest.mark.parametrize("command", typed(DOCUMENTS, "loaderbench calibrate"))

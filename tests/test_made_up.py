@@ -65,11 +65,11 @@ def project(places: Callable[[str], Any]) -> Any:
 
 def test_it_is_in_the_help_of_the_command_line(project: Any) -> None:
     command = [sys.executable, "-m", "pytest", *PLUGINS, "--help"]
-    said = subprocess.run(
+    printed = subprocess.run(
         command, cwd=project.folder, env=project.environment, capture_output=True, text=True, check=True
     )
-    assert "--mixing" in said.stdout
-    assert "how strongly samples are mixed" in " ".join(said.stdout.split())
+    assert "--mixing" in printed.stdout
+    assert "how strongly samples are mixed" in " ".join(printed.stdout.split())
 
 
 def test_it_is_in_the_record_and_in_the_names_of_cases(project: Any) -> None:

@@ -143,7 +143,7 @@ def benches(within: Callable[..., list[dict[str, Any]]]) -> Callable[[str], dict
     ]
 
     def of(bench: str) -> dict[str, dict[str, Any]]:
-        found = [case for case in cases if case["group"] == bench]
-        return {case["name"].removeprefix(f"bench_{bench}"): case["extra_info"] for case in found}
+        result = [case for case in cases if case["group"] == bench]
+        return {case["name"].removeprefix(f"bench_{bench}"): case["extra_info"] for case in result}
 
     return of

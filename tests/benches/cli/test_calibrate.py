@@ -55,8 +55,8 @@ def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = main(["calibrate", *arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return run
 
@@ -93,10 +93,10 @@ def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
 def test_a_folder_that_does_not_fit_is_refused(
     calibrate: Calibrate, recorded: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    code, _, told = calibrate(*arguments)
+    code, _, printed = calibrate(*arguments)
     assert code == 2
-    assert words in told
-    assert told.count("\n") == 1
+    assert words in printed
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_folder_that_does_not_fit_is_refused(
 def test_a_record_that_cannot_be_read_is_one_line(calibrate: Calibrate, recorded: Path, torn: str) -> None:
     with (recorded / "blocks.jsonl").open("a") as file:
         file.write(torn)
-    code, _, told = calibrate("--again", str(recorded), "--draws", "1")
+    code, _, printed = calibrate("--again", str(recorded), "--draws", "1")
     assert code == 2
-    assert "blocks.jsonl, line 46: " in told
-    assert told.count("\n") == 1
+    assert "blocks.jsonl, line 46: " in printed
+    assert printed.count("\n") == 1

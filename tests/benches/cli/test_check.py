@@ -51,18 +51,18 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     def run(*arguments: str) -> tuple[int, str]:
         code = main(["check", *arguments])
-        told = capsys.readouterr()
-        return code, told.out + told.err
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
 
     return run
 
 
 def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check) -> None:
-    code, told = check("--dataset", "checked:Train")
+    code, printed = check("--dataset", "checked:Train")
     assert code == 0
     for what in ("shared memory", "file descriptors", "memory", "CPUs", "pickle"):
-        assert what in told
-    assert "nothing that would crash or be wrong" in told
+        assert what in printed
+    assert "nothing that would crash or be wrong" in printed
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check)
     ids=["a stream that repeats itself", "no pickle", "out of descriptors"],
 )
 def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tuple[str, ...], words: str) -> None:
-    code, told = check("--dataset", *arguments)
+    code, printed = check("--dataset", *arguments)
     assert code == 1
-    assert words in told
+    assert words in printed
 
 
 def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:
@@ -93,7 +93,7 @@ def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:
     ids=["no dataset", "no batch"],
 )
 def test_what_cannot_be_looked_at_is_refused_in_one_line(check: Check, arguments: tuple[str, ...], words: str) -> None:
-    code, told = check("--dataset", *arguments)
+    code, printed = check("--dataset", *arguments)
     assert code == 2
-    assert words in told
-    assert told.count("\n") == 1
+    assert words in printed
+    assert printed.count("\n") == 1

@@ -74,9 +74,9 @@ def test_what_cannot_be_explained_is_refused_in_one_line(
     arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", *arguments, "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert printed.count("\n") == 1
 
 
 def test_an_earlier_explanation_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,11 +129,11 @@ def test_interrupted_it_leaves_neither_worktrees_nor_processes(interrupted: tupl
 
 def test_interrupted_it_keeps_and_writes_what_was_measured(interrupted: tuple[Path, int, str]) -> None:
     folder, _, printed = interrupted
-    found = verdict(folder / "out")
-    assert (found["is_interrupted"], len(found["blocks"])) == (True, 1)
-    assert {row["verdict"] for row in found["verdicts"]} == {"inconclusive"}
-    assert found["faults"] == ["it was interrupted: what was open is inconclusive"]
-    assert {row["why"] for row in found["verdicts"]} == {"interrupted before the blocks could tell"}
+    result = verdict(folder / "out")
+    assert (result["is_interrupted"], len(result["blocks"])) == (True, 1)
+    assert {row["verdict"] for row in result["verdicts"]} == {"inconclusive"}
+    assert result["faults"] == ["it was interrupted: what was open is inconclusive"]
+    assert {row["why"] for row in result["verdicts"]} == {"interrupted before the blocks could tell"}
     assert "error: it was interrupted" in printed
 
 
@@ -181,9 +181,9 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(
 def test_cases_that_are_all_skipped_are_never_green(gate: Gate, tmp_path: Path) -> None:
     ended = gate("--base", "HEAD", "-k", "bench_transfer")
     assert ended.returncode == 2, ended.stderr
-    found = verdict(tmp_path / "out")
-    assert (found["faults"], found["verdicts"], len(found["blocks"])) == (["no case was compared"], [], 1)
-    assert {missed["status"] for missed in found["blocks"][0]["missed"]} == {"skipped"}
+    result = verdict(tmp_path / "out")
+    assert (result["faults"], result["verdicts"], len(result["blocks"])) == (["no case was compared"], [], 1)
+    assert {missed["status"] for missed in result["blocks"][0]["missed"]} == {"skipped"}
 
 
 # Refused before anything is measured: in this process.

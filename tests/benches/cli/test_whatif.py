@@ -57,7 +57,7 @@ def test_every_combination_is_asked_with_its_times_and_sizes(asked: dict[str, An
     assert len(question.scenarios) == 8
     assert {scenario.cpus for scenario in question.scenarios} == {2, 64}
     assert (question.batch_sizes, question.sample_bytes) == ((8, 16), 150_000)
-    assert {(each.step_s, each.storage_bytes_per_s) for each in question.scenarios} == {(0.02, 2e9)}
+    assert {(entry.step_s, entry.storage_bytes_per_s) for entry in question.scenarios} == {(0.02, 2e9)}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_the_order_of_a_pair_is_drawn_and_reversed_for_the_next() -> None:
 
 @pytest.mark.parametrize("cause", ["workers started in every epoch", "new shared memory for each batch"])
 def test_a_block_has_every_pass_of_both_loaders(baseline: Made, no_leaks: None, cause: str) -> None:
-    (intervention,) = (each for each in interventions_of(baseline())[0] if each.facts.cause == cause)
+    (intervention,) = (entry for entry in interventions_of(baseline())[0] if entry.facts.cause == cause)
     batches: list[int] = []
     consumer = Consumer(device=torch.device("cpu"), step=lambda batch: batches.append(len(batch)))
     block = measure_block(intervention, baseline().subject, consumer, random.Random(1))
@@ -47,6 +47,6 @@ def test_where_only_the_start_matters_a_pass_is_short(subject: Subject, baseline
 def test_batches_are_pinned_where_an_accelerator_takes_them(baseline: Made) -> None:
     device = available()[-1]
     interventions = interventions_of(baseline(device=device))[0]
-    (intervention,) = (each for each in interventions if each.facts.cause == "pageable batches")
+    (intervention,) = (entry for entry in interventions if entry.facts.cause == "pageable batches")
     block = measure_block(intervention, baseline().subject, Consumer(device=torch.device(device)), random.Random(1))
     assert len(block.treatment_s) == PAIRS

@@ -38,7 +38,7 @@ def test_an_explanation_holds_every_block_the_loader_and_its_memory(
     explanation = explained(subject, baseline())
     assert Counter(block.cause for block in explanation.blocks) == dict.fromkeys(tried[:2], FEWEST_BLOCKS)
     assert {len(block.control_s) for block in explanation.blocks} == {PAIRS}
-    assert [each.cause for each in explanation.not_run] == ["pageable batches"]
+    assert [entry.cause for entry in explanation.not_run] == ["pageable batches"]
     assert explanation.loader == {
         "batch_size": 8, "shuffle": True, "num_workers": 1, "collate_fn": "default_collate",
     }  # fmt: skip
@@ -70,7 +70,7 @@ def experiment(baseline: Baseline) -> Experiment:
         subject=baseline.subject,
         consumer=CPU,
         rng=random.Random(1),
-        interventions={each.facts.cause: each for each in interventions},
+        interventions={entry.facts.cause: entry for entry in interventions},
         not_run=not_run,
     )
 

@@ -19,27 +19,27 @@ PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
 
 
 def applied(baseline: Baseline, cause: str) -> Intervention:
-    (only,) = (each for each in interventions_of(baseline)[0] if each.facts.cause == cause)
+    (only,) = (entry for entry in interventions_of(baseline)[0] if entry.facts.cause == cause)
     return only
 
 
 def reason(baseline: Baseline, cause: str) -> str:
-    (only,) = (each.reason for each in interventions_of(baseline)[1] if each.cause == cause)
+    (only,) = (entry.reason for entry in interventions_of(baseline)[1] if entry.cause == cause)
     return only
 
 
 def test_every_cause_is_either_applied_or_has_a_reason(baseline: Made) -> None:
     interventions, not_run = interventions_of(baseline())
-    causes = [*(each.facts.cause for each in interventions), *(each.cause for each in not_run)]
+    causes = [*(entry.facts.cause for entry in interventions), *(entry.cause for entry in not_run)]
     assert sorted(causes) == sorted(INTERVENTIONS)
-    assert all(each.facts.evidence and each.facts.change for each in interventions)
-    assert all(each.reason for each in not_run)
+    assert all(entry.facts.evidence and entry.facts.change for entry in interventions)
+    assert all(entry.reason for entry in not_run)
 
 
 def test_without_workers_only_the_number_of_workers_can_be_changed(baseline: Made) -> None:
     interventions, not_run = interventions_of(baseline(config={"num_workers": 0}))
-    assert [each.facts.cause for each in interventions] == ["too few workers"]
-    reasons = {each.cause: each.reason for each in not_run}
+    assert [entry.facts.cause for entry in interventions] == ["too few workers"]
+    reasons = {entry.cause: entry.reason for entry in not_run}
     assert "num_workers is 0" in reasons["many tensors in a batch"]
 
 
@@ -67,8 +67,8 @@ def test_an_intervention_changes_its_argument_and_no_other(
 
 def test_what_is_paid_for_each_batch_is_compared_with_running_workers(baseline: Made) -> None:
     interventions, _ = interventions_of(baseline())
-    per_batch = [each for each in interventions if not each.facts.once_per_epoch]
-    assert all(each.control.persistent_workers and each.treatment.persistent_workers for each in per_batch)
+    per_batch = [entry for entry in interventions if not entry.facts.once_per_epoch]
+    assert all(entry.control.persistent_workers and entry.treatment.persistent_workers for entry in per_batch)
 
 
 def test_reused_memory_builds_on_packed_tensors_in_control_too(baseline: Made) -> None:

@@ -32,14 +32,14 @@ def predicted(subject: Subject, question: Question = QUESTION) -> WhatIf:
 def test_every_held_out_pass_is_measured_in_every_round_and_predicted(
     two_rounds: None, subject: Subject, no_leaks: None
 ) -> None:
-    found = predicted(subject)
-    cases = {(held_out.num_workers, held_out.batch_size) for held_out in found.held_out}
+    result = predicted(subject)
+    cases = {(held_out.num_workers, held_out.batch_size) for held_out in result.held_out}
     assert cases == {(workers, size) for workers in (0, 1, 2) for size in (4, 16)} | {(2, 8)}
-    assert {len(held_out.rounds_s) for held_out in found.held_out} == {2}
-    assert all(held_out.batches == 32 // held_out.batch_size for held_out in found.held_out)
-    assert (found.rounds, found.samples, found.interrupted) == (2, 32, False)
-    assert [prediction.scenario for prediction in found.predictions] == list(QUESTION.scenarios)
-    assert len(found.workers_needed) == 1
+    assert {len(held_out.rounds_s) for held_out in result.held_out} == {2}
+    assert all(held_out.batches == 32 // held_out.batch_size for held_out in result.held_out)
+    assert (result.rounds, result.samples, result.interrupted) == (2, 32, False)
+    assert [prediction.scenario for prediction in result.predictions] == list(QUESTION.scenarios)
+    assert len(result.workers_needed) == 1
 
 
 def survey(subject: Subject) -> Survey:

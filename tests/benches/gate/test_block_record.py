@@ -23,9 +23,9 @@ def record(name: str = "", **rounds: list[float]) -> dict[str, Any]:
 def test_each_round_has_its_place_in_the_order_and_its_metrics() -> None:
     turns = [Turn(revision=revision, case=0, round=0, began_s=0.5) for revision in ("head", "base")]
     both = {"base": record("bench_epoch[a]", seconds=[0.1]), "head": record("bench_epoch[b]", seconds=[0.2])}
-    found = list(samples(schedule(*turns), both))
-    assert [(row["revision"], row["place"], row["seconds"]) for row in found] == [("head", 0, 0.2), ("base", 1, 0.1)]
-    assert {row["case"] for row in found} == {"epoch[a]"}
+    result = list(samples(schedule(*turns), both))
+    assert [(row["revision"], row["place"], row["seconds"]) for row in result] == [("head", 0, 0.2), ("base", 1, 0.1)]
+    assert {row["case"] for row in result} == {"epoch[a]"}
 
 
 def test_a_round_that_was_granted_and_did_not_end_is_left_out() -> None:
@@ -43,5 +43,5 @@ def test_a_missed_case_has_the_reason_of_its_revision() -> None:
 
 def test_a_process_that_broke_misses_what_it_did_not_come_to() -> None:
     both = {"base": record("bench_epoch[a]", seconds=[0.1]), "head": {}}
-    (found,) = missed(schedule(head="head ended in the middle"), both)
-    assert (found["status"], found["reason"]) == ("failed", "head ended in the middle")
+    (result,) = missed(schedule(head="head ended in the middle"), both)
+    assert (result["status"], result["reason"]) == ("failed", "head ended in the middle")

@@ -18,13 +18,13 @@ def test_cases_match_by_bench_and_settings_whatever_they_are_called() -> None:
 
 
 def test_what_one_of_them_lacks_is_new_or_gone() -> None:
-    found = match([case(name="old", batch_size=1)], [case(name="young", batch_size=2)])
-    assert (found.matched, found.new, found.gone) == ((), ("young",), ("old",))
+    result = match([case(name="old", batch_size=1)], [case(name="young", batch_size=2)])
+    assert (result.matched, result.new, result.gone) == ((), ("young",), ("old",))
 
 
 def test_settings_in_which_they_differ_on_purpose_do_not_keep_them_apart() -> None:
-    found = match([case(num_workers=2)], [case(num_workers=4)], frozenset({"num_workers"}))
-    assert len(found.matched) == 1
+    result = match([case(num_workers=2)], [case(num_workers=4)], frozenset({"num_workers"}))
+    assert len(result.matched) == 1
 
 
 def test_a_dataset_that_lost_its_getitems_is_still_the_same_case() -> None:
@@ -32,12 +32,12 @@ def test_a_dataset_that_lost_its_getitems_is_still_the_same_case() -> None:
 
 
 def test_the_suites_own_fidelity_is_not_judged() -> None:
-    found = match([case("fidelity", quantity="x")], [case("fidelity", quantity="y")])
-    assert (found.matched, found.new, found.gone) == ((), (), ())
+    result = match([case("fidelity", quantity="x")], [case("fidelity", quantity="y")])
+    assert (result.matched, result.new, result.gone) == ((), (), ())
 
 
 def test_every_block_holds_the_controls() -> None:
     both = [case(batch_size=1), case(batch_size=2), case("control", name="bench_control[sleep]", control="sleep")]
-    found = match(both, both)
-    asked = found.matched[0].key
-    assert {drawn.key for drawn in found.in_random_order({asked}, random.Random(0))} == {asked, "control[sleep]"}
+    result = match(both, both)
+    asked = result.matched[0].key
+    assert {drawn.key for drawn in result.in_random_order({asked}, random.Random(0))} == {asked, "control[sleep]"}

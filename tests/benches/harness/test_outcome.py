@@ -72,9 +72,9 @@ def test_the_main_process_that_raises_fails_its_case_too(world: World) -> None:
 
 
 def test_a_worker_that_is_killed_fails_its_case_and_says_so(world: World) -> None:
-    said = world.reason(f"{KNOWN}.Killed", 2)
-    assert said.startswith("RuntimeError: DataLoader worker (pid")
-    assert "Killed" in said or "exited unexpectedly" in said
+    message = world.reason(f"{KNOWN}.Killed", 2)
+    assert message.startswith("RuntimeError: DataLoader worker (pid")
+    assert "Killed" in message or "exited unexpectedly" in message
 
 
 def test_a_worker_that_hangs_fails_its_case_after_the_timeout(world: World) -> None:
@@ -116,8 +116,10 @@ def test_every_reason_is_one_line(world: World) -> None:
 
 
 def test_each_failure_is_told_on_the_screen_as_it_happens(world: World) -> None:
-    told = f"bench_epoch[{KNOWN}.Raising-workers=2] FAILED: ValueError: sample 41 is broken on purpose (in worker 1)"
-    assert told in world.ended.out
+    expected = (
+        f"bench_epoch[{KNOWN}.Raising-workers=2] FAILED: ValueError: sample 41 is broken on purpose (in worker 1)"
+    )
+    assert expected in world.ended.out
 
 
 def test_no_worker_outlives_the_run(world: World) -> None:
@@ -143,8 +145,8 @@ def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any
     small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && "$@"; status=$?; ls -A /dev/shm; exit $status'
     ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
     assert list(ended.benchmarks) == [f"bench_epoch[{KNOWN}.LeakingSharedMemory-workers=0]"]
-    (said,) = ended.failed.values()
-    assert "shared memory" in said or "No space left on device" in said
+    (message,) = ended.failed.values()
+    assert "shared memory" in message or "No space left on device" in message
     assert ended.ret == pytest.ExitCode.TESTS_FAILED
 
 

@@ -176,9 +176,9 @@ def test_a_full_disk_ends_the_run_in_a_line_and_loses_nothing_recorded(place: An
     suite = epochs(place).write(plain="train = list(range(20))").command("--run-dir", "disk/run", *asked)
     small = 'mkdir disk && mount -t tmpfs -o size=16k tmpfs disk && "$@"; status=$?; cp -r disk/run .; exit $status'
     ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
-    told = [line.strip("! ") for line in ended.out.splitlines() if line.startswith("!")]
+    errors = [line.strip("! ") for line in ended.out.splitlines() if line.startswith("!")]
     _, *cases = lines(ended.folder / "run.jsonl")
-    assert told == ["disk/run cannot be written: No space left on device"]
+    assert errors == ["disk/run cannot be written: No space left on device"]
     assert f"{len(cases)} cases measured, 0 failed, 0 skipped, {10 - len(cases)} not reached" in ended.out
     assert "record: disk/run/run.jsonl (No space left on device)" in ended.out
     assert [file.name for file in ended.folder.iterdir()] == ["run.jsonl"]

@@ -15,7 +15,7 @@ Explained = Callable[..., Explanation]
 
 
 def causes(part: Document | Section) -> Table:
-    (table,) = (each for each in part.parts if isinstance(each, Table))
+    (table,) = (entry for entry in part.parts if isinstance(entry, Table))
     return table
 
 

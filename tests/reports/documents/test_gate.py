@@ -46,8 +46,8 @@ def tables(made: Document, output: Any) -> Iterator[Table]:
 
 def terms(made: Document, title: str) -> dict[str, str]:
     (section,) = (part for part in made.parts if isinstance(part, Section) and part.title == title)
-    (found,) = (part for part in section.parts if isinstance(part, Terms))
-    return dict(found.terms)
+    (result,) = (part for part in section.parts if isinstance(part, Terms))
+    return dict(result.terms)
 
 
 def test_the_answer_names_what_was_compared_the_counts_and_the_command(measured: Comparison) -> None:
@@ -117,12 +117,12 @@ def test_every_row_has_a_cell_for_each_column_and_a_kind(measured: Comparison) -
 
 
 def test_the_conditions_say_how_it_was_conducted(measured: Comparison) -> None:
-    found = {name: text.replace("\u202f", " ") for name, text in terms(gate_document(measured), "Conditions").items()}
-    assert found["started"].startswith("2026-11-24T04:18:00+00:00")
-    assert "OMP_NUM_THREADS=1" in found["environment"]
-    assert "PYTHONHASHSEED" not in found["environment"]
-    assert found["margin"].startswith("3.0 %")
-    assert (found["seed"], found["controls"]) == ("7", "did not move")
+    result = {name: text.replace("\u202f", " ") for name, text in terms(gate_document(measured), "Conditions").items()}
+    assert result["started"].startswith("2026-11-24T04:18:00+00:00")
+    assert "OMP_NUM_THREADS=1" in result["environment"]
+    assert "PYTHONHASHSEED" not in result["environment"]
+    assert result["margin"].startswith("3.0 %")
+    assert (result["seed"], result["controls"]) == ("7", "did not move")
 
 
 def test_every_block_has_a_row(measured: Comparison) -> None:

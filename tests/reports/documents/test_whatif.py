@@ -8,12 +8,12 @@ from loaderbench.reports.documents.whatif import whatif_document
 
 def rows(section: str, **facts: object) -> list[list[str]]:
     """The texts of the table in one section."""
-    (found,) = (
+    (result,) = (
         part
         for part in whatif_document(made_up_whatif(**facts)).parts
         if isinstance(part, Section) and section in part.title
     )
-    (table,) = (part for part in found.parts if isinstance(part, Table))
+    (table,) = (part for part in result.parts if isinstance(part, Table))
     return [[cell.text.replace("\u202f", " ") for cell in row] for row in table.rows]
 
 

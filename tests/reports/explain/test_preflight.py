@@ -15,7 +15,7 @@ MODEST = Demand(
 
 
 def finding(name: str, limits: Limits = AMPLE, **demand: Any) -> Finding:
-    (only,) = (each for each in findings(replace(MODEST, **demand), limits) if each.name == name)
+    (only,) = (entry for entry in findings(replace(MODEST, **demand), limits) if entry.name == name)
     return only
 
 

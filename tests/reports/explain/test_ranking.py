@@ -37,7 +37,7 @@ def test_what_is_paid_once_matters_less_in_a_longer_epoch(explained: Explained) 
 
 
 def restarts(explanation: Explanation) -> RankedIntervention:
-    (only,) = (each for each in rank(explanation).interventions if each.cause == "restarts")
+    (only,) = (entry for entry in rank(explanation).interventions if entry.cause == "restarts")
     return only
 
 

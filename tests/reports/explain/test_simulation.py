@@ -82,14 +82,14 @@ def test_no_pass_beats_its_bounds(
     work_s: float, read_s: float, take_s: float, workers: int, cpus: int, step_s: float
 ) -> None:
     costs = Costs(work_s=work_s, read_s=read_s, take_s=take_s)
-    found = seconds(costs, 30, num_workers=workers, cpus=cpus, step_s=step_s)
+    result = seconds(costs, 30, num_workers=workers, cpus=cpus, step_s=step_s)
     by_loop, by_cpu, by_worker = (
         30 * max(take_s, step_s),
         30 * (work_s + take_s) / cpus,
         30 * (work_s + read_s) / workers,
     )
-    assert found >= max(by_loop, by_cpu, by_worker) * (1 - 1e-6)
-    assert found <= 30 * (take_s + step_s + work_s + read_s) * max(1, workers / cpus, 1) + 1e-6
+    assert result >= max(by_loop, by_cpu, by_worker) * (1 - 1e-6)
+    assert result <= 30 * (take_s + step_s + work_s + read_s) * max(1, workers / cpus, 1) + 1e-6
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_a_machine_that_cannot_be_is_refused(wrong: dict[str, float], words: str
 
 def test_a_batch_is_taken_more_slowly_from_a_worker_that_works() -> None:
     costs = {"work_s": 0.002, "take_s": 0.002}
-    free, held = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
-    assert held > 1.2 * free
+    free, slowed = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
+    assert slowed > 1.2 * free
 
 
 def test_taking_from_a_worker_that_rests_is_not_held_up() -> None:
     costs = {"read_s": 0.002, "take_s": 0.002}  # it waits for a file, and its interpreter is free
-    free, held = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
-    assert held == pytest.approx(free)
+    free, slowed = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
+    assert slowed == pytest.approx(free)
 
 
 @pytest.mark.parametrize("pace", [0.0, -1.0, 1.5])

@@ -216,7 +216,7 @@ def test_ceiling_takes_the_batch_size_that_trains_fastest(realistic: Report) -> 
 
 
 def test_the_passes_say_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -> None:
-    said = " ".join(texts(drawn["passes"])).replace("\u202f", " ")  # a narrow space
+    written = " ".join(texts(drawn["passes"])).replace("\u202f", " ")  # a narrow space
     for words in (
         "250 ms",
         "300 ms  +50.0 ms",
@@ -225,7 +225,7 @@ def test_the_passes_say_what_each_part_adds_or_saves(drawn: dict[str, Figure]) -
         "200 ms  +20.0 ms",
         "and copies",
     ):
-        assert words in said
+        assert words in written
 
 
 def test_on_the_cpu_the_passes_have_no_copies(

@@ -58,15 +58,15 @@ def test_an_effect_is_the_median_over_pairs_of_rounds_not_the_quotient_of_median
         for number, (base, head) in enumerate(seconds)
         for row in pair({**STARTUP, "start_s": base}, {**STARTUP, "start_s": head}, "startup[a]", number)
     ]
-    found = effects([block(*rows)]).set_index("metric").loc["start_s"]
-    assert (found["effect"], found["base"], found["head"]) == (0.0, 10.0, 10.0)
+    result = effects([block(*rows)]).set_index("metric").loc["start_s"]
+    assert (result["effect"], result["base"], result["head"]) == (0.0, 10.0, 10.0)
 
 
 def test_a_ratio_is_a_logarithm_and_a_share_a_difference() -> None:
     rows = pair(TRAINING, {**TRAINING, "seconds": 0.2, "wait_s": 0.15}, "training[a]")
-    found = effects([block(*rows)]).set_index("metric")["effect"]
-    assert found["samples_per_s"] == pytest.approx(-math.log(2))
-    assert found["stall_share"] == pytest.approx(0.75 - 0.5)
+    result = effects([block(*rows)]).set_index("metric")["effect"]
+    assert result["samples_per_s"] == pytest.approx(-math.log(2))
+    assert result["stall_share"] == pytest.approx(0.75 - 0.5)
 
 
 def test_coarse_cpu_times_are_averaged_over_the_block_before_they_are_compared() -> None:
@@ -76,8 +76,8 @@ def test_coarse_cpu_times_are_averaged_over_the_block_before_they_are_compared()
         for number in range(2)
         for row in pair({**PASS, "cpu_s": base[number]}, {**PASS, "cpu_s": head[number]}, number=number)
     ]
-    found = effects([block(*rows)]).set_index("metric")["effect"]
-    assert found["cpu_per_sample_s"] == pytest.approx(0.0)
+    result = effects([block(*rows)]).set_index("metric")["effect"]
+    assert result["cpu_per_sample_s"] == pytest.approx(0.0)
 
 
 def test_what_one_revision_lacks_has_no_effect() -> None:

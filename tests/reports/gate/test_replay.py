@@ -54,20 +54,20 @@ def rng() -> np.random.Generator:
 
 
 def test_identical_code_is_called_changed_in_next_to_no_case(pool: Made) -> None:
-    found = outcome(pool(), Plan(budget_s=200.0), 20, rng())
-    assert found.hits.of == 20 * len(CASES)
-    assert found.hits.share <= 0.02
+    result = outcome(pool(), Plan(budget_s=200.0), 20, rng())
+    assert result.hits.of == 20 * len(CASES)
+    assert result.hits.share <= 0.02
 
 
 def test_an_injected_change_is_found(pool: Made) -> None:
-    found = outcome(pool(change=0.10, expected="regressed"), Plan(budget_s=200.0), 10, rng())
-    assert found.hits.share == 1.0
-    assert found.red.share == 1.0
+    result = outcome(pool(change=0.10, expected="regressed"), Plan(budget_s=200.0), 10, rng())
+    assert result.hits.share == 1.0
+    assert result.red.share == 1.0
 
 
 def test_a_shift_of_identical_code_is_found_like_an_injected_change(pool: Made) -> None:
-    found = outcome(pool(), Plan(budget_s=200.0), 10, rng(), shift=-0.10, expected="regressed")
-    assert found.hits.share == 1.0
+    result = outcome(pool(), Plan(budget_s=200.0), 10, rng(), shift=-0.10, expected="regressed")
+    assert result.hits.share == 1.0
 
 
 def test_a_control_is_never_shifted(pool: Made) -> None:
@@ -103,9 +103,9 @@ def test_what_recorded_blocks_cannot_hold_takes_for_ever(pool: Made) -> None:
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(pool: Made) -> None:
-    (found,) = coverage(pool(), 8, rng(), draws=500).values()
-    assert found.of > 400
-    assert 0.92 <= found.share <= 0.98
+    (result,) = coverage(pool(), 8, rng(), draws=500).values()
+    assert result.of > 400
+    assert 0.92 <= result.share <= 0.98
 
 
 def test_signs_of_identical_code_are_even(pool: Made) -> None:
@@ -114,8 +114,8 @@ def test_signs_of_identical_code_are_even(pool: Made) -> None:
 
 
 def test_spreads_are_those_of_the_blocks(pool: Made) -> None:
-    found = spreads(pool(blocks=400, spread=0.05))
-    assert found["sd"].drop(index=0).between(0.04, 0.06).all()
+    result = spreads(pool(blocks=400, spread=0.05))
+    assert result["sd"].drop(index=0).between(0.04, 0.06).all()
 
 
 @pytest.mark.parametrize(("count", "of", "low", "high"), [(0, 1000, 0.0, 0.0037), (10, 1000, 0.0048, 0.0183)])

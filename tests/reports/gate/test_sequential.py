@@ -68,9 +68,9 @@ def test_identical_code_is_unchanged() -> None:
 
 @pytest.mark.parametrize(("slower", "expected"), [(0.1, "regressed"), (-0.1, "improved")])
 def test_a_change_is_found_in_its_case_and_in_no_other(slower: float, expected: str) -> None:
-    found = names(conducted(made_up({CASES[0]: slower})))
-    assert found.pop(CASES[0]) == expected
-    assert set(found.values()) == {"unchanged"}
+    result = names(conducted(made_up({CASES[0]: slower})))
+    assert result.pop(CASES[0]) == expected
+    assert set(result.values()) == {"unchanged"}
 
 
 def test_a_change_below_the_margin_is_unchanged_however_sure() -> None:
@@ -159,10 +159,10 @@ def test_interrupted_it_keeps_what_is_settled_and_decides_nothing_else() -> None
     test, block = SequentialTest(plan=Plan()), made_up({CASES[0]: 0.1}, noise=0.002)
     for _ in range(4):
         test.add(block(test.open_cases), BLOCK_S)
-    found = by_case(test, is_interrupted=True)
-    assert found[CASES[0]].verdict == "inconclusive"
-    assert found[CASES[0]].why == "interrupted before the blocks could tell"
-    assert {found[case].verdict for case in CASES[1:]} == {"unchanged"}
+    result = by_case(test, is_interrupted=True)
+    assert result[CASES[0]].verdict == "inconclusive"
+    assert result[CASES[0]].why == "interrupted before the blocks could tell"
+    assert {result[case].verdict for case in CASES[1:]} == {"unchanged"}
 
 
 def test_interrupted_before_the_first_look_nothing_is_decided() -> None:

@@ -52,9 +52,9 @@ def test_read_back_it_is_what_was_compared(
 ) -> None:
     reliability = Reliability(measured="2026-11-25", blocks=9, false_cases=0, of_cases=8, needed_s={"0.1": 120.0})
     made = compared(verdict("unchanged"), strict=True, reliability=reliability)
-    found = read_verdict(written(encode(made)))
-    assert (found.strict, found.reliability, found.plan) == (True, reliability, made.plan)
-    assert found.exit_code == made.exit_code
+    result = read_verdict(written(encode(made)))
+    assert (result.strict, result.reliability, result.plan) == (True, reliability, made.plan)
+    assert result.exit_code == made.exit_code
 
 
 def test_what_is_not_finite_is_null(
@@ -66,9 +66,9 @@ def test_what_is_not_finite_is_null(
 
 
 def test_hostile_texts_come_back_as_they_are(hostile_comparison: Comparison, written: Written) -> None:
-    found = read_verdict(written(encode(hostile_comparison)))
-    assert found.base == hostile_comparison.setup.base
-    assert tuple(found.command) == hostile_comparison.setup.command
+    result = read_verdict(written(encode(hostile_comparison)))
+    assert result.base == hostile_comparison.setup.base
+    assert tuple(result.command) == hostile_comparison.setup.command
 
 
 @pytest.mark.parametrize(
