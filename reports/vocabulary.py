@@ -122,7 +122,10 @@ class Metric:
     """The section of the report in which it is drawn over the setting that varies; "": other figures show it."""
 
 
-STEP_BENCH = "training"  # the bench in which a wait is a step's: ``stall_share`` has no meaning in another one
+# Benches whose cases are judged in a way of their own.
+STEP_BENCH = "training"  # a wait is a step's: ``stall_share`` has no meaning in another one
+CONTROL_BENCH = "control"  # no change to the code can affect its cases
+FIDELITY_BENCH = "fidelity"  # it asks about the suite itself, so that no revision is judged by it
 
 SETTINGS: dict[str, Setting] = {}
 METRICS: dict[str, Metric] = {}

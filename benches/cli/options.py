@@ -1,7 +1,7 @@
 """Options that several commands share: what is loaded and how, times, sizes, shares, where the files go.
 
-Settings come from the vocabulary, the other options of a subject from `benches.harness.subject_options`: a new one is declared
-there and is then an option of every command that names it.
+Settings come from the vocabulary, the other options of a subject from `benches/harness/subject_options.py`: a new one
+is declared there and is then an option of every command that names it.
 """
 
 import argparse

@@ -14,10 +14,11 @@ from typing import Any
 
 from loaderbench.benches.gate.background_load import BackgroundLoad
 from loaderbench.benches.gate.block_record import Record, missed, read_record, samples
-from loaderbench.benches.gate.case_matching import CONTROL, MatchedCase, Matching, match
+from loaderbench.benches.gate.case_matching import MatchedCase, Matching, match
 from loaderbench.benches.gate.revisions import NAMES, Revision
 from loaderbench.benches.gate.scheduler import BlockSchedule, Message, ProcessEndedError, Scheduler
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.reports.vocabulary import CONTROL_BENCH
 
 LOADED_SHARE = 0.5
 
@@ -118,7 +119,7 @@ class BlockRunner:
         if not self.matching.matched:
             return ["loaderbench.benches"]
         benches = {case.bench for case in self.matching.matched if cases is None or case.key in cases}
-        return [f"loaderbench.benches.bench_{bench}" for bench in sorted(benches | {CONTROL})]
+        return [f"loaderbench.benches.bench_{bench}" for bench in sorted(benches | {CONTROL_BENCH})]
 
     def _arrange(self, base: Message, head: Message, cases: Collection[str] | None) -> list[MatchedCase]:
         if not self.matching.matched:

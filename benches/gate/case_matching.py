@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loaderbench.reports.vocabulary import CONTROL_BENCH, FIDELITY_BENCH
+
 Described = Mapping[str, Any]  # a case as a revision's process introduces it: name, bench, settings
 
-CONTROL = "control"  # the bench whose cases no change can touch
-_NOT_JUDGED = ("fidelity",)  # asks about the suite, not about the code under test
 # Settings that follow from the dataset: one that lost its ``__getitems__`` is still the same case.
 _FOLLOWING = frozenset({"fetch", "sampling"})
 
@@ -25,7 +25,7 @@ class MatchedCase:
     @property
     def is_control(self) -> bool:
         """Return whether it is there to show that the machine did not change."""
-        return self.bench == CONTROL
+        return self.bench == CONTROL_BENCH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,7 @@ def match(base: Sequence[Described], head: Sequence[Described], differing: froze
 
     What is left of both is matched again without the settings that follow from the dataset.
     """
-    left, right = ([case for case in cases if case["bench"] not in _NOT_JUDGED] for cases in (base, head))
+    left, right = ([case for case in cases if case["bench"] != FIDELITY_BENCH] for cases in (base, head))
     pairs = []
     for ignored in (differing, differing | _FOLLOWING):
         alike = _pairs(left, right, ignored)

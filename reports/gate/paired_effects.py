@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.vocabulary import METRICS, GateRule
+from loaderbench.reports.vocabulary import CONTROL_BENCH, METRICS, GateRule
 
-CONTROL = "control"  # the bench whose cases no change to the code can affect
 REVISIONS = ["base", "head"]
 
 _OTHERWISE = "seconds"  # the metric of a bench that has none with a rule: of a pass, where the round counts passes
@@ -20,7 +19,7 @@ _OTHERWISE = "seconds"  # the metric of a bench that has none with a rule: of a 
 
 def is_control(case: str) -> bool:
     """Return whether a case is a negative control: it shows that the machine did not change."""
-    return case.startswith(f"{CONTROL}[")
+    return case.startswith(f"{CONTROL_BENCH}[")
 
 
 def rule_of(metric: str) -> GateRule:

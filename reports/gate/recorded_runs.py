@@ -17,9 +17,9 @@ from loaderbench.reports.gate.sequential import CONTROLS_RATE, Plan
 from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import SAME_MACHINE, Run
+from loaderbench.reports.vocabulary import FIDELITY_BENCH
 
 SAME = (*SAME_MACHINE, "threads")  # facts that must be the same for both
-_NOT_JUDGED = "fidelity"  # asks about the suite itself
 RATE = 0.05  # of false discoveries
 FEWEST = 4  # runs of each revision: with fewer, the exact test can never agree
 
@@ -87,7 +87,7 @@ def label_of_runs(records: Records) -> str:
 def _cases(records: Records) -> dict[str, pd.DataFrame]:
     """Return the timed rounds of each case, by its bench and settings: a name says only what varied in its run."""
     frame = records.frame
-    rounds = frame[~frame["warmup"].astype(bool) & (frame["bench"] != _NOT_JUDGED)] if len(frame) else frame
+    rounds = frame[~frame["warmup"].astype(bool) & (frame["bench"] != FIDELITY_BENCH)] if len(frame) else frame
     columns = list(frame.columns)
     identity = columns[columns.index("bench") : columns.index("warmup")] if len(frame) else ["bench"]
     return {
