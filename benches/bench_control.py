@@ -2,7 +2,7 @@
 
 Work that no change to a dataset or a loader can touch: a busy loop, a copy of memory, a sleep. ``loaderbench gate``
 measures these controls between the cases it judges: where a control changes, the two revisions did not run under the
-same conditions, and whatever else changed is unproven. Between two records (``loaderbench compare``) it tells a slower
+same conditions, and every other change is unproven. Between two records (``loaderbench compare``) it tells a slower
 machine from a slower loader.
 
 **Timed**: a fixed amount of each, about 10 ms on a machine of 2024, as often as fills a round.

@@ -1,4 +1,4 @@
-"""``make prove``: is it true on the clock? Measures what the tests, which look at no clock, cannot assert.
+"""``make prove``: are the measurements right? Measures what the tests, which look at no clock, cannot assert.
 
     python -m prove                      # everything: some 90 minutes on an otherwise idle machine
     python -m prove fidelity breakdown   # some topics
