@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -41,13 +42,18 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in SOURCES}
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every name that the file at `path` imports, wherever in it."""
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@cache
+def imported(path: Path) -> tuple[str, ...]:
+    """Every name that the file at `path` imports, wherever in it."""
+    return tuple(_imported(path))
 
 
 def modules_of_ours(path: Path) -> set[str]:

@@ -178,14 +178,6 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(
     assert re.search(words, ended.stderr), ended.stderr
 
 
-def test_cases_that_are_all_skipped_are_never_green(gate: Gate, tmp_path: Path) -> None:
-    ended = gate("--base", "HEAD", "-k", "bench_transfer")
-    assert ended.returncode == 2, ended.stderr
-    result = verdict(tmp_path / "out")
-    assert (result["faults"], result["verdicts"], len(result["blocks"])) == (["no case was compared"], [], 1)
-    assert {missed["status"] for missed in result["blocks"][0]["missed"]} == {"skipped"}
-
-
 # Refused before anything is measured: in this process.
 
 

@@ -107,6 +107,13 @@ def test_a_suspicion_that_fresh_blocks_deny_is_inconclusive_and_says_so() -> Non
     assert (verdict.verdict, verdict.why) == ("inconclusive", "looked regressed, and fresh blocks did not confirm it")
 
 
+def test_where_every_case_is_skipped_one_block_is_enough_and_nothing_is_judged() -> None:
+    controls_alone = made_up({})
+    test = conducted(lambda _: controls_alone(frozenset()))
+    assert test.blocks == 1
+    assert test.verdicts() == []
+
+
 def test_what_changed_while_a_control_moved_is_unproven() -> None:
     test = conducted(made_up({CASES[0]: 0.2, CONTROL: 0.2}, noise=0.002))
     assert names(test)[CASES[0]] == "unproven"
