@@ -74,7 +74,7 @@ class PausingEpoch(Epoch):
 
 
 @pytest.mark.sweep(
-    dataset=("text", "images"),
+    dataset=("images",),
     batch_size="first",
     collate_fn="first",
     pin_memory=(False,),

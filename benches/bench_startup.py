@@ -33,6 +33,7 @@ import pytest
 from torch import multiprocessing
 from torch.utils.data import IterableDataset
 
+from loaderbench.benches.harness.case_sets import distinct
 from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import Measure
@@ -79,13 +80,20 @@ def shortened(config: LoaderConfig, dataset: Any) -> LoaderConfig:
     return replace(config, shuffle=False, sampler=range(min(samples, len(dataset))))
 
 
+# The platform's own, and the two extremes: forkserver takes as long as spawn, once its server runs.
+START_METHODS = distinct(
+    multiprocessing.get_start_method(),
+    *(name for name in ("fork", "spawn") if name in multiprocessing.get_all_start_methods()),
+)
+
+
 @pytest.mark.sweep(
     dataset="first",
     num_workers=(1,),
     batch_size="first",
     collate_fn="first",
     pin_memory=(False,),
-    start_method=multiprocessing.get_all_start_methods(),
+    start_method=START_METHODS,
     persistent_workers=(False, True),
     rounds=2,
     expected_s=9.0,
