@@ -15,7 +15,7 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest benches --quick --benchmark-quiet; status=$$?; \
 	$(BIN)/loaderbench report && exit $$status
 
-# In two processes, a file of tests in one of them: most of a test's time is a Python that imports torch.
+# In two processes, each file of tests in one of them: most of the time goes to Pythons that import torch.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
