@@ -6,7 +6,7 @@ import pandas as pd
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.records.schema import IDENTITY
 from loaderbench.reports.stats.intervals import half_width, rates
-from loaderbench.reports.vocabulary import METRICS, STEP_BENCH, aggregated, names, of_workers, quotients, subjects
+from loaderbench.reports.vocabulary import METRICS, STEP_BENCH, aggregated, free, names, of_workers, quotients, subjects
 from loaderbench.reports.wording import in_order
 
 
@@ -55,9 +55,13 @@ def latest(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_workers_blank(about: pd.DataFrame) -> pd.DataFrame:
-    """Blank the settings of workers where there are none: at 0 workers, persistent or not is the same case."""
+    """Blank the free settings of workers where there are none: at 0 workers, persistent or not is the same case.
+
+    A setting that is not free, such as in_order, keeps its value: it says with which cases a case is compared.
+    """
     is_alone = about["num_workers"] == 0
-    return about.assign(**{name: about[name].mask(is_alone) for name in of_workers() if name in about})
+    blanked = [name for name in free() if name in of_workers() and name in about]
+    return about.assign(**{name: about[name].mask(is_alone) for name in blanked})
 
 
 def _metric(rounds: pd.DataFrame, name: str) -> pd.Series:

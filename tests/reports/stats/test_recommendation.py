@@ -23,6 +23,14 @@ def test_fewer_workers_win_where_they_tie(rated: RatedCases, recommended: Recomm
     assert recommended(rated).headline.setting == "num_workers=1"
 
 
+def test_no_workers_are_compared_with_some_though_order_means_nothing_without_them(
+    rated: RatedCases, recommended: Recommended
+) -> None:
+    for workers in (0, 1, 2):
+        rated.epoch(around(1000), workers=workers, in_order=True)
+    assert recommended(rated).headline.tried == 3
+
+
 def test_more_workers_win_where_they_are_faster(rated: RatedCases, recommended: Recommended) -> None:
     rated.epoch(around(500), workers=0).epoch(around(800), workers=1).epoch(around(1000), workers=2)
     assert recommended(rated).headline.setting == "num_workers=2"
