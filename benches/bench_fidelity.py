@@ -25,6 +25,7 @@ from loaderbench.benches.harness.loader import LoaderConfig, batch_facts
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, subject_of
 from loaderbench.benches.harness.system import processes
+from loaderbench.benches.harness.system.devices import available, place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import loop_times, stage_times
 from loaderbench.benches.harness.tracing.timestamps import trace_pass, traced_loader
 from loaderbench.datasets.synthetic.known_cost import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
@@ -263,24 +264,53 @@ class OverheadPairs(Epoch):
         return {"truth": self.bare_s, "reading": seconds, "seconds": seconds}
 
     def _bare_s(self) -> float:
+        synchronise(self.device)
         began = perf_counter()
-        for _batch in self.plain:
-            pass
+        if self.device.type == "cpu":
+            for _batch in self.plain:
+                pass
+        else:
+            for batch in self.plain:
+                place(batch, self.device, non_blocking=self.config.pin_memory)
+        synchronise(self.device)
         return perf_counter() - began
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overhead:
+    """A dataset of ours, how it is read, and where its batches go."""
+
+    dataset: str
+    config: LoaderConfig
+    device: torch.device = CPU
+
+
 OVERHEADS = {
-    "overhead: text, 0 workers": ("text", LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0)),
-    "overhead: table, 0 workers": (
-        "table",
-        LoaderConfig(batch_size=256, collate_fn=collate_fn("default"), seed=0),
+    "overhead: text, 0 workers": Overhead(
+        dataset="text", config=LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0)
+    ),
+    "overhead: table, 0 workers": Overhead(
+        dataset="table", config=LoaderConfig(batch_size=256, collate_fn=collate_fn("default"), seed=0)
     ),
 }
+if len(available()) > 1:  # each batch is copied to the device, whose events the suite records
+    DEVICE = torch.device(available()[-1])
+    OVERHEADS |= {
+        "overhead: text to the device, 0 workers": Overhead(
+            dataset="text", config=LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0), device=DEVICE
+        ),
+        "overhead: images to the device, 2 workers, pinned": Overhead(
+            dataset="images",
+            config=running_workers(2, batch_size=32, pin_memory=True, collate_fn=collate_fn("default"), seed=0),
+            device=DEVICE,
+        ),
+    }
 
 
 @pytest.mark.parametrize("quantity", OVERHEADS)
 @pytest.mark.sweep(rounds=15)
 def bench_fidelity_overhead(measure: Measure, quantity: str) -> None:
     """The seconds of the suite's own pass, and those of a bare loop."""
-    name, config = OVERHEADS[quantity]
-    measure(OverheadPairs(DatasetChoice().subject(name), config, device=CPU), unit="s")
+    overhead = OVERHEADS[quantity]
+    subject = DatasetChoice().subject(overhead.dataset)
+    measure(OverheadPairs(subject, overhead.config, device=overhead.device), unit="s")

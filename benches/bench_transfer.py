@@ -81,7 +81,15 @@ def link_bytes_per_s(device: torch.device) -> float:
     return LINK_BYTES / fastest_s
 
 
-@pytest.mark.sweep(num_workers=(0,), collate_fn="first", non_blocking=(False, True))
+@pytest.mark.sweep(
+    dataset=("images",),
+    num_workers=(0,),
+    batch_size=(32, 1, 256),
+    collate_fn="first",
+    pin_memory=(True, False),
+    non_blocking=(True, False),
+    together=("batch_size", "pin_memory", "non_blocking"),
+)
 def bench_transfer(
     measure: Measure, dataset: Subject, loader: LoaderConfig, accelerator: torch.device, non_blocking: bool
 ) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from loaderbench.reports.documents.document import Cell, Column, Table, Tone
 from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import Ranking, read_ranking
@@ -86,6 +88,18 @@ CAUSES = (
         options=("--num-workers", "1", "--batch-size", "8", "--start-method", "spawn", "--persistent-workers", "off"),
     ),
 )
+if torch.cuda.is_available():
+    CAUSES += (
+        Injected(  # workers that keep up with the step, so that the copy in the loop is what costs
+            cause="pageable batches",
+            dataset="LargeSamples",
+            dataset_args={"samples": 512},
+            options=(
+                *("--device", "cuda", "--num-workers", "4", "--batch-size", "8", "--samples", "512"),
+                *("--step", "4ms"),
+            ),
+        ),
+    )
 NOTHING = Injected(
     cause="nothing", dataset=SLEEPING, dataset_args={"samples": 64, "sleep_s": 1e-3}, options=("--batch-size", "8")
 )

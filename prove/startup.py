@@ -28,9 +28,9 @@ if __name__ == "__main__":
         "fork": trace("fork", {PAYLOAD_BYTES}), "small": trace("spawn", 0), "large": trace("spawn", {PAYLOAD_BYTES})
     }}))
 """
-REIMPORT = "start-up: a main module that takes 1 s to import"
-SENT = "start-up: sending 256 MB under spawn, of sending nothing"
-FORKED = "start-up: first batch of 256 MB under fork, of that under spawn"
+REIMPORT = "startup: a main module that takes 1 s to import"
+SENT = "startup: sending 256 MB under spawn, of sending nothing"
+FORKED = "startup: first batch of 256 MB under fork, of that under spawn"
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:
@@ -52,7 +52,7 @@ def _sending_s(parts: Mapping[str, float]) -> float:
 
 
 TOPIC = Topic(
-    name="start-up",
+    name="startup",
     goals=(
         Goal(what=REIMPORT, unit="share", at_most=0.02),
         Goal(what=SENT, unit="ratio", at_least=3),

@@ -287,6 +287,14 @@ for _metric in (
     Metric("wait_max_s", "wait for a batch, longest", "s", "lower", aggregate="max"),
     Metric("host_wait_s", "wait by the host's clock", "s", "lower"),
     Metric("cpu_s", "CPU time", "s", "lower", aggregate="total"),
+    Metric(
+        "device_peak_bytes", "device memory, peak", "bytes", "lower", "What torch gave to tensors on the device.",
+        "max", in_table=True,
+    ),
+    Metric(
+        "device_busy", "device busy", "share", "higher", "Share of the time in which a kernel ran, as NVML samples it.",
+        in_table=True,
+    ),
     Metric("loader_seconds", "time, loader alone", "s", "lower", aggregate="total"),
     Metric("loader_samples", "samples, loader alone", "", aggregate="total"),
     Metric("step_seconds", "time, step alone", "s", "lower", aggregate="total"),

@@ -11,7 +11,7 @@ import torch
 from loaderbench.benches.harness.delivery import audit
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import Subject
-from loaderbench.benches.harness.system.devices import Timeline, place, synchronise
+from loaderbench.benches.harness.system.devices import DeviceUse, Timeline, place, synchronise
 
 Step = Callable[[Any], object]
 Metrics = dict[str, float]
@@ -132,14 +132,16 @@ class Epoch:
     def run(self, passes: int) -> None:
         """Read the loader `passes` times; timed."""
         self._timeline = None if self.device.type == "cpu" else Timeline(self.device)
+        self._use = None if self.device.type == "cpu" else DeviceUse(self.device)
         self._reading = read(self._audit.loader, self._consumer(), passes, device=self.device)
 
     def after(self) -> Metrics:
         """Count what arrived and return the metrics of the round; not timed."""
         metrics = {**self._reading.metrics(), "samples": float(self._audit.samples(self._reading.batches))}
-        if self._timeline is None:
+        if self._timeline is None or self._use is None:
             return metrics
-        return {**metrics, "host_wait_s": metrics["wait_s"], **wait_metrics(self._timeline.waits_s())}
+        waits = {"host_wait_s": metrics["wait_s"], **wait_metrics(self._timeline.waits_s())}
+        return {**metrics, **waits, **self._use.metrics()}
 
     def _consumer(self) -> Step:
         step, device, timeline = self.step, self.device, self._timeline

@@ -21,7 +21,7 @@ _OBJECTS = ("device", "dataset")
 # What the fixture `loader` needs in addition to the settings that are arguments of DataLoader.
 _OF_LOADER = ("sampling", "start_method")
 # What a bench's sweep mark may hold in addition to the values of settings.
-_MARK = {"rounds", "expected_s"}
+_MARK = {"rounds", "expected_s", "together"}
 _SET_UP_S = 0.7  # of a case, before its first round
 
 
@@ -35,9 +35,11 @@ class Grid:
     settings: tuple[str, ...]
     own: Mapping[str, Any]
     options: Options
+    together: Collection[str] = ()
+    """The settings of which every combination is measured, whatever set of cases is asked for."""
 
     def __post_init__(self) -> None:
-        for name in self.own:
+        for name in (*self.own, *self.together):
             if name not in swept():
                 raise RefusedError(f"sweep has no setting {name!r}; it has {', '.join(swept())}")
 
@@ -46,7 +48,7 @@ class Grid:
         chosen = [self.options.datasets.subject(name) for name in self._values("dataset")]
         values = [{setting: self._values_of(setting, subject) for setting in self.settings} for subject in chosen]
         varying = {"dataset"} | {setting for choice in values for setting in choice if len(choice[setting]) > 1}
-        together = self.settings if self.options.is_full else {*self.options.asked, *subjects()}
+        together = self.settings if self.options.is_full else {*self.options.asked, *subjects(), *self.together}
         seen: set[tuple[Any, ...]] = set()
         for subject, choice in zip(chosen, values, strict=True):
             for combination in combinations(choice, together):
@@ -127,10 +129,11 @@ def parametrize(metafunc: pytest.Metafunc, options: Options) -> None:
     if not settings:
         return
     metafunc.fixturenames.extend(setting for setting in settings if setting not in metafunc.fixturenames)
-    own = {name: values for name, values in _mark(metafunc.definition).items() if name not in _MARK}
+    mark = _mark(metafunc.definition)
+    own, together = {name: values for name, values in mark.items() if name not in _MARK}, mark.get("together", ())
     needs_accelerator = "accelerator" in metafunc.fixturenames
     sets, reasons = [], set()
-    for name, case in Grid(settings=settings, own=own, options=options).cases():
+    for name, case in Grid(settings=settings, own=own, options=options, together=together).cases():
         if reason := infeasible(case, needs_accelerator=needs_accelerator):
             reasons.add(reason)
         else:

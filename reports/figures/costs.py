@@ -142,22 +142,20 @@ def transfer(cases: pd.DataFrame) -> Figure | None:
 
 def _bandwidths(axes: Axes, facet: Facet) -> None:
     names = [name for name in ("pin_memory", "non_blocking") if name in facet.table]
-    ends = []
+    largest, ends = float(facet.table["size"].max()), []
     lines = list(facet.table.groupby(names, sort=True)) if names else [((), facet.table)]
     for (key, line), colour in zip(lines, style.SERIES, strict=False):
         ordered = line.sort_values("size")
         axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=style.PAPER)
         words = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
-        ends.append((float(ordered["size"].iloc[-1]), float(ordered["bytes_per_s"].iloc[-1]), words, colour))
+        ends.append((largest, float(ordered["bytes_per_s"].iloc[-1]), words, colour))
     if (ceiling := facet.table.get(f"{FACT}link_bytes_per_s")) is not None and ceiling.notna().any():
         link = float(ceiling.max())
         axes.axhline(link, color=style.MUTED, lw=1, ls="--")
-        ends.append((float(facet.table["size"].max()), link, "the link", style.MUTED))
+        ends.append((largest, link, "the link", style.MUTED))
     style.log_x(axes, "bytes")
     axes.grid(visible=False, axis="x")
-    axes.set_ylim(bottom=0)
-    axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(style.in_units("bytes/s"))
+    style.log_y(axes, "bytes/s")
     style.name_lines(axes, ends)
     style.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s")
 

@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    Formatter,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    PercentFormatter,
+)
 from matplotlib.transforms import ScaledTranslation
 
 from loaderbench.reports.units import THIN
@@ -98,11 +108,13 @@ def label(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
 
 def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]], *, gap: float = 11) -> None:
     """Write names (x, y, text, colour) to the right of the ends of lines, about `gap` points apart at least."""
-    points_per_unit = 72 * PANEL_HEIGHT / (axes.get_ylim()[1] - axes.get_ylim()[0])
+    scale = axes.yaxis.get_transform().transform  # of a logarithmic axis, too
+    bottom, top = scale(np.array(axes.get_ylim()))
     lowest = float("-inf")
     for x, y, text, colour in sorted(names, key=lambda name: name[1]):
-        lowest = max(y * points_per_unit, lowest + gap)
-        beside = (7, lowest - y * points_per_unit)
+        height = 72 * PANEL_HEIGHT * float((scale(np.array([y]))[0] - bottom) / (top - bottom))
+        lowest = max(height, lowest + gap)
+        beside = (7, lowest - height)
         axes.annotate(
             text, (x, y), beside, textcoords="offset points", color=colour, va="center", size=8, annotation_clip=False
         )
@@ -139,13 +151,24 @@ def rows(axes: Axes, words: Sequence[str]) -> None:
 def log_x(axes: Axes, unit: str) -> None:
     """Make the horizontal axis logarithmic, with a handful of ticks whether it spans an octave or six decades."""
     axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    decades = math.log10(high / low)
-    subs = (1.0, 2.0, 5.0) if decades < 1.6 else (1.0, 3.0) if decades < 3.2 else (1.0,)  # noqa: PLR2004
-    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=9))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(in_units(unit))
+    _log_ticks(axes.xaxis, axes.get_xlim(), unit)
     axes.grid(axis="x")
+
+
+def log_y(axes: Axes, unit: str) -> None:
+    """Make the vertical axis logarithmic, as `log_x` does the horizontal one."""
+    axes.set_yscale("log")
+    _log_ticks(axes.yaxis, axes.get_ylim(), unit)
+    axes.grid(axis="y")
+
+
+def _log_ticks(axis: Axis, limits: tuple[float, float], unit: str) -> None:
+    decades = math.log10(limits[1] / limits[0])
+    subs = (1.0, 2.0, 5.0) if decades < 1.6 else (1.0, 3.0) if decades < 3.2 else (1.0,)  # noqa: PLR2004
+    # Within a decade, matplotlib would replace a LogLocator by one of many ticks.
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9) if decades >= 1 else MaxNLocator(4))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(in_units(unit))
 
 
 def in_units(unit: str) -> Formatter:

@@ -1,9 +1,13 @@
 """Devices: where a batch goes, when its work has ended, and how long the device stood idle."""
 
+import importlib.util
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+
+SAMPLE_PERIOD_S = 0.2  # of the driver, which states for each of its samples when it ended
 
 
 def available() -> tuple[str, ...]:
@@ -29,6 +33,39 @@ def place(batch: Any, device: torch.device, *, non_blocking: bool = False) -> An
     if isinstance(batch, (list, tuple)):
         return type(batch)(place(value, device, non_blocking=non_blocking) for value in batch)
     return batch
+
+
+class DeviceUse:
+    """What a device did in a round: the peak of its memory, and the share of the time in which it was busy.
+
+    Memory is what torch's allocator gave to tensors. Whether a kernel ran is sampled by the driver (NVML) on its own:
+    a second opinion on the waits that events show. It takes ``pip install nvidia-ml-py``.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        torch.accelerator.reset_peak_memory_stats(device)
+        self._begun_s = time.time()
+
+    def metrics(self) -> dict[str, float]:
+        """Return the peak in bytes, and the busy share where the round was long enough for a sample."""
+        metrics = {"device_peak_bytes": float(torch.accelerator.max_memory_allocated(self._device))}
+        busy = _busy_samples(self._device, self._begun_s)
+        return {**metrics, "device_busy": sum(busy) / len(busy)} if busy else metrics
+
+
+def _busy_samples(device: torch.device, begun_s: float) -> list[float]:
+    """Return the busy shares of the driver's sample periods that lie after `begun_s`, a time since 1970."""
+    if device.type != "cuda" or importlib.util.find_spec("pynvml") is None:
+        return []
+    nvml = importlib.import_module("pynvml")
+    try:
+        nvml.nvmlInit()
+        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+        _, samples = nvml.nvmlDeviceGetSamples(handle, nvml.NVML_GPU_UTILIZATION_SAMPLES, 0)
+    except nvml.NVMLError:  # a driver, or a device, that takes no such samples
+        return []
+    return [sample.sampleValue.uiVal / 100 for sample in samples if sample.timeStamp / 1e6 >= begun_s + SAMPLE_PERIOD_S]
 
 
 class Timeline:
