@@ -1,8 +1,5 @@
 """The configuration of a DataLoader: every argument, checked before anything is started."""
 
-import ctypes
-import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -13,10 +10,9 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from loaderbench.benches.harness.system.child import dies_with_parent
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.reports.vocabulary import of_workers
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 # Settings that DataLoader knows by another name.
 _ARGUMENTS: Mapping[str, str] = {"start_method": "multiprocessing_context"}
@@ -130,8 +126,7 @@ class DiesWithParent:
 
     def __call__(self, worker_id: int) -> None:
         """Bind the worker to its parent, then do what the user's own function does."""
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        dies_with_parent()
         if self.init is not None:
             self.init(worker_id)
 
