@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 import psutil
+import torch
 
 Result = TypeVar("Result")
 
@@ -33,6 +34,9 @@ def in_child(work: Callable[[], Result], *, timeout_s: float | None = None) -> R
 
     What `work` raises is raised here, with its traceback there as the cause; SystemExit, which would end this process,
     as a ChildError. Raises ChildError too where the process was killed, or did not end within `timeout_s` seconds.
+
+    torch computes in one thread there, as in a DataLoader's workers: threads of OpenMP do not survive a fork, and a
+    process forked from one that has used them waits for them for ever.
     """
     here, there = _FORK.Pipe(duplex=False)
     child = _FORK.Process(target=_run, args=(work, there), daemon=False)
@@ -66,6 +70,7 @@ def dies_with_parent() -> None:
 
 def _run(work: Callable[[], object], connection: Connection) -> None:
     dies_with_parent()
+    torch.set_num_threads(1)
     try:
         message = pickle.dumps((True, work(), ""))
     except BaseException as error:  # noqa: BLE001 - of any kind: the parent raises it

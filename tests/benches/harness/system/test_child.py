@@ -25,6 +25,12 @@ def test_what_the_work_changes_stays_there() -> None:
     assert read == []
 
 
+def test_torch_computes_there_although_its_threads_were_used_here() -> None:
+    numbers = torch.ones(1_000_000)
+    assert (numbers + numbers).sum() == 2_000_000
+    assert in_child(lambda: float((numbers + numbers).sum()), timeout_s=60) == 2_000_000
+
+
 def test_an_error_is_raised_here_with_its_traceback_there() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         in_child(lambda: 1 // 0)
