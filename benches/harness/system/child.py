@@ -13,10 +13,12 @@ from typing import TypeVar
 
 import psutil
 import torch
+from threadpoolctl import threadpool_info
 
 Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_OMP_PAUSE_HARD = 2  # omp_pause_resource_t
 _ENDS_WITHIN_S = 10.0  # once the result is here
 _FORK = get_context("fork")
 
@@ -35,11 +37,13 @@ def in_child(work: Callable[[], Result], *, timeout_s: float | None = None) -> R
     What `work` raises is raised here, with its traceback there as the cause; SystemExit, which would end this process,
     as a ChildError. Raises ChildError too where the process was killed, or did not end within `timeout_s` seconds.
 
-    torch computes in one thread there, as in a DataLoader's workers: threads of OpenMP do not survive a fork, and a
-    process forked from one that has used them waits for them for ever.
+    Threads of OpenMP do not survive a fork, and a process forked from one that has used them would wait for them for
+    ever. So they are ended here before the fork, and either process starts its own when it next needs them; where they
+    cannot be ended, torch computes in one thread there.
     """
+    has_threads = not end_openmp_threads()
     here, there = _FORK.Pipe(duplex=False)
-    child = _FORK.Process(target=_run, args=(work, there), daemon=False)
+    child = _FORK.Process(target=_run, args=(work, there, has_threads), daemon=False)
     child.start()
     there.close()
     ends_within_s = 0.0
@@ -62,15 +66,26 @@ def in_child(work: Callable[[], Result], *, timeout_s: float | None = None) -> R
     raise outcome from RemoteTraceback(f"\n{text}")
 
 
+def end_openmp_threads() -> bool:
+    """End the threads of every OpenMP library here, idle as they are, and return whether all of them could be.
+
+    OpenMP 5.0 has the function for it, and libgomp since GCC 10. LLVM's and Intel's libraries survive a fork anyway.
+    """
+    libraries = [ctypes.CDLL(pool["filepath"]) for pool in threadpool_info() if pool["prefix"] == "libgomp"]
+    pauses = [getattr(library, "omp_pause_resource_all", None) for library in libraries]
+    return all(pause is not None and pause(_OMP_PAUSE_HARD) == 0 for pause in pauses)
+
+
 def dies_with_parent() -> None:
     """Have Linux kill this process at once when its parent dies; elsewhere do nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _run(work: Callable[[], object], connection: Connection) -> None:
+def _run(work: Callable[[], object], connection: Connection, has_threads: bool) -> None:
     dies_with_parent()
-    torch.set_num_threads(1)
+    if has_threads:
+        torch.set_num_threads(1)
     try:
         message = pickle.dumps((True, work(), ""))
     except BaseException as error:  # noqa: BLE001 - of any kind: the parent raises it

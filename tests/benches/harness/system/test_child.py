@@ -28,7 +28,10 @@ def test_what_the_work_changes_stays_there() -> None:
 def test_torch_computes_there_although_its_threads_were_used_here() -> None:
     numbers = torch.ones(1_000_000)
     assert (numbers + numbers).sum() == 2_000_000
-    assert in_child(lambda: float((numbers + numbers).sum()), timeout_s=60) == 2_000_000
+    threads = torch.get_num_threads()
+    computed = in_child(lambda: (float((numbers + numbers).sum()), torch.get_num_threads()), timeout_s=60)
+    assert computed == (2_000_000, threads)
+    assert (numbers + numbers).sum() == 2_000_000
 
 
 def test_an_error_is_raised_here_with_its_traceback_there() -> None:
