@@ -1,17 +1,22 @@
 """``loaderbench calibrate``: how often does the gate err on this machine, and how long does it take to see a change?"""
 
 import argparse
+import math
 import random
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
 
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression
+    from loaderbench.reports.gate.calibration import Calibration
 
 HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
 EXAMPLE = "calibrate --budget 30m"
@@ -19,12 +24,14 @@ EXAMPLE = "calibrate --budget 30m"
 ABOUT, BLOCKS = "about.json", "blocks.jsonl"
 BUDGET_S = 1800.0
 SHORT_S, LONG_S = 120.0, 300.0  # budgets of whole gates
-DRAWS = 125
+DRAWS, FEWEST_DRAWS = 125, 2
+BLOCKS_SHARE = 0.8  # of the budget; the rest is for the replayed gates
+INTERRUPTED_S = 15.0  # for the replayed gates, where the user waits for the command to end
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    budget = "for blocks, such as 30m (the default; none with --again)"
+    budget = "how long it may take, whole gates not counted, such as 30m (the default; none with --again)"
     parser.add_argument("--budget", type=shared.time, metavar="TIME", help=budget)
     load = "also measure blocks with a background load on one of the revisions"
     parser.add_argument("--loaded", action="store_true", help=load)
@@ -34,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--injected", type=shared.whole(), metavar="N", default=0, help=slower)
     faults = "also measure a whole gate on each of four faults that users have met"
     parser.add_argument("--faults", action="store_true", help=faults)
-    draws = f"gates replayed on the recorded blocks (default: {DRAWS})"
+    draws = f"gates replayed on the recorded blocks (default: {DRAWS}; fewer where the budget is spent)"
     parser.add_argument("--draws", type=shared.whole(1), metavar="N", default=DRAWS, help=draws)
     shared.add_seed(parser)
     again = "continue an earlier calibration, and compute it again"
@@ -44,43 +51,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what was asked for, compute the calibration, write and print it, and return the exit code."""
-    from loaderbench.benches.gate.measuring import BlocksInterruptedError, terminated_as_interrupted
-
+    began = time.monotonic()
     folder = options.again or output.new_folder("calibration", options.out)
     if options.again and not (folder / ABOUT).exists():
         raise RefusedError(f"--again {folder}: no calibration is there ({ABOUT} is missing)")
     if not options.again and folder.exists():
         raise RefusedError(f"--out {folder} is there already: go on with it by --again {folder}, or name a new folder")
-    code = 0
-    try:
-        with terminated_as_interrupted():
-            _measure(options, folder)
-    except (KeyboardInterrupt, BlocksInterruptedError):
-        resume = f"interrupted; what was measured is kept: loaderbench calibrate --again {folder}"
-        code = output.refuse(resume, output.INTERRUPTED)
-    if not code or (folder / BLOCKS).exists():
-        _publish(folder, options.draws)
-    return code
-
-
-def _measure(options: argparse.Namespace, folder: Path) -> None:
-    from loaderbench.benches.gate import injected_regressions as injected
-    from loaderbench.benches.gate.calibration import CalibrationRunner
-
-    regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
     budget_s = options.budget or (0.0 if options.again else BUDGET_S)
     gates = _gates(options)
-    seed = shared.seed_of(options)
     if not (budget_s or gates):  # the earlier calibration is only computed again
-        return
-    with Progress.of_budget(budget_s + sum(gate_s for _, gate_s in gates)) as progress:
+        return _publish(folder, options.draws)
+    try:
+        _measure(options, folder, budget_s, gates)
+    except KeyboardInterrupt:
+        output.complain(f"interrupted; what was measured is kept: loaderbench calibrate --again {folder}")
+        if (folder / BLOCKS).exists():
+            _publish(folder, options.draws, within_s=INTERRUPTED_S)
+        return output.INTERRUPTED
+    whole_s = sum(gate_s for _, gate_s in gates)
+    return _publish(folder, options.draws, within_s=began + budget_s + whole_s - time.monotonic())
+
+
+def _measure(
+    options: argparse.Namespace, folder: Path, budget_s: float, gates: "Sequence[tuple[InjectedRegression, float]]"
+) -> None:
+    from loaderbench.benches.gate import injected_regressions as injected
+    from loaderbench.benches.gate.calibration_runner import CalibrationRunner
+    from loaderbench.benches.gate.measuring import terminated_as_interrupted
+
+    regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
+    seed = shared.seed_of(options)
+    whole_s = sum(gate_s for _, gate_s in gates)
+    with (
+        terminated_as_interrupted(),
+        Interruption() as interruption,
+        Progress.of_budget(budget_s + whole_s) as progress,
+    ):
         rng = random.Random(seed)  # noqa: S311 - an order, not a secret
-        runner = CalibrationRunner(folder=folder, rng=rng, progress=progress)
+        runner = CalibrationRunner(folder=folder, rng=rng, progress=progress, interruption=interruption)
         if not options.again:
             runner.begin(seed)
             runner.sizes([entry for entry in regressions if entry.expected and not entry.with_load])
         if budget_s:
-            runner.blocks(regressions, budget_s)
+            runner.blocks(regressions, BLOCKS_SHARE * budget_s - progress.elapsed_s)
         for regression, gate_s in gates:
             runner.gate(regression, gate_s)
 
@@ -98,14 +111,26 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float
     return gates
 
 
-def _publish(folder: Path, draws: int) -> None:
+def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
+    """Compute the calibration by `draws` gates a row, or as many as are replayed within so many seconds; write it."""
     from loaderbench.reports.documents import calibration as documents
-    from loaderbench.reports.gate import calibration as calibrations
+    from loaderbench.reports.gate.calibration import NAME
+
+    began = time.monotonic()
+    calibration = _computed(folder, min(draws, FEWEST_DRAWS) if within_s < math.inf else draws)
+    replay_s = (time.monotonic() - began) / FEWEST_DRAWS
+    if within_s < math.inf and (affordable := min(draws, int(within_s / replay_s) - FEWEST_DRAWS)) > FEWEST_DRAWS:
+        calibration = _computed(folder, affordable)
+    document = documents.calibration_document(calibration)
+    output.publish(document, folder, stem="calibration", data=[(NAME, calibration.encode())])
+    return 0
+
+
+def _computed(folder: Path, draws: int) -> "Calibration":
+    from loaderbench.reports.gate.calibration import read_folder
     from loaderbench.reports.records.reading import MalformedError
 
     try:
-        calibration = calibrations.read_folder(folder, draws)
+        return read_folder(folder, draws)
     except MalformedError as fault:
         raise RefusedError(f"{folder}: what was recorded cannot be read: {fault}") from None
-    document = documents.calibration_document(calibration)
-    output.publish(document, folder, stem="calibration", data=[(calibrations.NAME, calibration.encode())])

@@ -3,6 +3,7 @@
 import argparse
 import random
 import sys
+import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.revisions import RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verdict_arguments(parser)
     controlled = "do not control the allocator, threads and placement of the processes"
     parser.add_argument("--as-is", action="store_true", help=controlled)
-    budget = "how long the comparison may take, such as 90s or 10m (default: 10m)"
+    budget = "how long it may take, worktrees and --setup not counted, such as 90s (default: 10m)"
     parser.add_argument("--budget", type=shared.time, metavar="TIME", default=BUDGET_S, help=budget)
     shared.add_seed(parser)
     calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
@@ -91,14 +93,19 @@ def _measured(
     options: argparse.Namespace, base: RevisionRequest, head: RevisionRequest, folder: Path, seed: int
 ) -> "Comparison":
     """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged."""
-    from loaderbench.benches.gate.measuring import BlocksInterruptedError, measure, terminated_as_interrupted
+    from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
     from loaderbench.reports.gate.comparison import Setup, of_test
     from loaderbench.reports.gate.sequential import Plan, SequentialTest
     from loaderbench.reports.gate.wording import standing
 
-    started, is_interrupted = now().isoformat(), False
+    began, started = time.monotonic(), now().isoformat()
     test = SequentialTest(plan=Plan(margin=options.margin, budget_s=options.budget))
-    with terminated_as_interrupted(), prepared(base, head, options.setup) as revisions:
+    with (
+        terminated_as_interrupted(),
+        Interruption() as interruption,
+        prepared(base, head, options.setup) as revisions,
+    ):
+        prepared_s = time.monotonic() - began
         runner = BlockRunner(
             revisions=revisions,
             options=options.pytest_options,
@@ -106,12 +113,10 @@ def _measured(
             rng=random.Random(seed),  # noqa: S311 - an order, not a secret
             controlled=not options.as_is,
             differing=frozenset({*base.pairs, *head.pairs}),
+            on_turn=interruption.check,
         )
-        try:
-            with Progress.of_budget(options.budget) as progress:
-                blocks = measure(test, runner, lambda test: progress.describe(standing(test)))
-        except BlocksInterruptedError as interrupted:
-            blocks, is_interrupted = interrupted.blocks, True
+        with Progress.of_budget(options.budget) as progress:
+            blocks = measure(test, runner, interruption, lambda test: progress.describe(standing(test)))
     setup = Setup(
         kind="gate",
         base=revisions[0].label,
@@ -120,6 +125,7 @@ def _measured(
         seed=seed,
         controlled=runner.controlled,
         started=started,
+        prepared_s=prepared_s,
         version=version("loaderbench"),
         machine=blocks[0]["machine"],
         reliability=_reliability(options.calibration, blocks[0]["machine"]),
@@ -127,7 +133,7 @@ def _measured(
         accept_gone=options.accept_gone,
     )
     matching = runner.matching
-    return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=is_interrupted)
+    return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=interruption.happened)
 
 
 def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability | None":

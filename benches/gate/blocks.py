@@ -4,8 +4,10 @@ A block of a randomised block design is the unit of inference: two fresh process
 one, so a comparison counts pairs of processes.
 """
 
+import math
 import os
 import random
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -38,10 +40,6 @@ NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 DEFAULTS = ("--rounds=5", "--round-time=0.05", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
 
 
-def _ignore(_case: int, _total: int) -> None:
-    """Report nothing of how far a block is."""
-
-
 @dataclass(kw_only=True)
 class BlockRunner:
     """Measures block after block of two revisions.
@@ -58,13 +56,14 @@ class BlockRunner:
     differing: frozenset[str] = frozenset()  # settings in which the revisions differ on purpose
     limit_s: float = 300.0
     with_load: bool = False  # load a random revision in half of the blocks: to calibrate, never to judge
-    on_case: Callable[[int, int], None] = _ignore
+    on_turn: Callable[[], None] = lambda: None
     matching: Matching = field(default_factory=lambda: Matching(matched=(), new=(), gone=()), init=False)
     agreed: dict[str, int] = field(default_factory=dict, init=False)
     count: int = field(default=0, init=False)
 
-    def measure(self, cases: Collection[str] | None = None) -> Record:
-        """Measure a block of `cases` (None: all) and the controls."""
+    def measure(self, cases: Collection[str] | None = None, *, within_s: float = math.inf) -> Record:
+        """Measure a block of `cases` (None: all) and the controls; BlockCutError if that takes more than `within_s`."""
+        until = time.monotonic() + within_s
         self.count += 1
         folder = self.folder / f"{self.count:03}"
         folder.mkdir(parents=True)
@@ -77,7 +76,8 @@ class BlockRunner:
             rng=self.rng,
             agreed=self.agreed,
             limit_s=self.limit_s,
-            on_case=self.on_case,
+            until=until,
+            on_turn=self.on_turn,
             load=load,
         )
         try:

@@ -1,57 +1,57 @@
 """The gate's measuring: asks the sequential test which cases are open, measures a block of them, and adds it."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from loaderbench.benches.gate.block_record import Record
 from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.scheduler import BlockCutError
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.sequential import SequentialTest
-
-
-def _ignore(_test: SequentialTest) -> None:
-    """Report nothing of how far a test is."""
-
-
-class BlocksInterruptedError(Exception):
-    """The user interrupted the measuring: `blocks` were measured before."""
-
-    def __init__(self, blocks: list[Record]) -> None:
-        super().__init__(f"interrupted after {len(blocks)} blocks")
-        self.blocks = blocks
+from loaderbench.reports.units import duration
 
 
 def measure(
-    test: SequentialTest, runner: BlockRunner, on_block: Callable[[SequentialTest], None] = _ignore
+    test: SequentialTest,
+    runner: BlockRunner,
+    interruption: Interruption,
+    on_block: Callable[[SequentialTest], None] = lambda _: None,
 ) -> list[Record]:
-    """Measure until everything is settled, or the budget is spent, and return the blocks.
+    """Measure until everything is settled, the budget is spent, or the user interrupts it, and return the blocks.
 
-    `on_block` is called after each. Raises BlocksInterruptedError on Ctrl-C once there is a block to keep, and
-    RefusedError where nothing can be compared.
+    `on_block` is called after each. The test is told all the time that has passed, not only that within blocks. Raises
+    KeyboardInterrupt and RefusedError where there is no block to keep.
     """
     blocks: list[Record] = []
+    ended = time.monotonic()
     try:
         while not test.is_over:
-            block = runner.measure(test.open_cases)
-            test.add(effects([block]), block["seconds"])
+            block = runner.measure(test.open_cases, within_s=test.left_s)
+            of_block = effects([block])
+            began, ended = ended, time.monotonic()
+            test.add(of_block, ended - began)
             blocks.append(block)
             on_block(test)
+            interruption.check()
     except KeyboardInterrupt:
         if not blocks:
             raise
-        raise BlocksInterruptedError(blocks) from None
+    except BlockCutError:
+        if not blocks:
+            raise RefusedError(
+                f"the budget of {duration(test.plan.budget_s)} does not hold one block: give more, or fewer cases"
+            ) from None
     return blocks
 
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
     """Treat SIGTERM as Ctrl-C, so that worktrees and processes are removed and what was measured is kept."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ round, a drawn order decides, and the opposite order decides the round after: ba
 """
 
 import json
+import math
 import os
 import random
 import signal
@@ -36,6 +37,10 @@ class ProcessEndedError(Exception):
     """A revision's process did not start, or ended before its time: one line that says how."""
 
 
+class BlockCutError(Exception):
+    """The block did not end in the time that was left for it."""
+
+
 @dataclass(slots=True)
 class RevisionProcess:
     """The process that measures one revision, and where it stands in the block."""
@@ -44,14 +49,17 @@ class RevisionProcess:
     process: subprocess.Popen[bytes]
     connection: Connection
     log: Path
-    introduction: Message | None = None  # its cases, and which code it has loaded
+    limit_s: float = 300.0  # without a question: it hangs
+    until: float = math.inf  # on the monotonic clock: what is under way then is cut
     cases: list[str] = field(default_factory=list)  # their names in this revision, in the order of the block
     case: int = 0  # the place of the one it is at
     position: Position | None = None  # the turn it waits for; None while it has it, or has not asked yet
     fault: str = ""  # why it is gone
 
     @classmethod
-    def start(cls, revision: Revision, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Self:
+    def start(
+        cls, revision: Revision, command: Sequence[str], environment: Mapping[str, str], log: Path, **limits: float
+    ) -> Self:
         """Start it; it asks its questions through a socket that it inherits."""
         ours, theirs = socketpair()
         with theirs, log.open("wb") as output:
@@ -65,7 +73,7 @@ class RevisionProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C reaches the command alone, which ends this process
             )
-        return cls(revision=revision, process=process, connection=Connection(ours.detach()), log=log)
+        return cls(revision=revision, process=process, connection=Connection(ours.detach()), log=log, **limits)
 
     @property
     def is_gone(self) -> bool:
@@ -83,9 +91,12 @@ class RevisionProcess:
         with suppress(OSError):  # it is gone, which shows when it is listened to
             self.connection.send_bytes(json.dumps(value).encode())
 
-    def next_question(self, limit_s: float) -> Message | None:
-        """Return its next question, None where it has ended; raises ProcessEndedError after `limit_s` without one."""
-        deadline = time.monotonic() + limit_s
+    def next_question(self) -> Message | None:
+        """Return its next question, None where it has ended.
+
+        Raises ProcessEndedError after `limit_s` without one, and BlockCutError at `until`.
+        """
+        deadline = min(time.monotonic() + self.limit_s, self.until)
         while time.monotonic() < deadline:
             try:
                 if wait([self.connection], _POLL_S):
@@ -94,13 +105,15 @@ class RevisionProcess:
                 return None
             if self.process.poll() is not None and not wait([self.connection], 0):
                 return None
-        raise ProcessEndedError(f"{self.revision.name} asked for nothing in {limit_s:.0f} s: it hangs")
+        if deadline == self.until:
+            raise BlockCutError
+        raise ProcessEndedError(f"{self.revision.name} asked for nothing in {self.limit_s:.0f} s: it hangs")
 
-    def introduce(self, agreed: dict[str, int], limit_s: float) -> Message:
+    def introduce(self, agreed: dict[str, int]) -> Message:
         """Return what it says of itself; raises ProcessEndedError where it does not start, or has no case."""
         named = f"{self.revision.name} ({self.revision.label})"
         while True:
-            question = self.next_question(limit_s)
+            question = self.next_question()
             if question is None:
                 raise ProcessEndedError(f"{named} does not start: {self.last_line()}")
             if "cases" in question:
@@ -161,19 +174,24 @@ class Scheduler:
     folder: Path
     rng: random.Random
     agreed: dict[str, int]
-    on_case: Callable[[int, int], None]  # which case of how many is under way
-    limit_s: float = 300.0  # without a question of a process: it hangs
+    on_turn: Callable[[], None]  # before each
+    limit_s: float
+    until: float
     load: BackgroundLoad | None = None
     cases: Sequence[MatchedCase] = field(default=(), init=False)
 
     def run(self) -> BlockSchedule:
-        """Run the block; raises ProcessEndedError where a process does not start. Both are ended, whatever happens."""
+        """Run the block; both processes are ended, whatever happens.
+
+        Raises ProcessEndedError where one does not start, and BlockCutError where the block has not ended at `until`.
+        """
         began = time.monotonic()
         processes: list[RevisionProcess] = []
         try:
             for name, (revision, command, environment) in self.commands.items():
                 log = self.folder / f"{name}.log"
-                processes.append(RevisionProcess.start(revision, command, environment, log))
+                limits = {"limit_s": self.limit_s, "until": self.until}
+                processes.append(RevisionProcess.start(revision, command, environment, log, **limits))
             counters = Counters.read()
             turns = list(self._turns(processes, began))
             telemetry = {process.revision.name: counters.since(process.process.pid) for process in processes}
@@ -204,14 +222,14 @@ class Scheduler:
             if round_ >= 0:
                 began_s = time.monotonic() - began
                 yield Turn(revision=process.revision.name, case=case, round=round_, began_s=began_s)
-            self.on_case(case, len(self.cases))
+            self.on_turn()
             if self.load is not None:
                 self.load.before_turn(process.revision.name)
             process.answer(True)
 
     def _introduce(self, processes: Sequence[RevisionProcess]) -> None:
         """Ask both which cases they have, and tell both which to measure. While they start, both may work."""
-        base, head = (process.introduce(self.agreed, self.limit_s) for process in processes)
+        base, head = (process.introduce(self.agreed) for process in processes)
         self.cases = self.arrange(base, head)
         for process in processes:
             process.cases = [case.names[process.revision.name] for case in self.cases]
@@ -241,7 +259,7 @@ class Scheduler:
         """Hear what a process asks until it waits for a turn, has left, or is gone."""
         while True:
             try:
-                question = process.next_question(self.limit_s)
+                question = process.next_question()
             except ProcessEndedError as error:
                 process.fault = str(error)
                 process.end()

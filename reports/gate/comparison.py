@@ -33,6 +33,7 @@ class Setup:
     seed: int = 0
     controlled: bool = True
     started: str = ""  # ISO 8601
+    prepared_s: float = 0.0  # to check out and set up both revisions, which is not in the budget
     version: str = ""
     machine: Mapping[str, Any] = field(default_factory=dict)
     reliability: Reliability | None = None  # where this kind of machine was calibrated

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from loaderbench.reports.gate.budget import OVERRUN, for_blocks_s, holds_another
 from loaderbench.reports.gate.estimate import EXACT, FEWEST, Change, Estimate, estimates_of, suspected_changes
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
@@ -44,7 +45,7 @@ class Plan:
 
     def looks(self, block_s: float) -> list[int]:
         """Return after how many blocks to look, where one takes `block_s`; blocks are left to confirm the last look."""
-        affordable = min(self.most_blocks, int(self.budget_s / max(block_s, 1e-9)))
+        affordable = min(self.most_blocks, int(for_blocks_s(self.budget_s) / max(block_s, 1e-9)))
         last = max(affordable - self.confirming_blocks, min(affordable, self.first_look))
         looks, blocks = [], float(self.first_look)
         while round(blocks) < last:
@@ -97,7 +98,13 @@ class SequentialTest:
             return False
         if not self.looks or not self._compares or (self.states and not self.open_cases):
             return True
-        return self.spent_s + self.seconds[-1] > self.plan.budget_s or self.blocks >= self.plan.most_blocks
+        has_budget = holds_another(for_blocks_s(self.plan.budget_s), self.spent_s, self.seconds)
+        return not has_budget or self.blocks >= self.plan.most_blocks
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds after which the next block is ended, if it takes longer than was expected."""
+        return OVERRUN * for_blocks_s(self.plan.budget_s) - self.spent_s
 
     @property
     def open_cases(self) -> frozenset[str] | None:

@@ -89,6 +89,7 @@ class VerdictFile(msgspec.Struct, frozen=True, kw_only=True):
     seed: Count
     controlled: bool
     started: str
+    prepared_s: float
     version: str
     machine: dict[str, Any]
     reliability: Reliability | None

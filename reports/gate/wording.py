@@ -117,9 +117,11 @@ def effort(comparison: Comparison) -> str:
     if not comparison.blocks:
         return f"Recorded runs, compared with a margin of {margin}"
     looks = f", looked at after {_listed(map(str, comparison.looks))}" if comparison.looks else ""
+    prepared_s = comparison.setup.prepared_s
+    beside = f" (and {duration(prepared_s)} before, to check out and set up)" if prepared_s >= 1 else ""
     return (
-        f"{count(len(comparison.blocks), 'block')} of two fresh processes in {duration(comparison.spent_s)}"
-        f" of a budget of {duration(comparison.plan.budget_s)}{looks}; margin {margin}, seed {comparison.setup.seed}"
+        f"{count(len(comparison.blocks), 'block')} of two fresh processes in {duration(comparison.spent_s)} of a budget"
+        f" of {duration(comparison.plan.budget_s)}{beside}{looks}; margin {margin}, seed {comparison.setup.seed}"
     )
 
 

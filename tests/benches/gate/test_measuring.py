@@ -9,26 +9,42 @@ import numpy as np
 import pytest
 from made_up_gates import block_of
 
-from loaderbench.benches.gate.measuring import BlocksInterruptedError, measure, terminated_as_interrupted
+from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
+from loaderbench.benches.gate.scheduler import BlockCutError
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
 
 class MadeUpRunner:
-    """Stands in for a `BlockRunner`: its blocks are made up, and it is interrupted in the last one."""
+    """Stands in for a `BlockRunner`: its blocks are made up, and the last one is not finished, for the reason given."""
 
-    def __init__(self, last: int = 1000) -> None:
+    def __init__(self, last: int = 1000, reason: type[BaseException] = KeyboardInterrupt) -> None:
         self.asked: list[Collection[str] | None] = []
         self.last = last
+        self.reason = reason
         self.rng = np.random.default_rng(0)
 
-    def measure(self, cases: Collection[str] | None) -> dict[str, Any]:
+    def measure(self, cases: Collection[str] | None, *, within_s: float) -> dict[str, Any]:
+        assert 0 < within_s <= 330
         self.asked.append(cases)
         if len(self.asked) == self.last:
-            raise KeyboardInterrupt
+            raise self.reason
         block = block_of(len(self.asked), {"epoch[slow]": 1.4, "epoch[same]": 1.0}, self.rng)
         kept = [s for s in block["samples"] if cases is None or s["case"] in cases or is_control(s["case"])]
         return {**block, "samples": kept}
+
+
+class LostInterrupt(Interruption):
+    """Ctrl-C that Python ignored in the second block."""
+
+    def __init__(self, test: SequentialTest) -> None:
+        self.test = test
+
+    def check(self) -> None:
+        self.happened = self.test.blocks == 2
+        super().check()
 
 
 def begun() -> SequentialTest:
@@ -37,7 +53,7 @@ def begun() -> SequentialTest:
 
 def test_it_measures_what_the_test_asks_for_until_it_is_over() -> None:
     test, runner, stands = begun(), MadeUpRunner(), []
-    blocks = measure(test, runner, lambda test: stands.append(test.blocks))  # type: ignore[arg-type]
+    blocks = measure(test, runner, Interruption(), lambda test: stands.append(test.blocks))  # type: ignore[arg-type]
     assert test.is_over
     assert [block["block"] for block in blocks] == stands == list(range(1, test.blocks + 1))
     assert runner.asked[:3] == [None, None, None]
@@ -46,18 +62,36 @@ def test_it_measures_what_the_test_asks_for_until_it_is_over() -> None:
 
 def test_interrupted_it_keeps_the_blocks_that_ended() -> None:
     test = begun()
-    with pytest.raises(BlocksInterruptedError) as interrupted:
-        measure(test, MadeUpRunner(last=3))  # type: ignore[arg-type]
-    assert len(interrupted.value.blocks) == test.blocks == 2
+    blocks = measure(test, MadeUpRunner(last=3), Interruption())  # type: ignore[arg-type]
+    assert len(blocks) == test.blocks == 2
+
+
+def test_an_interrupt_that_python_ignored_ends_it_after_the_block() -> None:
+    test = begun()
+    interruption = LostInterrupt(test)
+    assert len(measure(test, MadeUpRunner(), interruption)) == 2  # type: ignore[arg-type]
+    assert interruption.happened
 
 
 def test_interrupted_before_a_block_ended_there_is_nothing_to_keep() -> None:
     with pytest.raises(KeyboardInterrupt):
-        measure(begun(), MadeUpRunner(last=1))  # type: ignore[arg-type]
+        measure(begun(), MadeUpRunner(last=1), Interruption())  # type: ignore[arg-type]
+
+
+def test_a_block_that_is_cut_is_left_out_and_the_others_are_judged() -> None:
+    test = begun()
+    blocks = measure(test, MadeUpRunner(last=3, reason=BlockCutError), Interruption())  # type: ignore[arg-type]
+    assert len(blocks) == test.blocks == 2
+
+
+def test_a_budget_that_does_not_hold_one_block_is_refused() -> None:
+    with pytest.raises(RefusedError, match="the budget of 5.min does not hold one block: give more, or fewer cases"):
+        measure(begun(), MadeUpRunner(last=1, reason=BlockCutError), Interruption())  # type: ignore[arg-type]
 
 
 def test_a_termination_is_an_interrupt_and_only_within() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), terminated_as_interrupted():
+    with pytest.raises(KeyboardInterrupt), terminated_as_interrupted(), Interruption() as interruption:
         os.kill(os.getpid(), signal.SIGTERM)
+    assert interruption.happened
     assert signal.getsignal(signal.SIGTERM) is before

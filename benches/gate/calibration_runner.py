@@ -3,7 +3,9 @@
 import json
 import random
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +14,12 @@ from typing import Any
 from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
+from loaderbench.benches.gate.scheduler import BlockCutError
+from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.system import machine
+from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
 from loaderbench.reports.gate.replay import verdicts_of
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
@@ -28,8 +33,8 @@ class CalibrationRunner:
     folder: Path
     rng: random.Random
     progress: Progress
+    interruption: Interruption
     runners: dict[str, BlockRunner] = field(default_factory=dict)  # by the regression's name
-    spent_s: float = 0.0
 
     def begin(self, seed: int) -> None:
         """Make the folder, and note when, how, and on what machine."""
@@ -50,28 +55,27 @@ class CalibrationRunner:
 
     def blocks(self, regressions: Sequence[InjectedRegression], budget_s: float) -> None:
         """Measure blocks of each regression by its weight, in shuffled order, while the budget lasts."""
-        for regression in self._endless(regressions):
-            usual_s = self.spent_s / max(1, sum(runner.count for runner in self.runners.values()))
-            if self.spent_s + usual_s > budget_s:
-                return
-            self.progress.describe(regression.name)
-            block = self._runner(regression).measure()
-            self.spent_s += block["seconds"]
-            about = {"regression": regression.name, "expected": regression.expected, "metric": regression.metric}
-            self._keep(BLOCKS, {**about, **block_record(block)})
-
-    def _endless(self, regressions: Sequence[InjectedRegression]) -> Iterator[InjectedRegression]:
-        """Yield each as often as its weight says, shuffled, again and again."""
-        while True:
-            in_turn = [regression for regression in regressions for _ in range(regression.weight)]
-            self.rng.shuffle(in_turn)
-            yield from in_turn
+        by_name = {regression.name: regression for regression in regressions}
+        weights = {regression.name: regression.weight for regression in regressions}
+        queue = BlockQueue(weights=weights, budget_s=budget_s, rng=self.rng)
+        ended = time.monotonic()
+        with suppress(BlockCutError):  # it took longer than was expected: it is left out
+            while (name := queue.next_block()) is not None:
+                regression = by_name[name]
+                self.progress.describe(name)
+                block = self._runner(regression).measure(within_s=OVERRUN * budget_s - queue.spent_s)
+                about = {"regression": name, "expected": regression.expected, "metric": regression.metric}
+                self._keep(BLOCKS, {**about, **block_record(block)})
+                began, ended = ended, time.monotonic()
+                queue.add(name, ended - began)
+                self.interruption.check()
 
     def gate(self, regression: InjectedRegression, budget_s: float) -> None:
         """Measure a whole gate, as `loaderbench gate` does."""
         self.progress.describe(f"whole gate on {regression.name}")
         test = SequentialTest(plan=Plan(budget_s=budget_s))
-        measure(test, self._new_runner(regression, "gate"))
+        measure(test, self._new_runner(regression, "gate"), self.interruption)
+        self.interruption.check()
         verdicts = verdicts_of(test)
         self._keep(
             GATES,
@@ -102,6 +106,7 @@ class CalibrationRunner:
             folder=folder / "blocks",
             rng=self.rng,
             with_load=regression.with_load,
+            on_turn=self.interruption.check,
         )
 
     def _keep(self, name: str, entry: dict[str, Any]) -> None:
