@@ -95,8 +95,8 @@ def _measured(
     """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged."""
     from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
     from loaderbench.reports.gate.comparison import Setup, of_test
+    from loaderbench.reports.gate.sentences import standing
     from loaderbench.reports.gate.sequential import Plan, SequentialTest
-    from loaderbench.reports.gate.wording import standing
 
     began, started = time.monotonic(), now().isoformat()
     test = SequentialTest(plan=Plan(margin=options.margin, budget_s=options.budget))

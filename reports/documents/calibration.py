@@ -6,9 +6,9 @@ from statistics import median
 from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Column, Document, Section, Table, Text
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.gate.calibration import Calibration
+from loaderbench.reports.gate.estimate import CHANGES
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.replay import THROUGHPUT, GateRun, Outcome, Rate, signs, spreads
-from loaderbench.reports.gate.verdicts import CHANGED
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, percent
@@ -141,7 +141,7 @@ def _faults(calibration: Calibration) -> Section | None:
 
 
 def _called(gate: GateRun) -> str:
-    changed = {f"{metric} {verdict}" for (_, metric), verdict in gate.verdicts.items() if verdict in CHANGED}
+    changed = {f"{metric} {verdict}" for (_, metric), verdict in gate.verdicts.items() if verdict in CHANGES}
     return ", ".join(sorted(changed)) or "nothing"
 
 

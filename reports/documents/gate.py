@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loaderbench.reports.documents.document import (
@@ -25,11 +25,14 @@ from loaderbench.reports.documents.document import (
 )
 from loaderbench.reports.documents.pictures import figure_of
 from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.documents.tables import amount, numbers, row
 from loaderbench.reports.figures.gate import comparison_pictures
-from loaderbench.reports.gate import verdict_file, wording
+from loaderbench.reports.gate import sentences, verdict_file
 from loaderbench.reports.gate.comparison import BROKEN, REGRESSED, Comparison
+from loaderbench.reports.gate.paired_effects import REVISIONS
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
 from loaderbench.reports.records.files import machine_facts
+from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, percent, quantity
 
 MARKER = "loaderbench gate"  # by which a CI job finds its own comment, and updates it instead of writing another
@@ -43,25 +46,26 @@ _COLUMNS = (
     Column(label="verdict"),
     Column(label="case", wide=True),
     Column(label="metric"),
-    Column(label="base", number=True),
-    Column(label="head", number=True),
-    Column(label="change (95 % interval)", number=True),
-    Column(label="n", number=True),
+    *numbers("base", "head", "change (95 % interval)", "n"),
 )
-_BLOCK_COLUMNS = ("block", "time", "load", "stolen", "throttled periods", "switches, base", "switches, head")
-_BLOCK = (
-    "A fresh pair of processes, one of each revision, which measure the same cases in turns, in shuffled order. "
-    "Blocks, not rounds, are counted: two processes differ by more than two rounds of one."
-)
-_CHANGE = (
-    "Of each block the median over pairs of rounds that ran next to each other; over blocks their mean, trimmed where "
-    "there are many, and its 95 % interval. It need not be the quotient of the medians."
-)
+_BLOCK_COLUMNS = numbers("block", "time", "load", "stolen", "throttled periods", "switches, base", "switches, head")
 _READING = (
-    ("block", _BLOCK),
+    (
+        "block",
+        (
+            "A fresh pair of processes, one of each revision, which measure the same cases in turns, in shuffled "
+            "order. Blocks, not rounds, are counted: two processes differ by more than two rounds of one."
+        ),
+    ),
     ("n", "Blocks that measured the case; where recorded runs are compared, runs of each revision."),
     ("base, head", "Medians over blocks, each of them the median of its rounds."),
-    ("change", _CHANGE),
+    (
+        "change",
+        (
+            "Of each block the median over pairs of rounds that ran next to each other; over blocks their mean, "
+            "trimmed where there are many, and its 95 % interval. It need not be the quotient of the medians."
+        ),
+    ),
     *((kind.name, kind.meaning) for kind in VERDICTS.values()),
     ("CPU time", "Of all processes of the loader, a sample."),
 )
@@ -74,7 +78,7 @@ def gate_document(comparison: Comparison) -> Document:
     drawn = tuple(figure_of(picture) for picture in comparison_pictures(comparison))
     return Document(
         title=f"loaderbench {comparison.setup.kind}",
-        about=(machine_of(comparison), wording.effort(comparison)),
+        about=(machine_of(comparison), sentences.effort(comparison)),
         marker=MARKER,
         parts=(
             _answer(comparison),
@@ -95,11 +99,17 @@ def machine_of(comparison: Comparison) -> str:
 
 
 def _answer(comparison: Comparison) -> Callout:
-    counts, command = comparison.counts, wording.command_of(comparison)
-    notices = list(wording.notices(comparison))
-    more = len(notices) - MOST_NOTICES
-    seen = wording.conditions(comparison)
-    known = (wording.noise_floor(comparison), wording.calibrated(comparison), f"Meanwhile: {seen}." if seen else "")
+    counts, command = comparison.counts, shell(comparison.setup.command)
+    repeats = Code(code=command, language="sh", note="This command repeats the comparison.", on=ON_PAPER)
+    notices = list(sentences.notices(comparison))
+    if more := len(notices[MOST_NOTICES:]):
+        notices[MOST_NOTICES:] = [f"and {count(more, 'more notice')}"]
+    conditions = sentences.conditions(comparison)
+    known = (
+        sentences.noise_floor(comparison),
+        sentences.calibrated(comparison),
+        f"Meanwhile: {conditions}." if conditions else "",
+    )
     return Callout(
         headline=comparison.headline,
         subject=f"{comparison.setup.head} against {comparison.setup.base}",
@@ -109,11 +119,9 @@ def _answer(comparison: Comparison) -> Callout:
             Bar(label=name, value=str(number), share=number / max(counts.values()), kind=name)
             for name, number in counts.items()
         ),
-        evidence=" ".join(text for text in known if text),
-        code=Code(code=command, language="sh", note="This command repeats the comparison.", on=ON_PAPER)
-        if command
-        else None,
-        doubts=(*notices[:MOST_NOTICES], *([f"and {count(more, 'more notice')}"] if more > 0 else [])),
+        evidence=" ".join(filter(None, known)),
+        code=repeats if command else None,
+        doubts=tuple(notices),
     )
 
 
@@ -141,12 +149,11 @@ def _verdicts(pressing: Sequence[CaseVerdict], calm: Sequence[CaseVerdict]) -> I
         yield Text(text=f"and {title}", tone="muted", on=TERMINAL)
 
 
-def _table(verdicts: Iterable[CaseVerdict], name: str, on: Outputs = EVERYWHERE) -> Table:
-    listed = tuple(verdicts)
+def _table(verdicts: Sequence[CaseVerdict], name: str, on: Outputs = EVERYWHERE) -> Table:
     return Table(
         columns=_COLUMNS,
-        rows=tuple(_row(verdict) for verdict in listed),
-        kinds=tuple(verdict.verdict for verdict in listed),
+        rows=tuple(_row(verdict) for verdict in verdicts),
+        kinds=tuple(verdict.verdict for verdict in verdicts),
         name=name,
         on=on,
     )
@@ -154,33 +161,26 @@ def _table(verdicts: Iterable[CaseVerdict], name: str, on: Outputs = EVERYWHERE)
 
 def _row(verdict: CaseVerdict) -> tuple[Cell, ...]:
     """Return a verdict's cells, in the order of `_COLUMNS`; its reason stands below the case."""
-    name = Cell(text=verdict.verdict, tone=verdict.kind.tone)
-    estimate = verdict.estimate
-    if estimate is None:
-        return (name, Cell(text=verdict.case, note=verdict.why), Cell(text=verdict.label), *[Cell(text="")] * 4)
-    unit = wording.unit_of(estimate)
-    why = verdict.why or (wording.detectable(estimate) if verdict.verdict == "unchanged" else "")
-    return (
-        name,
-        Cell(text=verdict.case, note=why),
-        Cell(text=verdict.label),
-        Cell(text=quantity(estimate.base, unit), number=estimate.base),
-        Cell(text=quantity(estimate.head, unit), number=estimate.head),
-        Cell(text=wording.change_of(estimate), number=estimate.effect, tone=verdict.kind.tone),
-        Cell(text=str(estimate.blocks), number=estimate.blocks),
-    )
+    tone, estimate, why = verdict.kind.tone, verdict.estimate, verdict.why
+    numbers_of = row("", "", "", "")
+    if estimate is not None:
+        why = why or (sentences.detectable(estimate) if verdict.verdict == "unchanged" else "")
+        numbers_of = row(
+            amount(estimate.base, estimate.unit),
+            amount(estimate.head, estimate.unit),
+            Cell(text=sentences.change_of(estimate), number=estimate.effect, tone=tone),
+            estimate.blocks,
+        )
+    about = row(Cell(text=verdict.verdict, tone=tone), Cell(text=verdict.case, note=why), verdict.label)
+    return (*about, *numbers_of)
 
 
 def _conditions(comparison: Comparison) -> Iterator[Part]:
     yield Terms(terms=tuple(_condition_terms(comparison)))
     if comparison.blocks:
-        table = Table(
-            columns=tuple(Column(label=label, number=True) for label in _BLOCK_COLUMNS),
-            rows=tuple(_block_row(number, block) for number, block in enumerate(comparison.blocks, start=1)),
-            name="blocks",
-        )
+        rows = tuple(_block_row(number, block) for number, block in enumerate(comparison.blocks, start=1))
         title = "Every block: time, load, CPU time stolen, throttling, switches"
-        yield Section(title=title, folded=True, parts=(table,))
+        yield Section(title=title, folded=True, parts=(Table(columns=_BLOCK_COLUMNS, rows=rows, name="blocks"),))
 
 
 def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
@@ -188,14 +188,14 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "started", f"{setup.started or MISSING}, with loaderbench {setup.version or MISSING}"
     if comparison.blocks:
         yield "environment", _environment(comparison)
-    if seen := wording.conditions(comparison):
+    if seen := sentences.conditions(comparison):
         yield "machine", seen
     yield "margin", f"{percent(plan.margin)}: what is too small to matter; a cold start has four times it"
     if comparison.blocks:
         yield "looks", _looks(comparison)
         yield "seed", str(setup.seed)
     yield "controls", f"moved: {', '.join(comparison.moved)}" if comparison.moved else "did not move"
-    if known := wording.calibrated(comparison):
+    if known := sentences.calibrated(comparison):
         yield "calibration", known
 
 
@@ -217,22 +217,18 @@ def _environment(comparison: Comparison) -> str:
 
 
 def _block_row(number: int, block: Mapping[str, Any]) -> tuple[Cell, ...]:
-    seen = wording.telemetry_of([block])
-    load, steal, throttled = (next(iter(values), math.nan) for values in (seen.load, seen.steal_share, seen.throttled))
-    texts = (
-        str(number),
-        duration(block["seconds"]),
-        f"{load:.1f}",
-        percent(steal) if math.isfinite(steal) else MISSING,
-        f"{throttled:.0f}",
-        *(_switches(block, revision) for revision in ("base", "head")),
+    load, steal, throttled = (
+        next(iter(sentences.telemetry_of([block], name)), math.nan)
+        for name in ("load", "steal_share", "throttled_periods")
     )
-    return tuple(Cell(text=text) for text in texts)
+    switches = (_switches(block["telemetry"].get(revision, {})) for revision in REVISIONS)
+    return row(
+        number, duration(block["seconds"]), f"{load:.1f}", quantity(steal, "share"), f"{throttled:.0f}", *switches
+    )
 
 
-def _switches(block: Mapping[str, Any], revision: str) -> str:
-    reading = block.get("telemetry", {}).get(revision, {})
-    known = [reading[name] for name in ("voluntary_switches", "involuntary_switches") if name in reading]
+def _switches(seen: Mapping[str, float]) -> str:
+    known = [seen[name] for name in ("voluntary_switches", "involuntary_switches") if name in seen]
     return " + ".join(f"{number:.0f}" for number in known) or MISSING
 
 

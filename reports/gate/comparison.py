@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
+from loaderbench.reports.units import count
 
 PASSED, REGRESSED, BROKEN, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130  # exit codes
 
@@ -157,14 +158,8 @@ def _faults(comparison: Comparison) -> Iterator[str]:
     if comparison.moved:
         yield f"a control moved, which no change to the code can do: {', '.join(comparison.moved)}"
     if failed := counts.get("failed"):
-        yield f"{failed} case{'s' if failed > 1 else ''} failed"
+        yield f"{count(failed, 'case')} failed"
     if (gone := counts.get("gone")) and not comparison.setup.accept_gone:
-        yield f"{gone} case{'s' if gone > 1 else ''} vanished from head; --accept-gone lets that pass"
+        yield f"{count(gone, 'case')} vanished from head; --accept-gone lets that pass"
     if compares and not comparison.looks and comparison.setup.kind == "gate" and not comparison.is_interrupted:
         yield f"the budget of {plan.budget_s:.0f} s holds no {plan.first_look} blocks: give more, or fewer cases"
-
-
-def verdict_numbers(verdict: CaseVerdict) -> dict[str, Any]:
-    """Return a verdict with every number of its estimate, for a file."""
-    described = {name: getattr(verdict, name) for name in ("case", "metric", "verdict", "why", "tolerance")}
-    return {**(verdict.estimate.numbers() if verdict.estimate else {}), **described}

@@ -21,11 +21,12 @@ from scipy import special, stats  # type: ignore[import-untyped]  # it ships no 
 
 from loaderbench.reports.gate.paired_effects import is_control, rule_of, worse_sign
 from loaderbench.reports.stats.significance import discoveries, one_sided, signed_ranks
-from loaderbench.reports.vocabulary import GateRule
+from loaderbench.reports.vocabulary import METRICS, GateRule
 
 Change = Literal["regressed", "improved"]
 
 CHANGES: tuple[Change, ...] = ("regressed", "improved")
+CONTROLS_RATE = 0.01  # of false alarms among the controls
 TRIM = 0.125  # of the blocks, at each end, at most
 LEVEL = 0.95
 EXACT = 0.02  # the p-value that the exact test must reach before a verdict of change
@@ -56,6 +57,11 @@ class Estimate:
     def rule(self) -> GateRule:
         """Return how the metric is compared."""
         return rule_of(self.metric)
+
+    @property
+    def unit(self) -> str:
+        """Return the unit that base and head are in."""
+        return METRICS[self.metric].unit
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -243,3 +249,10 @@ def suspected_changes(estimates: Sequence[Estimate], margin: float, rate: float)
             if is_discovery and estimate.is_beyond(change, margin):
                 suspected[estimate.case, estimate.metric] = change
     return suspected
+
+
+def moved_controls(estimates: Sequence[Estimate], margin: float) -> tuple[str, ...]:
+    """Return the controls that differ between the revisions, which no change to the code can make them do."""
+    controls = {estimate.case: estimate for estimate in estimates if is_control(estimate.case)}
+    suspected = suspected_changes(list(controls.values()), margin, CONTROLS_RATE)
+    return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from loaderbench.reports.gate import wording
+from loaderbench.reports.gate import sentences
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.verdicts import CaseVerdict
-from loaderbench.reports.text import plain
+from loaderbench.reports.text import plain, shell
 from loaderbench.reports.units import quantity
 
 NAME = "junit.xml"
@@ -50,7 +50,7 @@ def _timestamp(started: str) -> dict[str, str]:
 def _properties(comparison: Comparison, machine: str) -> Iterator[tuple[str, object]]:
     setup = comparison.setup
     yield from (("base", setup.base), ("head", setup.head), ("seed", setup.seed), ("blocks", len(comparison.blocks)))
-    yield from (("margin", comparison.plan.margin), ("machine", machine), ("command", wording.command_of(comparison)))
+    yield from (("margin", comparison.plan.margin), ("machine", machine), ("command", shell(setup.command)))
 
 
 def _seconds(comparison: Comparison) -> dict[str, float]:
@@ -74,11 +74,11 @@ def _whole(comparison: Comparison) -> ET.Element:
 
 def _test_case(verdict: CaseVerdict, comparison: Comparison, seconds: float) -> ET.Element:
     bench = verdict.case.partition("[")[0].removeprefix("bench_")
-    name = wording.BETWEEN.join(filter(None, [plain(verdict.case), verdict.label]))
+    name = sentences.BETWEEN.join(filter(None, [plain(verdict.case), verdict.label]))
     case = ET.Element("testcase", {"classname": f"loaderbench.{plain(bench)}", "name": name, "time": f"{seconds:.3f}"})
     described = "\n".join(f"{name}: {plain(text)}" for name, text in _details(verdict) if text)
     if outcome := _outcome(verdict, comparison):
-        change = wording.change_of(verdict.estimate) if verdict.estimate else ""
+        change = sentences.change_of(verdict.estimate) if verdict.estimate else ""
         message = ", ".join(filter(None, [verdict.verdict, change, verdict.why]))
         _add_outcome(case, outcome, verdict.verdict, message, described)
     else:
@@ -89,9 +89,8 @@ def _test_case(verdict: CaseVerdict, comparison: Comparison, seconds: float) -> 
 def _details(verdict: CaseVerdict) -> Iterator[tuple[str, str]]:
     yield from (("case", verdict.case), ("metric", verdict.label), ("verdict", verdict.verdict))
     if (estimate := verdict.estimate) is not None:
-        unit = wording.unit_of(estimate)
-        yield from (("base", quantity(estimate.base, unit)), ("head", quantity(estimate.head, unit)))
-        yield from (("change (95 % interval)", wording.change_of(estimate)), ("n", str(estimate.blocks)))
+        yield from ((name, quantity(getattr(estimate, name), estimate.unit)) for name in ("base", "head"))
+        yield from (("change (95 % interval)", sentences.change_of(estimate)), ("n", str(estimate.blocks)))
     yield "why", verdict.why
 
 

@@ -11,12 +11,22 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.gate.comparison import Comparison, Setup, gravest_first, lacking
-from loaderbench.reports.gate.estimate import EXACT, Change, Estimate, Floats, suspected_changes, unpaired
+from loaderbench.reports.gate.estimate import (
+    CHANGES,
+    EXACT,
+    Change,
+    Estimate,
+    Floats,
+    moved_controls,
+    suspected_changes,
+    unpaired,
+)
 from loaderbench.reports.gate.paired_effects import REVISIONS, is_control, metric_values, rule_of
-from loaderbench.reports.gate.sequential import CONTROLS_RATE, Plan
-from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
+from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import SAME_MACHINE, Run
+from loaderbench.reports.units import count
 from loaderbench.reports.vocabulary import FIDELITY_BENCH
 
 SAME = (*SAME_MACHINE, "threads")  # facts that must be the same for both
@@ -57,7 +67,7 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
     both = [key for key in of_head if key in of_base]
     values = [metric for key in both for metric in _values(of_base[key], of_head[key])]
     estimates = [metric.estimate for metric in values]
-    moved = _moved([estimate for estimate in estimates if is_control(estimate.case)], plan)
+    moved = moved_controls(estimates, plan.margin)
     judged = [estimate for estimate in estimates if not is_control(estimate.case)]
     verdicts = [
         *_verdicts(judged, plan, moved, runs=min(len(base.runs), len(head.runs))),
@@ -80,8 +90,7 @@ def label_of_runs(records: Records) -> str:
     """Return how many runs of which commits and versions there are."""
     commits = dict.fromkeys(str(run.commit.get("id") or "no commit")[:8] for run in records.runs)
     versions = dict.fromkeys(f"torch {run.machine.get('torch', '?')}" for run in records.runs)
-    count = len(records.runs)
-    return f"{count} run{'s' if count > 1 else ''} of {', '.join(commits)} ({', '.join(versions)})"
+    return f"{count(len(records.runs), 'run')} of {', '.join(commits)} ({', '.join(versions)})"
 
 
 def _cases(records: Records) -> dict[str, pd.DataFrame]:
@@ -117,26 +126,12 @@ def _of_runs(runs: pd.Series, values: pd.Series, *, is_summed: bool) -> Floats:
     return (of_runs if len(of_runs) > 1 else known["value"]).to_numpy(np.float64)
 
 
-def _moved(controls: Sequence[Estimate], plan: Plan) -> tuple[str, ...]:
-    suspected = suspected_changes(controls, plan.margin, CONTROLS_RATE)
-    changes = [(control, suspected.get((control.case, control.metric))) for control in controls]
-    return tuple(control.case for control, change in changes if change and control.exact_p_value(change) <= EXACT)
-
-
 def _verdicts(judged: Sequence[Estimate], plan: Plan, moved: Sequence[str], *, runs: int) -> Iterator[CaseVerdict]:
     suspected = suspected_changes(judged, plan.margin, RATE)
     for estimate in judged:
         verdict, why = _verdict(estimate, suspected.get((estimate.case, estimate.metric)), plan, runs)
-        if moved and verdict in CHANGED:
-            verdict, why = "unproven", f"a control moved: {', '.join(moved)}"
-        yield CaseVerdict(
-            case=estimate.case,
-            metric=estimate.metric,
-            verdict=verdict,
-            why=why,
-            estimate=estimate,
-            tolerance=estimate.tolerance(plan.margin),
-        )
+        explained_by = moved if verdict in CHANGES else ()
+        yield CaseVerdict.of(estimate, verdict, why, margin=plan.margin, moved=explained_by)
 
 
 def _verdict(estimate: Estimate, suspected: Change | None, plan: Plan, runs: int) -> tuple[VerdictName, str]:

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
-from loaderbench.reports.gate.estimate import estimates_of
+from loaderbench.reports.gate.estimate import CHANGES, estimates_of
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.sequential import Key, Plan, SequentialTest
-from loaderbench.reports.gate.verdicts import CHANGED
 
 THROUGHPUT = "samples_per_s"
 BUDGETS_S = (60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1800.0)
@@ -85,7 +84,7 @@ class GateRun:
 
     def called_changed(self, case: str) -> bool:
         """Return whether any metric of `case` was called regressed or improved."""
-        return any(verdict in CHANGED for (name, _), verdict in self.verdicts.items() if name == case)
+        return any(verdict in CHANGES for (name, _), verdict in self.verdicts.items() if name == case)
 
     def is_hit(self, case: str) -> bool:
         """Return whether `case` was called what it is or, of identical code, changed in any metric."""

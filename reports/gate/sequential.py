@@ -14,15 +14,21 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from loaderbench.reports.gate.budget import OVERRUN, for_blocks_s, holds_another
-from loaderbench.reports.gate.estimate import EXACT, FEWEST, Change, Estimate, estimates_of, suspected_changes
+from loaderbench.reports.gate.estimate import (
+    EXACT,
+    FEWEST,
+    Change,
+    Estimate,
+    estimates_of,
+    moved_controls,
+    suspected_changes,
+)
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.verdicts import CHANGED, CaseVerdict, VerdictName
+from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.units import count
 
 Key = tuple[str, str]  # case, metric
-
-CONTROLS_RATE = 0.01  # of false alarms among the controls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,9 +122,7 @@ class SequentialTest:
     @property
     def moved(self) -> tuple[str, ...]:
         """Return the controls that differ between the revisions, which no change to the code can make them do."""
-        controls = {case: estimate for (case, _), estimate in self._since(0).items() if is_control(case)}
-        suspected = suspected_changes(list(controls.values()), self.plan.margin, CONTROLS_RATE)
-        return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)
+        return moved_controls(list(self._since(0).values()), self.plan.margin)
 
     @property
     def _compares(self) -> bool:
@@ -146,21 +150,13 @@ class SequentialTest:
         """
         states = {key: replace(state) for key, state in self.states.items()}
         self._close(states, is_interrupted=is_interrupted)
-        moved = self.moved
-        return [self._verdict(state, moved) for state in states.values()]
-
-    def _verdict(self, state: MetricState, moved: tuple[str, ...]) -> CaseVerdict:
-        estimate, verdict, why = state.estimate, state.verdict, state.why
-        if moved and state.suspected:
-            verdict, why = "unproven" if verdict in CHANGED else verdict, f"a control moved: {', '.join(moved)}"
-        return CaseVerdict(
-            case=estimate.case,
-            metric=estimate.metric,
-            verdict=verdict,
-            why=why,
-            estimate=estimate,
-            tolerance=estimate.tolerance(self.plan.margin),
-        )
+        moved, margin = self.moved, self.plan.margin
+        return [
+            CaseVerdict.of(
+                state.estimate, state.verdict, state.why, margin=margin, moved=moved if state.suspected else ()
+            )
+            for state in states.values()
+        ]
 
     def _look(self) -> None:
         """Judge all blocks so far, with this look's share of the error."""

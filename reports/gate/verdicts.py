@@ -1,70 +1,54 @@
 """The verdicts that a comparison can come to, each declared once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
-from loaderbench.reports.gate.estimate import Estimate
+from loaderbench.reports.gate.estimate import CHANGES, Estimate
 from loaderbench.reports.vocabulary import METRICS
 
 VerdictName = Literal["regressed", "failed", "gone", "unproven", "inconclusive", "improved", "new", "unchanged"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class VerdictKind:
     """What a verdict means, and how a CI job is to take it."""
 
     name: VerdictName
-    meaning: str
     tone: Literal["good", "bad", "warn", "muted", "plain"]
-    junit: Literal["failure", "error", "skipped", ""] = ""  # the element of its test case; none where it passed
-    is_calm: bool = False  # nobody need act on it: outputs fold it away
+    junit: Literal["failure", "error", "skipped", ""]  # the element of its test case; none where it passed
+    meaning: str
 
+    @property
+    def is_calm(self) -> bool:
+        """Return whether nobody need act on it: outputs fold it away."""
+        return self.tone in ("muted", "plain")
 
-_UNPROVEN = "It looks changed, but so does a control, which no change to the code can affect: the machine changed."
 
 # The gravest first: the order of all tables.
-VERDICTS: Mapping[VerdictName, VerdictKind] = {
-    kind.name: kind
-    for kind in (
-        VerdictKind(
-            name="regressed",
-            meaning="Worse by more than the margin, in two tests over all cases, and again in blocks measured later.",
-            tone="bad",
-            junit="failure",
-        ),
-        VerdictKind(
-            name="failed", meaning="A revision could not measure the case. Never a pass.", tone="bad", junit="error"
-        ),
-        VerdictKind(
-            name="gone",
-            meaning="Head does not have the case any more. Not a pass unless --accept-gone is given.",
-            tone="bad",
-            junit="error",
-        ),
-        VerdictKind(name="unproven", meaning=_UNPROVEN, tone="warn", junit="error"),
-        VerdictKind(
-            name="inconclusive",
-            meaning="The budget was spent before the blocks could tell.",
-            tone="warn",
-            junit="skipped",
-        ),
-        VerdictKind(
-            name="improved",
-            meaning="Better by more than the margin, shown in the same way as a regression.",
-            tone="good",
-        ),
-        VerdictKind(name="new", meaning="Base does not have the case.", tone="plain", is_calm=True),
-        VerdictKind(
-            name="unchanged",
-            meaning="The whole interval lies within the margin. Beside it stands the least change for the worse that "
-            "so many blocks find in 95 of 100 comparisons.",
-            tone="muted",
-            is_calm=True,
-        ),
-    )
-}
-CHANGED: tuple[VerdictName, ...] = ("regressed", "improved")
+_KINDS = (
+    VerdictKind(
+        "regressed", "bad", "failure",
+        "Worse by more than the margin, in two tests over all cases, and again in blocks measured later.",
+    ),
+    VerdictKind("failed", "bad", "error", "A revision could not measure the case. Never a pass."),
+    VerdictKind(
+        "gone", "bad", "error", "Head does not have the case any more. Not a pass unless --accept-gone is given."
+    ),
+    VerdictKind(
+        "unproven", "warn", "error",
+        "It looks changed, but so does a control, which no change to the code can affect: the machine changed.",
+    ),
+    VerdictKind("inconclusive", "warn", "skipped", "The budget was spent before the blocks could tell."),
+    VerdictKind("improved", "good", "", "Better by more than the margin, shown in the same way as a regression."),
+    VerdictKind("new", "plain", "", "Base does not have the case."),
+    VerdictKind(
+        "unchanged", "muted", "",
+        "The whole interval lies within the margin. Beside it stands the least change for the worse that so many "
+        "blocks find in 95 of 100 comparisons.",
+    ),
+)  # fmt: skip
+VERDICTS: Mapping[VerdictName, VerdictKind] = {kind.name: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +61,22 @@ class CaseVerdict:
     why: str = ""
     estimate: Estimate | None = None
     tolerance: float = 0.0  # the effect that is too small to matter
+
+    @classmethod
+    def of(
+        cls, estimate: Estimate, verdict: VerdictName, why: str, *, margin: float, moved: Sequence[str] = ()
+    ) -> Self:
+        """Return the verdict on a metric; where controls `moved`, which would explain a change, it is unproven."""
+        if moved:
+            verdict, why = "unproven" if verdict in CHANGES else verdict, f"a control moved: {', '.join(moved)}"
+        return cls(
+            case=estimate.case,
+            metric=estimate.metric,
+            verdict=verdict,
+            why=why,
+            estimate=estimate,
+            tolerance=estimate.tolerance(margin),
+        )
 
     @property
     def kind(self) -> VerdictKind:

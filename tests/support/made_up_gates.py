@@ -19,7 +19,8 @@ HOSTILE = (
 )
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus": 8, "memory_bytes": 33_554_432_000, "accelerator": None}
 SETUP = Setup(
-    kind="gate", base="origin/main (1234abcd)", head="working tree", command=("gate", "--base", "origin/main"), seed=7,
+    kind="gate", base="origin/main (1234abcd)", head="working tree", seed=7,
+    command=("loaderbench", "gate", "--base", "origin/main"),
     started="2026-11-24T04:18:00+00:00", version="0.1.0", machine=MACHINE,
 )  # fmt: skip
 WIDTH = float(special.stdtrit(7, 0.975))  # standard errors from the centre of a 95 % interval to its ends
@@ -129,6 +130,11 @@ def hostile_comparison() -> Comparison:
     """A comparison in which every text of a user's is hostile."""
     verdicts = [verdict_of("regressed", HOSTILE, why=HOSTILE), verdict_of("failed", HOSTILE, "", why=HOSTILE)]
     verdicts += [verdict_of("unchanged", f"{HOSTILE}{number}") for number in range(3)]
-    texts = {"base": HOSTILE, "head": HOSTILE, "command": ("gate", HOSTILE), "machine": {"cpu_model": HOSTILE}}
+    texts = {
+        "base": HOSTILE,
+        "head": HOSTILE,
+        "command": ("loaderbench", "gate", HOSTILE),
+        "machine": {"cpu_model": HOSTILE},
+    }
     block = {**comparison_of(*verdicts).blocks[0], "faults": {"head": HOSTILE}}
     return comparison_of(*verdicts, **texts, moved=(HOSTILE,), blocks=(block,))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_up_gates import add_block, block_of
 
-from loaderbench.reports.gate import wording
+from loaderbench.reports.gate import sentences
 from loaderbench.reports.gate.comparison import Comparison, Reliability
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
@@ -27,11 +27,11 @@ def test_the_noise_floor_is_the_median_of_what_could_be_found(compared: Compared
     widths = (0.01, 0.02, 0.3)
     made = compared(*(verdict("unchanged", f"epoch[{n}]", effect=0.0, width=width) for n, width in enumerate(widths)))
     said = "Noise floor: a change of 4.2 % would be found in 95 of 100 comparisons (median of 3 figures)."
-    assert spaced(wording.noise_floor(made)) == said
+    assert spaced(sentences.noise_floor(made)) == said
 
 
 def test_one_block_has_no_noise_floor(compared: Compared, verdict: Made) -> None:
-    assert "Noise floor: not known" in wording.noise_floor(compared(verdict("inconclusive", width=float("inf"))))
+    assert "Noise floor: not known" in sentences.noise_floor(compared(verdict("inconclusive", width=float("inf"))))
 
 
 def test_what_a_calibration_found_is_stated(compared: Compared, verdict: Made) -> None:
@@ -39,15 +39,15 @@ def test_what_a_calibration_found_is_stated(compared: Compared, verdict: Made) -
         "Calibrated on such a machine (2026-11-25, 44 blocks of identical code): 3 of 1 000 cases called changed; "
         "a change of 5.0 % is found in 4 min, a change of 10 % is found in 2 min."
     )
-    assert spaced(wording.calibrated(compared(verdict("unchanged"), reliability=RELIABILITY))) == said
+    assert spaced(sentences.calibrated(compared(verdict("unchanged"), reliability=RELIABILITY))) == said
 
 
 def test_a_machine_that_was_not_calibrated_is_said(compared: Compared, verdict: Made) -> None:
-    assert "is not known: loaderbench calibrate measures it" in wording.calibrated(compared(verdict("unchanged")))
+    assert "is not known: loaderbench calibrate measures it" in sentences.calibrated(compared(verdict("unchanged")))
 
 
 def test_recorded_runs_state_nothing_of_the_gate(compared: Compared, verdict: Made) -> None:
-    assert not wording.calibrated(compared(verdict("unchanged"), blocks=(), reliability=RELIABILITY))
+    assert not sentences.calibrated(compared(verdict("unchanged"), blocks=(), reliability=RELIABILITY))
 
 
 @pytest.mark.parametrize(
@@ -62,21 +62,21 @@ def test_what_else_the_machine_did_is_said(
     compared: Compared, verdict: Made, seen: dict[str, float], said: str
 ) -> None:
     block = {**compared(verdict("unchanged")).blocks[0], "telemetry": {"base": {}, "head": seen}}
-    (notice,) = wording.notices(compared(verdict("unchanged"), blocks=(block,)))
+    (notice,) = sentences.notices(compared(verdict("unchanged"), blocks=(block,)))
     assert said in spaced(notice)
 
 
 def test_a_quiet_machine_is_given_no_notice(measured: Comparison) -> None:
-    assert list(wording.notices(measured)) == []
+    assert list(sentences.notices(measured)) == []
 
 
 def test_an_environment_that_was_not_controlled_is_said(compared: Compared, verdict: Made) -> None:
-    assert "not controlled" in next(wording.notices(compared(verdict("unchanged"), controlled=False)))
+    assert "not controlled" in next(sentences.notices(compared(verdict("unchanged"), controlled=False)))
 
 
 def test_a_process_that_broke_is_said_once(compared: Compared, verdict: Made) -> None:
     block = {**compared(verdict("unchanged")).blocks[0], "faults": {"head": "head ended in the middle"}}
-    notices = list(wording.notices(compared(verdict("unchanged"), blocks=(block, block))))
+    notices = list(sentences.notices(compared(verdict("unchanged"), blocks=(block, block))))
     assert notices == ["In 2 of 2 blocks, head: head ended in the middle"]
 
 
@@ -85,7 +85,7 @@ def lines_of(cases: dict[str, float], **plan: Any) -> list[str]:
     rng, test, lines = np.random.default_rng(0), SequentialTest(plan=Plan(**plan)), []
     while not test.is_over:
         add_block(test, block_of(test.blocks, cases, rng))
-        lines.append(spaced(wording.standing(test)))
+        lines.append(spaced(sentences.standing(test)))
     return lines
 
 
