@@ -23,7 +23,18 @@ import torch
 from loaderbench.benches.harness.system import machine
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
-from prove import breakdown, causes, changes, device_waits, fidelity, gates, predictions, scale, startup
+from prove import (
+    breakdown,
+    causes,
+    changes,
+    device_waits,
+    fidelity,
+    gates,
+    predictions,
+    recommendations,
+    scale,
+    startup,
+)
 from prove.goals import Result, Scope, Topic, document, exit_code
 
 TOPICS: Sequence[Topic] = (
@@ -33,6 +44,7 @@ TOPICS: Sequence[Topic] = (
     causes.TOPIC,
     predictions.TOPIC,
     gates.TOPIC,
+    recommendations.TOPIC,
     changes.TOPIC,
     scale.TOPIC,
     *((device_waits.TOPIC,) if torch.cuda.is_available() else ()),

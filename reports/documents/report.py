@@ -11,14 +11,15 @@ from loaderbench.reports.documents.explain import explain_section
 from loaderbench.reports.documents.pictures import figure_sections
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
 from loaderbench.reports.documents.results import failures, results_table
-from loaderbench.reports.documents.verdict import nothing_to_recommend, verdict_callout
+from loaderbench.reports.documents.verdict import AS_GOOD, nothing_to_recommend, verdict_callout
 from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import Picture, pictures
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run
-from loaderbench.reports.stats.recommendation import COARSE, MOST_SUBJECTS, NEGLIGIBLE, Recommendation, recommend
+from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
+from loaderbench.reports.stats.recommendation import MOST_SUBJECTS, Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
-from loaderbench.reports.units import count, quantity
+from loaderbench.reports.units import count, percent, quantity
 
 IN_HTML: Outputs = frozenset({"html"})
 IN_MARKDOWN: Outputs = frozenset({"markdown"})
@@ -41,10 +42,11 @@ TERMS = (
         ),
     ),
     (
-        "ties with the best",
+        AS_GOOD,
         (
-            f"The ratio to the best may exceed {quantity(1 - NEGLIGIBLE, 'ratio')}, and the rounds exclude that it is "
-            f"below {quantity(1 - COARSE, 'ratio')}. Smaller is: fewer workers, then less prefetching, then no pinning."
+            f"Shown with {percent(LEVEL)} confidence: the throughput is more than {quantity(1 - MARGIN, 'ratio')} that "
+            "of every other setting tried (non-inferiority). The smallest such setting is recommended: fewest workers, "
+            "then less prefetching, then no pinning. Where the rounds show it of none, the fastest is recommended."
         ),
     ),
     (

@@ -8,6 +8,7 @@ import pandas as pd
 
 from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
 from loaderbench.reports.records.schema import Run
+from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
 from loaderbench.reports.units import THIN, count, interval, percent, quantity
 from loaderbench.reports.vocabulary import SETTINGS, free, sample_rate, subjects
@@ -28,7 +29,7 @@ TONES: Mapping[Bottleneck, Tone] = {
 CARRIED = ("--dataset-args", "--model", "--model-args", "--loss", "--samples")
 MOST_ROUNDS = 50
 MOST_CHOICES = 12  # of other batches, in Markdown
-DECISIVE = 0.08  # half an interval this wide (of a logarithm) tells a tie from a fifth slower
+AS_GOOD = f"within {100 * MARGIN:g}{THIN}% of the best"
 
 
 def verdict_callout(recommendation: Recommendation, run: Run) -> Callout:
@@ -80,11 +81,10 @@ def _setting(recommendation: Recommendation) -> str:
     at = f"at {where}, the fastest measured, " if where else ""
     if choice.tried == 1:
         return f"{at}{choice.setting} is the only setting that was tried"
-    if choice.undecided.empty:
-        fastest = "fastest" if choice.chosen["n"] < 2 else "smallest setting that ties with the best"  # noqa: PLR2004
-        return f"{at}the {fastest} is {choice.setting}"
-    fastest = "was the fastest" if choice.chosen["case"] == choice.best["case"] else "ties with the best"
-    return f"{at}{choice.setting} {fastest}, and the rounds cannot tell whether a smaller setting does as well"
+    if choice.is_shown:
+        return f"{at}{choice.setting} is the smallest setting shown to be {AS_GOOD}"
+    is_open = "" if choice.undecided.empty else ", and the rounds do not show whether a smaller setting is as good"
+    return f"{at}the fastest was {choice.setting}{is_open}"
 
 
 def _evidence(choice: Choice, rate: str) -> str:
@@ -96,10 +96,13 @@ def _evidence(choice: Choice, rate: str) -> str:
         return f"{throughput} (n = {rounds}, no spread known)"
     spread = interval(case["low_samples_per_s"], case["high_samples_per_s"], rate)
     measured = f"{throughput}, within-run spread {spread} (n = {rounds})"
-    if choice.chosen["case"] == choice.best["case"]:
-        return f"{measured}; the best of {choice.tried} tried" if choice.tried > 1 else measured
-    of_best = f"{quantity(choice.ratio, 'ratio')} the best of {choice.tried} tried"
-    return f"{measured}; {of_best}, within-run {interval(choice.low, choice.high, 'ratio')}"
+    if choice.tried == 1:
+        return measured
+    is_best = choice.chosen["case"] == choice.best["case"]
+    of_best = f"{'' if is_best else quantity(choice.ratio, 'ratio') + ' '}the best of {choice.tried} tried"
+    if not choice.is_shown:
+        return f"{measured}; {of_best}"
+    return f"{measured}; {of_best}, at least {quantity(choice.at_least, 'ratio')} every other ({percent(LEVEL)})"
 
 
 def _bars(recommendation: Recommendation) -> Iterator[Bar]:
@@ -133,7 +136,7 @@ def _other_batches(recommendation: Recommendation) -> Section:
     ]
     columns = (
         Column(label="batches", wide=True),
-        Column(label="smallest setting that ties with the best"),
+        Column(label="setting"),
         Column(label="throughput", wide=True),
     )
     table = Table(name="other-batches", columns=columns, rows=tuple(rows), most_rows={"markdown": MOST_CHOICES})
@@ -159,6 +162,8 @@ def _doubts(recommendation: Recommendation, run: Run) -> Iterator[str]:
         yield "One round only: without a spread, no difference can be shown."
     elif len(choice.undecided):
         yield _undecided(choice)
+    elif not choice.is_shown and choice.tried > 1:
+        yield _not_shown(choice)
     if _at_the_edge(choice, run):
         most = plain_number(choice.chosen["num_workers"])
         yield f"num_workers={most} is the most that was tried, and the best: more may be better."
@@ -169,7 +174,13 @@ def _undecided(choice: Choice) -> str:
     first = choice.undecided.iloc[0]
     more = f" (and {len(choice.undecided) - 1} more)" if len(choice.undecided) > 1 else ""
     between = interval(first["low"], first["high"], "ratio")
-    return f"{assigned(first, choice.varied)}{more} may do as well: the rounds cannot tell ({between} the best)."
+    return f"{assigned(first, choice.varied)}{more} may be as good: the rounds do not show it ({between} the best)."
+
+
+def _not_shown(choice: Choice) -> str:
+    """Name the setting beside which the fastest is not shown to be as good."""
+    other, at_least = assigned(choice.against, choice.varied), quantity(choice.at_least, "ratio")
+    return f"{other} may be faster: the rounds show no more than that {choice.setting} is at least {at_least} it."
 
 
 def _at_the_edge(choice: Choice, run: Run) -> bool:
@@ -188,12 +199,19 @@ def _command(recommendation: Recommendation, run: Run) -> str:
         value = chosen.get(name)
         words += [] if is_missing(value) else [SETTINGS[name].option, plain_number(value)]
     words += ["--num-workers", ",".join(_workers(choice, run)), "--rounds", str(_rounds(choice))]
-    return shlex.join([*words, "-k", "bench_training"])
+    return shlex.join([*words, "-k", f"bench_{_bench(recommendation, run)}"])
+
+
+def _bench(recommendation: Recommendation, run: Run) -> str:
+    """Return the bench to run next: with training, unless the dataset is the user's and no model was named."""
+    has_model = ":" not in recommendation.dataset or any(word.startswith("--model") for word in run.command)
+    return "training" if has_model else recommendation.bench
 
 
 def _workers(choice: Choice, run: Run) -> Sequence[str]:
     """Return the numbers of workers still in question."""
     candidates = [choice.chosen, choice.best, *(row for _, row in choice.undecided.iterrows())]
+    candidates += [] if choice.is_shown else [choice.against]
     numbers = {int(row["num_workers"]) for row in candidates if not is_missing(row.get("num_workers"))}
     cpus = run.machine.get("cpus_affinity")
     if choice.tried == 1 and isinstance(cpus, int):
@@ -204,11 +222,11 @@ def _workers(choice: Choice, run: Run) -> Sequence[str]:
 
 
 def _rounds(choice: Choice) -> int:
-    """Estimate the rounds that make every interval in question decisive; its width falls with their root."""
+    """Estimate the rounds that narrow every interval in question to the margin; its width falls with their root."""
     n = int(choice.chosen["n"])
     widths = np.log(choice.undecided["high"].to_numpy(float) / choice.undecided["low"].to_numpy(float)) / 2
-    wide = float(np.nanmax(widths)) if len(widths) and not np.isnan(widths).all() else 0.0
-    return int(np.clip(np.ceil(n * (wide / DECISIVE) ** 2), max(7, 2 * n), MOST_ROUNDS))
+    wide = np.nanmax([0.0, *widths, *([] if choice.is_shown else [-np.log(choice.at_least)])])
+    return int(np.clip(np.ceil(n * (wide / MARGIN) ** 2), max(7, 2 * n), MOST_ROUNDS))
 
 
 def _carried(command: Sequence[str]) -> list[str]:

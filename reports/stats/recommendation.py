@@ -1,4 +1,4 @@
-"""Which setting to use: for each dataset and device the smallest that ties with the best."""
+"""Which setting to use: for each dataset and device the smallest that is shown to be as good as the best."""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -9,14 +9,10 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.stats.intervals import ratio
+from loaderbench.reports.stats.noninferiority import smallest_as_good, standing
 from loaderbench.reports.vocabulary import free, subjects
 from loaderbench.reports.wording import assigned, levels, settings_of, size_key
 
-# A setting ties with the best unless its rounds show it to be more than this much slower: nobody starts a process for
-# less …
-NEGLIGIBLE = 0.02
-# … and if they exclude that it is more than this much slower: a wide interval is no evidence of a tie.
-COARSE = 0.20
 # A step that waits longer than this share of a pass is delayed, however fast the loader is alone.
 NOTABLE_STALL = 0.10
 
@@ -31,11 +27,14 @@ class Choice:
     """The choice among cases that differ in free settings alone (same batches, same model)."""
 
     chosen: pd.Series
+    is_shown: bool
+    """Whether the rounds show that the chosen is as good as every other setting; else it is the best measured."""
     best: pd.Series
     ratio: float
-    """Throughput of the chosen over the best, with its within-run interval `low` to `high` (Welch)."""
-    low: float
-    high: float
+    """Throughput of the chosen over the best: of the geometric means of their rounds."""
+    at_least: float
+    """The lower bound of the ratio of the chosen to the setting `against` which it is lowest (`Standing.low`)."""
+    against: pd.Series
     tried: int
     """Settings compared."""
     varied: tuple[str, ...]
@@ -43,7 +42,7 @@ class Choice:
     most_workers: float
     """The largest num_workers among them; NaN where it is no setting."""
     undecided: pd.DataFrame
-    """Smaller settings that the rounds can neither tie with the best nor exclude: with ratio, low and high."""
+    """Smaller settings that are shown neither to be as good nor to be worse: with ratio (to the best), low and high."""
 
     @property
     def setting(self) -> str:
@@ -107,40 +106,31 @@ def _of_subject(subject: pd.DataFrame) -> Recommendation:
 
 
 def choose(candidates: pd.DataFrame) -> Choice:
-    """Choose the smallest setting that ties with the best: fewest workers first, then less prefetching, unpinned…
+    """Choose the smallest setting that is shown to be as good as all others; where none is, the best measured.
 
-    A setting ties when its ratio to the best may exceed 1 - `NEGLIGIBLE` and surely exceeds 1 - `COARSE`.
+    Smaller is: fewer workers, then less prefetched, then unpinned … `noninferiority` says what is shown, how surely.
     """
     rows = candidates.reindex(columns=list(free())).to_dict("records")
     ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size_key(rows[row]))]
-    best = int(ordered["samples_per_s"].argmax())
-    ratios = _to_best(ordered, best)
-    ties = (ratios["high"] >= 1 - NEGLIGIBLE) & (ratios["low"] >= 1 - COARSE)
-    ties.iloc[best] = True
-    position = int(ties.argmax())
-    smaller = np.flatnonzero(~(ratios["high"] < 1 - NEGLIGIBLE).to_numpy()[:position])
+    rates = ordered["samples_per_s"].to_numpy(np.float64)
+    stand = standing(ordered["log_mean"], ordered["log_sd"], ordered["n"])
+    position, is_shown = smallest_as_good(stand, rates)
+    best = int(rates.argmax())
+    ratios = np.exp(ordered["log_mean"] - ordered["log_mean"].iloc[best]).to_numpy(np.float64)
+    is_open = ~(stand.is_as_good | stand.is_worse)
+    smaller = np.flatnonzero(is_open[:position])
     return Choice(
         chosen=ordered.iloc[position],
+        is_shown=is_shown,
         best=ordered.iloc[best],
-        ratio=float(ratios["ratio"].iloc[position]),
-        low=float(ratios["low"].iloc[position]),
-        high=float(ratios["high"].iloc[position]),
+        ratio=float(ratios[position]),
+        at_least=float(stand.low[position]),
+        against=ordered.iloc[int(stand.against[position])],
         tried=len(ordered),
         varied=tuple(name for name in free() if len(levels(ordered, name)) > 1),
         most_workers=float(ordered["num_workers"].max()),
-        undecided=ordered.iloc[smaller].assign(
-            **{name: ratios[name].to_numpy()[smaller] for name in ("ratio", "low", "high")}
-        ),
+        undecided=ordered.iloc[smaller].assign(ratio=ratios[smaller], low=stand.low[smaller], high=stand.high[smaller]),
     )
-
-
-def _to_best(ordered: pd.DataFrame, best: int) -> pd.DataFrame:
-    """Return each case's ratio to the best; the best ties with itself exactly."""
-    moments = ordered[["log_mean", "log_sd", "n"]].reset_index(drop=True)
-    ratios = ratio(moments, moments.iloc[[best] * len(moments)])
-    if moments["n"].iloc[best] > 1:
-        ratios.loc[best, ["ratio", "low", "high"]] = 1.0
-    return ratios
 
 
 def bottleneck(case: pd.Series) -> Bottleneck:

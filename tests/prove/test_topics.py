@@ -19,6 +19,7 @@ from prove.__main__ import TOPICS
 from prove.causes import CAUSES, comes_first, imagined, is_copied, leaks
 from prove.changes import alarms, power
 from prove.gates import CASES, pool
+from prove.recommendations import simulate
 
 MB = 1e6
 
@@ -104,3 +105,9 @@ def test_generated_blocks_have_the_effect_that_they_say() -> None:
 def test_a_large_step_is_reported_and_noise_is_not() -> None:
     assert power(10, 30, 0.01, 0.2) == [1.0, 1.0, 1.0]
     assert alarms(20, 0.0)[0] < 1
+
+
+def test_what_is_shown_to_be_as_good_is_right_more_often_than_what_is_not_shown_to_be_worse() -> None:
+    shares = simulate("close settings", 3, 200)
+    assert shares.not_worse < shares.as_good
+    assert shares.right_if_shown >= 0.95
