@@ -113,7 +113,7 @@ class Place:
             env={**self.environment, **(env or {})},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         return Ended(ret=ended.returncode, out=ended.stdout, err=ended.stderr, folder=self.folder / into)

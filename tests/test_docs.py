@@ -133,7 +133,7 @@ def test_a_documented_command_works_as_written(command: str, project: Any) -> No
     script = " ".join(word if "*" in word else shlex.quote(word) for word in words)  # the shell's to expand
     ended = subprocess.run(
         ["bash", "-c", script], cwd=project.folder, env=project.environment, capture_output=True, text=True,
-        check=False, timeout=300,
+        check=False, timeout=600,
     )  # fmt: skip
     printed = ended.stdout + ended.stderr
     if words[1] == "gate":  # in a second nothing can be judged: that it measured both revisions and says so is enough

@@ -59,7 +59,7 @@ def project(places: Callable[[str], Any]) -> Any:
     command = [sys.executable, "-m", "pytest", *PLUGINS, "bench_mixing.py", *brief, "--mixing", "1,2,4"]
     ended = place.call([*command, "--run-dir", "run"])
     assert ended.ret == 0, ended.out
-    subprocess.run([sys.executable, "-c", REPORT], cwd=place.folder, env=place.environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", REPORT], cwd=place.folder, env=place.environment, check=True, timeout=600)
     return place
 
 

@@ -118,7 +118,7 @@ def installed(wheel: Path, places: Callable[[str], Any]) -> Any:
 
 def pip(*arguments: str) -> None:
     quiet = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
-    subprocess.run([sys.executable, "-m", "pip", *arguments, *quiet], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "pip", *arguments, *quiet], check=True, timeout=600)
 
 
 def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:

@@ -101,7 +101,7 @@ def signalled(folder: Path, number: signal.Signals, block: str) -> tuple[int, st
     ) as running:
         until(lambda: (out / "blocks" / block / "head.log").exists() or running.poll() is not None)
         running.send_signal(number)
-        printed, _ = running.communicate(timeout=100)
+        printed, _ = running.communicate(timeout=600)
     return running.returncode, printed
 
 

@@ -57,7 +57,7 @@ def ended_by(place: Any, end: Callable[["subprocess.Popen[str]"], None]) -> Ende
         sleep(0.01)
     under_way = lines(journal)
     end(run)
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=600)
     after = lines(journal)
     return Ended(place=place, ret=run.returncode, out=out, under_way=under_way, after=after, emptied=place.emptied())
 
