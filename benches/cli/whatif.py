@@ -3,6 +3,7 @@
 import argparse
 import sys
 from itertools import product
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 HELP = "predict other workers, batches, CPUs, devices or storage, simulated from this loader's own costs"
 EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
 
-PASS_S = 1.0  # what a pass may take in one process before a part of the dataset is read
-BATCHES = 32  # of the largest size, in a pass at least
+BUDGET_S = 60.0
+REPORT_S = 3.0  # of the budget, to predict and to write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--sample-bytes", shared.size, "SIZE", "what a sample reads there, such as 150kB"),
     ):
         parser.add_argument(option, type=read, default=0, metavar=metavar, help=help_text)
+    budget = "what all of it may take, such as 30s or 5m (default: 1m)"
+    parser.add_argument("--budget", type=shared.time, default=BUDGET_S, metavar="TIME", help=budget)
     shared.add_seed(parser)
     shared.add_out(parser, "whatif")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, predict, write and show it; return 0, or 130 where it was interrupted."""
+    began = monotonic()
     import msgspec
 
     from loaderbench.benches.explain.whatif import whatif
@@ -47,16 +51,13 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.explain.whatif_record import FILE
 
     folder = output.new_folder("whatif", options.out)
-    subject = DatasetChoice(
-        dataset_args=options.dataset_args,
-        samples=options.samples,
-        pass_s=PASS_S,
-        least_samples=BATCHES * max(options.batch_size),
-    ).subject(options.dataset)
+    samples = "all" if options.samples == "auto" else options.samples  # a pass reads as many as there is time for
+    subject = DatasetChoice(dataset_args=options.dataset_args, samples=samples).subject(options.dataset)
     predicted = whatif(
         subject,
         collate_fn(options.collate_fn or subject.collate_fns[0]),
         _question(options),
+        budget_s=options.budget - (monotonic() - began) - REPORT_S,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
     )

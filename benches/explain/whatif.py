@@ -1,10 +1,15 @@
-"""What ``loaderbench whatif`` measures: the costs of a loader's batches, and passes to compare predictions with."""
+"""What ``loaderbench whatif`` measures: the costs of a loader's batches, and passes to compare predictions with.
+
+Each pass is read in a process of its own, in which its loader is built: nothing is read in the process that forks them.
+"""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
+from itertools import islice
+from time import perf_counter
 from typing import Any
 
 from loaderbench.benches.explain.costs import pass_costs
@@ -16,18 +21,17 @@ from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
-from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
+from loaderbench.reports.explain.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime
 from loaderbench.reports.explain.prediction import CostRound, MeasuredPass, Question, check_predictions, predict
 from loaderbench.reports.explain.whatif_record import SCHEMA, WhatIf
+from loaderbench.reports.units import quantity
 
-ROUNDS = 5
-FEWEST_BATCHES = 3  # of a pass
 APART = 4  # the ratio of the two batch sizes at which costs are measured
-
-PassKey = tuple[int, int]  # num_workers, batch_size
+WARM_UP_BATCHES = 2  # of each worker, before a pass
 
 
 def whatif(
@@ -35,13 +39,14 @@ def whatif(
     collate_fn: Callable[[Any], Any],
     question: Question,
     *,
+    budget_s: float,
     seed: int,
     command: tuple[str, ...],
 ) -> WhatIf:
-    """Measure, and predict what was asked; Ctrl-C keeps the rounds that were complete.
+    """Measure for `budget_s` seconds at most, and predict what was asked; Ctrl-C keeps the rounds that were complete.
 
-    Raises RefusedError for a stream, a dataset that is too small, and a pass that raises; KeyboardInterrupt where no
-    round was complete.
+    Raises RefusedError for a stream, a dataset that is too small, a pass that raises, and a budget in which no round
+    was complete; KeyboardInterrupt where none was complete before Ctrl-C.
     """
     started = now().isoformat()
     cpus = machine.usable_cpus()
@@ -54,9 +59,12 @@ def whatif(
     survey = Survey(
         subject=subject,
         collate_fn=collate_fn,
-        cost_sizes=sizes,
-        held_out=held_out_cases(question.batch_sizes, cpus, samples),
-        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        schedule=PassSchedule(
+            passes=(*cost_passes(sizes), *held_out_passes(question.batch_sizes, cpus, samples)),
+            dataset_samples=samples,
+            budget_s=budget_s,
+            rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        ),
     )
     survey.run()
     held_out = check_predictions(survey.costs, survey.measured, cpus)
@@ -72,6 +80,7 @@ def whatif(
         samples=subject.properties.length or samples,
         rounds=len(survey.costs),
         held_out=held_out,
+        not_measured=survey.not_measured,
         predictions=predictions,
         workers_needed=needed,
         interrupted=survey.interrupted,
@@ -92,12 +101,18 @@ def cost_sizes(batch_sizes: Sequence[int]) -> tuple[int, int]:
     return (max(1, middle // APART), middle) if middle > 1 else (1, APART)
 
 
-def held_out_cases(batch_sizes: Sequence[int], cpus: int, samples: int) -> tuple[PassKey, ...]:
-    """Return the workers and batch sizes that are measured only to be compared with their predictions."""
+def cost_passes(sizes: Sequence[int]) -> list[LoaderPass]:
+    """Return the passes that costs are computed of: with one worker and without any."""
+    return [LoaderPass(purpose="costs", num_workers=workers, batch_size=size) for size in sizes for workers in (0, 1)]
+
+
+def held_out_passes(batch_sizes: Sequence[int], cpus: int, samples: int) -> list[LoaderPass]:
+    """Return the passes that are measured only to be compared with their predictions."""
     middle = _middle(batch_sizes)
-    sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size <= samples]
-    others = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in sizes]
-    return (*others, *((workers, middle) for workers in sorted({2, cpus} - {0, 1})))
+    sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size * FEWEST_BATCHES <= samples]
+    cases = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in sizes]
+    cases += [(workers, middle) for workers in sorted({2, cpus} - {0, 1})]
+    return [LoaderPass(purpose="held out", num_workers=workers, batch_size=size) for workers, size in cases]
 
 
 def _middle(batch_sizes: Sequence[int]) -> int:
@@ -106,94 +121,120 @@ def _middle(batch_sizes: Sequence[int]) -> int:
 
 @dataclass(kw_only=True)
 class Survey:
-    """Rounds of measuring: in each, every pass that costs are computed of, and every held-out pass, in drawn order."""
+    """Passes in the order of a `PassSchedule`, and what they showed in each of its rounds."""
 
     subject: Subject
     collate_fn: Callable[[Any], Any]
-    cost_sizes: tuple[int, int]
-    held_out: tuple[PassKey, ...]
-    rng: random.Random
-    costs: list[CostRound] = field(default_factory=list)
-    held_out_s: dict[PassKey, list[float]] = field(default_factory=dict)
-    batches: dict[PassKey, int] = field(default_factory=dict)
+    schedule: PassSchedule
+    shown: list[dict[LoaderPass, Any]] = field(default_factory=list)  # a round each
     interrupted: bool = False
 
     @property
+    def costs(self) -> list[CostRound]:
+        """Return the costs of each round that is complete: round 0 warms up, and is used where there is no other."""
+        complete = [shown for shown in self._rounds if all(cost_pass in shown for cost_pass in self._cost_passes)]
+        return [self._costs_of(shown) for shown in complete]
+
+    @property
     def measured(self) -> list[MeasuredPass]:
-        """Return the held-out passes, with the rounds that were complete."""
+        """Return the held-out passes, each with the rounds in which it was measured."""
+        rounds_s: dict[LoaderPass, list[float]] = {}
+        batches: dict[LoaderPass, int] = {}
+        for shown in self._rounds:
+            for held_out in (loader_pass for loader_pass in shown if loader_pass.purpose == "held out"):
+                rounds_s.setdefault(held_out, []).append(shown[held_out].seconds)
+                (batches[held_out],) = shown[held_out].batches
         return [
             MeasuredPass(
-                num_workers=workers,
-                batch_size=size,
-                batches=self.batches[workers, size],
-                rounds_s=tuple(seconds[: len(self.costs)]),
+                num_workers=held_out.num_workers,
+                batch_size=held_out.batch_size,
+                batches=batches[held_out],
+                rounds_s=tuple(seconds),
             )
-            for (workers, size), seconds in self.held_out_s.items()
+            for held_out, seconds in rounds_s.items()
         ]
 
+    @property
+    def not_measured(self) -> tuple[LoaderPass, ...]:
+        """Return the held-out passes for which there was no time."""
+        measured = {loader_pass for shown in self._rounds for loader_pass in shown}
+        return tuple(loader_pass for loader_pass in self.schedule.passes if loader_pass not in measured)
+
     def run(self) -> None:
-        """Measure `ROUNDS` rounds, after a discarded one; raises RefusedError where a pass raises."""
+        """Measure until the schedule ends; raises RefusedError where a pass raises or no round is complete."""
         with Interruption() as interruption:
             try:
                 self._run(interruption)
             except KeyboardInterrupt:
                 self.interrupted = True
-            except Exception as error:
-                if not interruption.happened:
-                    raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
-                self.interrupted = True
-        if not self.costs:
+        if not self.costs and self.interrupted:
             raise KeyboardInterrupt
+        if not self.costs:
+            raise RefusedError(
+                f"--budget: {quantity(max(0.0, self.schedule.budget_s), 's')} of it were left to measure "
+                f"{self.subject.name}, too few for a pass with one worker and one without any at two batch sizes: "
+                "give more"
+            )
 
     def _run(self, interruption: Interruption) -> None:
-        with self._loaders() as loaders, Progress(total=ROUNDS + 1) as progress:
-            for number in range(ROUNDS + 1):
-                progress.describe(f"round {number}" if number else "warming up")
-                self._round(loaders, keep=number > 0)
-                progress.advance()
-                interruption.check()
+        with Progress.of_budget(max(0.0, self.schedule.budget_s)) as progress:
+            while (loader_pass := self.schedule.next(progress.elapsed_s)) is not None:
+                workers, size = loader_pass.num_workers, loader_pass.batch_size
+                progress.describe(f"round {self.schedule.round}: {workers} workers, batches of {size}")
+                self._measure(loader_pass, self.schedule.budget_s - progress.elapsed_s, interruption)
 
-    @contextmanager
-    def _loaders(self) -> Iterator[dict[tuple[str, PassKey], Any]]:
-        """Build a loader for every pass: costs with one worker, costs without any, and the held-out ones."""
-        dataset = self.subject.dataset
-        with NoStrays():
-            loaders: dict[tuple[str, PassKey], Any] = {}
-            for size in self.cost_sizes:
-                loaders["traced", (1, size)] = traced_loader(dataset, self._config((1, size)), self.collate_fn)
-                loaders["alone", (0, size)] = self._config((0, size)).build(dataset)
-            for case in self.held_out:
-                loaders["held out", case] = self._config(case).build(dataset)
-                self.batches[case] = len(loaders["held out", case])
-            try:
-                yield loaders
-            finally:
-                loaders.clear()  # their workers are joined here
+    def _measure(self, loader_pass: LoaderPass, left_s: float, interruption: Interruption) -> None:
+        began = perf_counter()
+        try:
+            shown = in_child(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)), timeout_s=left_s)
+        except Exception as error:
+            interruption.check()
+            if perf_counter() - began >= left_s:
+                return  # and the schedule ends
+            raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
+        interruption.check()
+        if len(self.shown) == self.schedule.round:
+            self.shown.append({})
+        self.shown[-1][loader_pass] = shown
+        time = PassTime(
+            seconds=perf_counter() - began, read_s=shown.seconds, samples=self.schedule.samples_of(loader_pass)
+        )
+        self.schedule.measured(loader_pass, time)
 
-    def _round(self, loaders: dict[tuple[str, PassKey], Any], *, keep: bool) -> None:
-        traces: dict[int, PassTrace] = {}
-        alone_s: dict[int, list[float]] = {}
-        held_out_s: dict[PassKey, float] = {}
-        for kind, case in self.rng.sample(list(loaders), len(loaders)):
-            loader = loaders[kind, case]
-            if kind == "traced":
-                traces[case[1]] = trace_pass(loader)
-            elif kind == "alone":
-                alone_s[case[1]] = clock.read(loader).waits_s[0].tolist()
-            else:
-                held_out_s[case] = clock.read(loader).seconds
-        if keep:
-            self.costs.append({size: pass_costs(traces[size], alone_s[size]) for size in self.cost_sizes})
-            for case in self.held_out:
-                self.held_out_s.setdefault(case, []).append(held_out_s[case])
+    def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.Reading:
+        """Read a pass, after some batches that are discarded; with the time of each event where costs need it."""
+        dataset, config = self.subject.dataset, self._config(loader_pass)
+        if samples < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
+            dataset = self.subject.part(samples).dataset
+        is_traced = loader_pass.purpose == "costs" and loader_pass.num_workers > 0
+        loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
+        for _ in islice(loader, WARM_UP_BATCHES * max(1, config.num_workers)):
+            pass
+        return trace_pass(loader) if is_traced else clock.read(loader)
 
-    def _config(self, case: PassKey) -> LoaderConfig:
-        workers, size = case
+    def _costs_of(self, shown: Mapping[LoaderPass, Any]) -> CostRound:
+        """Return the costs at each batch size that a round showed."""
+        by_case = {(cost_pass.num_workers, cost_pass.batch_size): shown[cost_pass] for cost_pass in self._cost_passes}
+        sizes = sorted({size for _, size in by_case})
+        return {size: pass_costs(by_case[1, size], by_case[0, size].waits_s[0].tolist()) for size in sizes}
+
+    @property
+    def _cost_passes(self) -> list[LoaderPass]:
+        return [loader_pass for loader_pass in self.schedule.passes if loader_pass.purpose == "costs"]
+
+    @property
+    def _rounds(self) -> list[dict[LoaderPass, Any]]:
+        """Return what the rounds showed, without the one that warmed up where another one is complete."""
+        later = self.shown[1:]
+        is_complete = any(all(cost_pass in shown for cost_pass in self._cost_passes) for shown in later)
+        return later if is_complete else self.shown[:1]
+
+    def _config(self, loader_pass: LoaderPass) -> LoaderConfig:
         return loader_config(
-            num_workers=workers,
-            batch_size=size,
+            num_workers=loader_pass.num_workers,
+            batch_size=loader_pass.batch_size,
             collate_fn=self.collate_fn,
             shuffle=True,
             drop_last=True,
-            persistent_workers=workers > 0,
+            persistent_workers=loader_pass.num_workers > 0,
         )

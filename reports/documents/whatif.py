@@ -13,9 +13,10 @@ from loaderbench.reports.figures.predictions import held_out_passes
 from loaderbench.reports.figures.style import png, svg
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
-from loaderbench.reports.units import MISSING, interval, percent, quantity
+from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 
 FIGURE = "whatif"
+FEWEST_ROUNDS = 3  # whose median means something
 
 
 def whatif_document(whatif: WhatIf) -> Document:
@@ -35,8 +36,16 @@ def whatif_document(whatif: WhatIf) -> Document:
 
 
 def _notices(whatif: WhatIf) -> Iterator[str]:
+    rounds = count(whatif.rounds, "round")
     if whatif.interrupted:
-        yield f"Interrupted: predicted from the first rounds of measuring, {whatif.rounds} of them."
+        yield f"Interrupted: predicted from {rounds} of measuring."
+    elif whatif.rounds < FEWEST_ROUNDS:
+        yield f"There was time for {rounds} of measuring only: give more --budget."
+    if whatif.not_measured:
+        cases = "; ".join(
+            f"{case.num_workers} workers with batches of {case.batch_size}" for case in whatif.not_measured
+        )
+        yield f"There was no time to compare these predictions with a pass: {cases}."
 
 
 def _columns(*labels: str) -> tuple[Column, ...]:
@@ -45,6 +54,9 @@ def _columns(*labels: str) -> tuple[Column, ...]:
 
 def _held_out(whatif: WhatIf) -> Section:
     """Return the passes that were measured to be compared with their predictions, as a table and a figure."""
+    title = "How well predictions matched measurements"
+    if not whatif.held_out:
+        return Section(title=title, parts=(Text(text="There was no time to compare any.", tone="bad"),))
     note = (
         f"These passes were measured and not used: median error {percent(whatif.median_error)}; 9 of 10 predictions "
         f"are off by less than {percent(math.expm1(whatif.widening))}."
@@ -54,7 +66,7 @@ def _held_out(whatif: WhatIf) -> Section:
         columns=_columns("workers", "batch", "measured", "predicted", "off by"),
         rows=tuple(_held_out_row(held_out) for held_out in whatif.held_out),
     )
-    return Section(title="How well predictions matched measurements", parts=(Text(text=note), table, _figure(whatif)))
+    return Section(title=title, parts=(Text(text=note), table, _figure(whatif)))
 
 
 def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
@@ -89,15 +101,15 @@ def _predictions(whatif: WhatIf) -> Section:
     table = Table(
         name="predictions",
         columns=_columns("ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "the step waits"),
-        rows=tuple(_prediction_row(prediction) for prediction in whatif.predictions),
+        rows=tuple(_prediction_row(prediction, is_checked=bool(whatif.held_out)) for prediction in whatif.predictions),
     )
     return Section(title="Predictions", parts=(Text(text=note), table))
 
 
-def _prediction_row(prediction: Prediction) -> tuple[Cell, ...]:
+def _prediction_row(prediction: Prediction, *, is_checked: bool) -> tuple[Cell, ...]:
     scenario = prediction.scenario
     samples = scenario.ranks * prediction.batch_size
-    rates = interval(samples / prediction.high_s, samples / prediction.low_s, "") if prediction.low_s else MISSING
+    rates = interval(samples / prediction.high_s, samples / prediction.low_s, "") if is_checked else MISSING
     waits = percent(prediction.stall_share) if scenario.step_s else MISSING
     return (
         _count(scenario.ranks),
@@ -121,13 +133,13 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
     table = Table(
         name="workers-needed",
         columns=_columns("ranks", "CPUs", "batch", "workers a rank", "at best", "at worst"),
-        rows=tuple(_needed_row(needed) for needed in whatif.workers_needed),
+        rows=tuple(_needed_row(needed, is_checked=bool(whatif.held_out)) for needed in whatif.workers_needed),
     )
     title = f"Fewest workers that feed a step of {quantity(step_s, 's')}"
     yield Section(title=title, name="workers", parts=(Text(text=note), table))
 
 
-def _needed_row(needed: WorkersNeeded) -> tuple[Cell, ...]:
+def _needed_row(needed: WorkersNeeded, *, is_checked: bool) -> tuple[Cell, ...]:
     scenario = needed.scenario
     return (
         _count(scenario.ranks),
@@ -135,8 +147,9 @@ def _needed_row(needed: WorkersNeeded) -> tuple[Cell, ...]:
         _count(needed.batch_size),
         *(
             Cell(text="none") if workers is None else _count(workers)
-            for workers in (needed.likely, needed.best, needed.worst)
+            for workers in (needed.likely, *((needed.best, needed.worst) if is_checked else ()))
         ),
+        *(() if is_checked else (Cell(text=MISSING), Cell(text=MISSING))),
     )
 
 

@@ -1,6 +1,7 @@
 """The file ``whatif.json``: what was measured, what was predicted, and how well predictions matched measurements."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -8,10 +9,11 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
+from loaderbench.reports.explain.pass_schedule import LoaderPass
 from loaderbench.reports.explain.simulation import Scenario
 from loaderbench.reports.records.reading import read
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "whatif.json"
 COVERAGE = 0.9  # of held-out passes have a smaller error than the intervals allow for
 
@@ -80,15 +82,16 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     samples: int
     rounds: int  # of measuring
-    held_out: Annotated[tuple[HeldOutPass, ...], msgspec.Meta(min_length=1)]
+    held_out: tuple[HeldOutPass, ...]
+    not_measured: tuple[LoaderPass, ...] = ()  # held-out passes for which there was no time
     predictions: tuple[Prediction, ...]
     workers_needed: tuple[WorkersNeeded, ...]
     interrupted: bool = False
 
     @property
     def median_error(self) -> float:
-        """Return the median of the absolute errors of the held-out passes."""
-        return median(abs(held_out.error) for held_out in self.held_out)
+        """Return the median of the absolute errors of the held-out passes; NaN where there was no time for any."""
+        return median(abs(held_out.error) for held_out in self.held_out) if self.held_out else math.nan
 
     @property
     def widening(self) -> float:
@@ -96,8 +99,13 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
         return widening(self.held_out)
 
 
-def widening(held_out: "tuple[HeldOutPass, ...]") -> float:
-    """Return the log ratio of prediction and measurement that `COVERAGE` of the held-out passes stay below."""
+def widening(held_out: Sequence[HeldOutPass]) -> float:
+    """Return the log ratio of prediction and measurement that `COVERAGE` of the held-out passes stay below.
+
+    0 where there is no such pass: nothing is known of the error.
+    """
+    if not held_out:
+        return 0.0
     errors = [abs(math.log(measured.predicted_s / measured.measured_s)) for measured in held_out]
     return float(np.quantile(errors, COVERAGE))
 

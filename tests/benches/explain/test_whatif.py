@@ -1,15 +1,20 @@
 """What ``loaderbench whatif`` measures; what it predicts is tested in tests/reports/explain."""
 
+import random
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
-from torch.utils.data import IterableDataset, default_collate
+from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from loaderbench.benches.explain import whatif as measuring
-from loaderbench.benches.explain.whatif import Survey, cost_sizes, held_out_cases, whatif
+from loaderbench.benches.explain.whatif import Survey, cost_passes, cost_sizes, held_out_passes, whatif
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.subject import DatasetChoice, Subject, subject_of
+from loaderbench.benches.harness.subject import Subject, subject_of
+from loaderbench.datasets.synthetic.known_cost import Hanging, Sleeping
+from loaderbench.reports.explain import pass_schedule
+from loaderbench.reports.explain.pass_schedule import LoaderPass, PassSchedule
 from loaderbench.reports.explain.prediction import Question
 from loaderbench.reports.explain.simulation import Scenario
 from loaderbench.reports.explain.whatif_record import WhatIf
@@ -17,58 +22,56 @@ from loaderbench.reports.explain.whatif_record import WhatIf
 QUESTION = Question(scenarios=(Scenario(num_workers=4, cpus=64, step_s=0.002),), batch_sizes=(8,))
 
 
-@pytest.fixture(scope="module")
-def two_rounds() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measuring, "ROUNDS", 2)
-        patch.setattr(measuring.machine, "usable_cpus", lambda: 2)
-        yield
+@pytest.fixture(autouse=True)
+def two_rounds_on_two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shortest passes, of as many samples in every round."""
+    monkeypatch.setattr(pass_schedule, "ROUNDS", 2)
+    monkeypatch.setattr(pass_schedule, "LONGEST_PASS_S", 0.0)
+    monkeypatch.setattr(measuring.machine, "usable_cpus", lambda: 2)
 
 
-def predicted(subject: Subject, question: Question = QUESTION) -> WhatIf:
-    return whatif(subject, default_collate, question, seed=1, command=("loaderbench", "whatif"))
+def predicted(subject: Subject, question: Question = QUESTION, budget_s: float = 600.0) -> WhatIf:
+    return whatif(subject, default_collate, question, budget_s=budget_s, seed=1, command=("loaderbench", "whatif"))
 
 
-def test_every_held_out_pass_is_measured_in_every_round_and_predicted(
-    two_rounds: None, subject: Subject, no_leaks: None
-) -> None:
-    result = predicted(subject)
+def test_every_held_out_pass_is_measured_in_every_round_and_predicted(no_leaks: None) -> None:
+    result = predicted(subject_of(Sleeping(64, 0.0)))
     cases = {(held_out.num_workers, held_out.batch_size) for held_out in result.held_out}
     assert cases == {(workers, size) for workers in (0, 1, 2) for size in (4, 16)} | {(2, 8)}
     assert {len(held_out.rounds_s) for held_out in result.held_out} == {2}
-    assert all(held_out.batches == 32 // held_out.batch_size for held_out in result.held_out)
-    assert (result.rounds, result.samples, result.interrupted) == (2, 32, False)
+    assert all(held_out.batches == 4 for held_out in result.held_out)
+    assert (result.rounds, result.samples, result.interrupted) == (2, 64, False)
+    assert result.not_measured == ()
     assert [prediction.scenario for prediction in result.predictions] == list(QUESTION.scenarios)
     assert len(result.workers_needed) == 1
 
 
-def survey(subject: Subject) -> Survey:
-    return Survey(
-        subject=subject,
-        collate_fn=default_collate,
-        cost_sizes=(2, 8),
-        held_out=((0, 4),),
-        rng=measuring.random.Random(1),
+def survey(subject: Subject, budget_s: float = 600.0) -> Survey:
+    schedule = PassSchedule(
+        passes=(*cost_passes((2, 8)), LoaderPass(purpose="held out", num_workers=0, batch_size=4)),
+        dataset_samples=32,
+        budget_s=budget_s,
+        rng=random.Random(1),
     )
+    return Survey(subject=subject, collate_fn=default_collate, schedule=schedule)
 
 
-def interrupted_in(monkeypatch: pytest.MonkeyPatch, round_: int) -> None:
-    """Ctrl-C comes in the middle of this round; the discarded one is round 0."""
-    whole = measuring.trace_pass
-    passes = iter(range(1000))
+def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseException]) -> None:
+    """So many passes are read; `then` is raised in place of the next one."""
+    real, numbers = measuring.in_child, count()
 
-    def trace_pass(loader: Any) -> Any:
-        if next(passes) // 2 == round_:
-            raise KeyboardInterrupt
-        return whole(loader)
+    def in_child(work: Any, **limits: Any) -> Any:
+        if next(numbers) == number:
+            raise then
+        return real(work, **limits)
 
-    monkeypatch.setattr(measuring, "trace_pass", trace_pass)
+    monkeypatch.setattr(measuring, "in_child", in_child)
 
 
 def test_ctrl_c_keeps_the_rounds_that_were_complete(
-    two_rounds: None, subject: Subject, monkeypatch: pytest.MonkeyPatch, no_leaks: None
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
-    interrupted_in(monkeypatch, 2)
+    passes_until(monkeypatch, 2 * 5, KeyboardInterrupt)
     measured = survey(subject)
     measured.run()
     assert measured.interrupted
@@ -76,12 +79,21 @@ def test_ctrl_c_keeps_the_rounds_that_were_complete(
     assert [len(held_out.rounds_s) for held_out in measured.measured] == [1]
 
 
-def test_ctrl_c_before_the_first_round_has_nothing_to_keep(
-    two_rounds: None, subject: Subject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted_in(monkeypatch, 0)
+def test_ctrl_c_before_the_first_round_has_nothing_to_keep(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes_until(monkeypatch, 0, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         survey(subject).run()
+
+
+def test_costs_that_there_is_no_time_for_are_refused_with_the_option(subject: Subject) -> None:
+    with pytest.raises(RefusedError, match="--budget: 0.s of it were left to measure .*: give more"):
+        survey(subject, budget_s=-1.0).run()
+
+
+def test_a_dataset_that_hangs_is_given_up_when_the_budget_ends(no_leaks: None) -> None:
+    """Its workers hang; this process does not."""
+    with pytest.raises(RefusedError, match="--budget: 1.s of it were left"):
+        survey(subject_of(Hanging(32, 5)), budget_s=1.0).run()
 
 
 class Numbers(IterableDataset[int]):
@@ -96,19 +108,37 @@ def test_a_stream_is_refused() -> None:
 
 def test_a_dataset_of_too_few_batches_is_refused(subject: Subject) -> None:
     question = Question(scenarios=QUESTION.scenarios, batch_sizes=(16,))
-    with pytest.raises(RefusedError, match="32 samples are not 3 batches of 16"):
+    with pytest.raises(RefusedError, match="32 samples are not 4 batches of 16"):
         predicted(subject, question)
 
 
-def test_a_pass_that_raises_is_refused_in_one_line(two_rounds: None) -> None:
-    choice = DatasetChoice(dataset_args='{"samples": 64, "sleep_s": 0}', samples="all")
-    broken = choice.subject("loaderbench.datasets.synthetic.known_cost:Sleeping")
+class CountsReads(Dataset[int]):
+    """Samples that know how many were read in the process that asks."""
+
+    reads = 0
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, index: int) -> int:
+        type(self).reads += 1
+        return index
+
+
+def test_no_sample_is_read_in_the_process_that_forks_the_passes() -> None:
+    subject = subject_of(CountsReads())
+    CountsReads.reads = 0
+    predicted(subject)
+    assert CountsReads.reads == 0
+
+
+def test_a_pass_that_raises_is_refused_in_one_line() -> None:
 
     def collate(_: list[int]) -> int:
         raise ValueError("it does not fit")
 
     with pytest.raises(RefusedError, match="a pass raised ValueError: it does not fit"):
-        whatif(broken, collate, QUESTION, seed=1, command=())
+        whatif(subject_of(Sleeping(64, 0.0)), collate, QUESTION, budget_s=600.0, seed=1, command=())
 
 
 @pytest.mark.parametrize(
@@ -121,10 +151,10 @@ def test_costs_are_measured_at_the_middle_batch_size_and_a_smaller_one(
 
 
 def test_passes_are_held_out_at_batch_sizes_that_costs_are_not_measured_at() -> None:
-    cases = held_out_cases((32,), cpus=4, samples=1000)
-    assert {size for _, size in cases} == {16, 64, 32}
-    assert {workers for workers, size in cases if size == 32} == {2, 4}
+    cases = held_out_passes((32,), cpus=4, samples=1000)
+    assert {case.batch_size for case in cases} == {16, 64, 32}
+    assert {case.num_workers for case in cases if case.batch_size == 32} == {2, 4}
 
 
 def test_a_batch_larger_than_the_dataset_is_not_held_out() -> None:
-    assert {size for _, size in held_out_cases((32,), cpus=2, samples=50)} == {16, 32}
+    assert {case.batch_size for case in held_out_passes((32,), cpus=2, samples=200)} == {16, 32}

@@ -4,6 +4,7 @@ from made_up_predictions import made_up_whatif
 
 from loaderbench.reports.documents.document import Section, Table
 from loaderbench.reports.documents.whatif import whatif_document
+from loaderbench.reports.explain.pass_schedule import LoaderPass
 
 
 def rows(section: str, **facts: object) -> list[list[str]]:
@@ -41,4 +42,20 @@ def test_every_held_out_pass_stands_beside_its_prediction_in_a_table_and_a_figur
 
 def test_an_interrupted_one_says_how_many_rounds_it_rests_on() -> None:
     (notice,) = whatif_document(made_up_whatif(interrupted=True, rounds=2)).notices
-    assert "2 of them" in notice
+    assert "2 rounds" in notice
+
+
+def test_what_there_was_no_time_to_compare_is_stated() -> None:
+    left_out = LoaderPass(purpose="held out", num_workers=2, batch_size=64)
+    (notice,) = whatif_document(made_up_whatif(not_measured=(left_out,))).notices
+    assert "2 workers with batches of 64" in notice
+
+
+def test_few_rounds_are_stated_with_the_option() -> None:
+    (notice,) = whatif_document(made_up_whatif(rounds=1)).notices
+    assert "1 round of measuring only: give more --budget" in notice
+
+
+def test_a_prediction_that_nothing_was_compared_with_has_no_interval() -> None:
+    assert rows("Predictions", held_out=())[0][5] == "–"
+    assert rows("Fewest workers", held_out=())[0][4:] == ["–", "–"]

@@ -1,0 +1,116 @@
+"""The schedule of passes that `whatif` measures within a budget: which is next, of how many samples, and when to stop.
+
+It has no clock of its own. Round 0 warms up with the shortest passes; what these take decides how long the passes of
+the other rounds are. A pass that would not end in time is left out; those that costs are computed of come before those
+that are held out, as without them nothing is predicted.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+ROUNDS = 8  # of measuring, at most
+FEWEST_BATCHES = 4  # of a pass
+LONGEST_PASS_S = 1.0
+MARGIN = 1.1  # of what a pass took before
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoaderPass:
+    """A loader, and what it is read for: to compute costs, or held out to be compared with its prediction."""
+
+    purpose: Literal["costs", "held out"]
+    num_workers: int
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassTime:
+    """What a pass took: `seconds` with its process and its workers' start, of which it was read for `read_s`."""
+
+    seconds: float
+    read_s: float
+    samples: int
+
+
+@dataclass(kw_only=True)
+class PassSchedule:
+    """Rounds of every pass in drawn order, `ROUNDS` of them at most, while `budget_s` lasts.
+
+    Ask `next` what to measure; report what came of it with `measured`.
+    """
+
+    passes: Sequence[LoaderPass]
+    dataset_samples: int
+    budget_s: float
+    rng: random.Random
+    round: int = -1
+    samples: int = 1  # of a pass, and more where its batches are large
+    waiting: list[LoaderPass] = field(default_factory=list)  # for their turn in this round
+    times: dict[LoaderPass, PassTime] = field(default_factory=dict)  # of the last pass of each
+
+    def next(self, spent_s: float) -> LoaderPass | None:
+        """Return the pass that is next when `spent_s` seconds were spent; None to stop."""
+        left_s = self.budget_s - spent_s
+        self._leave_out(left_s)
+        if not self.waiting:
+            if self.round == ROUNDS:
+                return None
+            self._begin_round(left_s)
+            self._leave_out(left_s)
+        return self.waiting[0] if self.waiting and left_s > 0 else None
+
+    def measured(self, loader_pass: LoaderPass, time: PassTime) -> None:
+        """Record what a pass took."""
+        self.waiting.remove(loader_pass)
+        self.times[loader_pass] = time
+
+    def samples_of(self, loader_pass: LoaderPass) -> int:
+        """Return the samples that a pass reads in this round."""
+        return self._samples(loader_pass, self.samples)
+
+    @property
+    def left(self) -> int:
+        """Return the passes that are left at most."""
+        return len(self.waiting) + (ROUNDS - self.round) * len(self.passes)
+
+    def _begin_round(self, left_s: float) -> None:
+        self.round += 1
+        if self.round == 1:
+            self.samples = self._affordable(left_s)
+        self.waiting = self.rng.sample(self.passes, len(self.passes))
+        if self.round == 0 or sum(map(self._estimate_s, self.waiting)) > left_s:
+            self.waiting.sort(key=lambda loader_pass: (loader_pass.purpose == "held out", loader_pass.batch_size))
+
+    def _leave_out(self, left_s: float) -> None:
+        """Leave out passes that would not end in time, and a round of which no costs can be computed any more."""
+        too_long = [loader_pass for loader_pass in self.waiting if self._estimate_s(loader_pass) > left_s]
+        if any(loader_pass.purpose == "costs" for loader_pass in too_long):
+            too_long = list(self.waiting)
+        self.waiting = [loader_pass for loader_pass in self.waiting if loader_pass not in too_long]
+
+    def _affordable(self, left_s: float) -> int:
+        """Return the samples of a pass, in powers of two, by which all rounds end in time."""
+        samples = self.samples
+        while samples < self.dataset_samples and self._fits(2 * samples, left_s):
+            samples *= 2
+        return samples
+
+    def _fits(self, samples: int, left_s: float) -> bool:
+        estimates_s = [self._estimate_s(loader_pass, samples) for loader_pass in self.passes]
+        return ROUNDS * sum(estimates_s) <= left_s and max(estimates_s) <= LONGEST_PASS_S
+
+    def _estimate_s(self, loader_pass: LoaderPass, samples: int | None = None) -> float:
+        """Return what a pass will take, by what it took before; else by the slowest of those like it, or 0."""
+        number = self._samples(loader_pass, self.samples if samples is None else samples)
+        known = self.times.get(loader_pass)
+        if known is None:
+            alike = [time for other, time in self.times.items() if other.num_workers == loader_pass.num_workers]
+            known = max(alike or self.times.values(), key=lambda time: time.read_s / time.samples, default=None)
+        if known is None:
+            return 0.0
+        return MARGIN * (known.seconds + known.read_s * (number / known.samples - 1))
+
+    def _samples(self, loader_pass: LoaderPass, samples: int) -> int:
+        return min(self.dataset_samples, max(samples, FEWEST_BATCHES * loader_pass.batch_size))
