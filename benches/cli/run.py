@@ -25,7 +25,8 @@ def run(options: argparse.Namespace) -> int:
 
     if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
         sys.path.insert(0, "")
-    plugin = ("-p", "loaderbench.benches.harness.plugin")
+    # `addopts` of the project are for its tests: --benchmark-skip, -n, -x … would leave nothing to report.
+    plugin = ("-o", "addopts=", "-p", "loaderbench.benches.harness.plugin")
     benches = ("--import-mode=importlib", "--pyargs", OUR_BENCHES)
     session = _Session()
     code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[session]))

@@ -10,8 +10,8 @@ from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.loaders import first_batch
 from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine

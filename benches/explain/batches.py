@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
-from loaderbench.benches.harness.outcome import reason
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.datasets.pytree import children, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays
 

@@ -11,9 +11,9 @@ from loaderbench.benches.explain.baseline import Baseline, measure_baseline
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.interventions import Intervention, interventions_of
 from loaderbench.benches.explain.memory_growth import loader_memory
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject

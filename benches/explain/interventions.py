@@ -13,8 +13,8 @@ import torch
 from loaderbench.benches.explain.baseline import Baseline
 from loaderbench.benches.explain.batches import ConstantObjects, indexes_batches, refusal_to_rebuild, whole_batches
 from loaderbench.benches.explain.loaders import TIMEOUT_S
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.datasets.pytree import LeafCounts, count_leaves
 from loaderbench.datasets.recipes.transport import Packed, Reused, to_arrays

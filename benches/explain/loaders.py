@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers, without_workers
-from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.subject import Subject
 
 TIMEOUT_S = 60.0  # for a batch

@@ -16,9 +16,9 @@ from loaderbench.benches.explain.costs import pass_costs
 from loaderbench.benches.explain.loaders import loader_config
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.outcome import reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject

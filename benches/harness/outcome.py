@@ -1,14 +1,12 @@
-"""How a case ended, in a few words: what it measured, or why it failed or was skipped."""
+"""How a case ended, in a few words: what it measured, or why it was skipped; why it failed: see ``failures/``."""
 
-import re
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
 import pytest
 
-_IN_WORKER = re.compile(r"^Caught (?P<type>\S+) in (?P<where>.*?process (?P<worker>\d+))\.\n", re.MULTILINE)
-_LONGEST = 500
+from loaderbench.benches.harness.failures.wording import shortened
 
 
 def result(extra_info: Mapping[str, Any]) -> str:
@@ -25,21 +23,8 @@ def result(extra_info: Mapping[str, Any]) -> str:
     return f"{median(rounds['seconds']):.3f} s" if "seconds" in rounds else ""
 
 
-def reason(error: BaseException) -> str:
-    """Return the exception's type and message in one line; of one raised in a DataLoader worker, the original's."""
-    text = str(error).strip()
-    if caught := _IN_WORKER.match(text):
-        return _short(f"{text.splitlines()[-1].strip()} (in worker {caught['worker']})")
-    return _short(f"{type(error).__name__}: {text}" if text else type(error).__name__)
-
-
 def skip_reason(report: pytest.TestReport) -> str:
     """Return what ``pytest.skip`` or a skip mark said, in one line."""
     longrepr = report.longrepr
     text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
-    return _short(text.removeprefix("Skipped: "))
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return shortened(text.removeprefix("Skipped: "))

@@ -13,11 +13,12 @@ from typing import Any, cast
 
 import pytest
 
-from loaderbench.benches.harness import grid
+from loaderbench.benches.harness import configuration, grid
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.options import Options
-from loaderbench.benches.harness.outcome import reason, result, skip_reason
+from loaderbench.benches.harness.outcome import result, skip_reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import Entry, Journal, make_new_folder, new_run, now
 from loaderbench.benches.harness.resume import check_new, resumed
@@ -42,6 +43,8 @@ class Session:
     last_end: float = field(default_factory=monotonic)  # when the last case ended
     record: Path | None = None
     fault: str = ""  # why there is no record
+    nothing: str = ""  # why nothing was measured
+    has_tests: bool = False  # beside the cases
 
     NAME = "loaderbench-session"
 
@@ -93,6 +96,10 @@ class Session:
         left = self._agreed(left)
         items[:] = [item for item in items if not is_case(item)] + left
         self.planned = [case.name for case in left]
+        self.has_tests = len(items) > len(left)
+        if mark := configuration.not_as_errors(self.config):
+            for case in left:
+                case.add_marker(mark)
         if done and not left and not self.config.option.collectonly:
             self._journal()  # nothing is left to run but to complete the record
         if done:
@@ -121,6 +128,8 @@ class Session:
         if not is_case(item) or (report.passed and report.when != "call"):
             return
         kind, entry, words = self._ending(item, report, call)
+        if kind == "failed" and self.config.option.tbstyle == "auto":
+            report.longrepr = entry["reason"]  # one line; --tb=long shows the traceback
         self._show_ending(item.name, words, is_bad=kind != "benchmark")
         if entry and not self._is_disabled:
             try:
@@ -170,6 +179,8 @@ class Session:
         """Wait for the turn to set up a case, in the place where it is to run."""
         if not is_case(item):
             return
+        if configuration.is_xdist_worker(self.config):
+            pytest.fail(configuration.SIDE_BY_SIDE, pytrace=False)
         self.lockstep.wait(item.name, -1)
         if self.options.placement is not None:
             self.machine  # noqa: B018 - read before this process is bound to one core
@@ -194,6 +205,12 @@ class Session:
         """Complete the record; return the session's exit status, in view of that."""
         if self.progress is not None:
             self.progress.finish(is_whole=self.progress.done >= self.progress.total)
+        self._leave_out_tracebacks()
+        measured = self.journal.of("benchmark") if self.journal else []
+        is_green = status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+        if self.planned and is_green and not (measured or self.has_tests or self.config.option.collectonly):
+            self.nothing = self._why_nothing_was_measured()
+            status = pytest.ExitCode.USAGE_ERROR
         if self.journal is None:
             return status
         try:
@@ -204,10 +221,25 @@ class Session:
         is_idle = status == pytest.ExitCode.NO_TESTS_COLLECTED  # a resumed run that lacked nothing
         return pytest.ExitCode.OK if is_idle else status
 
+    def _why_nothing_was_measured(self) -> str:
+        skipped = [case["reason"] for case in self.journal.of("skipped")] if self.journal else []
+        is_skipping = self.config.getoption("benchmark_skip")
+        return configuration.why_nothing_was_measured(skipped, is_disabled=self._is_disabled, is_skipping=is_skipping)
+
+    def _leave_out_tracebacks(self) -> None:
+        """Keep pytest from showing once more, at the end, the failed cases that were shown in a line each."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or self.progress is None or self.config.option.tbstyle != "auto":
+            return
+        bad = [*terminal.stats.get("failed", ()), *terminal.stats.get("error", ())]
+        if all(report.nodeid.partition("::")[2] in self.planned for report in bad):
+            self.config.option.tbstyle = "no"
+            terminal.reportchars = "".join(set(terminal.reportchars) - set("fE"))
+
     def summary(self) -> list[str]:
         """Return lines that say what was measured, where the record is and what to do next; none without a record."""
         if self.journal is None:
-            return []
+            return [self.nothing] if self.nothing else []
         measured, failed, skipped = (len(self.journal.of(kind)) for kind in ENDINGS)
         missing = len(self.journal.missing)
         late = f", {missing} not reached" if missing else ""
@@ -217,6 +249,8 @@ class Session:
             f"record: {self.record or self.folder / JOURNAL}{fault}",
             f"report: loaderbench report {self.folder}",
         ]
+        if self.nothing:
+            lines.append(self.nothing)
         if missing or failed:
             lines.append(f"resume: the same command with --resume {self.folder}")
         return lines

@@ -1,9 +1,11 @@
 """What is measured: a dataset, checked, with its collate functions; and objects that the command line names."""
 
+import io
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -75,11 +77,15 @@ class NamedObject:
         if here not in sys.path:
             sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie in the current folder
         try:
-            return resolve_name(self.target)
+            with without_arguments():
+                return resolve_name(self.target)
         except ModuleNotFoundError as error:
             raise self.refuse(f"no module {error.name!r}. Run from its folder, or install it") from error
         except (AttributeError, ValueError) as error:
             raise self.refuse(f"{error}. Name it as module:attribute") from error
+        except SystemExit as error:
+            why = f"importing it ended the program (SystemExit: {error.code})"
+            raise self.refuse(f"{why}. Move what it runs below `if __name__ == '__main__':`") from error
         except Exception as error:
             raise self.refuse(f"importing it raised {type(error).__name__}: {error}") from error
 
@@ -91,12 +97,29 @@ class NamedObject:
         args, kwargs = _arguments(arguments, f"{self.option}-args")
         try:
             return made(*args, **kwargs)
+        except SystemExit as error:
+            raise self.refuse(f"calling it ended the program (SystemExit: {error.code})") from error
         except Exception as error:
             raise self.refuse(f"calling it raised {type(error).__name__}: {error}") from error
 
     def refuse(self, why: str) -> RefusedError:
         """Return the error for this option, in one line."""
         return RefusedError(f"{self.option} {self.target}: {' '.join(why.split())}")
+
+
+@contextmanager
+def without_arguments() -> Iterator[None]:
+    """Hide our command line from a module that parses it when it is imported, and keep its usage message from ours."""
+    arguments, sys.argv, shown = sys.argv, sys.argv[:1], io.StringIO()
+    try:
+        with redirect_stderr(shown):
+            yield
+    except SystemExit:
+        shown = io.StringIO()  # its usage, as if it were ours
+        raise
+    finally:
+        sys.argv = arguments
+        sys.stderr.write(shown.getvalue())
 
 
 def _arguments(text: str, option: str) -> tuple[list[Any], dict[str, Any]]:
@@ -219,4 +242,19 @@ def collate_fn(name: str) -> Callable[[list[Any]], Any]:
     function: Callable[[list[Any]], Any] = named.load()
     if not callable(function):
         raise named.refuse(f"it is a {type(function).__name__}, which cannot be called")
-    return function
+    return _made_collator(function, named) if _makes_collators(function) else function
+
+
+def _makes_collators(function: Any) -> bool:
+    """Return whether it is a class whose objects are called with the samples, rather than the class itself."""
+    return isinstance(function, type) and "__call__" in dir(function)  # not that of its own class
+
+
+def _made_collator(collator_class: Any, named: NamedObject) -> Callable[[list[Any]], Any]:
+    try:
+        collator: Callable[[list[Any]], Any] = collator_class()
+    except Exception as error:
+        made = f"{named.target.rpartition(':')[0]}:collate = {collator_class.__name__}(…)"
+        why = f"it is a class, and cannot be made without arguments ({type(error).__name__}: {error})"
+        raise named.refuse(f"{why}: name an object of it, such as {made}") from error
+    return collator

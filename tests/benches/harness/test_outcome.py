@@ -1,6 +1,7 @@
 """What goes wrong with real workers: a failed case with the worker's own reason, and nothing left behind."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.outcome import reason, result
+from loaderbench.benches.harness.outcome import result
 
 EPOCH = "loaderbench.benches.bench_epoch"
 KNOWN = "loaderbench.datasets.synthetic.known_cost"
@@ -64,11 +65,15 @@ def world(places: Callable[[str], Any]) -> World:
 
 
 def test_a_worker_that_raises_fails_its_case_in_its_own_words(world: World) -> None:
-    assert world.reason(f"{KNOWN}.Raising", 2) == "ValueError: sample 41 is broken on purpose (in worker 1)"
+    message = world.reason(f"{KNOWN}.Raising", 2)
+    assert message.startswith("ValueError: sample 41 is broken on purpose (")
+    assert re.search(r"in worker 1, .*known_cost\.py:\d+\)$", message)
 
 
 def test_the_main_process_that_raises_fails_its_case_too(world: World) -> None:
-    assert world.reason(f"{KNOWN}.Raising", 0) == "ValueError: sample 41 is broken on purpose"
+    message = world.reason(f"{KNOWN}.Raising", 0)
+    assert message.startswith("ValueError: sample 41 is broken on purpose (")
+    assert re.search(r"known_cost\.py:\d+\)$", message)
 
 
 def test_a_worker_that_is_killed_fails_its_case_and_says_so(world: World) -> None:
@@ -115,11 +120,12 @@ def test_every_reason_is_one_line(world: World) -> None:
     assert all(len(why.splitlines()) == 1 for why in world.ended.failed.values())
 
 
-def test_each_failure_is_told_on_the_screen_as_it_happens(world: World) -> None:
-    expected = (
-        f"bench_epoch[{KNOWN}.Raising-workers=2] FAILED: ValueError: sample 41 is broken on purpose (in worker 1)"
-    )
-    assert expected in world.ended.out
+def test_each_failure_is_one_line_on_the_screen_as_it_happens(world: World) -> None:
+    lines = [line for line in world.ended.out.splitlines() if "FAILED" in line]
+    for name, why in world.ended.failed.items():
+        assert lines.count(f"{name} FAILED: {why}") == 1
+    assert "Traceback" not in world.ended.out
+    assert "DataLoader.__next__" not in world.ended.out
 
 
 def test_no_worker_outlives_the_run(world: World) -> None:
@@ -148,23 +154,6 @@ def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any
     (message,) = ended.failed.values()
     assert "shared memory" in message or "No space left on device" in message
     assert ended.ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_an_error_is_told_by_its_type_and_message() -> None:
-    assert reason(KeyError("Class")) == "KeyError: 'Class'"
-
-
-def test_an_error_without_a_message_is_told_by_its_type() -> None:
-    assert reason(NotImplementedError()) == "NotImplementedError"
-
-
-def test_a_worker_s_traceback_is_told_by_its_last_line() -> None:
-    text = "Caught OSError in DataLoader worker process 3.\nOriginal Traceback:\n  …\nOSError: gone"
-    assert reason(OSError(text)) == "OSError: gone (in worker 3)"
-
-
-def test_a_long_message_is_cut() -> None:
-    assert len(reason(ValueError("x" * 9999))) == 500
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.subject import DatasetChoice
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.subject import DatasetChoice, NamedObject, collate_fn
 from loaderbench.datasets.catalog import CATALOG
 
 Suite = Callable[..., pytest.RunResult]
@@ -176,6 +177,67 @@ def test_a_stream_needs_no_base_class(measured: Measured) -> None:
 def test_a_stream_is_known_by_its_own_class(measured: Measured) -> None:
     (case,) = measured("mine:Stream")["benchmarks"]
     assert case["extra_info"]["facts"]["name"] == "Stream"
+
+
+COLLATORS = """
+class Padding:
+    def __init__(self, pad=0):
+        self.pad = pad
+
+    def __call__(self, samples):
+        return list(samples), self.pad
+
+class Demanding(Padding):
+    def __init__(self, pad):
+        super().__init__(pad)
+
+class Batch:
+    def __init__(self, samples):
+        self.samples = samples
+"""
+
+
+@pytest.fixture
+def collators(pytester: pytest.Pytester) -> str:
+    """The name of a module of the test's own that holds `COLLATORS`."""
+    name = f"collators{pytester.path.name.replace('-', '_')}"
+    pytester.makepyfile(**{name: COLLATORS})
+    return name
+
+
+def test_a_class_whose_objects_are_called_is_made_a_collator(collators: str) -> None:
+    assert collate_fn(f"{collators}:Padding")([1, 2]) == ([1, 2], 0)
+
+
+def test_a_collator_that_needs_arguments_is_refused_in_a_line(collators: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        collate_fn(f"{collators}:Demanding")
+    assert "it is a class, and cannot be made without arguments (TypeError: " in str(refused.value)
+    assert "name an object of it" in str(refused.value)
+
+
+def test_a_class_whose_objects_are_not_called_makes_the_batches_itself(collators: str) -> None:
+    assert collate_fn(f"{collators}:Batch")([1, 2]).samples == [1, 2]
+
+
+def test_a_module_that_parses_the_command_line_does_not_see_ours(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(parses="import argparse; argparse.ArgumentParser().parse_args(); train = [1, 2]")
+    monkeypatch.setattr("sys.argv", ["loaderbench", "check", "--dataset", "parses:train"])
+    assert NamedObject(option="--dataset", target="parses:train").load() == [1, 2]
+
+
+def test_a_module_that_ends_the_program_is_refused_without_its_own_usage(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    required = "parser.add_argument('--fold', required=True)"
+    pytester.makepyfile(
+        requires=f"import argparse; parser = argparse.ArgumentParser(); {required}; parser.parse_args()"
+    )
+    with pytest.raises(RefusedError, match="--dataset requires:train: importing it ended the program .SystemExit: 2."):
+        NamedObject(option="--dataset", target="requires:train").load()
+    assert capsys.readouterr().err == ""
 
 
 def test_the_user_s_collate_function_makes_the_batches(measured: Measured, pytester: pytest.Pytester) -> None:
