@@ -29,8 +29,9 @@ import torch
 
 from loaderbench.benches.harness.clock import Epoch, Metrics, keep
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.pass_length import power_of_two
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject, power_of_two
+from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task
 

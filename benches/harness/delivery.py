@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.parts import StreamPart
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint
 
 
@@ -94,24 +97,35 @@ def _with_sampler(config: LoaderConfig, sampler: CountingSampler, *, batched: bo
 class StreamAudit:
     """The audit of a stream: its workers together must deliver what one process alone would.
 
-    Identity is checked once, by content hashes taken inside the workers before anything is timed; each timed pass must
-    then deliver as many batches as that survey did. Where samples differ from pass to pass (`deterministic` is false)
-    hashes say nothing, and only their number is checked.
+    Identity is checked once, by content hashes taken before anything is timed, in a process of its own; each timed pass
+    must then deliver as many batches as that survey did. Where samples differ from pass to pass (`deterministic` is
+    false) hashes say nothing, and only their number is checked.
     """
 
     def __init__(self, config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool) -> None:
         self.loader = config.build(dataset)
-        self._batches, delivered = _hashes(config, dataset)
-        self._samples = delivered.total()
+        survey = surveyed(config, dataset)
+        self._batches, self._samples = survey.batches, survey.samples
         if config.num_workers:
-            _, alone = _hashes(without_workers(config), dataset)
-            _check_same(delivered, alone, config, deterministic=deterministic)
+            alone = surveyed(without_workers(config), dataset)
+            fault = stream_fault(
+                survey,
+                alone,
+                config,
+                deterministic=deterministic,
+                is_part=isinstance(dataset, StreamPart),
+            )
+            if fault is not None:
+                raise DeliveryError(fault)
 
     def samples(self, passes: Sequence[int]) -> int:
         """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
         for batches in passes:
             if batches != self._batches:
-                raise DeliveryError(f"the stream delivered {batches} batches, {self._batches} when surveyed")
+                raise DeliveryError(
+                    f"the stream delivered {batches} batches, {self._batches} when surveyed: "
+                    "its __iter__ must begin anew for every epoch"
+                )
         return self._samples * len(passes)
 
 
@@ -132,31 +146,71 @@ def fingerprint_alone(sample: Any) -> list[bytes]:
     return [fingerprint(sample)]
 
 
-def _hashes(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[bytes]]:
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one pass over a stream delivered: its batches, and the content hashes of its samples."""
+
+    batches: int
+    hashes: Counter[bytes]
+
+    @property
+    def samples(self) -> int:
+        """Return the number of samples."""
+        return self.hashes.total()
+
+    @property
+    def unique(self) -> int:
+        """Return the number of samples that differ."""
+        return len(self.hashes)
+
+
+# A survey reads all that a pass reads: once for all cases that differ only in what they make of a batch. A dataset need
+# not be hashable; it is kept with its survey, so that no other object gets its id.
+_SURVEYS: dict[tuple[LoaderConfig, int], tuple[Dataset[Any], Delivered]] = {}
+
+
+def surveyed(config: LoaderConfig, dataset: Dataset[Any]) -> Delivered:
+    """Return what a pass over the stream delivers, read in a process of its own; raises what reading raises there."""
     collate_fn = fingerprint_alone if config.batch_size is None else fingerprints
-    return _counted(replace(config, collate_fn=collate_fn, pin_memory=False), dataset)
-
-
-# A survey reads the whole stream: once for all cases that differ only in what they make of a batch. A dataset need not
-# be hashable; it is kept with its survey, so that no other object gets its id.
-_SURVEYS: dict[tuple[LoaderConfig, int], tuple[Dataset[Any], int, Counter[bytes]]] = {}
-
-
-def _counted(config: LoaderConfig, dataset: Dataset[Any]) -> tuple[int, Counter[bytes]]:
+    config = replace(config, collate_fn=collate_fn, pin_memory=False)
     key = (config, id(dataset))
     if key not in _SURVEYS:
-        batches = list(config.build(dataset))
-        hashes = Counter(digest for batch in batches for digest in batch)
-        _SURVEYS[key] = (dataset, len(batches), hashes)
-    return _SURVEYS[key][1:]
+        _SURVEYS[key] = (dataset, in_child(partial(_survey, config, dataset)))
+    return _SURVEYS[key][1]
 
 
-def _check_same(workers: Counter[bytes], alone: Counter[bytes], config: LoaderConfig, *, deterministic: bool) -> None:
-    same = workers == alone if deterministic else workers.total() == alone.total()
-    if same or (config.drop_last and workers.total() <= alone.total()):
-        return
-    raise DeliveryError(
-        f"{config.num_workers} workers delivered {workers.total()} samples, {len(workers)} of them unique, where one "
-        f"process alone delivers {alone.total()}, {len(alone)} unique: split the stream among workers by "
+def _survey(config: LoaderConfig, dataset: Dataset[Any]) -> Delivered:
+    batches, hashes = 0, Counter[bytes]()
+    for batch in config.build(dataset):
+        batches += 1
+        hashes.update(batch)
+    return Delivered(batches, hashes)
+
+
+def stream_fault(
+    workers: Delivered, alone: Delivered, config: LoaderConfig, *, deterministic: bool, is_part: bool
+) -> str | None:
+    """Return what is wrong where `workers` deliver other samples than one process alone; None if nothing is.
+
+    The parts of a stream that workers and a process alone read are seldom the same samples. There, workers may deliver
+    fewer samples, as the share of one may end early, but not more; and no worker may repeat the samples of another.
+    """
+    if is_part:
+        unique_share = alone.unique / alone.samples * workers.samples
+        is_repeated = (
+            deterministic
+            and config.num_workers > 1
+            and (workers.unique < unique_share * (1 + 1 / config.num_workers) / 2)
+        )
+        is_same = workers.samples <= alone.samples and not is_repeated
+    elif deterministic:
+        is_same = workers.hashes == alone.hashes
+    else:
+        is_same = workers.samples == alone.samples
+    if is_same or (config.drop_last and not is_part and workers.samples <= alone.samples):
+        return None
+    return (
+        f"{config.num_workers} workers delivered {workers.samples} samples, {workers.unique} of them unique, where one "
+        f"process alone delivers {alone.samples}, {alone.unique} unique: split the stream among workers by "
         "torch.utils.data.get_worker_info() in its __iter__"
     )

@@ -10,6 +10,7 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.reports.vocabulary import of_workers
@@ -56,7 +57,7 @@ class LoaderConfig:
         """Return a DataLoader over `dataset`; two builds with the same seed draw the same order."""
         arguments = {name: value for name, value in self._arguments().items() if value is not None}
         if self.num_workers:
-            arguments["worker_init_fn"] = DiesWithParent(self.worker_init_fn)
+            arguments["worker_init_fn"] = WorkerInit(self.worker_init_fn)
         for name in ("sampler", "batch_sampler"):
             if callable(arguments.get(name)):
                 arguments[name] = arguments[name](dataset)
@@ -115,23 +116,25 @@ def only_without_workers() -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class DiesWithParent:
-    """A ``worker_init_fn`` by which Linux kills a worker at once when its parent dies, even in the user's code.
+class WorkerInit:
+    """A ``worker_init_fn`` that binds a worker to its parent, and shows user code its own dataset, not one around it.
 
-    torch's own watchdog waits until the worker returns from the user's code, if it does. Under ``forkserver`` it stays
-    the only one: there the parent is the fork server, which lives as long as its workers do.
+    Linux kills such a worker at once when its parent dies, even in the user's code. torch's own watchdog waits until
+    the worker returns from the user's code, if it does. Under ``forkserver`` it stays the only one: there the parent is
+    the fork server, which lives as long as its workers do.
     """
 
     init: Callable[[int], None] | None
 
     def __call__(self, worker_id: int) -> None:
-        """Bind the worker to its parent, then do what the user's own function does."""
+        """Set the worker up, then do what the user's own function does."""
         dies_with_parent()
+        unwrap_in_worker()
         if self.init is not None:
             self.init(worker_id)
 
 
-class WithoutGetitems(Dataset[Any]):
+class WithoutGetitems(Dataset[Any], Wrapper):
     """A map-style dataset without its ``__getitems__``: the loader asks for one sample at a time."""
 
     def __init__(self, dataset: Any) -> None:
@@ -144,14 +147,14 @@ class WithoutGetitems(Dataset[Any]):
         return self.dataset[index]
 
 
-class WrappedIterable(IterableDataset[Any]):
+class WrappedIterable(IterableDataset[Any], Wrapper):
     """Any object with ``__iter__``, given the base class by which DataLoader knows a stream."""
 
     def __init__(self, iterable: Iterable[Any]) -> None:
-        self.iterable = iterable
+        self.dataset = iterable
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.iterable)
+        return iter(self.dataset)
 
 
 def as_dataset(thing: Any) -> Dataset[Any]:

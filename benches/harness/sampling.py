@@ -30,9 +30,9 @@ class BlockBatchSampler:
 def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> dict[str, Any]:
     """Return the arguments of a LoaderConfig that draw samples in the way called `name`."""
     if name == "weighted":
-        weights = torch.ones(len(dataset), dtype=torch.double)
+        weights: Any = torch.ones(len(dataset), dtype=torch.double)
         generator = torch.Generator().manual_seed(seed)
-        return {"sampler": WeightedRandomSampler(weights.tolist(), len(dataset), generator=generator)}
+        return {"sampler": WeightedRandomSampler(weights, len(dataset), generator=generator)}
     if name == "blocks":
         return {
             "batch_size": None,

@@ -7,17 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from pkgutil import resolve_name
-from time import perf_counter
 from typing import Any
 
-import torch
-from torch.utils.data import Dataset, IterableDataset, Subset
+from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import as_dataset
+from loaderbench.benches.harness.parts import Part, StreamPart, part_of, samples_of
+from loaderbench.benches.harness.pass_length import UnreadableSampleError, affordable_samples
+from loaderbench.benches.harness.system.child import ChildError, in_child
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.datasets.validation import DatasetProperties, InvalidDatasetError, check_dataset
@@ -46,14 +47,14 @@ class Subject:
         return callable(getattr(self.source, "__getitems__", None))  # torch's Subset, of a part, always has it
 
     def part(self, samples: int) -> "Subject":
-        """Return the same with a map-style dataset cut to `samples` of it, drawn once with a fixed seed."""
-        return replace(self, dataset=_drawn(self.dataset, samples))
+        """Return the same with the dataset cut to `samples` of it (see `parts`)."""
+        return replace(self, dataset=part_of(self.dataset, samples))
 
     @property
     def facts(self) -> dict[str, Any]:
         """Return what a record says of it: samples in one pass, bytes pickled, and the make-up of a sample."""
-        length = len(self.dataset) if hasattr(self.dataset, "__len__") else None
-        return {"dataset_samples": length, **asdict(self.properties)}
+        part = {"part": str(self.dataset)} if isinstance(self.dataset, (Part, StreamPart)) else {}
+        return {"dataset_samples": samples_of(self.dataset), **part, **asdict(self.properties)}
 
 
 def subject_of(dataset: Any) -> Subject:
@@ -172,63 +173,33 @@ def _subject(choice: DatasetChoice, name: str) -> Subject:
     if entry and choice.samples == "auto" and (not choice.is_quick or isinstance(dataset, IterableDataset)):
         part = dataset
     elif entry and choice.samples == "auto":
-        part = _drawn(dataset, entry.quick_samples)
+        part = part_of(dataset, entry.quick_samples)
     else:
         part = _part(dataset, choice, named)
     return Subject(name=name, dataset=part, source=dataset, properties=properties, collate_fns=collate_fns)
 
 
 def _part(dataset: Any, choice: DatasetChoice, named: NamedObject) -> Dataset[Any]:
-    """Return the part of `dataset` that a pass reads: ``choice.samples`` of it, drawn once with a fixed seed."""
-    if isinstance(dataset, IterableDataset):
-        if choice.samples not in ("auto", "all"):
-            raise named.refuse(f"--samples {choice.samples} needs a map-style dataset: a stream is read whole")
-        return dataset
-    return _drawn(dataset, _wanted(dataset, choice, named))
+    """Return what a pass reads of `dataset`: contiguous blocks of it, the beginning of a stream, or all of it."""
+    return part_of(dataset, _wanted(dataset, choice, named))  # type: ignore[no-any-return]
 
 
-def _drawn(dataset: Any, wanted: int) -> Dataset[Any]:
-    if wanted >= len(dataset):
-        return dataset  # type: ignore[no-any-return]
-    drawn = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:wanted]
-    return Subset(dataset, drawn.tolist())
-
-
-def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int:
+def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int | None:
+    """Return how many samples a pass reads; None: all of them."""
     samples, least = choice.samples, max(choice.least_samples, math.ceil(_LEAST_SAMPLES_PER_S * choice.pass_s))
     if samples == "all":
-        return len(dataset)
-    if samples == "auto" and len(dataset) <= least:
-        return len(dataset)
-    if samples == "auto":
-        affordable = max(least, _affordable(dataset, choice.pass_s, named))
-        return choice.agree(f"samples of {named.target}", affordable)
-    if not samples.isdigit() or int(samples) < 1:
-        raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
-    return int(samples)
-
-
-def _affordable(dataset: Any, pass_s: float, named: NamedObject, probes: int = 16) -> int:
-    """Return how many samples one process reads in about `pass_s` seconds, rounded to a power of two."""
-    step = max(1, len(dataset) // probes)
-    indices = range(0, len(dataset), step)[:probes]
-    began = perf_counter()
-    for index in indices:
-        try:
-            dataset[index]
-        except Exception as error:
-            raise named.refuse(f"sample {index} raised {type(error).__name__}: {error}") from error
-    sample_s = max((perf_counter() - began) / len(indices), 1e-9)
-    return power_of_two(pass_s / sample_s)
-
-
-def power_of_two(number: float) -> int:
-    """Return the largest power of two that is at most `number`, and at least 1.
-
-    >>> power_of_two(1000.0), power_of_two(0.3)
-    (512, 1)
-    """
-    return 1 << max(1, int(number)).bit_length() - 1
+        return None
+    if samples != "auto":
+        if not samples.isdigit() or int(samples) < 1:
+            raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
+        return int(samples)
+    if not isinstance(dataset, IterableDataset) and len(dataset) <= least:
+        return None
+    try:
+        affordable = in_child(partial(affordable_samples, dataset, choice.pass_s, least))
+    except (ChildError, UnreadableSampleError) as error:
+        raise named.refuse(str(error)) from error
+    return choice.agree(f"samples of {named.target}", affordable) or None
 
 
 @cache

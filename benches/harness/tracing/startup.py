@@ -32,7 +32,8 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.tracing.timestamps import PickleTimes, UnwrappingInit, samples_at
+from loaderbench.benches.harness.parts import Wrapper
+from loaderbench.benches.harness.tracing.timestamps import PickleTimes, samples_at
 
 # What the first batch waits for; each part lasts until the event of `StartupTimestamps` at the same place, the last
 # one until the batch is received.
@@ -162,7 +163,7 @@ def _unpickle_times() -> tuple[float, float]:
     return (last, name) if isinstance(last, float) and isinstance(name, float) else (0.0, 0.0)
 
 
-class StartupDataset(Dataset[Any]):
+class StartupDataset(Dataset[Any], Wrapper):
     """A map-style dataset that records when it is sent to a worker, and when its first sample is requested."""
 
     def __init__(self, dataset: Any, timestamps: StartupTimestamps) -> None:
@@ -184,7 +185,7 @@ class StartupDataset(Dataset[Any]):
         return _received_dataset, (type(self), PickleTimes(), self.dataset, self.timestamps, PickleTimes())
 
 
-class StartupStream(IterableDataset[Any]):
+class StartupStream(IterableDataset[Any], Wrapper):
     """The same of an iterable dataset."""
 
     def __init__(self, dataset: Any, timestamps: StartupTimestamps) -> None:
@@ -210,18 +211,18 @@ def _received_dataset(
     return wrapper(dataset, timestamps)
 
 
-class StartupInit(UnwrappingInit):
+class StartupInit:
     """A ``worker_init_fn`` that records that its worker runs."""
 
     def __init__(self, init: Callable[[int], None] | None, timestamps: StartupTimestamps) -> None:
-        super().__init__(init)
-        self.timestamps = timestamps
+        self.init, self.timestamps = init, timestamps
 
     def __call__(self, worker_id: int) -> None:
         """Record it, then call the user's own function."""
         running, self.timestamps.main_imported = _unpickle_times()
         self.timestamps.running = running or perf_counter()
-        super().__call__(worker_id)
+        if self.init is not None:
+            self.init(worker_id)
 
 
 class StartupCollate:

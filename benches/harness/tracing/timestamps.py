@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from time import perf_counter, thread_time
 from typing import Any
 
-from torch.utils.data import Dataset, IterableDataset, Subset, get_worker_info
+from torch.utils.data import Dataset, IterableDataset, Subset
 
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.parts import Wrapper
 
 EVENTS = ("fetching", "fetched", "collated", "pickling", "pickled", "unpickling", "unpickled", "pinning", "pinned")
 
@@ -103,8 +104,7 @@ def traced_loader(
     inner = _with_timed_transform(dataset, recorder)
     wrapper = TimedStream if isinstance(dataset, IterableDataset) else TimedDataset
     timed_collate = TimedCollate(collate_fn, recorder, sends_batches=sends_batches)
-    init = UnwrappingInit(config.worker_init_fn) if config.num_workers else config.worker_init_fn
-    return replace(config, collate_fn=timed_collate, worker_init_fn=init).build(wrapper(inner, recorder))
+    return replace(config, collate_fn=timed_collate).build(wrapper(inner, recorder))
 
 
 class PickleTimes:
@@ -150,20 +150,6 @@ def _received_batch(
     return TracedBatch(batch, timestamps)
 
 
-class UnwrappingInit:
-    """A ``worker_init_fn`` by which ``get_worker_info().dataset`` is the user's dataset, not the wrapper around it."""
-
-    def __init__(self, init: Callable[[int], None] | None) -> None:
-        self.init = init
-
-    def __call__(self, worker_id: int) -> None:
-        """Unwrap the dataset, then call the user's own function."""
-        worker: Any = get_worker_info()
-        object.__setattr__(worker, "dataset", worker.dataset.dataset)  # torch refuses to have it assigned
-        if self.init is not None:
-            self.init(worker_id)
-
-
 @dataclass(slots=True)
 class Recorder:
     """The timestamps of the batch that is being made; the wrapped dataset and collate function share one."""
@@ -198,7 +184,7 @@ class TimedTransform:
         return result
 
 
-class TimedDataset(Dataset[Any]):
+class TimedDataset(Dataset[Any], Wrapper):
     """A map-style dataset whose batches are timed: torch requests each in one call of ``__getitems__``."""
 
     def __init__(self, dataset: Any, recorder: Recorder) -> None:
@@ -225,7 +211,7 @@ def samples_at(dataset: Any, indices: list[int]) -> Any:
     return whole_batch(indices) if whole_batch else [dataset[index] for index in indices]
 
 
-class TimedStream(IterableDataset[Any]):
+class TimedStream(IterableDataset[Any], Wrapper):
     """An iterable dataset whose samples are timed one by one: torch requests a batch sample by sample."""
 
     def __init__(self, dataset: Any, recorder: Recorder) -> None:

@@ -1,6 +1,7 @@
 """A loader that repeats or loses samples is never called fast."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.delivery import DeliveryError, audit
+from loaderbench.benches.harness.delivery import Delivered, DeliveryError, audit, stream_fault
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.parts import StreamPart
 from loaderbench.benches.harness.sampling import sampling_arguments
 from loaderbench.datasets.synthetic.known_cost import Duplicated
 from loaderbench.reports.vocabulary import SETTINGS
@@ -130,9 +132,48 @@ def test_a_random_stream_that_is_repeated_is_refused_by_its_number() -> None:
 
 def test_a_stream_that_delivers_less_when_timed_is_refused() -> None:
     audited = audit(LoaderConfig(batch_size=3), Duplicated(10))
-    with pytest.raises(DeliveryError, match="^the stream delivered 3 batches, 4 when surveyed$"):
+    with pytest.raises(DeliveryError, match="^the stream delivered 3 batches, 4 when surveyed: its __iter__ must"):
         audited.samples([4, 3])
 
 
 def test_incomplete_batches_that_each_worker_drops_are_not_a_loss() -> None:
     assert read(workers(2, drop_last=True), Split(fairly)) == 6
+
+
+def delivered(*samples: range) -> Delivered:
+    """What workers delivered together: a range of numbers each."""
+    return Delivered(1, Counter(bytes([sample]) for worker in samples for sample in worker))
+
+
+PARTS = {
+    "strided": (delivered(range(0, 100, 2), range(1, 100, 2)), delivered(range(100)), True),
+    "in halves of the stream": (delivered(range(50), range(120, 170)), delivered(range(100)), True),
+    "the share of one ends early": (delivered(range(50), range(120, 130)), delivered(range(100)), True),
+    "repeated by each": (delivered(range(50), range(50)), delivered(range(100)), False),
+    "repeated, and ended": (delivered(range(60), range(60)), delivered(range(100)), False),
+}
+
+
+@pytest.mark.parametrize(("together", "alone", "is_right"), PARTS.values(), ids=PARTS)
+def test_of_a_part_workers_may_read_other_samples_but_not_the_same(
+    together: Delivered, alone: Delivered, is_right: bool
+) -> None:
+    fault = stream_fault(together, alone, workers(2), deterministic=True, is_part=True)
+    assert (fault is None) is is_right
+
+
+def test_a_part_of_a_stream_is_counted(no_strays: None) -> None:
+    assert read(workers(2), StreamPart(Split(fairly), 6), passes=2) == 12
+
+
+def test_a_stream_is_surveyed_in_a_process_of_its_own() -> None:
+    seen: list[int] = []
+
+    class Watched(IterableDataset[int]):
+        def __iter__(self) -> Iterator[int]:
+            seen.append(1)
+            return iter(TEN)
+
+    audited = audit(LoaderConfig(batch_size=3), Watched())
+    assert seen == []
+    assert audited.samples([4]) == 10

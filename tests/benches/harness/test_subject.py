@@ -76,7 +76,6 @@ REFUSED = {
     'theirs:Whole --dataset-args {"root":4}': "--dataset theirs:Whole: calling it raised TypeError: *'root'",
     "theirs:Whole --samples few": "--dataset theirs:Whole: --samples must be auto, all or a number >= 1, got few",
     "theirs:Whole --samples 0": "--dataset theirs:Whole: --samples must be auto, all or a number >= 1, got 0",
-    "mine:Stream --samples 4": "--dataset mine:Stream: --samples 4 needs a map-style dataset: a stream is read whole",
 }
 
 
@@ -164,6 +163,12 @@ def test_the_quick_set_reads_a_part_of_a_dataset_of_ours() -> None:
     assert quick.is_batched
 
 
+def test_a_record_says_which_part_was_read() -> None:
+    choice = DatasetChoice(dataset_args='{"samples": 1000, "busy_s": 0}', samples="128")
+    assert choice.subject(BUSY).facts["part"] == "128 of 1000 samples: 2 blocks of 64"
+    assert "part" not in DatasetChoice(dataset_args="[20, 0]").subject(BUSY).facts
+
+
 def test_a_part_of_a_dataset_is_asked_for_batches_only_where_the_whole_is() -> None:
     choice = DatasetChoice(dataset_args='{"samples": 20, "busy_s": 0}', samples="8")
     assert not choice.subject(BUSY).is_batched
@@ -172,6 +177,13 @@ def test_a_part_of_a_dataset_is_asked_for_batches_only_where_the_whole_is() -> N
 def test_a_stream_needs_no_base_class(measured: Measured) -> None:
     (case,) = measured("mine:Stream", "--round-time", "0")["benchmarks"]
     assert case["extra_info"]["rounds"]["samples"] == [20, 20]
+
+
+@pytest.mark.parametrize(("samples", "read"), [("4", 4), ("100", 20)])
+def test_samples_says_how_much_of_a_stream_a_pass_reads(measured: Measured, samples: str, read: int) -> None:
+    (case,) = measured("mine:Stream", "--samples", samples, "--round-time", "0")["benchmarks"]
+    assert case["extra_info"]["rounds"]["samples"] == [read, read]
+    assert case["extra_info"]["facts"]["part"] == f"the first {samples} samples of the stream"
 
 
 def test_a_stream_is_known_by_its_own_class(measured: Measured) -> None:
