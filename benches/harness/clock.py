@@ -80,11 +80,20 @@ def read(loader: Iterable[Any], step: Step = keep, passes: int = 1, *, device: t
     for _ in range(passes):
         marks = _marks_around_steps(loader, step) if reading.stepped else _marks(loader)
         if len(marks) == 1:
-            raise ValueError("the loader delivered no batch; with drop_last, batch_size must not exceed the dataset")
+            raise ValueError(_no_batch(reading.passes))
         reading.passes.append(marks)
     synchronise(device)
     reading.seconds = perf_counter() - began
     return reading
+
+
+def _no_batch(passes: Sequence[Marks]) -> str:
+    if passes:
+        return "the loader delivered no batch after a pass that did: its dataset does not begin anew at each iter()"
+    return (
+        "the loader delivered no batch; with drop_last, batch_size must not exceed the dataset, and a stream must "
+        "begin anew at each iter()"
+    )
 
 
 def _marks(loader: Iterable[Any]) -> Marks:
