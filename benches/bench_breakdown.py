@@ -36,7 +36,6 @@ from typing import Any, Self, TypedDict
 
 import pytest
 import torch
-from torch.utils.data import default_collate
 
 from loaderbench.benches.harness.clock import Metrics, read
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
@@ -63,7 +62,7 @@ class Breakdown:
         self.subject = subject
         self.config = config
         self.device = device
-        self.collate_fn = config.collate_fn or default_collate
+        self.collate_fn = config.batch_fn
         has_device = device.type != "cpu"
         self.on_device: DeviceArguments = (
             {"step": self._copy, "drain": partial(synchronise, device)} if has_device else {}

@@ -3,13 +3,12 @@
 **Timed** as in ``bench_epoch``: whole passes, no model. What differs is who decides which samples make a batch:
 
 - ``sequential`` and ``shuffle``: torch's own samplers;
-- ``drop_last``: shuffled, the last incomplete batch left out;
 - ``weighted``: a ``sampler`` that draws with replacement (``WeightedRandomSampler``, equal weights);
-- ``batch_sampler``: one that hands out whole batches in order;
+- ``batches``: a ``batch_sampler`` that hands out whole batches in order;
 - ``blocks``: one that shuffles contiguous blocks, for data that is read fastest in order;
 
-and, at ``fetch``, whether a batch is asked for by ``__getitems__``, all indices in one call, or by ``__getitem__``, one
-index at a time.
+with ``drop_last``, without the last incomplete batch; and, at ``fetch``, whether a batch is asked for by
+``__getitems__``, all indices in one call, or by ``__getitem__``, one index at a time.
 
 **When it matters**: while a sample costs less than a call. A row of a table is read in less time than the loader
 needs to ask for it (pytorch#106704); with ``__getitems__`` it asks once a batch.
@@ -36,6 +35,7 @@ from loaderbench.reports.vocabulary import SETTINGS
     pin_memory=(False,),
     persistent_workers=(True,),
     sampling=distinct("shuffle", *SETTINGS["sampling"].choices),
+    drop_last=(False, True),
     fetch=("getitems", "getitem"),
     rounds=3,
     expected_s=0.8,

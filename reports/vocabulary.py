@@ -1,4 +1,4 @@
-"""The vocabulary: every setting and every metric, declared once.
+"""The vocabulary: every setting, every metric, and every other option that says what is measured, declared once.
 
 Command-line options, feasibility, the identity of a case, columns, tables, figures and docs are derived from these
 values. To add one is to add an entry here and the code that uses it; `register` adds one from elsewhere. The order of
@@ -31,6 +31,8 @@ class Setting:
     """The names that are known, from the smallest to the largest."""
     is_open: bool = False
     """Whether other names than `choices` are allowed, such as module:attribute."""
+    takes_none: bool = False
+    """Whether ``none`` is one of its values."""
     default: Value = None
     """Its value in a case where nothing sweeps it: torch's own where torch has one."""
     without_workers: object = ANY
@@ -59,18 +61,21 @@ class Setting:
     @property
     def takes(self) -> str:
         """Return in words which values it takes."""
+        none = " or none" if self.takes_none else ""
         if self.kind == "whole":
-            return f"whole numbers >= {self.least}"
+            return f"whole numbers >= {self.least}{none}"
         if self.kind == "switch":
             return "on or off"
-        return ", ".join([*self.choices, *(["module:attribute"] if self.is_open else [])]) or "a name"
+        return (", ".join([*self.choices, *(["module:attribute"] if self.is_open else [])]) or "a name") + none
 
     def read(self, text: str) -> Value:
         """Return the value that `text` names; raises ValueError saying what is taken.
 
-        >>> SETTINGS["num_workers"].read("2"), SETTINGS["pin_memory"].read("on")
-        (2, True)
+        >>> SETTINGS["num_workers"].read("2"), SETTINGS["pin_memory"].read("on"), SETTINGS["batch_size"].read("none")
+        (2, True, None)
         """
+        if self.takes_none and text == "none":
+            return None
         if self.kind == "whole" and text.isdecimal() and int(text) >= self.least:
             return int(text)
         if self.kind == "switch" and text in _SWITCH:
@@ -120,6 +125,26 @@ class Metric:
     """How the gate judges it; None: it does not."""
     figure: str = ""
     """The section of the report in which it is drawn over the setting that varies; "": other figures show it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubjectOption:
+    """An option that says what is loaded or trained, takes one text and is no setting."""
+
+    name: str
+    """As Python writes it: ``dataset_args`` is ``--dataset-args``."""
+    metavar: str
+    help: str
+    default: str = ""
+    column: str = ""
+    """What the record calls it where that is not its name."""
+    identifies: bool = True
+    """Whether it is part of a case's identity."""
+
+    @property
+    def option(self) -> str:
+        """Return how it is written, such as ``--dataset-args``."""
+        return f"--{self.name.replace('_', '-')}"
 
 
 # Benches whose cases are judged in a way of their own.
@@ -225,8 +250,8 @@ for _entry in (
         has_column=True, phrase="workers={}",
     ),
     Setting(
-        name="batch_size", help="samples in a batch", kind="whole", least=1, default=32, is_argument=True,
-        has_column=True, phrase="batch={}",
+        name="batch_size", help="samples in a batch; with none the dataset, or its batch_sampler, makes the batches",
+        kind="whole", least=1, default=32, takes_none=True, is_argument=True, has_column=True, phrase="batch={}",
     ),
     Setting(
         name="collate_fn", help="the function that makes a batch of samples",
@@ -234,7 +259,19 @@ for _entry in (
     ),
     Setting(
         name="sampling", help="the order and choice of samples", default="shuffle",
-        choices=("sequential", "shuffle", "drop_last", "weighted", "batch_sampler", "blocks"),
+        choices=("sequential", "shuffle", "weighted", "batches", "blocks"),
+    ),
+    Setting(
+        name="drop_last", help="the last incomplete batch is left out", kind="switch", default=False, is_argument=True,
+        phrase="drop_last", phrase_off="last kept",
+    ),
+    Setting(
+        name="sampler", help="a sampler of your own; a function or class is called with the dataset", is_open=True,
+        takes_none=True, is_argument=True,
+    ),
+    Setting(
+        name="batch_sampler", help="a batch_sampler of your own; a function or class is called with the dataset",
+        is_open=True, takes_none=True, is_argument=True,
     ),
     Setting(
         name="fetch", help="samples one by one, or a batch in a call", choices=("getitem", "getitems"),
@@ -261,6 +298,10 @@ for _entry in (
         choices=tuple(name for name in ("fork", "forkserver", "spawn") if name in get_all_start_methods()),
     ),
     Setting(
+        name="worker_init_fn", help="called in every worker when it has started", is_open=True, takes_none=True,
+        without_workers=None, cost_rank=6, is_argument=True,
+    ),
+    Setting(
         name="in_order", help="batches in the sampler's order, or as they are ready", kind="switch", default=True,
         without_workers=True, is_argument=True, phrase="in_order", phrase_off="as ready",
     ),
@@ -268,6 +309,27 @@ for _entry in (
     Setting(name="payload_mb", help="megabytes a dataset holds", kind="whole", is_swept=False, phrase="{} MB"),
 ):  # fmt: skip
     register(_entry)
+
+SUBJECT_OPTIONS: Mapping[str, SubjectOption] = {
+    entry.name: entry
+    for entry in (
+        SubjectOption(name="dataset_args", metavar="JSON", help="arguments of the dataset: an object or an array"),
+        SubjectOption(
+            name="samples", metavar="N", default="auto", column="samples_read",  # a metric has the option's name
+            help="how much of your dataset a pass reads: a number, all, or auto (what fits into a short time)",
+        ),
+        SubjectOption(
+            name="loader_timeout", metavar="TIME", default="60s", identifies=False,
+            help="give up on a batch that workers have not delivered for so long (default: 60s; 0 waits for ever)",
+        ),
+        SubjectOption(name="model", metavar="MODULE:NAME", help="the model to train; ours where the dataset is ours"),
+        SubjectOption(name="model_args", metavar="JSON", help="arguments of the model: an object or an array"),
+        SubjectOption(
+            name="loss", metavar="NAME",
+            help="a function of torch.nn.functional, or module:attribute (default: cross_entropy)",
+        ),
+    )
+}  # fmt: skip
 
 _COLD = GateRule(margins=4.0, floor=0.02)
 

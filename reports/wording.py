@@ -130,6 +130,8 @@ def assigned(row: Row, names: Iterable[str]) -> str:
 def loader_call(row: Row, default_start_method: object = None) -> str:
     """Write the ``DataLoader(...)`` call that makes a case; arguments at torch's defaults are left out.
 
+    A sampler of the user's own is written as a function of the dataset, as most are.
+
     >>> print(loader_call({"batch_size": 64, "num_workers": 2, "persistent_workers": True, "collate_fn": "pad"}))
     DataLoader(
         dataset,
@@ -146,14 +148,18 @@ def loader_call(row: Row, default_start_method: object = None) -> str:
 def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
     start_method = row.get("start_method")
     sampling = row.get("sampling")
-    shuffled = sampling in {"shuffle", "drop_last"} or is_on(row.get("shuffle"))
+    shuffled = sampling == "shuffle" or is_on(row.get("shuffle"))
+    is_unbatched = "batch_size" in row and is_missing(row["batch_size"]) and is_missing(row.get("batch_sampler"))
     candidates: Sequence[tuple[str, object, bool]] = (
-        ("batch_size", row.get("batch_size"), True),
+        ("batch_size", "None" if is_unbatched else row.get("batch_size"), True),
         ("shuffle", True, shuffled),
         ("num_workers", row.get("num_workers"), True),
         ("collate_fn", _callable(row.get("collate_fn")), row.get("collate_fn") != "default"),
         ("pin_memory", True, is_on(row.get("pin_memory"))),
-        ("drop_last", True, sampling == "drop_last" or is_on(row.get("drop_last"))),
+        ("drop_last", True, is_on(row.get("drop_last"))),
+        ("sampler", _made_of_dataset(row.get("sampler")), True),
+        ("batch_sampler", _made_of_dataset(row.get("batch_sampler")), True),
+        ("worker_init_fn", _callable(row.get("worker_init_fn")), True),
         ("multiprocessing_context", repr(start_method), start_method != default_start_method),
         (
             "prefetch_factor",
@@ -172,8 +178,13 @@ def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
     ]
 
 
+def _made_of_dataset(name: object) -> object:
+    """Return the call that makes a sampler of a dataset."""
+    return f"{_callable(name)}(dataset)" if isinstance(name, str) else None
+
+
 def _callable(name: object) -> object:
-    """Return the name by which a collate function is called in code; a text that is none is quoted."""
+    """Return the name by which a function is called in code; a text that is none is quoted."""
     if not isinstance(name, str):
         return None
     return name.rpartition(":")[2] if re.fullmatch(r"(?:[\w.]+:)?[A-Za-z_][\w.]*", name) else repr(name)

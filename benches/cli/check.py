@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams"
 EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
 
-LOADER = ("batch_size", "num_workers", "prefetch_factor", "start_method")
+LOADER = (
+    "collate_fn", "batch_size", "drop_last", "sampler", "batch_sampler", "num_workers", "worker_init_fn",
+    "prefetch_factor", "start_method", "loader_timeout",
+)  # fmt: skip
 NUM_WORKERS = 2  # a loader without workers has little to be checked or explained
 WRONG = 1  # exit code
 
@@ -24,25 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_loader(parser: argparse.ArgumentParser, *others: str) -> None:
     """Declare one loader: its dataset, its collate function, its arguments and `others`."""
-    names = ("dataset", "dataset_args", "collate_fn", *LOADER, *others)
+    names = ("dataset", "dataset_args", *LOADER, *others)
     shared.add(parser, *names, required=("dataset",), defaults={"num_workers": NUM_WORKERS, "device": None})
 
 
-def loader_of(subject: "Subject", options: argparse.Namespace) -> "LoaderConfig":
-    """Return the loader that the options declared by `add_loader` describe."""
-    from loaderbench.benches.explain.loaders import loader_config
-    from loaderbench.benches.harness.subject import collate_fn
+def loader_of(subject: "Subject", options: argparse.Namespace) -> "tuple[Subject, LoaderConfig]":
+    """Return the loader that the options declared by `add_loader` describe, and the dataset to build it over."""
+    from loaderbench.benches.harness.case_loader import case_loader
+    from loaderbench.benches.harness.options import loader_timeout_s
 
-    return loader_config(
-        num_workers=options.num_workers,
-        batch_size=options.batch_size,
-        collate_fn=collate_fn(options.collate_fn or subject.collate_fns[0]),
-        shuffle=not subject.is_stream,
-        prefetch_factor=options.prefetch_factor,
-        multiprocessing_context=options.start_method,
-        persistent_workers=getattr(options, "persistent_workers", False),
-        pin_memory=getattr(options, "pin_memory", False),
-    )
+    settings = {**vars(options), "drop_last": options.drop_last and options.batch_size is not None}
+    return case_loader(subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,6 +49,6 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.render.terminal import print_document
 
     subject = DatasetChoice(dataset_args=options.dataset_args, samples="all").subject(options.dataset)
-    needs = list(findings(demand_of(subject, loader_of(subject, options)), limits()))
+    needs = list(findings(demand_of(*loader_of(subject, options)), limits()))
     print_document(check_document(needs))
     return WRONG if wrong(needs) else 0

@@ -43,14 +43,14 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.explain.record import FILE
 
     folder = output.new_folder("explain", options.out)
-    least = BATCHES * options.batch_size * max(1, options.num_workers)
+    least = BATCHES * (options.batch_size or 1) * max(1, options.num_workers)
     choice = DatasetChoice(
         dataset_args=options.dataset_args, samples=options.samples, pass_s=PASS_S, least_samples=least
     )
-    subject = choice.subject(options.dataset)
+    subject, config = loader_of(choice.subject(options.dataset), options)
     explanation = explain(
         subject,
-        loader_of(subject, options),
+        config,
         _consumer(subject, options),
         budget_s=options.budget,
         seed=shared.seed_of(options),

@@ -1,7 +1,7 @@
 """Options that several commands share: what is loaded and how, times, sizes, shares, where the files go.
 
-Settings come from the vocabulary, the other options of a subject from `benches/harness/subject_options.py`: a new one
-is declared there and is then an option of every command that names it.
+Settings and the other options of a subject come from the vocabulary: a new one is declared there and is then an option
+of every command that names it.
 """
 
 import argparse
@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
 from loaderbench.reports.units import parse_size, parse_time, parse_whole
-from loaderbench.reports.vocabulary import SETTINGS, Setting
+from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, Setting
 
 T = TypeVar("T")
 
@@ -128,7 +127,7 @@ def checked(read: Callable[[str], T], option: str = "") -> Callable[[str], T]:
 
 def _add_setting(parser: argparse._ActionsContainer, setting: Setting, *, required: bool, **given: Any) -> None:
     usual = f" (default: {_written(given['default'])})" if given.get("default") is not None else ""
-    takes = "" if setting.kind == "whole" else f": {setting.takes}"
+    takes = "" if setting.kind == "whole" and not setting.takes_none else f": {setting.takes}"
     parser.add_argument(
         setting.option,
         type=checked(setting.read, setting.option),

@@ -8,6 +8,7 @@ import random
 
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.interventions import Intervention
+from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
@@ -20,9 +21,9 @@ SHORT_PASS = 2  # batches of each worker, where only their start matters
 
 def measure_block(intervention: Intervention, subject: Subject, consumer: Consumer, rng: random.Random) -> PassBlock:
     """Read a fresh pair of loaders in turns, after a discarded pass of each; what a loader raises is raised."""
-    if intervention.facts.once_per_epoch:
-        subject = _short(subject, intervention.control)
     configs = {"control": intervention.control, "treatment": intervention.treatment}
+    if intervention.facts.once_per_epoch:
+        subject, configs = _short(subject, configs)
     with NoStrays():
         loaders = {name: config.build(subject.dataset) for name, config in configs.items()}
         seconds: dict[str, list[float]] = {name: [] for name in configs}
@@ -51,8 +52,9 @@ def _turns(names: list[str], rng: random.Random) -> list[str]:
     return turns
 
 
-def _short(subject: Subject, config: LoaderConfig) -> Subject:
-    """Return the part of `subject` that is `SHORT_PASS` batches of each worker; a stream is read whole."""
-    if subject.is_stream:
-        return subject
-    return subject.part(SHORT_PASS * max(1, config.num_workers) * (config.batch_size or 1))
+def _short(subject: Subject, configs: dict[str, LoaderConfig]) -> tuple[Subject, dict[str, LoaderConfig]]:
+    """Return passes of `SHORT_PASS` batches of each worker; a stream is read whole."""
+    control = configs["control"]
+    samples = SHORT_PASS * max(1, control.num_workers) * (control.batch_size or 1)
+    shortened = {name: cut(subject, config, samples) for name, config in configs.items()}
+    return shortened["control"][0], {name: config for name, (_, config) in shortened.items()}

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch.utils.data import default_collate
-
 from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.loaders import first_batch
 from loaderbench.benches.harness.clock import keep
@@ -42,7 +40,7 @@ class Baseline:
     @property
     def collate_fn(self) -> Callable[[Any], Any]:
         """Return what makes a batch of samples."""
-        return self.config.collate_fn or default_collate
+        return self.config.batch_fn
 
 
 def measure_baseline(subject: Subject, config: LoaderConfig, consumer: Consumer) -> Baseline:
@@ -52,7 +50,7 @@ def measure_baseline(subject: Subject, config: LoaderConfig, consumer: Consumer)
     step = None if consumer.step is keep else consumer.on_device(config)
     try:
         with NoStrays():
-            loader = traced_loader(subject.dataset, steady, config.collate_fn or default_collate)
+            loader = traced_loader(subject.dataset, steady, config.batch_fn)
             trace_pass(loader)  # workers start, files are read
             trace = trace_pass(loader, step)
             del loader

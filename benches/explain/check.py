@@ -37,7 +37,7 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         storage_bytes=storages.bytes,
         pickled_bytes=subject.properties.pickled_bytes,
         pickle_error=subject.properties.pickle_error,
-        repeated=repeated_samples(subject.dataset) if subject.is_stream and config.num_workers > 1 else None,
+        repeated=repeated_samples(subject.dataset, config) if subject.is_stream and config.num_workers > 1 else None,
     )
 
 
@@ -60,11 +60,12 @@ def _control_group_memory() -> int:
     return max(0, int(limit.read_text()) - int(used.read_text()))
 
 
-def repeated_samples(dataset: Any) -> tuple[int, int]:
+def repeated_samples(dataset: Any, config: LoaderConfig) -> tuple[int, int]:
     """Return how many of the first samples of two workers both delivered, and how many the one with fewer delivered."""
     loader: DataLoader[Any] = DataLoader(
-        dataset, batch_size=None, num_workers=2, collate_fn=_fingerprinted, timeout=WAIT_S, prefetch_factor=2
-    )
+        dataset, batch_size=None, num_workers=2, collate_fn=_fingerprinted, worker_init_fn=config.worker_init_fn,
+        timeout=WAIT_S, prefetch_factor=2,
+    )  # fmt: skip
     delivered: dict[int, set[bytes]] = {0: set(), 1: set()}
     for worker, sample in islice(loader, 2 * COMPARED_SAMPLES):
         delivered[worker].add(sample)

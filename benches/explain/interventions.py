@@ -14,7 +14,7 @@ from loaderbench.benches.explain.baseline import Baseline
 from loaderbench.benches.explain.batches import ConstantObjects, indexes_batches, refusal_to_rebuild, whole_batches
 from loaderbench.benches.explain.loaders import TIMEOUT_S
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loader import LoaderConfig, worker_init
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.datasets.pytree import LeafCounts, count_leaves
 from loaderbench.datasets.recipes.transport import Packed, Reused, to_arrays
@@ -181,7 +181,7 @@ def _one_thread(cause: str, baseline: Baseline) -> Intervention:
         change="worker_init_fn=one_thread, of loaderbench.datasets.recipes.worker_init; or "
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
     )
-    return _per_batch(baseline, facts, worker_init_fn=one_thread)
+    return _per_batch(baseline, facts, worker_init_fn=worker_init(baseline.config.worker_init_fn, one_thread))
 
 
 def _kept_memory(cause: str, baseline: Baseline) -> Intervention:
@@ -192,7 +192,7 @@ def _kept_memory(cause: str, baseline: Baseline) -> Intervention:
         change="worker_init_fn=keep_memory, of loaderbench.datasets.recipes.worker_init; or "
         "MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864",
     )
-    return _per_batch(baseline, facts, worker_init_fn=keep_memory)
+    return _per_batch(baseline, facts, worker_init_fn=worker_init(baseline.config.worker_init_fn, keep_memory))
 
 
 def _persistent_workers(cause: str, baseline: Baseline) -> Intervention:

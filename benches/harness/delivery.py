@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.parts import StreamPart
+from loaderbench.benches.harness.sampling import indices_in
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint
 
@@ -37,7 +38,7 @@ class CountingSampler:
 
     def __iter__(self) -> Iterator[Any]:
         for index in self.indices:
-            self.counts.append(len(index) if self.batched else 1)
+            self.counts.append(len(index) if self.batched else indices_in(index))
             if self.first_pass is not None:
                 self.first_pass.append(index)
             yield index

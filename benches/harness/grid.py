@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from loaderbench.benches.harness.case_loader import SAMPLERS, has_sampler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.options import Options
+from loaderbench.benches.harness.sampling import OF_BATCHES
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.vocabulary import SETTINGS, names, of_workers, subjects, swept
@@ -89,6 +91,12 @@ def settled(case: Combination, subject: Subject) -> Combination:
     only: Combination = dict(of_workers()) if case.get("num_workers") == 0 else {}
     if subject.is_stream:
         only["sampling"] = "sequential"
+    if has_sampler(case):
+        only["sampling"] = None
+    if case.get("batch_sampler") is not None:
+        only["batch_size"] = None
+    if case.get("batch_sampler") is not None or case.get("batch_size", 1) is None:
+        only["drop_last"] = False
     if not subject.is_batched:
         only["fetch"] = "getitem"
     return {setting: only.get(setting, value) for setting, value in case.items()}
@@ -100,6 +108,10 @@ def infeasible(case: Combination, *, needs_accelerator: bool = False) -> str:
         return "needs an accelerator: there is no transfer to a CPU"
     if case.get("pin_memory") and (case.get("device") == "cpu" or len(available()) == 1):
         return "pin_memory needs an accelerator"
+    if case.get("batch_size", 1) is None and case.get("sampling") in OF_BATCHES:
+        return f"sampling={case['sampling']} needs a batch_size"
+    if all(case.get(name) is not None for name in SAMPLERS):
+        return "a batch_sampler cannot go with a sampler"
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import multiprocessing
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, default_convert
 
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent
@@ -68,6 +68,12 @@ class LoaderConfig:
         if isinstance(dataset, IterableDataset) and not self.shuffle:
             arguments.pop("shuffle")  # some versions of torch refuse it for a stream
         return DataLoader(dataset, **arguments)
+
+    @property
+    def batch_fn(self) -> Callable[[Any], Any]:
+        """Return what makes a batch of samples, or of one where batching is off: torch's own where none is given."""
+        is_batched = self.batch_size is not None or self.batch_sampler is not None
+        return self.collate_fn or (default_collate if is_batched else default_convert)
 
     def _arguments(self) -> dict[str, Any]:
         arguments = {name: getattr(self, name) for name in self.__slots__ if name != "seed"}
@@ -132,6 +138,24 @@ class WorkerInit:
         unwrap_in_worker()
         if self.init is not None:
             self.init(worker_id)
+
+
+@dataclass(frozen=True, slots=True)
+class InitsInOrder:
+    """A ``worker_init_fn`` made of several."""
+
+    inits: tuple[Callable[[int], None], ...]
+
+    def __call__(self, worker_id: int) -> None:
+        """Call them one after the other."""
+        for init in self.inits:
+            init(worker_id)
+
+
+def worker_init(*inits: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """Return a ``worker_init_fn`` that calls those of `inits` that are not None, in their order; None without any."""
+    given = tuple(init for init in inits if init is not None)
+    return InitsInOrder(given) if len(given) > 1 else next(iter(given), None)
 
 
 class WithoutGetitems(Dataset[Any], Wrapper):

@@ -1,7 +1,7 @@
 """The options of the benches: declared for pytest, and read. Which cases to run, and how long to measure each.
 
-Settings come from the vocabulary, what else says what is measured from `subject_options`; how long and where to measure
-is declared here. A value that cannot be read is one line that names its option.
+What is measured (settings, and options that say what is loaded and trained) comes from the vocabulary; how long and
+where to measure is declared here. A value that cannot be read is one line that names its option.
 """
 
 import argparse
@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness import case_sets
+from loaderbench.benches.harness.case_loader import SAMPLERS, case_loader, loader_object
 from loaderbench.benches.harness.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, own_choice
-from loaderbench.benches.harness.subject_options import SUBJECT_OPTIONS
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
 from loaderbench.reports.units import parse_time, parse_whole
-from loaderbench.reports.vocabulary import SETTINGS, swept
+from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, swept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,10 +60,6 @@ MEASURING: tuple[MeasuringOption, ...] = (
     MeasuringOption(
         name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=math.inf,
         help="Fewer rounds where they would take longer than this together (default: no limit).",
-    ),
-    MeasuringOption(
-        name="timeout_s", option="--loader-timeout", metavar="TIME", read=parse_time, default=60.0,
-        help="Give up on a batch that workers have not delivered for so long (default: 60s; 0 waits for ever).",
     ),
     MeasuringOption(
         name="seed", option="--seed", metavar="N", read=parse_whole, default=0,
@@ -126,6 +123,8 @@ class Options:
     case_s: float = math.inf
     timeout_s: float = 60.0
     seed: int = 0
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What was given for each of `SUBJECT_OPTIONS`."""
     datasets: DatasetChoice = field(default_factory=DatasetChoice)
     model: ModelChoice = field(default_factory=ModelChoice)
     placement: Placement | None = None
@@ -152,7 +151,9 @@ class Options:
             asked=asked,
             is_full=is_full,
             usual_rounds=9 if is_full else 3,
-            **{name: given[name] for name in ("rounds", "round_s", "case_s", "timeout_s", "seed")},
+            **{name: given[name] for name in ("rounds", "round_s", "case_s", "seed")},
+            timeout_s=loader_timeout_s(texts["loader_timeout"]),
+            texts=texts,
             datasets=DatasetChoice(
                 dataset_args=texts["dataset_args"],
                 samples=texts["samples"],
@@ -174,20 +175,21 @@ class Options:
             self.datasets.subject(dataset)
         for name in self.asked.get("collate_fn", ()):
             collate_fn(name)
+        for argument in (*SAMPLERS, "worker_init_fn"):
+            for name in self.asked.get(argument, ()):
+                loader_object(argument, name)
         self.model.load()
+
+    def loader(self, settings: Mapping[str, Any]) -> LoaderConfig:
+        """Return the loader of the case that has these settings, to be built over its dataset."""
+        subject = self.datasets.subject(settings["dataset"])
+        return case_loader(subject, settings, seed=self.seed, timeout_s=self.timeout_s, placement=self.placement)[1]
 
     @property
     def extras(self) -> dict[str, Any]:
         """Return what identifies this session's cases beyond settings: arguments and models that are no defaults."""
-        texts = {
-            "dataset_args": self.datasets.dataset_args,
-            "samples": self.datasets.samples,
-            "model": self.model.model,
-            "model_args": self.model.model_args,
-            "loss": self.model.loss,
-        }
-        renamed = {"samples": "samples_read"}  # a metric has the name of this option
-        return {renamed.get(name, name): text for name, text in texts.items() if text != SUBJECT_OPTIONS[name].default}
+        given = ((SUBJECT_OPTIONS[name], text) for name, text in self.texts.items())
+        return {entry.column or entry.name: text for entry, text in given if entry.identifies and text != entry.default}
 
     def values(self, setting: str, own: "str | Sequence[Any] | None" = None) -> Values:
         """Return the values of `setting`: as asked, else the bench's `own`, else the set's.
@@ -220,6 +222,14 @@ def _value(option: MeasuringOption, given: Any) -> Any:
         raise RefusedError(f"{option.option} {error}") from error
 
 
+def loader_timeout_s(text: str) -> float:
+    """Return the seconds that ``--loader-timeout`` names; raises RefusedError."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise RefusedError(f"{SUBJECT_OPTIONS['loader_timeout'].option} {error}") from error
+
+
 def _widest(values: Mapping[str, Values]) -> int:
     """Return the samples that all workers hold when each has one batch, where both numbers are largest."""
-    return int(max(values["batch_size"]) * max(1, *values["num_workers"]))
+    return int(max(size or 1 for size in values["batch_size"]) * max(1, *values["num_workers"]))

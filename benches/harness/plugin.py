@@ -13,16 +13,14 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness import grid, options
-from loaderbench.benches.harness import subject as subjects
+from loaderbench.benches.harness.case_loader import has_sampler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.sampling import sampling_arguments
 from loaderbench.benches.harness.session import Session
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.training import Task
-from loaderbench.reports.vocabulary import names
 
 
 @contextmanager
@@ -125,24 +123,16 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 def dataset(request: pytest.FixtureRequest, bench_options: options.Options, fetch: str) -> Subject:
     """The dataset of this case, checked; with ``fetch="getitem"`` its ``__getitems__`` is hidden."""
     subject = bench_options.datasets.subject(request.param)
+    if has_sampler(request.node.callspec.params):
+        subject = subject.whole()
     one_by_one = fetch == "getitem" and subject.is_batched
     return replace(subject, dataset=WithoutGetitems(subject.dataset)) if one_by_one else subject
 
 
 @pytest.fixture
-def loader(request: pytest.FixtureRequest, dataset: Subject, bench_options: options.Options) -> LoaderConfig:
+def loader(request: pytest.FixtureRequest, bench_options: options.Options) -> LoaderConfig:
     """The DataLoader's arguments in this case: every setting of the vocabulary that is one, by its name."""
-    settings = request.node.callspec.params
-    arguments = {name: settings[name] for name in names(lambda setting: setting.is_argument)}
-    sampling = sampling_arguments(settings["sampling"], dataset.dataset, settings["batch_size"], bench_options.seed)
-    arguments.update(sampling, collate_fn=subjects.collate_fn(settings["collate_fn"]))
-    return LoaderConfig(
-        **arguments,
-        multiprocessing_context=settings["start_method"],
-        worker_init_fn=bench_options.placement,
-        timeout=bench_options.timeout_s if settings["num_workers"] else 0,
-        seed=bench_options.seed,
-    )
+    return bench_options.loader(request.node.callspec.params)
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """Ways of drawing samples, by their names on the command line."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import BatchSampler, SequentialSampler, WeightedRandomSampler
+
+# Ways of drawing that decide what a batch is, and so need a batch size.
+OF_BATCHES = ("blocks", "batches")
 
 
 class BlockBatchSampler:
@@ -14,8 +17,10 @@ class BlockBatchSampler:
     Reads as sequentially as a disk likes and still varies the order of batches from epoch to epoch.
     """
 
-    def __init__(self, length: int, batch_size: int, generator: torch.Generator | None = None) -> None:
-        self.length = length
+    def __init__(
+        self, length: int, batch_size: int, generator: torch.Generator | None = None, *, drop_last: bool = False
+    ) -> None:
+        self.length = length // batch_size * batch_size if drop_last else length
         self.batch_size = batch_size
         self.generator = generator
 
@@ -27,20 +32,43 @@ class BlockBatchSampler:
             yield list(range(block * self.batch_size, min((block + 1) * self.batch_size, self.length)))
 
 
-def sampling_arguments(name: str, dataset: Any, batch_size: int, seed: int) -> dict[str, Any]:
-    """Return the arguments of a LoaderConfig that draw samples in the way called `name`."""
+class FirstDrawn:
+    """The first draws of a sampler or ``batch_sampler``: as many as it takes to have `samples` indices."""
+
+    def __init__(self, sampler: Iterable[Any], samples: int) -> None:
+        self.sampler, self.samples = sampler, samples
+
+    def __iter__(self) -> Iterator[Any]:
+        drawn = 0
+        for index in self.sampler:
+            if drawn >= self.samples:
+                return
+            drawn += indices_in(index)
+            yield index
+
+
+def indices_in(drawn: Any) -> int:
+    """Return how many indices a sampler drew at once: those of a batch, or one.
+
+    >>> indices_in([3, 1, 4]), indices_in(7)
+    (3, 1)
+    """
+    return len(drawn) if isinstance(drawn, (list, tuple)) else 1
+
+
+def sampling_arguments(
+    name: str | None, dataset: Any, batch_size: int | None, seed: int, *, drop_last: bool = False
+) -> dict[str, Any]:
+    """Return the arguments of a LoaderConfig that draw samples in the way called `name`; none where a sampler does."""
+    generator = torch.Generator().manual_seed(seed)
     if name == "weighted":
         weights: Any = torch.ones(len(dataset), dtype=torch.double)
-        generator = torch.Generator().manual_seed(seed)
         return {"sampler": WeightedRandomSampler(weights, len(dataset), generator=generator)}
-    if name == "blocks":
-        return {
-            "batch_size": None,
-            "batch_sampler": BlockBatchSampler(len(dataset), batch_size, torch.Generator().manual_seed(seed)),
-        }
-    if name == "batch_sampler":
-        return {
-            "batch_size": None,
-            "batch_sampler": BatchSampler(SequentialSampler(dataset), batch_size, drop_last=False),
-        }
-    return {"sequential": {}, "shuffle": {"shuffle": True}, "drop_last": {"drop_last": True}}[name]
+    if name in OF_BATCHES and batch_size is not None:
+        sampler = (
+            BlockBatchSampler(len(dataset), batch_size, generator, drop_last=drop_last)
+            if name == "blocks"
+            else BatchSampler(SequentialSampler(dataset), batch_size, drop_last)
+        )
+        return {"batch_size": None, "drop_last": False, "batch_sampler": sampler}
+    return {"shuffle": True} if name == "shuffle" else {}

@@ -50,6 +50,10 @@ class Subject:
         """Return the same with the dataset cut to `samples` of it (see `parts`)."""
         return replace(self, dataset=part_of(self.dataset, samples))
 
+    def whole(self) -> "Subject":
+        """Return the same with the whole dataset; itself where it has no other part."""
+        return self if self.dataset is self.source else replace(self, dataset=self.source)
+
     @property
     def facts(self) -> dict[str, Any]:
         """Return what a record says of it: samples in one pass, bytes pickled, and the make-up of a sample."""

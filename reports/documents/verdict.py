@@ -11,8 +11,8 @@ from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
 from loaderbench.reports.units import THIN, count, interval, percent, quantity
-from loaderbench.reports.vocabulary import SETTINGS, free, sample_rate, subjects
-from loaderbench.reports.wording import assigned, is_missing, loader_call, plain_number, settings_of
+from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, Setting, free, names, sample_rate, subjects
+from loaderbench.reports.wording import assigned, is_missing, is_on, loader_call, plain_number, settings_of
 
 HEADLINES: Mapping[Bottleneck, str] = {
     "loading": "Loading is your bottleneck",
@@ -25,8 +25,6 @@ TONES: Mapping[Bottleneck, Tone] = {
     "loading": "bad", "step": "good", "turns": "warn", "open": "warn", "unknown": "plain",
 }  # fmt: skip
 
-# Options of the run that decide what is measured: the next command must carry them on.
-CARRIED = ("--dataset-args", "--model", "--model-args", "--loss", "--samples")
 MOST_ROUNDS = 50
 MOST_CHOICES = 12  # of other batches, in Markdown
 AS_GOOD = f"within {100 * MARGIN:g}{THIN}% of the best"
@@ -195,9 +193,8 @@ def _command(recommendation: Recommendation, run: Run) -> str:
     choice, chosen = recommendation.headline, recommendation.headline.chosen
     words = ["loaderbench", "run", "--dataset", recommendation.dataset, *_carried(run.command)]
     words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
-    for name in ("batch_size", "collate_fn"):
-        value = chosen.get(name)
-        words += [] if is_missing(value) else [SETTINGS[name].option, plain_number(value)]
+    for name in names(_says_what_is_loaded):
+        words += _option(SETTINGS[name], chosen.get(name))
     words += ["--num-workers", ",".join(_workers(choice, run)), "--rounds", str(_rounds(choice))]
     return shlex.join([*words, "-k", f"bench_{_bench(recommendation, run)}"])
 
@@ -206,6 +203,22 @@ def _bench(recommendation: Recommendation, run: Run) -> str:
     """Return the bench to run next: with training, unless the dataset is the user's and no model was named."""
     has_model = ":" not in recommendation.dataset or any(word.startswith("--model") for word in run.command)
     return "training" if has_model else recommendation.bench
+
+
+def _says_what_is_loaded(setting: Setting) -> bool:
+    """Return whether a setting is an argument of DataLoader that the next run has to be given again."""
+    return setting.is_argument and (setting.cost_rank is None or setting.is_open)
+
+
+def _option(setting: Setting, value: object) -> list[str]:
+    """Return the option that sets a case's value again; none where it is missing, or a switch that is off.
+
+    >>> _option(SETTINGS["batch_size"], 32.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
+    (['--batch-size', '32'], ['--drop-last', 'on'], [])
+    """
+    if is_missing(value) or (setting.kind == "switch" and not is_on(value)):
+        return []
+    return [setting.option, "on" if setting.kind == "switch" else plain_number(value)]
 
 
 def _workers(choice: Choice, run: Run) -> Sequence[str]:
@@ -230,15 +243,16 @@ def _rounds(choice: Choice) -> int:
 
 
 def _carried(command: Sequence[str]) -> list[str]:
-    """Return the options of a run that decide what is measured, with their values.
+    """Return the options of a run that say what is loaded and trained, with their values: the next run needs them too.
 
     >>> _carried(["--quick", "--model", "my.model:Net", "--loss=mse", "--rounds", "3"])
     ['--model', 'my.model:Net', '--loss=mse']
     """
     kept = []
+    carried = tuple(entry.option for entry in SUBJECT_OPTIONS.values())
     for word, value in zip(command, [*command[1:], ""], strict=True):
-        if word in CARRIED:
+        if word in carried:
             kept += [word, value]
-        elif word.startswith(tuple(f"{name}=" for name in CARRIED)):
+        elif word.startswith(tuple(f"{option}=" for option in carried)):
             kept.append(word)
     return kept

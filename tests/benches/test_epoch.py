@@ -46,5 +46,9 @@ def test_the_settings_are_scalars_a_column_each(epoch: dict[str, dict[str, Any]]
         "sampling": "shuffle",
         "fetch": "getitems",
         "in_order": True,
+        "drop_last": False,
+        "sampler": None,
+        "batch_sampler": None,
+        "worker_init_fn": None,
         "model": "project:Net",
     }

@@ -16,13 +16,17 @@ def sampling(benches: Benches) -> list[dict[str, Any]]:
 
 
 def test_every_way_of_sampling_is_measured_and_one_of_them_sample_by_sample(sampling: list[dict[str, Any]]) -> None:
-    asked = {(case["settings"]["sampling"], case["settings"]["fetch"]) for case in sampling}
-    assert asked == {(name, "getitems") for name in SETTINGS["sampling"].choices} | {("shuffle", "getitem")}
+    asked = {tuple(case["settings"][name] for name in ("sampling", "fetch", "drop_last")) for case in sampling}
+    assert asked == {
+        *((name, "getitems", False) for name in SETTINGS["sampling"].choices),
+        ("shuffle", "getitem", False),
+        ("shuffle", "getitems", True),
+    }
 
 
 def test_only_drop_last_leaves_samples_out(sampling: list[dict[str, Any]]) -> None:
     for case in sampling:
-        delivered = 60 if case["settings"]["sampling"] == "drop_last" else 64
+        delivered = 60 if case["settings"]["drop_last"] else 64
         assert case["rounds"]["samples"] == [delivered, delivered]
 
 

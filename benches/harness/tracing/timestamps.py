@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, IterableDataset, Subset
 
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.parts import Wrapper
+from loaderbench.benches.harness.sampling import indices_in
 
 EVENTS = ("fetching", "fetched", "collated", "pickling", "pickled", "unpickling", "unpickled", "pinning", "pinned")
 
@@ -193,8 +194,13 @@ class TimedDataset(Dataset[Any], Wrapper):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[index]
+    def __getitem__(self, index: Any) -> Any:
+        """Return what is requested where batching is off, a sample or a whole batch, between two timestamps."""
+        self.recorder.begin()
+        item = self.dataset[index]
+        self.recorder.timestamps.fetched = perf_counter()
+        self.recorder.timestamps.samples = indices_in(index)
+        return item
 
     def __getitems__(self, indices: list[int]) -> Any:
         """Return the samples, as torch's own fetcher would, between two timestamps."""

@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import BatchSampler, SequentialSampler
 
 from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.sampling import sampling_arguments
+from loaderbench.benches.harness.sampling import FirstDrawn, sampling_arguments
 from loaderbench.reports.vocabulary import SETTINGS
 
 TEN = list(range(10))
@@ -27,8 +27,9 @@ def test_another_seed_draws_another_order(name: str) -> None:
     assert _sampled(name, seed=3) != _sampled(name, seed=4)
 
 
-def _sampled(name: str, seed: int, batch_size: int = 3) -> list[list[int]]:
-    arguments = {"batch_size": batch_size, **sampling_arguments(name, TEN, batch_size, seed)}
+def _sampled(name: str, seed: int, batch_size: int = 3, *, drop_last: bool = False) -> list[list[int]]:
+    sampling = sampling_arguments(name, TEN, batch_size, seed, drop_last=drop_last)
+    arguments = {"batch_size": batch_size, "drop_last": drop_last, **sampling}
     config = LoaderConfig(**arguments, collate_fn=listed, seed=seed)
     return list(config.build(TEN))
 
@@ -43,8 +44,9 @@ def test_shuffle_draws_each_once_in_another_order() -> None:
     assert sorted(sum(batches, [])) == TEN
 
 
-def test_drop_last_leaves_the_incomplete_batch_out() -> None:
-    assert [len(batch) for batch in _sampled("drop_last", 0)] == [3, 3, 3]
+@pytest.mark.parametrize("name", SETTINGS["sampling"].choices)
+def test_drop_last_leaves_the_incomplete_batch_out(name: str) -> None:
+    assert [len(batch) for batch in _sampled(name, 0, drop_last=True)] == [3, 3, 3]
 
 
 def test_weighted_draws_as_many_as_there_are_with_replacement() -> None:
@@ -53,11 +55,18 @@ def test_weighted_draws_as_many_as_there_are_with_replacement() -> None:
     assert len(set(sum(batches, []))) < 10
 
 
-def test_batch_sampler_hands_out_whole_batches_in_order() -> None:
-    assert _sampled("batch_sampler", 0) == list(BatchSampler(SequentialSampler(TEN), 3, drop_last=False))
+def test_batches_are_handed_out_whole_and_in_order() -> None:
+    assert _sampled("batches", 0) == list(BatchSampler(SequentialSampler(TEN), 3, drop_last=False))
 
 
 def test_blocks_are_contiguous_and_in_another_order() -> None:
     batches = _sampled("blocks", 1)
     assert sorted(batches) == _sampled("sequential", 0)
     assert batches != sorted(batches)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "first"), [(TEN, [0, 1, 2, 3]), ([[5, 1], [2, 3, 4], [9]], [[5, 1], [2, 3, 4]]), (TEN[:2], [0, 1])]
+)
+def test_the_first_draws_are_as_many_as_it_takes(drawn: list[Any], first: list[Any]) -> None:
+    assert list(FirstDrawn(drawn, 4)) == first
