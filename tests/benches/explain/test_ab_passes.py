@@ -40,7 +40,7 @@ def test_a_block_has_every_pass_of_both_loaders(baseline: Made, no_leaks: None, 
 
 
 def test_where_only_the_start_matters_a_pass_is_short(subject: Subject, baseline: Made) -> None:
-    assert len(_short(subject, baseline().config).dataset) == SHORT_PASS * 8  # type: ignore[arg-type]
+    assert len(_short(subject, {"control": baseline().config})[0].dataset) == SHORT_PASS * 8  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(len(available()) == 1, reason="no accelerator here")
