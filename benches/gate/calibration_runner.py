@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
@@ -21,7 +23,7 @@ from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
-from loaderbench.reports.gate.replay import verdicts_of
+from loaderbench.reports.gate.replay import Pool, gate_run
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.units import duration
 
@@ -76,21 +78,10 @@ class CalibrationRunner:
         test = SequentialTest(plan=Plan(budget_s=budget_s))
         measure(test, self._new_runner(regression, "gate"), self.interruption)
         self.interruption.check()
-        verdicts = verdicts_of(test)
-        self._keep(
-            GATES,
-            {
-                "name": regression.name,
-                "expected": regression.expected,
-                "metric": regression.metric,
-                "budget_s": budget_s,
-                "spent_s": test.spent_s,
-                "blocks": test.blocks,
-                "verdicts": [[*key, verdict] for key, verdict in verdicts.items()],
-            },
-        )
-        called = ", ".join(sorted(set(verdicts.values())))
-        self.progress.say(f"whole gate on {regression.name}: {called} · {duration(test.spent_s)}")
+        ended = gate_run(test, Pool(name=regression.name, expected=regression.expected, metric=regression.metric))
+        self._keep(GATES, msgspec.to_builtins(ended))
+        called = {verdict for of_case in ended.verdicts.values() for verdict in of_case.values()}
+        self.progress.say(f"whole gate on {regression.name}: {', '.join(sorted(called))} · {duration(test.spent_s)}")
 
     def _runner(self, regression: InjectedRegression) -> BlockRunner:
         if regression.name not in self.runners:

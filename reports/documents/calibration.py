@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Column, Document, Section, Table, Text
+from loaderbench.reports.documents.document import ON_PAPER, Code, Document, Section, Table, Text
 from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.documents.tables import columns, numbers, row
 from loaderbench.reports.gate.calibration import Calibration
 from loaderbench.reports.gate.estimate import CHANGES
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.replay import THROUGHPUT, GateRun, Outcome, Rate, signs, spreads
+from loaderbench.reports.gate.replay import THROUGHPUT, GateRun, Outcome, Pool, Rate, signs, spreads
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, percent
@@ -19,33 +20,30 @@ Rows = Sequence[Sequence[str]]
 def calibration_document(calibration: Calibration) -> Document:
     """Return what a calibration comes to; what was not measured has no table."""
     machine = machine_words(machine_facts(calibration.about.machine))
-    sections = (
-        _identical(calibration),
-        _regressions(calibration),
-        _needed(calibration),
-        _intervals(calibration),
-        _faults(calibration),
-        _blocks(calibration),
-    )
     return Document(
         title="How often the gate errs here",
         about=(f"{machine} · {calibration.about.started[:10]}",),
         parts=(
             Code(code=shell(calibration.about.command), language="sh", on=ON_PAPER),
-            *(section for section in sections if section is not None),
+            *_identical(calibration),
+            *_regressions(calibration),
+            *_needed(calibration),
+            *_intervals(calibration),
+            *_faults(calibration),
+            *_blocks(calibration),
         ),
     )
 
 
-def _section(title: str, note: str, columns: Sequence[str], rows: Rows) -> Section | None:
-    if not rows:
-        return None
-    table = Table(
-        columns=tuple(Column(label=label, number=number > 0) for number, label in enumerate(columns)),
-        rows=tuple(tuple(Cell(text=text) for text in row) for row in rows),
-        name=title.lower().replace(" ", "-"),
-    )
-    return Section(title=title, parts=(Text(text=note, tone="muted"), table))
+def _section(title: str, note: str, labels: Sequence[str], rows: Rows) -> Iterator[Section]:
+    first, *others = labels
+    if rows:
+        table = Table(
+            columns=columns(first) + numbers(*others),
+            rows=tuple(row(*texts) for texts in rows),
+            name=title.lower().replace(" ", "-"),
+        )
+        yield Section(title=title, parts=(Text(text=note, tone="muted"), table))
 
 
 def rate_words(counted: Rate) -> str:
@@ -56,58 +54,45 @@ def rate_words(counted: Rate) -> str:
     return f"{counted.count} of {counted.of} ({percent(counted.share)}; {percent(low)} to {percent(high)})"
 
 
-def _outcomes(calibration: Calibration) -> Iterator[tuple[str, Outcome]]:
-    """Yield outcomes, and how their gates came about: a replayed one is never longer than the blocks there are."""
+def _outcomes(calibration: Calibration, *, identical: bool) -> Iterator[tuple[Outcome, tuple[str, ...]]]:
+    """Yield outcomes, each with its first cells: a replayed gate is never longer than the blocks there are."""
     recorded = {pool.name: len(pool.blocks) for pool in calibration.pools}
-    yield from ((f"replayed on {recorded[entry.name]} blocks", entry) for entry in calibration.replayed)
-    yield from (("whole", entry) for entry in calibration.whole)
+    every = [(f"replayed on {recorded[outcome.name]} blocks", outcome) for outcome in calibration.replayed]
+    for how, outcome in (*every, *(("whole", outcome) for outcome in calibration.whole)):
+        if identical is not bool(outcome.expected):
+            plan = duration(outcome.budget_s), percent(outcome.margin)
+            yield outcome, (outcome.name, f"{outcome.gates} {how}", *plan, rate_words(outcome.hits))
 
 
-def _identical(calibration: Calibration) -> Section | None:
+def _identical(calibration: Calibration) -> Iterator[Section]:
     return _section(
         "Identical code",
         "Replayed: on recorded blocks, drawn anew for each gate, so that gates share blocks and the intervals are "
         "narrower than the truth. Whole: measured from start to end. A case counts where any of its metrics is called "
         "changed.",
         ("code", "gates", "budget", "margin", "cases called changed", "gates with a regression"),
-        [
-            (entry.name, f"{entry.gates} {how}", *_plan(entry), rate_words(entry.hits), rate_words(entry.red))
-            for how, entry in _outcomes(calibration)
-            if not entry.expected
-        ],
+        [(*cells, rate_words(outcome.red)) for outcome, cells in _outcomes(calibration, identical=True)],
     )
 
 
-def _regressions(calibration: Calibration) -> Section | None:
+def _regressions(calibration: Calibration) -> Iterator[Section]:
     return _section(
         "Injected regressions",
         "Found: cases whose throughput was called regressed (or improved, where head is faster).",
         ("change", "gates", "budget", "margin", "cases found", "least found case", "time, median"),
         [
-            (
-                entry.name,
-                f"{entry.gates} {how}",
-                *_plan(entry),
-                rate_words(entry.hits),
-                _least(entry),
-                duration(entry.spent_s),
-            )
-            for how, entry in _outcomes(calibration)
-            if entry.expected
+            (*cells, _least(outcome), duration(outcome.spent_s))
+            for outcome, cells in _outcomes(calibration, identical=False)
         ],
     )
 
 
-def _plan(entry: Outcome) -> tuple[str, str]:
-    return duration(entry.budget_s), percent(entry.margin)
+def _least(outcome: Outcome) -> str:
+    case = min(outcome.by_case, key=lambda name: outcome.by_case[name].share)
+    return f"{case}: {percent(outcome.by_case[case].share)}"
 
 
-def _least(entry: Outcome) -> str:
-    case = min(entry.by_case, key=lambda name: entry.by_case[name].share)
-    return f"{case}: {percent(entry.by_case[case].share)}"
-
-
-def _needed(calibration: Calibration) -> Section | None:
+def _needed(calibration: Calibration) -> Iterator[Section]:
     return _section(
         "Time needed",
         "The least budget in which 95 % of all cases are found that became slower by so much: identical code, each "
@@ -117,7 +102,7 @@ def _needed(calibration: Calibration) -> Section | None:
     )
 
 
-def _intervals(calibration: Calibration) -> Section | None:
+def _intervals(calibration: Calibration) -> Iterator[Section]:
     by_blocks = calibration.coverage
     return _section(
         "Intervals",
@@ -131,7 +116,7 @@ def _intervals(calibration: Calibration) -> Section | None:
     )
 
 
-def _faults(calibration: Calibration) -> Section | None:
+def _faults(calibration: Calibration) -> Iterator[Section]:
     return _section(
         "Faults that users have met",
         "A whole gate on each.",
@@ -141,33 +126,32 @@ def _faults(calibration: Calibration) -> Section | None:
 
 
 def _called(gate: GateRun) -> str:
-    changed = {f"{metric} {verdict}" for (_, metric), verdict in gate.verdicts.items() if verdict in CHANGES}
-    return ", ".join(sorted(changed)) or "nothing"
+    every = (f"{metric} {verdict}" for of_case in gate.verdicts.values() for metric, verdict in of_case.items())
+    return ", ".join(sorted({called for called in every if called.endswith(CHANGES)})) or "nothing"
 
 
-def _blocks(calibration: Calibration) -> Section | None:
-    rows = []
-    for pool in calibration.pools:
-        spread = spreads(pool)
-        spread = spread[(spread["metric"] == THROUGHPUT) & ~spread["case"].map(is_control)]
-        sizes = {name: middle for name, (middle, *_) in calibration.sizes.get(pool.name, {}).items()}
-        above, sd = signs(pool), spread["sd"]
-        rows.append(
-            (
-                pool.name,
-                str(len(pool.blocks)),
-                duration(median(block.seconds for block in pool.blocks)),
-                ", ".join(f"{name} {value:.3f}×" for name, value in sizes.items()) or MISSING,
-                f"{percent(spread['mean'].min())} to {percent(spread['mean'].max())}",
-                f"{percent(sd.min())}, {percent(sd.median())}, {percent(sd.max())}",
-                f"{above.count} of {above.of}",
-            )
-        )
+def _blocks(calibration: Calibration) -> Iterator[Section]:
     return _section(
         "Blocks",
         "By themselves: how many times longer the changed code takes with no loader around it. Effect: mean log ratio "
         "of throughput, least and greatest of the cases. Spread: standard deviation of a block, least, median, "
         "greatest of the cases.",
         ("code", "blocks", "a block takes", "by themselves", "effect", "spread", "effects above 0"),
-        rows,
+        [_pool_row(pool, calibration) for pool in calibration.pools],
+    )
+
+
+def _pool_row(pool: Pool, calibration: Calibration) -> Sequence[str]:
+    spread = spreads(pool)
+    spread = spread[(spread["metric"] == THROUGHPUT) & ~spread["case"].map(is_control)]
+    sizes = (f"{name} {middle:.3f}×" for name, (middle, *_) in calibration.sizes.get(pool.name, {}).items())
+    mean, sd, above = spread["mean"], spread["sd"], signs(pool)
+    return (
+        pool.name,
+        str(len(pool.blocks)),
+        duration(median(block.seconds for block in pool.blocks)),
+        ", ".join(sizes) or MISSING,
+        f"{percent(mean.min())} to {percent(mean.max())}",
+        f"{percent(sd.min())}, {percent(sd.median())}, {percent(sd.max())}",
+        f"{above.count} of {above.of}",
     )

@@ -5,7 +5,7 @@ gates, measured from start to end, are counted beside that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,43 +61,16 @@ class CalibrationAbout(msgspec.Struct, frozen=True, kw_only=True):
     machine: dict[str, Any]
 
 
-class EffectRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An effect of one block."""
-
-    case: str
-    metric: str
-    effect: float
-    base: float
-    head: float
-
-
-class CalibrationBlock(msgspec.Struct, frozen=True, kw_only=True):
+class BlockLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of ``blocks.jsonl``: a block of one comparison, and the verdict that it should lead to."""
 
     regression: str
     expected: str
     metric: str
     seconds: float
-    spans: dict[str, float]
-    effects: list[EffectRecord]
+    spans: dict[str, float]  # seconds that each case took
+    effects: list[dict[str, str | float]]
     loaded: str = ""  # the revision with a background load
-
-
-class CalibrationGate(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of ``gates.jsonl``: a whole gate, measured from start to end."""
-
-    name: str
-    expected: str
-    metric: str
-    budget_s: float
-    spent_s: float
-    blocks: int
-    verdicts: list[tuple[str, str, str]]  # case, metric, verdict
-
-    def run(self) -> GateRun:
-        """Return it as it is counted."""
-        numbers = {name: getattr(self, name) for name in self.__struct_fields__ if name != "verdicts"}
-        return GateRun(**numbers, verdicts={(case, metric): verdict for case, metric, verdict in self.verdicts})
 
 
 class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,10 +134,7 @@ class Calibration:
             "sizes": self.sizes,
             "replayed": self.replayed,
             "whole": self.whole,
-            "faults": [
-                {**asdict(gate), "verdicts": [[*key, verdict] for key, verdict in gate.verdicts.items()]}
-                for gate in self.faults
-            ],
+            "faults": self.faults,
             "needed_s": {f"{change:g}": taken for change, taken in self.needed_s.items()},
             "coverage": self.coverage,
             "spreads": {pool.name: spreads(pool).to_dict("records") for pool in self.pools},
@@ -187,8 +157,8 @@ def read_folder(folder: Path, draws: int) -> Calibration:
     sizes = folder / SIZES
     return calibration(
         convert(parse(content_of(folder / ABOUT)), CalibrationAbout),
-        _lines(folder / BLOCKS, CalibrationBlock),
-        _lines(folder / GATES, CalibrationGate),
+        _lines(folder / BLOCKS, BlockLine),
+        _lines(folder / GATES, GateRun),
         sizes=convert(parse(content_of(sizes)), Sizes) if sizes.exists() else {},
         draws=draws,
     )
@@ -207,12 +177,7 @@ def _lines(file: Path, kind: type[T]) -> list[T]:
 
 
 def calibration(
-    about: CalibrationAbout,
-    blocks: Sequence[CalibrationBlock],
-    gates: Sequence[CalibrationGate],
-    *,
-    sizes: Sizes,
-    draws: int,
+    about: CalibrationAbout, blocks: Sequence[BlockLine], gates: Sequence[GateRun], *, sizes: Sizes, draws: int
 ) -> Calibration:
     """Work out what was recorded: `draws` gates are replayed of every comparison, by each plan of `PLANS`.
 
@@ -223,7 +188,7 @@ def calibration(
     names = {pool.name for pool in pools}
     whole: dict[tuple[str, float], list[GateRun]] = {}
     for gate in gates:
-        whole.setdefault((gate.name, gate.budget_s), []).append(gate.run())
+        whole.setdefault((gate.name, gate.budget_s), []).append(gate)
     identical = next((pool for pool in pools if pool.name == IDENTICAL), None)
     quiet = [pool for name in reversed(QUIET) for pool in pools if pool.name == name]
     return Calibration(
@@ -238,25 +203,15 @@ def calibration(
     )
 
 
-def _pools(blocks: Sequence[CalibrationBlock]) -> Iterator[Pool]:
+def _pools(lines: Sequence[BlockLine]) -> Iterator[Pool]:
     """Yield the blocks of each comparison."""
-    by_name: dict[str, list[CalibrationBlock]] = {}
-    for block in blocks:
-        by_name.setdefault(block.regression, []).append(block)
-    for name, of_name in by_name.items():
-        yield Pool(
-            name=name,
-            expected=of_name[0].expected,
-            metric=of_name[0].metric,
-            blocks=tuple(
-                RecordedBlock(
-                    seconds=block.seconds,
-                    spans=block.spans,
-                    effects=pd.DataFrame([msgspec.structs.asdict(effect) for effect in block.effects]),
-                )
-                for block in of_name
-            ),
+    for name in dict.fromkeys(line.regression for line in lines):
+        of_name = [line for line in lines if line.regression == name]
+        blocks = tuple(
+            RecordedBlock(seconds=line.seconds, spans=line.spans, effects=pd.DataFrame(line.effects))
+            for line in of_name
         )
+        yield Pool(name=name, expected=of_name[0].expected, metric=of_name[0].metric, blocks=blocks)
 
 
 def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:

@@ -3,18 +3,21 @@
 The blocks of one gate are drawn without replacement: a suspicion and its confirmation never share a block.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from statistics import median
+from typing import Self
 
+import msgspec
 import numpy as np
 import pandas as pd
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from loaderbench.reports.gate.estimate import CHANGES, estimates_of
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.sequential import Key, Plan, SequentialTest
+from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
 THROUGHPUT = "samples_per_s"
 BUDGETS_S = (60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1800.0)
@@ -30,6 +33,12 @@ class Rate:
 
     count: int
     of: int
+
+    @classmethod
+    def among(cls, hits: Iterable[bool]) -> Self:
+        """Return how many of all `hits` are true."""
+        every = [bool(hit) for hit in hits]
+        return cls(count=sum(every), of=len(every))
 
     @property
     def share(self) -> float:
@@ -69,28 +78,22 @@ class Pool:
         return pd.concat([block.effects for block in self.blocks], ignore_index=True)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GateRun:
-    """A gate that has ended, measured or replayed: the verdict on each metric of each case."""
+class GateRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate that has ended, measured or replayed; one that was measured is a line of ``gates.jsonl``."""
 
-    name: str
+    name: str  # of the comparison
     expected: str
     metric: str
     budget_s: float
     spent_s: float
     blocks: int
-    verdicts: Mapping[Key, str]
+    verdicts: dict[str, dict[str, str]]  # by case and metric
     margin: float = Plan().margin
-
-    def called_changed(self, case: str) -> bool:
-        """Return whether any metric of `case` was called regressed or improved."""
-        return any(verdict in CHANGES for (name, _), verdict in self.verdicts.items() if name == case)
 
     def is_hit(self, case: str) -> bool:
         """Return whether `case` was called what it is or, of identical code, changed in any metric."""
-        if self.expected:
-            return self.verdicts.get((case, self.metric)) == self.expected
-        return self.called_changed(case)
+        verdicts = self.verdicts[case]
+        return verdicts.get(self.metric) == self.expected if self.expected else bool({*CHANGES} & {*verdicts.values()})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,50 +121,37 @@ def replay(pool: Pool, plan: Plan, rng: Rng, shift: float = 0.0) -> SequentialTe
     while not test.is_over:
         block = pool.blocks[int(next(numbers))]
         wanted = test.open_cases
-        left_out = {
-            case: taken
-            for case, taken in block.spans.items()
-            if wanted is not None and case not in wanted and not is_control(case)
-        }
-        effects = block.effects[~block.effects["case"].isin(left_out)] if left_out else block.effects
+        left_out = [case for case in block.spans if wanted is not None and case not in wanted and not is_control(case)]
+        effects = block.effects[~block.effects["case"].isin(left_out)]
         if shift:
             effects = effects.assign(effect=effects["effect"] + shift * (effects["metric"] == THROUGHPUT))
-        test.add(effects, block.seconds - sum(left_out.values()))
+        test.add(effects, block.seconds - sum(block.spans[case] for case in left_out))
     return test
 
 
-def verdicts_of(test: SequentialTest) -> dict[Key, str]:
-    """Return the verdict on each metric of each case."""
-    return {(verdict.case, verdict.metric): verdict.verdict for verdict in test.verdicts()}
+def gate_run(test: SequentialTest, pool: Pool) -> GateRun:
+    """Return what a test on the comparison of `pool` came to."""
+    verdicts: dict[str, dict[str, str]] = {}
+    for verdict in test.verdicts():
+        verdicts.setdefault(verdict.case, {})[verdict.metric] = verdict.verdict
+    return GateRun(
+        name=pool.name, expected=pool.expected, metric=pool.metric, budget_s=test.plan.budget_s, spent_s=test.spent_s,
+        blocks=test.blocks, verdicts=verdicts, margin=test.plan.margin,
+    )  # fmt: skip
 
 
-def outcome(pool: Pool, plan: Plan, gates: int, rng: Rng, shift: float = 0.0, expected: str = "") -> Outcome:
-    """Replay `gates` gates. `expected` is the verdict they should reach, where it is not the pool's own."""
-    tests = [replay(pool, plan, rng, shift) for _ in range(gates)]
-    return counted(
-        [
-            GateRun(
-                name=pool.name,
-                expected=expected or pool.expected,
-                metric=pool.metric,
-                budget_s=plan.budget_s,
-                spent_s=test.spent_s,
-                blocks=test.blocks,
-                verdicts=verdicts_of(test),
-                margin=plan.margin,
-            )
-            for test in tests
-        ]
-    )
+def outcome(pool: Pool, plan: Plan, gates: int, rng: Rng, shift: float = 0.0) -> Outcome:
+    """Replay `gates` gates, the effect on every case's throughput shifted by `shift`, and count what they found."""
+    return counted([gate_run(replay(pool, plan, rng, shift), pool) for _ in range(gates)])
 
 
 def counted(gates: Sequence[GateRun]) -> Outcome:
     """Count what gates on the same comparison found."""
     by_case: dict[str, list[bool]] = {}
     for gate in gates:
-        for case in {case for case, _ in gate.verdicts}:
+        for case in gate.verdicts:
             by_case.setdefault(case, []).append(gate.is_hit(case))
-    rates = {case: Rate(count=sum(hits), of=len(hits)) for case, hits in sorted(by_case.items())}
+    rates = {case: Rate.among(hits) for case, hits in sorted(by_case.items())}
     first = gates[0]
     return Outcome(
         name=first.name,
@@ -169,8 +159,8 @@ def counted(gates: Sequence[GateRun]) -> Outcome:
         budget_s=first.budget_s,
         margin=first.margin,
         gates=len(gates),
-        hits=Rate(count=sum(rate.count for rate in rates.values()), of=sum(rate.of for rate in rates.values())),
-        red=Rate(count=sum("regressed" in gate.verdicts.values() for gate in gates), of=len(gates)),
+        hits=Rate.among(hit for hits in by_case.values() for hit in hits),
+        red=Rate.among(any("regressed" in of_case.values() for of_case in gate.verdicts.values()) for gate in gates),
         by_case=rates,
         spent_s=median(gate.spent_s for gate in gates),
     )
@@ -185,26 +175,25 @@ def coverage(pool: Pool, blocks: int, rng: Rng, draws: int = COVERAGE_DRAWS) -> 
     covered: dict[str, list[bool]] = {}
     for _ in range(max(1, draws // max(1, len(truth)))):
         drawn = rng.integers(len(pool.blocks), size=blocks)
-        effects = pd.concat([_distinct(pool.blocks[number].effects, place) for place, number in enumerate(drawn)])
+        effects = pd.concat(
+            [  # no number quite that of the same block drawn before: ranks must not tie
+                recorded.assign(effect=recorded["effect"] + place * 1e-12)
+                for place, recorded in enumerate(pool.blocks[number].effects for number in drawn)
+            ]
+        )
         for estimate in estimates_of(effects):
             if not is_control(estimate.case):
                 low, high = estimate.interval
                 hit = bool(low <= truth[estimate.case, estimate.metric] <= high)
                 covered.setdefault(estimate.metric, []).append(hit)
-    return {metric: Rate(count=sum(hits), of=len(hits)) for metric, hits in covered.items()}
-
-
-def _distinct(effects: pd.DataFrame, place: int) -> pd.DataFrame:
-    """Return a drawn block, no number quite that of the same block drawn before: ranks must not tie."""
-    return effects.assign(effect=effects["effect"] + place * 1e-12)
+    return {metric: Rate.among(hits) for metric, hits in covered.items()}
 
 
 def signs(pool: Pool) -> Rate:
     """Count the effects on the pool's metric above 0, which of identical code should be half of them."""
     effects = pool.effects
     wanted = (effects["metric"] == pool.metric) & ~effects["case"].map(is_control) & (effects["effect"] != 0)
-    of_metric = effects.loc[wanted, "effect"]
-    return Rate(count=int((of_metric > 0).sum()), of=len(of_metric))
+    return Rate.among(effects.loc[wanted, "effect"] > 0)
 
 
 def spreads(pool: Pool) -> pd.DataFrame:
@@ -220,12 +209,8 @@ def needed_s(pool: Pool, plan: Plan, change: float, gates: int, rng: Rng) -> flo
     looks like if all it does is to slow every pass. Infinite where the pool holds no such budget.
     """
     usual_s = median(block.seconds for block in pool.blocks)
-    for budget_s in BUDGETS_S:
-        if budget_s > usual_s * len(pool.blocks):
-            break
-        replayed = outcome(
-            pool, replace(plan, budget_s=budget_s), gates, rng, shift=-float(np.log1p(change)), expected="regressed"
-        )
-        if replayed.hits.share >= GOAL:
+    slower, shift = replace(pool, expected="regressed"), -float(np.log1p(change))
+    for budget_s in takewhile(lambda budget_s: budget_s <= usual_s * len(pool.blocks), BUDGETS_S):
+        if outcome(slower, replace(plan, budget_s=budget_s), gates, rng, shift).hits.share >= GOAL:
             return budget_s
     return float("inf")

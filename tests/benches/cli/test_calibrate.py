@@ -41,8 +41,8 @@ def recorded(tmp_path: Path) -> Path:
     (folder / "blocks.jsonl").write_text("".join(json.dumps(block(*kind, rng)) + "\n" for kind in kinds))
     gate = {"expected": "", "metric": "samples_per_s", "budget_s": 120.0, "spent_s": 60.0, "blocks": 6}
     gates = [
-        {**gate, "name": "identical", "verdicts": [[case, "samples_per_s", "unchanged"] for case in CASES]},
-        {**gate, "name": "a fault", "verdicts": [["startup[a]", "shutdown_s", "regressed"]]},
+        {**gate, "name": "identical", "verdicts": {case: {"samples_per_s": "unchanged"} for case in CASES}},
+        {**gate, "name": "a fault", "verdicts": {"startup[a]": {"shutdown_s": "regressed"}}},
     ]
     (folder / "gates.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in gates))
     return folder

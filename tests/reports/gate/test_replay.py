@@ -17,7 +17,6 @@ from loaderbench.reports.gate.replay import (
     replay,
     signs,
     spreads,
-    verdicts_of,
 )
 from loaderbench.reports.gate.sequential import Plan
 
@@ -66,14 +65,14 @@ def test_an_injected_change_is_found(pool: Made) -> None:
 
 
 def test_a_shift_of_identical_code_is_found_like_an_injected_change(pool: Made) -> None:
-    result = outcome(pool(), Plan(budget_s=200.0), 10, rng(), shift=-0.10, expected="regressed")
+    result = outcome(pool(expected="regressed"), Plan(budget_s=200.0), 10, rng(), shift=-0.10)
     assert result.hits.share == 1.0
 
 
 def test_a_control_is_never_shifted(pool: Made) -> None:
     test = replay(pool(), Plan(budget_s=200.0), rng(), shift=-0.10)
     assert not test.moved
-    assert set(verdicts_of(test).values()) == {"regressed"}
+    assert {verdict.verdict for verdict in test.verdicts()} == {"regressed"}
 
 
 def test_no_block_is_drawn_twice_for_a_gate(pool: Made) -> None:
