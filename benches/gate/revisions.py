@@ -7,12 +7,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loaderbench.benches.harness.errors import RefusedError
 
-NAMES = ("base", "head")  # of equal length, and so are the paths of their worktrees
+NAMES = ("base", "head")  # of equal length, and so are the paths of their worktrees: a length can move a figure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,32 +72,23 @@ def prepared(base: RevisionRequest, head: RevisionRequest, setup: str = "") -> I
         yield _here(base), _here(head)
         return
     repository = Repository.around(Path.cwd())
-    with tempfile.TemporaryDirectory(prefix="loaderbench-") as folder, repository.worktrees(Path(folder)) as checkout:
-        made = [_checked_out(request, repository, checkout(request)) for request in (base, head)]
-        for revision in made:
+    with tempfile.TemporaryDirectory(prefix="loaderbench-") as folder, repository.worktrees(Path(folder)):
+        revisions = [_checked_out(request, repository, Path(folder) / request.name) for request in (base, head)]
+        for revision in revisions:
             _set_up(revision, setup, repository.root)
-        yield made[0], made[1]
+        yield revisions[0], revisions[1]
 
 
 def _here(request: RevisionRequest) -> Revision:
-    words = [word for word in (request.python, request.settings) if word]
-    return Revision(
-        name=request.name,
-        label=" ".join(words) or "as it stands",
-        python=_interpreter(request),
-        options=request.options,
-    )
+    label = " ".join(filter(None, (request.python, request.settings))) or "as it stands"
+    return Revision(name=request.name, label=label, python=_interpreter(request), options=request.options)
 
 
-def _checked_out(request: RevisionRequest, repository: "Repository", made: "Worktree") -> Revision:
-    return Revision(
-        name=request.name,
-        label=" ".join(word for word in (made.label, request.python, request.settings) if word),
-        python=_interpreter(request),
-        folder=made.path / repository.prefix,
-        root=made.path,
-        options=request.options,
-    )
+def _checked_out(request: RevisionRequest, repository: "Repository", root: Path) -> Revision:
+    checked_out = repository.check_out(request, root)
+    here = _here(request)
+    label = " ".join(filter(None, (checked_out, request.python, request.settings)))
+    return replace(here, label=label, root=root, folder=root / repository.prefix)
 
 
 def _interpreter(request: RevisionRequest) -> str:
@@ -124,14 +115,6 @@ def _set_up(revision: Revision, command: str, repository: Path) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Worktree:
-    """A checked-out revision, and its name for the reader."""
-
-    path: Path
-    label: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Repository:
     """The user's git repository."""
 
@@ -148,16 +131,24 @@ class Repository:
         return cls(root=Path(root), prefix=_git(folder, "rev-parse", "--show-prefix"))
 
     @contextmanager
-    def worktrees(self, folder: Path) -> Iterator["Checkout"]:
-        """Give what checks out revisions below `folder`; git forgets them at the end."""
-        checkout = Checkout(repository=self, folder=folder)
+    def worktrees(self, folder: Path) -> Iterator[None]:
+        """Let worktrees be made below `folder`; git forgets them at the end."""
         try:
-            yield checkout
+            yield
         finally:
             for name in NAMES:
                 with suppress(GitError):  # it was never made
                     _git(self.root, "worktree", "remove", "--force", str(folder / name))
             _git(self.root, "worktree", "prune")
+
+    def check_out(self, request: RevisionRequest, folder: Path) -> str:
+        """Make the worktree of a revision, and return the revision's name for the reader."""
+        commit, label = self.commit(request)
+        try:
+            _git(self.root, "worktree", "add", "--detach", str(folder), commit)
+        except GitError as error:
+            raise RefusedError(f"--{request.name} {label}: cannot be checked out: {error}") from error
+        return label
 
     def commit(self, request: RevisionRequest) -> tuple[str, str]:
         """Return the commit of a revision, and its name; for the working tree one that no branch holds."""
@@ -175,34 +166,18 @@ class Repository:
 
     def _snapshot(self) -> str:
         """Commit tracked and untracked files as they are now, less the ignored ones; the index is left alone."""
+        try:
+            parents: tuple[str, ...] = ("-p", _git(self.root, "rev-parse", "--verify", "HEAD"))
+        except GitError:  # no commit yet
+            parents = ()
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            has_commits = _succeeds(self.root, "rev-parse", "--verify", "HEAD")
-            if has_commits:
+            if parents:
                 _git(self.root, "read-tree", "HEAD", env=index)
             _git(self.root, "add", "--all", env=index)
             tree = _git(self.root, "write-tree", env=index)
         author = {f"GIT_{who}_{what}": "loaderbench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        parents = ("-p", "HEAD") if has_commits else ()
         return _git(self.root, "commit-tree", tree, *parents, "-m", "working tree", env=author)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checkout:
-    """Makes worktrees of a repository in paths of equal length: a path's length can move a figure."""
-
-    repository: Repository
-    folder: Path
-
-    def __call__(self, request: RevisionRequest) -> Worktree:
-        """Make the worktree of a revision."""
-        commit, label = self.repository.commit(request)
-        path = self.folder / request.name
-        try:
-            _git(self.repository.root, "worktree", "add", "--detach", str(path), commit)
-        except GitError as error:
-            raise RefusedError(f"--{request.name} {label}: cannot be checked out: {error}") from error
-        return Worktree(path=path, label=label)
 
 
 class GitError(Exception):
@@ -210,22 +185,8 @@ class GitError(Exception):
 
 
 def _git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(  # noqa: S603 - no shell reads it
-        ["git", *arguments],  # noqa: S607 - the user's own git
-        cwd=folder,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command, environment = ["git", *arguments], {**os.environ, **(env or {})}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell reads it
     if done.returncode:
         raise GitError(" ".join(done.stderr.split()) or f"git {arguments[0]} failed")
     return done.stdout.strip()
-
-
-def _succeeds(folder: Path, *arguments: str) -> bool:
-    try:
-        _git(folder, *arguments)
-    except GitError:
-        return False
-    return True

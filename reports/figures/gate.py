@@ -29,9 +29,7 @@ _FARTHEST = math.log(1e6)  # an effect beyond is drawn there
 
 def comparison_pictures(comparison: Comparison) -> Iterator[Picture]:
     """Draw what a comparison has the data for."""
-    drawn = picture(FOREST, change_table(comparison))
-    if drawn is not None:
-        yield drawn
+    yield from filter(None, [picture(FOREST, change_table(comparison))])
 
 
 def change_table(comparison: Comparison) -> pd.DataFrame:
@@ -139,10 +137,7 @@ def _differences(reach: float) -> dict[float, str]:
 
 
 FOREST = Plot(
-    name="changes",
-    section="Figures",
-    title="Head against base",
-    reading="Right of 1 head is better: of throughput it is head over base, of times and memory base over head. A bar "
-    "that lies within the grey is unchanged; one that reaches out of it on both sides settles nothing.",
-    draw=forest,
-)
+    "changes", "Head against base", forest,
+    "Right of 1 head is better: of throughput it is head over base, of times and memory base over head. A bar that "
+    "lies within the grey is unchanged; one that reaches out of it on both sides settles nothing.",
+)  # fmt: skip

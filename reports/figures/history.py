@@ -85,10 +85,8 @@ def _changes(axes: Axes, changed: pd.DataFrame) -> None:
 
 
 PLOT = Plot(
-    name="trend",
+    "trend", "Run by run", trend,
+    "A dashed line is a change point, with the first commit of the new level and its ratio to the one before. In pure "
+    "noise fewer than 1 run in 1000 shows one. Runs on unlike machines are not joined.",
     section="Trend",
-    title="Run by run",
-    reading="A dashed line is a change point, with the first commit of the new level and its ratio to the one before. "
-    "In pure noise fewer than 1 run in 1000 shows one. Runs on unlike machines are not joined.",
-    draw=trend,
-)
+)  # fmt: skip
