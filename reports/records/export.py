@@ -1,6 +1,7 @@
-"""Records as tables for other programs: CSV, which a spreadsheet may open, and Parquet."""
+"""Frames as tables for other programs: CSV, which a spreadsheet may open, Parquet, and JSON."""
 
 import io
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
@@ -22,6 +23,14 @@ def parquet_of(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     parquet.write_table(_table(frame), buffer)
     return buffer.getvalue()
+
+
+def json_of(frame: pd.DataFrame) -> bytes:
+    """Return a frame as a JSON list of objects; missing is null."""
+    return frame.to_json(orient="records", double_precision=15).encode() + b"\n"
+
+
+FORMATS: Mapping[str, Callable[[pd.DataFrame], bytes]] = {"csv": csv_of, "parquet": parquet_of, "json": json_of}
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:
