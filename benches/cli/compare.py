@@ -1,12 +1,10 @@
 """``loaderbench compare``: recorded runs against recorded runs."""
 
 import argparse
-import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli.gate import add_verdict_arguments, publish_comparison
+from loaderbench.benches.cli.gate import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.record import now
 
@@ -30,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge what was recorded, write the verdict, and return the exit code."""
     from loaderbench.reports.gate import recorded_runs
-    from loaderbench.reports.gate.comparison import Setup
     from loaderbench.reports.gate.sequential import Plan
 
     base, head = (_read(paths) for paths in _paths(options))
@@ -40,16 +37,13 @@ def run(options: argparse.Namespace) -> int:
             f"unlike machines ({'; '.join(unlike)}): what differs is not the code alone. --anyway compares them"
         )
     newest = head.runs[-1]
-    setup = Setup(
+    setup = setup_of(
+        options,
         kind="compare",
         base=recorded_runs.label_of_runs(base),
         head=recorded_runs.label_of_runs(head) + (f" on an unlike machine ({'; '.join(unlike)})" if unlike else ""),
-        command=("loaderbench", *sys.argv[1:]),
         started=now().isoformat(),
-        version=version("loaderbench"),
         machine=dict(newest.machine),
-        strict=options.strict,
-        accept_gone=options.accept_gone,
     )
     comparison = recorded_runs.compare(base, head, Plan(margin=options.margin), setup)
     return publish_comparison(comparison, options.out or newest.path.parent / "compare")

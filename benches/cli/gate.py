@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.gate.blocks import BlockRunner
-from loaderbench.benches.gate.revisions import RevisionRequest, prepared
+from loaderbench.benches.gate.revisions import NAMES, RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
@@ -20,7 +20,7 @@ from loaderbench.benches.harness.record import now
 
 # pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
 if TYPE_CHECKING:
-    from loaderbench.reports.gate.comparison import Comparison, Reliability
+    from loaderbench.reports.gate.comparison import Comparison, Reliability, Setup
 
 HELP = "compare two revisions, interpreters or settings: did data loading become slower?"
 EXAMPLE = "gate --base origin/main --dataset my.data:Train --num-workers 0,2 -k bench_epoch"
@@ -37,11 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compared.add_argument("--base", metavar="REV", default="", help="the git revision to compare with")
     tree = "the git revision that is judged (default: the working tree, uncommitted changes too)"
     compared.add_argument("--head", metavar="REV", default="", help=tree)
-    interpreter = "an interpreter with loaderbench installed"
-    compared.add_argument("--base-python", metavar="PATH", default="", help=interpreter)
-    compared.add_argument("--head-python", metavar="PATH", default="", help=interpreter)
-    compared.add_argument("--base-settings", metavar="LIST", default="", help="such as num_workers=2,batch_size=64")
-    compared.add_argument("--head-settings", metavar="LIST", default="", help="such as num_workers=4,batch_size=64")
+    for name, settings in (("base", "num_workers=2,batch_size=64"), ("head", "num_workers=4,batch_size=64")):
+        interpreter = "an interpreter with loaderbench installed"
+        compared.add_argument(f"--{name}-python", metavar="PATH", default="", help=interpreter)
+        compared.add_argument(f"--{name}-settings", metavar="LIST", default="", help=f"such as {settings}")
     setup = "a command to run in each worktree first, to build what must be built"
     compared.add_argument("--setup", metavar="CMD", default="", help=setup)
     add_verdict_arguments(parser)
@@ -70,9 +69,8 @@ def run(options: argparse.Namespace) -> int:
     if not (base.revision or base.python != head.python or base.settings != head.settings):
         raise RefusedError("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
     if not base.revision and (head.revision or options.setup):
-        raise RefusedError(
-            f"{'--head' if head.revision else '--setup'} needs --base REV: only then are there worktrees"
-        )
+        needs_base = "--head" if head.revision else "--setup"
+        raise RefusedError(f"{needs_base} needs --base REV: only then are there worktrees")
     folder = output.new_folder("gate", options.out, result=VERDICT)
     seed = shared.seed_of(options)
     return publish_comparison(_measured(options, base, head, folder, seed), folder)
@@ -80,11 +78,14 @@ def run(options: argparse.Namespace) -> int:
 
 def requests(options: argparse.Namespace) -> tuple[RevisionRequest, RevisionRequest]:
     """Return base and head as the command line names them."""
-    base = RevisionRequest(
-        name="base", revision=options.base, python=options.base_python, settings=options.base_settings
-    )
-    head = RevisionRequest(
-        name="head", revision=options.head, python=options.head_python, settings=options.head_settings
+    base, head = (
+        RevisionRequest(
+            name=name,
+            revision=getattr(options, name),
+            python=getattr(options, f"{name}_python"),
+            settings=getattr(options, f"{name}_settings"),
+        )
+        for name in NAMES
     )
     return base, head
 
@@ -94,7 +95,7 @@ def _measured(
 ) -> "Comparison":
     """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged."""
     from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
-    from loaderbench.reports.gate.comparison import Setup, of_test
+    from loaderbench.reports.gate.comparison import of_test
     from loaderbench.reports.gate.sentences import standing
     from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
@@ -117,23 +118,36 @@ def _measured(
         )
         with Progress.of_budget(options.budget) as progress:
             blocks = measure(test, runner, interruption, lambda test: progress.describe(standing(test)))
-    setup = Setup(
+    machine = blocks[0]["machine"]
+    setup = setup_of(
+        options,
         kind="gate",
         base=revisions[0].label,
         head=revisions[1].label,
-        command=("loaderbench", *sys.argv[1:], *(() if options.seed is not None else (f"--seed={seed}",))),
         seed=seed,
         controlled=runner.controlled,
         started=started,
         prepared_s=prepared_s,
-        version=version("loaderbench"),
-        machine=blocks[0]["machine"],
-        reliability=_reliability(options.calibration, blocks[0]["machine"]),
-        strict=options.strict,
-        accept_gone=options.accept_gone,
+        machine=machine,
+        reliability=_reliability(options.calibration, machine),
     )
     matching = runner.matching
     return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=interruption.happened)
+
+
+def setup_of(options: argparse.Namespace, *, seed: int = 0, **more: Any) -> "Setup":
+    """Return what is written of a comparison: its command (one that repeats it), and what decides its exit code."""
+    from loaderbench.reports.gate.comparison import Setup
+
+    seeded = [] if getattr(options, "seed", seed) is not None else [f"--seed={seed}"]
+    return Setup(
+        command=("loaderbench", *sys.argv[1:], *seeded),
+        seed=seed,
+        version=version("loaderbench"),
+        strict=options.strict,
+        accept_gone=options.accept_gone,
+        **more,
+    )
 
 
 def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability | None":

@@ -5,11 +5,12 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from timeit import timeit
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.gate.revisions import NAMES, Revision
 
@@ -52,67 +53,54 @@ class InjectedRegression:
     with_load: bool = False  # with a background load on a revision drawn anew for each block
 
 
-IDENTICAL = InjectedRegression(name="identical", weight=4)
-SLOWER_10 = InjectedRegression(name="__getitem__ +10 %", head={"getitem_share": 0.10}, expected="regressed", weight=2)
-SLOWER_5 = InjectedRegression(name="__getitem__ +5 %", head={"getitem_share": 0.05}, expected="regressed", weight=2)
-SLOWER_3 = InjectedRegression(name="__getitem__ +3 %", head={"getitem_share": 0.03}, expected="regressed", weight=2)
-FASTER_10 = InjectedRegression(name="__getitem__ -10 %", base={"getitem_share": 1 / 9}, expected="improved")
-COLLATED = InjectedRegression(name="collate_fn 16 times", head={"collate_times": 15}, expected="regressed")
-OTHER_BENCHES = InjectedRegression(name="identical, other benches", options=OTHER)
-REGRESSIONS = (IDENTICAL, SLOWER_10, SLOWER_5, SLOWER_3, FASTER_10, COLLATED, OTHER_BENCHES)
+def _slower(share: float, name: str = "", **more: Any) -> InjectedRegression:
+    """Return code whose ``__getitem__`` takes longer by `share`."""
+    usual = f"__getitem__ +{100 * share:.0f} %"
+    return InjectedRegression(name=name or usual, head={"getitem_share": share}, expected="regressed", **more)
 
+
+def _fault(name: str, metric: str, options: tuple[str, ...], **head: float) -> InjectedRegression:
+    """Return code with a fault that shows in `metric`."""
+    return InjectedRegression(name=name, head=head, expected="regressed", metric=metric, options=options)
+
+
+IDENTICAL = InjectedRegression(name="identical", weight=4)
+SLOWER_10, SLOWER_5, SLOWER_3 = (_slower(share, weight=2) for share in (0.10, 0.05, 0.03))
+REGRESSIONS = (
+    IDENTICAL,
+    SLOWER_10,
+    SLOWER_5,
+    SLOWER_3,
+    InjectedRegression(name="__getitem__ -10 %", base={"getitem_share": 1 / 9}, expected="improved"),
+    InjectedRegression(name="collate_fn 16 times", head={"collate_times": 15}, expected="regressed"),
+    InjectedRegression(name="identical, other benches", options=OTHER),
+)
 WITH_LOAD = (
     InjectedRegression(name="identical, with load", with_load=True),
-    InjectedRegression(
-        name="__getitem__ +10 %, with load", head={"getitem_share": 0.10}, expected="regressed", with_load=True
-    ),
+    _slower(0.10, "__getitem__ +10 %, with load", with_load=True),
 )
-
 # Each is a fault that users have met, and that a gate on throughput alone, or on one pass, does not see.
 FAULTS = (
-    InjectedRegression(
-        name="5 s at the end of an epoch",
-        head={"worker_exit_s": 4.9},
-        expected="regressed",
-        metric="shutdown_s",
-        options=STARTUP,
-    ),
-    InjectedRegression(
-        name="a doubled worker start",
-        head={"worker_start_s": 0.06},
-        expected="regressed",
-        metric="first_batch_s",
-        options=STARTUP,
-    ),
-    InjectedRegression(
-        name="1 MB leaked of each batch",
-        head={"leaked_bytes": 1 << 20},
-        expected="regressed",
-        metric="pss_bytes",
-        options=MEMORY,
-    ),
-    InjectedRegression(name="__getitems__ removed", head={"is_batched": False}, expected="regressed", options=STORE),
+    _fault("5 s at the end of an epoch", "shutdown_s", STARTUP, worker_exit_s=4.9),
+    _fault("a doubled worker start", "first_batch_s", STARTUP, worker_start_s=0.06),
+    _fault("1 MB leaked of each batch", "pss_bytes", MEMORY, leaked_bytes=1 << 20),
+    _fault("__getitems__ removed", "samples_per_s", STORE, is_batched=False),
 )
 
 
 def make_revisions(regression: InjectedRegression, folder: Path) -> tuple[Revision, Revision]:
     """Make both revisions below `folder`: the same code, each with its own file of faults."""
+    spec = importlib.util.find_spec(SOURCE)  # not imported: it needs torch
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{SOURCE} is not installed", name=SOURCE)
     made = []
     for name, faults in zip(NAMES, (regression.base, regression.head), strict=True):
         root = (folder / name).absolute()
         root.mkdir(parents=True)
-        shutil.copy(_source(), root / f"{MODULE}.py")
+        shutil.copy(spec.origin, root / f"{MODULE}.py")
         (root / f"{MODULE}.json").write_text(json.dumps(dict(faults)), encoding="utf-8")
         made.append(Revision(name=name, label=regression.name, folder=root, root=root))
     return made[0], made[1]
-
-
-def _source() -> Path:
-    """Return the file of `SOURCE`, found without importing it: it needs torch."""
-    spec = importlib.util.find_spec(SOURCE)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"{SOURCE} is not installed", name=SOURCE)
-    return Path(spec.origin)
 
 
 def measure_sizes(
@@ -122,16 +110,16 @@ def measure_sizes(
 
     Called in this process, with no loader: samples of each dataset, or batches of them.
     """
-    base, head = (_load(revision) for revision in revisions)
-    calls: dict[str, tuple[Call, Call]] = {}
+    modules = [_load(revision) for revision in revisions]
+    calls: dict[str, list[Call]] = {}
     for name in ("Documents", "Images"):
-        datasets = [getattr(module, name)() for module in (base, head)]
+        datasets = [getattr(module, name)() for module in modules]
         if "collate_times" in {*regression.base, *regression.head}:
             samples = [datasets[0][index] for index in range(16)]
-            calls[f"{name}, collated"] = (_collating(base, samples), _collating(head, samples))
+            calls[f"{name}, collated"] = [partial(_collate, module, samples) for module in modules]
         else:
-            calls[f"{name}.__getitem__"] = (_reading(datasets[0]), _reading(datasets[1]))
-    return {name: _ratio(*pair, pairs=pairs) for name, pair in calls.items()}
+            calls[f"{name}.__getitem__"] = [partial(_read, dataset) for dataset in datasets]
+    return {name: _ratio(base, head, pairs=pairs) for name, (base, head) in calls.items()}
 
 
 def _load(revision: Revision) -> ModuleType:
@@ -145,25 +133,20 @@ def _load(revision: Revision) -> ModuleType:
     return module
 
 
-def _reading(dataset: "InjectedDataset") -> Call:
-    return lambda: [dataset[index] for index in range(100)]
+def _read(dataset: "InjectedDataset") -> None:
+    for index in range(100):
+        dataset[index]
 
 
-def _collating(module: ModuleType, samples: "list[Sample]") -> Call:
-    return lambda: [module.pad(samples) for _ in range(20)]
+def _collate(module: ModuleType, samples: "list[Sample]") -> None:
+    for _ in range(20):
+        module.pad(samples)
 
 
 def _ratio(base: Call, head: Call, *, pairs: int) -> tuple[float, float, float]:
     ratios = []
     for number in range(pairs + 1):
-        first, second = (base, head) if number % 2 else (head, base)
-        taken = {call: _seconds(call) for call in (first, second)}
+        taken = {call: timeit(call, number=1) for call in ((base, head) if number % 2 else (head, base))}
         ratios.append(taken[head] / taken[base])
     ordered = sorted(ratios[1:])  # the first pair read the files
     return median(ordered), ordered[pairs // 4], ordered[-1 - pairs // 4]
-
-
-def _seconds(call: Call) -> float:
-    began = perf_counter()
-    call()
-    return perf_counter() - began

@@ -73,8 +73,6 @@ _READING = (
 
 def gate_document(comparison: Comparison) -> Document:
     """Return what a comparison has to say."""
-    pressing = [verdict for verdict in comparison.verdicts if not verdict.kind.is_calm]
-    calm = [verdict for verdict in comparison.verdicts if verdict.kind.is_calm]
     drawn = tuple(figure_of(picture) for picture in comparison_pictures(comparison))
     return Document(
         title=f"loaderbench {comparison.setup.kind}",
@@ -82,7 +80,7 @@ def gate_document(comparison: Comparison) -> Document:
         marker=MARKER,
         parts=(
             _answer(comparison),
-            Section(title="Verdicts", name="verdicts", parts=tuple(_verdicts(pressing, calm))),
+            Section(title="Verdicts", name="verdicts", parts=tuple(_verdicts(comparison.verdicts))),
             *([Section(title="Figures", parts=drawn, on=HTML)] if drawn else []),
             Section(title="Conditions", name="conditions", parts=tuple(_conditions(comparison)), on=HTML),
             Section(title="Reading", name="reading", parts=(Terms(terms=_READING),), on=HTML),
@@ -132,21 +130,19 @@ def _tone(comparison: Comparison) -> Tone:
     return "warn" if unsure else "good"
 
 
-def _verdicts(pressing: Sequence[CaseVerdict], calm: Sequence[CaseVerdict]) -> Iterator[Part]:
+def _verdicts(verdicts: Sequence[CaseVerdict]) -> Iterator[Part]:
     """Yield what a reader must act on, then the rest folded away; a terminal lists a few of those, or their number."""
+    pressing = [verdict for verdict in verdicts if not verdict.kind.is_calm]
+    calm = [verdict for verdict in verdicts if verdict.kind.is_calm]
     if pressing:
         yield _table(pressing, "verdicts")
     else:
         yield Text(text="Nothing here calls for action.", tone="muted", on=ON_PAPER)
-    if not calm:
-        return
-    numbers = Counter(verdict.verdict for verdict in calm)
-    title = ", ".join(f"{number} {name}" for name, number in numbers.items())
-    yield Section(title=title, folded=True, parts=(_table(calm, "calm"),), on=ON_PAPER)
-    if len(calm) <= MOST_UNCHANGED:
-        yield _table(calm, "calm", on=TERMINAL)
-    else:
-        yield Text(text=f"and {title}", tone="muted", on=TERMINAL)
+    if calm:
+        title = ", ".join(f"{number} {name}" for name, number in Counter(v.verdict for v in calm).items())
+        yield Section(title=title, folded=True, parts=(_table(calm, "calm"),), on=ON_PAPER)
+        is_short = len(calm) <= MOST_UNCHANGED
+        yield _table(calm, "calm", TERMINAL) if is_short else Text(text=f"and {title}", tone="muted", on=TERMINAL)
 
 
 def _table(verdicts: Sequence[CaseVerdict], name: str, on: Outputs = EVERYWHERE) -> Table:
@@ -188,24 +184,17 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "started", f"{setup.started or MISSING}, with loaderbench {setup.version or MISSING}"
     if comparison.blocks:
         yield "environment", _environment(comparison)
-    if seen := sentences.conditions(comparison):
-        yield "machine", seen
+        yield "machine", sentences.conditions(comparison)
     yield "margin", f"{percent(plan.margin)}: what is too small to matter; a cold start has four times it"
     if comparison.blocks:
-        yield "looks", _looks(comparison)
+        after = f"after {', '.join(map(str, comparison.looks))} blocks" if comparison.looks else "none"
+        planned = f"{after}, planned when the first block had been measured"
+        confirmed = f"each to be confirmed by {count(plan.confirming_blocks, 'fresh block')}"
+        yield "looks", f"{planned}; {percent(plan.suspicion_rate)} false suspicions over all of them, {confirmed}"
         yield "seed", str(setup.seed)
     yield "controls", f"moved: {', '.join(comparison.moved)}" if comparison.moved else "did not move"
     if known := sentences.calibrated(comparison):
         yield "calibration", known
-
-
-def _looks(comparison: Comparison) -> str:
-    plan = comparison.plan
-    after = f"after {', '.join(map(str, comparison.looks))} blocks" if comparison.looks else "none"
-    return (
-        f"{after}, planned when the first block had been measured; {percent(plan.suspicion_rate)} false suspicions "
-        f"over all of them, each to be confirmed by {count(plan.confirming_blocks, 'fresh block')}"
-    )
 
 
 def _environment(comparison: Comparison) -> str:

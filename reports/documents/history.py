@@ -1,12 +1,14 @@
 """The documents of ``loaderbench history``: the runs, the trend of a case, the changes of all cases."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.documents.document import Cell, Column, Document, Part, Section, Table, Text, Tone
+from loaderbench.reports.documents.document import Cell, Document, Part, Section, Table, Text, Tone
+from loaderbench.reports.documents.tables import amount, columns, numbers, row
 from loaderbench.reports.history.trends import changes, direction, label_of, unit_of
 from loaderbench.reports.units import MISSING, count, interval, quantity
 
@@ -14,28 +16,26 @@ MOST_RUNS = 20  # of a trend, on a terminal: the newest
 BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 80  # of a trend: the newest runs
 COMMIT = 10  # characters of a commit's name
-TONES: dict[str, Tone] = {"improved": "good", "regressed": "bad", "changed": "warn"}
+TONES: dict[str, Tone] = {"same": "plain", "improved": "good", "regressed": "bad", "changed": "warn"}
 
 
 def run_list(runs: pd.DataFrame) -> Document:
     """Return the document of the runs (`queries.runs`), newest first."""
-    rows = []
-    for run in runs.to_dict("records"):
-        dirty = ", with changes" if run["dirty"] is True else ""
-        rows.append(
-            (
-                Cell(text=run["id"]),
-                Cell(text=_when(run["started"])),
-                Cell(text=run["commit"][:COMMIT] + dirty),
-                Cell(text=run["branch"]),
-                Cell(text=run["machine"]),
-                Cell(text=str(run["cases"]), number=run["cases"]),
-                Cell(text=str(run["failed"] or ""), number=run["failed"]),
-                Cell(text="" if run["complete"] else "interrupted", tone="warn"),
-            )
+    labels = columns("run", "started", "commit", "branch", "machine") + numbers("cases", "failed") + columns("")
+    rows = tuple(
+        row(
+            run["id"],
+            _when(run["started"]),
+            run["commit"][:COMMIT] + (", with changes" if run["dirty"] is True else ""),
+            run["branch"],
+            run["machine"],
+            run["cases"],
+            Cell(text=str(run["failed"] or ""), number=run["failed"]),
+            Cell(text="" if run["complete"] else "interrupted", tone="warn"),
         )
-    columns = (*_columns("run", "started", "commit", "branch", "machine"), *_numbers("cases", "failed"), *_columns(""))
-    return Document(title="Runs of the history", parts=(Table(columns=columns, rows=tuple(rows), name="runs"),))
+        for run in runs.to_dict("records")
+    )
+    return Document(title="Runs of the history", parts=(Table(columns=labels, rows=rows, name="runs"),))
 
 
 def case_trend(trend: pd.DataFrame, others: Sequence[str] = ()) -> Document:
@@ -44,42 +44,43 @@ def case_trend(trend: pd.DataFrame, others: Sequence[str] = ()) -> Document:
     `others` are the names of cases that fit the same words, and are not shown.
     """
     series = [points for _, points in trend.groupby("series", sort=False)]
-    notices: tuple[str, ...] = ()
-    if others:
-        notices = (f"these words also fit {count(len(others), 'other case')}, such as {others[0]}",)
+    fit = (f"these words also fit {count(len(others), 'other case')}, such as {name}" for name in others[:1])
     return Document(
-        title=str(series[0]["case"].iloc[-1]), notices=notices, parts=tuple(_series(points) for points in series)
+        title=str(series[0]["case"].iloc[-1]), notices=tuple(fit), parts=tuple(_series(points) for points in series)
     )
 
 
 def _series(points: pd.DataFrame) -> Section:
     last = points.iloc[-1]
-    unit = unit_of(last["metric"], last["dataset"])
-    rows = []
-    for point in points.iloc[::-1].to_dict("records"):
-        is_change = not math.isnan(point["ratio"])
-        ratio = f"{quantity(point['ratio'], 'ratio')} " if is_change else ""
-        tone = TONES[direction(point["metric"], point["ratio"])] if is_change else "plain"
-        rows.append(
-            (
-                Cell(text=_when(point["started"])),
-                Cell(text=point["run"]),
-                Cell(text=point["commit"][:COMMIT]),
-                Cell(text=quantity(point["median"], unit), number=point["median"]),
-                Cell(text=interval(point["low"], point["high"], unit)),
-                Cell(text=str(point["n"]), number=point["n"]),
-                Cell(text=ratio + quantity(point["level"], unit), number=point["level"], tone=tone),
-            )
-        )
-    numbers = (label_of(last["metric"]), "middle half of rounds", "n", "level")
-    columns = (*_columns("started", "run", "commit"), *_numbers(*numbers))
+    label, unit = label_of(last["metric"]), unit_of(last["metric"], last["dataset"])
     parts: tuple[Part, ...] = (
-        Text(text=f"{label_of(last['metric'])} on {last['machine']}, {count(len(points), 'run')}", tone="muted"),
+        Text(text=f"{label} on {last['machine']}, {count(len(points), 'run')}", tone="muted"),
         Text(text=bars(points["median"])),
-        Table(columns=columns, rows=tuple(rows), most_rows={"terminal": MOST_RUNS}, name="trend"),
+        Table(
+            columns=columns("started", "run", "commit") + numbers(label, "middle half of rounds", "n", "level"),
+            rows=tuple(_point_row(point, unit) for point in points.iloc[::-1].to_dict("records")),
+            most_rows={"terminal": MOST_RUNS},
+            name="trend",
+        ),
         *_changes(changes(points)),
     )
     return Section(title=str(last["case"]), parts=parts)
+
+
+def _point_row(point: Mapping[Hashable, Any], unit: str) -> tuple[Cell, ...]:
+    level, tone = quantity(point["level"], unit), TONES["same"]
+    if not math.isnan(point["ratio"]):
+        level = f"{quantity(point['ratio'], 'ratio')} {level}"
+        tone = TONES[direction(point["metric"], point["ratio"])]
+    return row(
+        _when(point["started"]),
+        point["run"],
+        point["commit"][:COMMIT],
+        amount(point["median"], unit),
+        interval(point["low"], point["high"], unit),
+        point["n"],
+        Cell(text=level, number=point["level"], tone=tone),
+    )
 
 
 def bars(medians: pd.Series) -> str:
@@ -109,24 +110,21 @@ def _changes(changed: pd.DataFrame) -> Iterator[Part]:
 
 def change_list(changed: pd.DataFrame) -> Document:
     """Return the document of the changes of all cases (`trends.changes`), newest first."""
+    labels = columns("started", "case", "machine", "metric") + numbers("ratio")
     rows = tuple(
-        (
-            Cell(text=_when(change["started"])),
-            Cell(text=change["case"]),
-            Cell(text=change["machine"]),
-            Cell(text=label_of(change["metric"])),
-            Cell(text=quantity(change["ratio"], "ratio"), number=change["ratio"]),
+        row(
+            _when(change["started"]),
+            change["case"],
+            change["machine"],
+            label_of(change["metric"]),
+            amount(change["ratio"], "ratio"),
             Cell(text=change["verdict"], tone=TONES[change["verdict"]]),
-            Cell(text=_point(change["before_commit"], change["before_run"])),
-            Cell(text=_point(change["commit"], change["run"])),
+            _point(change["before_commit"], change["before_run"]),
+            _point(change["commit"], change["run"]),
         )
         for change in changed.to_dict("records")
     )
-    columns = (
-        *_columns("started", "case", "machine", "metric"), *_numbers("ratio"),
-        *_columns("", "last before", "first after"),
-    )  # fmt: skip
-    table = Table(columns=columns, rows=rows, name="changes")
+    table = Table(columns=labels + columns("", "last before", "first after"), rows=rows, name="changes")
     return Document(title="Change points", parts=(table if rows else Text(text="no change point", tone="muted"),))
 
 
@@ -137,11 +135,3 @@ def _point(commit: str, run: str) -> str:
 
 def _when(started: str) -> str:
     return started[:16].replace("T", " ") or MISSING
-
-
-def _columns(*labels: str) -> tuple[Column, ...]:
-    return tuple(Column(label=label) for label in labels)
-
-
-def _numbers(*labels: str) -> tuple[Column, ...]:
-    return tuple(Column(label=label, number=True) for label in labels)

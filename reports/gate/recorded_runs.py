@@ -50,11 +50,6 @@ class RecordedValues:
     head: Floats
     runs: int  # of each, at least
 
-    @property
-    def estimate(self) -> Estimate:
-        """Return how much the metric changed."""
-        return unpaired(self.case, self.metric, self.base, self.head, runs=self.runs)
-
     def records(self) -> Iterator[dict[str, object]]:
         """Yield the values of each revision, for a file."""
         for revision, values in zip(REVISIONS, (self.base, self.head), strict=True):
@@ -65,8 +60,8 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
     """Compare runs with runs: from `FEWEST` of each on, a case may be called regressed or improved."""
     of_base, of_head = _cases(base), _cases(head)
     both = [key for key in of_head if key in of_base]
-    values = [metric for key in both for metric in _values(of_base[key], of_head[key])]
-    estimates = [metric.estimate for metric in values]
+    values = [value for key in both for value in _values(of_base[key], of_head[key])]
+    estimates = [unpaired(value.case, value.metric, value.base, value.head, runs=value.runs) for value in values]
     moved = moved_controls(estimates, plan.margin)
     judged = [estimate for estimate in estimates if not is_control(estimate.case)]
     verdicts = [
@@ -82,7 +77,7 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
         plan=plan,
         verdicts=gravest_first(verdicts),
         moved=moved,
-        values=tuple(record for metric in values for record in metric.records()),
+        values=tuple(record for value in values for record in value.records()),
     )
 
 

@@ -68,7 +68,7 @@ def test_sizes_are_of_what_the_fault_is_in(
     faults: dict[str, float], called: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([9.0, 9.0, *[1.0, 2.0] * 2, 9.0, 9.0, *[1.0, 2.0] * 2])  # the first pair is thrown away
-    monkeypatch.setattr(injected_regressions, "_seconds", lambda _work: next(times))
+    monkeypatch.setattr(injected_regressions, "timeit", lambda *_call, **_how: next(times))
     regression = InjectedRegression(name="twice", head=faults)
     sizes = measure_sizes(regression, make_revisions(regression, tmp_path), pairs=2)
     assert set(sizes) == called
