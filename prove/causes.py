@@ -162,7 +162,7 @@ def leaks(ranking: Ranking) -> bool:
 def is_copied(ranking: Ranking) -> bool:
     """Return whether workers are shown to hold more where the dataset's long lists are no arrays."""
     memory = ranking.explanation.memory
-    return memory is not None and len(memory.in_lists) > 0 and copied_bytes(memory).low > 0
+    return memory is not None and len(memory.in_objects) > 0 and copied_bytes(memory).low > 0
 
 
 def shares(hits: Sequence[bool]) -> Measured:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
 EXAMPLE = "explain --dataset my.data:Train --num-workers 2"
 
-BUDGET_S = 300.0
-PASS_S = 0.3  # what a pass may take in one process before a part of the dataset is read
-BATCHES = 4  # of each worker, in a pass at least
+BUDGET_S = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_loader(parser, "persistent_workers", "pin_memory", "samples", "device", "model", "model_args", "loss")
     pause = "in place of a model: a pause for each batch, such as 20ms"
     parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
-    budget = "for more than 4 blocks of each cause, such as 90s or 10m (default: 5m)"
+    budget = "for everything: what promises most is tried first, such as 90s or 10m (default: 2m)"
     parser.add_argument("--budget", type=shared.time, default=BUDGET_S, metavar="TIME", help=budget)
     shared.add_seed(parser)
     shared.add_out(parser, "explain")
@@ -34,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, rank, write and show it; return 0, or 130 where it was interrupted."""
+    began = perf_counter()
     import msgspec
 
     from loaderbench.benches.explain.explain import explain
@@ -43,10 +43,8 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.explain.record import FILE
 
     folder = output.new_folder("explain", options.out)
-    least = BATCHES * (options.batch_size or 1) * max(1, options.num_workers)
-    choice = DatasetChoice(
-        dataset_args=options.dataset_args, samples=options.samples, pass_s=PASS_S, least_samples=least
-    )
+    samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes
+    choice = DatasetChoice(dataset_args=options.dataset_args, samples=samples)
     subject, config = loader_of(choice.subject(options.dataset), options)
     explanation = explain(
         subject,
@@ -55,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         budget_s=options.budget,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
+        began=began,
     )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
     output.publish(explain_document(rank(explanation)), folder, stem="explain", data=data)
@@ -68,15 +67,17 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     from loaderbench.benches.explain.consumer import Consumer
     from loaderbench.benches.harness.clock import keep
     from loaderbench.benches.harness.errors import RefusedError
+    from loaderbench.benches.harness.system.child import in_child
     from loaderbench.benches.harness.system.devices import available
     from loaderbench.benches.harness.training import ModelChoice
 
-    if options.device and options.device not in available():
-        raise RefusedError(f"--device {options.device}: this machine has {', '.join(available())}")
-    device = torch.device(options.device or available()[-1])
+    devices = in_child(available)  # asking initialises the driver, which does not survive a fork
+    if options.device and options.device not in devices:
+        raise RefusedError(f"--device {options.device}: this machine has {', '.join(devices)}")
+    device = torch.device(options.device or devices[-1])
     if options.step:
         return Consumer(device=device, step=lambda _: time.sleep(options.step))
     if not options.model:
         return Consumer(device=device)
     model = ModelChoice(model=options.model, model_args=options.model_args, loss=options.loss)
-    return Consumer(device=device, step=model.task(subject, device) or keep)
+    return Consumer(device=device, make_step=lambda: model.task(subject, device) or keep)

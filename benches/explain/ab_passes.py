@@ -1,7 +1,7 @@
 """A/B passes: two loaders over one dataset, one with a cause (control), one without (treatment), read in turns.
 
-Both loaders run in this process, so its state and the moment's load are the same for them. What differs by chance is
-their workers: a fresh pair of loaders is one block, the unit of inference.
+Both loaders run in one process, so its state and the moment's load are the same for them. What differs by chance is
+their workers: a fresh pair of loaders, in a process forked for it, is one block, the unit of inference.
 """
 
 import random
@@ -12,25 +12,43 @@ from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.recipes.transport import release_slots
 from loaderbench.reports.explain.record import PassBlock
+from loaderbench.reports.explain.schedule import PassPlan
 
-PAIRS = 3  # of passes, in a block
 SHORT_PASS = 2  # batches of each worker, where only their start matters
 
 
-def measure_block(intervention: Intervention, subject: Subject, consumer: Consumer, rng: random.Random) -> PassBlock:
+def block_in_child(
+    intervention: Intervention, subject: Subject, consumer: Consumer, plan: PassPlan, turns: list[str], timeout_s: float
+) -> PassBlock:
+    """Measure a block in a process of its own; raises what the loader raises, and ChildError where it takes too long.
+
+    `turns` says which loader is read when.
+    """
+    return in_child(lambda: measure_block(intervention, subject, consumer.ready(), plan, turns), timeout_s=timeout_s)
+
+
+def measure_block(
+    intervention: Intervention, subject: Subject, consumer: Consumer, plan: PassPlan, turns: list[str]
+) -> PassBlock:
     """Read a fresh pair of loaders in turns, after a discarded pass of each; what a loader raises is raised."""
-    configs = {"control": intervention.control, "treatment": intervention.treatment}
+    samples = plan.samples
     if intervention.facts.once_per_epoch:
-        subject, configs = _short(subject, configs)
+        samples = min(samples, SHORT_PASS * max(1, intervention.control.num_workers) * plan.batch_samples)
+    passes = {
+        "control": shortened(subject, intervention.control, samples),
+        "treatment": shortened(subject, intervention.treatment, samples),
+    }
+    configs = {name: config for name, (_, config) in passes.items()}
     with NoStrays():
-        loaders = {name: config.build(subject.dataset) for name, config in configs.items()}
+        loaders = {name: config.build(part.dataset) for name, (part, config) in passes.items()}
         seconds: dict[str, list[float]] = {name: [] for name in configs}
         try:
-            for name, config in configs.items():  # workers start, files are read
-                consumer.pass_s(loaders[name], config)
-            for name in _turns(list(configs), rng):
+            for name in dict.fromkeys(turns):  # workers start, files are read
+                consumer.pass_s(loaders[name], configs[name])
+            for name in turns:
                 seconds[name].append(consumer.pass_s(loaders[name], configs[name]))
         finally:
             loaders.clear()  # their workers are joined here
@@ -40,21 +58,19 @@ def measure_block(intervention: Intervention, subject: Subject, consumer: Consum
     )
 
 
-def _turns(names: list[str], rng: random.Random) -> list[str]:
+def shortened(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, LoaderConfig]:
+    """Return a loader, and its dataset, for a pass over `samples` of it; a stream is cut too."""
+    return (subject.part(samples), config) if subject.is_stream else cut(subject, config, samples)
+
+
+def turns_of(pairs: int, rng: random.Random) -> list[str]:
     """Return who reads when: the order of every other pair is drawn, and reversed for the pair after it."""
+    names = ["control", "treatment"]
     turns: list[str] = []
-    for pair in range(PAIRS):
+    for pair in range(pairs):
         if pair % 2:
             names.reverse()
         else:
             rng.shuffle(names)
         turns += names
     return turns
-
-
-def _short(subject: Subject, configs: dict[str, LoaderConfig]) -> tuple[Subject, dict[str, LoaderConfig]]:
-    """Return passes of `SHORT_PASS` batches of each worker; a stream is read whole."""
-    control = configs["control"]
-    samples = SHORT_PASS * max(1, control.num_workers) * (control.batch_size or 1)
-    shortened = {name: cut(subject, config, samples) for name, config in configs.items()}
-    return shortened["control"][0], {name: config for name, (_, config) in shortened.items()}

@@ -1,7 +1,7 @@
 """The consumer of a loader's batches, and the clock around a whole pass."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +18,12 @@ class Consumer:
 
     device: torch.device
     step: Callable[[Any], object] = clock.keep
+    make_step: Callable[[], Callable[[Any], object]] | None = None
+    """Makes `step`, in the process that takes it: a device is initialised in no process that others are forked from."""
+
+    def ready(self) -> "Consumer":
+        """Return the consumer with its step made."""
+        return self if self.make_step is None else replace(self, step=self.make_step(), make_step=None)
 
     def pass_s(self, loader: Any, config: LoaderConfig) -> float:
         """Return the seconds of a whole pass, the device synchronised at both edges of the clock."""

@@ -1,16 +1,20 @@
-"""What ``loaderbench explain`` measures: each intervention against the loader as it is, then memory over the epochs."""
+"""What ``loaderbench explain`` measures: each intervention against the loader as it is, within a budget of time."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
-from loaderbench.benches.explain.ab_passes import measure_block
+from loaderbench.benches.explain.ab_passes import block_in_child, shortened, turns_of
 from loaderbench.benches.explain.baseline import Baseline, measure_baseline
+from loaderbench.benches.explain.batches import name_of
+from loaderbench.benches.explain.causes import CAUSES, interventions_of
 from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.interventions import Intervention, interventions_of
+from loaderbench.benches.explain.interventions import TOGETHER, Intervention, together
 from loaderbench.benches.explain.memory_growth import loader_memory
+from loaderbench.benches.explain.observations import observations_of
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.loader import LoaderConfig
@@ -18,17 +22,25 @@ from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
+from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.explain.record import (
     SCHEMA,
     DatasetFacts,
     Explanation,
     LoaderMemory,
     NotRun,
+    Observation,
     PassBlock,
 )
-from loaderbench.reports.explain.schedule import Schedule
+from loaderbench.reports.explain.schedule import PassPlan, Schedule, passes_of, plan_passes
 
 OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
+WRITING_S = 1.0  # that showing and writing the result takes, about
+LONGEST_WRITING = 0.1  # of the budget
+FIRST_LOOK, OBSERVING, COMBINING, MEMORY = 0.04, 0.05, 0.15, 0.15  # of the budget: a traced pass; …; memory at least
+OVERRUN = 0.1  # of the budget: the most that a block may exceed it by
+MOST_SAMPLES = 1 << 20  # that are ever read: a sampler draws an order of all that a loader has
+FORK_S = 0.15  # of a block: its process, and the workers of two loaders
 
 
 def explain(
@@ -39,91 +51,171 @@ def explain(
     budget_s: float,
     seed: int,
     command: tuple[str, ...],
+    began: float | None = None,
 ) -> Explanation:
-    """Measure every intervention that applies to the loader, and its memory; Ctrl-C keeps what was measured.
+    """Measure the interventions that apply to the loader, and its memory; Ctrl-C keeps what was measured.
 
-    Raises RefusedError where the loader as it is cannot be read.
+    All of it takes `budget_s` seconds from `began` on, by ``perf_counter`` (default: from now on). Raises RefusedError
+    where the loader as it is cannot be read.
     """
+    budget = Budget(seconds=budget_s, began=perf_counter() if began is None else began)
     started = now().isoformat()
-    baseline = measure_baseline(subject, config, consumer)
+    subject, config = shortened(subject, config, MOST_SAMPLES)
+    baseline = measure_baseline(subject, config, consumer, longest_s=max(0.1, FIRST_LOOK * budget_s))
     interventions, not_run = interventions_of(baseline)
     experiment = Experiment(
-        subject=subject,
+        baseline=baseline,
         consumer=consumer,
+        budget=budget,
         rng=random.Random(seed),  # noqa: S311 - an order, not a secret
         interventions={intervention.facts.cause: intervention for intervention in interventions},
         not_run=not_run,
+        facts={"version": version("loaderbench"), "started": started, "command": command, "seed": seed},
     )
-    memory: LoaderMemory | None = None
     try:
-        with Interruption() as interruption:
-            experiment.run(budget_s, interruption)
-            with Progress(total=1) as progress:
-                progress.describe("memory over the epochs")
-                memory = loader_memory(baseline)
-                progress.advance()
+        with Interruption() as interruption, Progress.of_budget(budget_s) as progress:
+            experiment.run(interruption, progress)
     except KeyboardInterrupt:
         experiment.interrupted = True
-    return Explanation(
-        schema=SCHEMA,
-        version=version("loaderbench"),
-        started=started,
-        command=command,
-        seed=seed,
-        machine=machine.facts(),
-        loader=_arguments(config),
-        dataset=_dataset_facts(baseline),
-        time_shares=dict(baseline.time_shares),
-        interventions=tuple(intervention.facts for intervention in experiment.interventions.values()),
-        not_run=tuple(experiment.not_run),
-        blocks=tuple(experiment.blocks),
-        memory=memory,
-        interrupted=experiment.interrupted,
-    )
+    return experiment.explanation()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """Seconds that a command may take, and when they began to count, by ``perf_counter``."""
+
+    seconds: float
+    began: float
+
+    @property
+    def spent_s(self) -> float:
+        """Return the seconds since it began."""
+        return perf_counter() - self.began
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds that are left for measuring: what comes then is shown and written."""
+        return max(0.0, self.seconds - self.spent_s - min(WRITING_S, LONGEST_WRITING * self.seconds))
 
 
 @dataclass(kw_only=True)
 class Experiment:
-    """Blocks of A/B passes of every intervention, in the order of a `Schedule`."""
+    """What is measured, one after the other, and what came of it."""
 
-    subject: Subject
+    baseline: Baseline
     consumer: Consumer
+    budget: Budget
     rng: random.Random
     interventions: dict[str, Intervention]
     not_run: list[NotRun]
+    facts: dict[str, Any]  # of the record
     blocks: list[PassBlock] = field(default_factory=list)
+    observations: Sequence[Observation] = ()
+    memory: LoaderMemory | None = None
     interrupted: bool = False
+    plan: PassPlan = field(init=False)
 
-    def run(self, budget_s: float, interruption: Interruption) -> None:
+    def __post_init__(self) -> None:
+        self.plan = PassPlan(batches=1, batch_samples=self.baseline.passes.batch_samples, pairs=1)
+
+    def run(self, interruption: Interruption, progress: Progress) -> None:
+        """Observe, measure every intervention and then those that help in one, and memory; within the budget."""
+        progress.describe("what a sample costs")
+        self.observations = observations_of(
+            self.baseline.subject, self.baseline.config, most_s=OBSERVING * self.budget.seconds
+        )
+        interruption.check()
+        measuring_s = (1 - MEMORY) * self.budget.left_s
+        self.plan = self._plan((1 - COMBINING) * measuring_s)
+        until_s = self.budget.spent_s + measuring_s
+        schedule = self._schedule(self.interventions.values(), until_s - COMBINING * measuring_s)
+        self._measure(schedule, interruption, progress)
+        if combination := self._combination():
+            self.interventions[TOGETHER] = combination
+            self._measure(self._schedule([combination], until_s), interruption, progress)
+        schedule.budget_s = until_s
+        self._measure(schedule, interruption, progress)
+        progress.describe("memory over the epochs")
+        self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
+        interruption.check()
+
+    def explanation(self) -> Explanation:
+        """Return the record of what has been measured."""
+        baseline = self.baseline
+        samples_read = min(self.plan.samples, baseline.samples)
+        return Explanation(
+            schema=SCHEMA,
+            **self.facts,
+            machine=machine.facts(),
+            loader=_arguments(baseline.config),
+            dataset=DatasetFacts(name=baseline.subject.name, samples=baseline.samples, samples_read=samples_read),
+            budget_s=self.budget.seconds,
+            time_shares=dict(baseline.passes.time_shares),
+            start_s=0.0 if baseline.config.persistent_workers else baseline.passes.start_s,
+            interventions=tuple(intervention.facts for intervention in self.interventions.values()),
+            not_run=tuple(self.not_run),
+            blocks=tuple(self.blocks),
+            observations=tuple(self.observations),
+            memory=self.memory,
+            interrupted=self.interrupted,
+        )
+
+    def _plan(self, budget_s: float) -> PassPlan:
+        baseline = self.baseline
+        return plan_passes(
+            budget_s=budget_s,
+            causes=len(self.interventions),
+            batch_s=baseline.passes.batch_s,
+            start_s=FORK_S + 2 * baseline.passes.start_s,
+            batches=MOST_SAMPLES if baseline.passes.is_cut else baseline.passes.batches,
+            batch_samples=baseline.passes.batch_samples,
+            num_workers=baseline.config.num_workers,
+        )
+
+    def _schedule(self, interventions: Any, budget_s: float) -> Schedule:
+        facts = [intervention.facts for intervention in interventions]
+        passes = self.baseline.passes
+        passes_s = passes_of(self.plan.pairs) * self.plan.batches * passes.batch_s
+        starting_s = {True: self.plan.pairs * passes.start_s, False: 0.0}
+        return Schedule(
+            promises={entry.cause: entry.promise for entry in facts},
+            expected_s={
+                entry.cause: FORK_S + 2 * passes.start_s + passes_s + starting_s[entry.keeps_workers] for entry in facts
+            },
+            budget_s=budget_s,
+            rng=self.rng,
+        )
+
+    def _measure(self, schedule: Schedule, interruption: Interruption, progress: Progress) -> None:
         """Measure block after block; an intervention whose loader fails is one that was not run."""
-        schedule = Schedule(causes=list(self.interventions), budget_s=budget_s, rng=self.rng)
-        with Progress(total=schedule.most_left) as progress:
-            progress.estimate_by(lambda: schedule.left_s(progress.elapsed_s) or budget_s)
-            while (cause := schedule.next(progress.elapsed_s)) is not None:
-                progress.describe(cause)
-                began = perf_counter()
-                try:
-                    block = measure_block(self.interventions[cause], self.subject, self.consumer, self.rng)
-                except Exception as error:  # noqa: BLE001 - a user's dataset may fail under the change in any way
-                    interruption.check()
-                    schedule.failed(cause)
-                    self._drop(cause, f"it failed: {reason(error)}")
-                else:
-                    schedule.measured(cause, perf_counter() - began)
-                    self.blocks.append(block)
-                progress.advance()
+        while (cause := schedule.next(self.budget.spent_s)) is not None:
+            progress.describe(cause)
+            began = perf_counter()
+            timeout_s = schedule.budget_s - self.budget.spent_s + OVERRUN * self.budget.seconds
+            turns = turns_of(self.plan.pairs, self.rng)
+            subject = self.baseline.subject
+            try:
+                block = block_in_child(
+                    self.interventions[cause], subject, self.consumer, self.plan, turns, timeout_s=timeout_s
+                )
+            except Exception as error:  # noqa: BLE001 - a user's dataset may fail under the change in any way
                 interruption.check()
+                schedule.failed(cause)
+                self._drop(cause, f"it failed: {reason(error)}")
+            else:
+                schedule.measured(cause, perf_counter() - began)
+                self.blocks.append(block)
+            interruption.check()
+
+    def _combination(self) -> Intervention | None:
+        ranked = rank(self.explanation()).interventions
+        helping = [self.interventions[entry.cause] for entry in ranked if entry.outcome == "helps"]
+        return together(self.baseline, helping, list(CAUSES))
 
     def _drop(self, cause: str, why: str) -> None:
         del self.interventions[cause]
         self.blocks = [block for block in self.blocks if block.cause != cause]
         self.not_run.append(NotRun(cause=cause, reason=why))
-
-
-def _dataset_facts(baseline: Baseline) -> DatasetFacts:
-    read, subject = baseline.samples, baseline.subject
-    samples = None if subject.is_stream else subject.properties.length
-    return DatasetFacts(name=subject.name, samples=samples or read, samples_read=read)
 
 
 def _arguments(config: LoaderConfig) -> dict[str, Any]:
@@ -134,4 +226,4 @@ def _arguments(config: LoaderConfig) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str)) else str(getattr(value, "__qualname__", type(value).__name__))
+    return value if isinstance(value, (int, float, str)) else name_of(value)

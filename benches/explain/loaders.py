@@ -21,11 +21,16 @@ def loader_config(*, num_workers: int, collate_fn: Callable[[Any], Any], **argum
 
 
 def first_batch(subject: Subject, config: LoaderConfig) -> Any:
-    """Return the first batch of the loader, made without workers; raises RefusedError."""
+    """Return the first batch of the loader, made without workers; raises RefusedError.
+
+    It reads the dataset in this process: call it in one that nothing is measured in.
+    """
     try:
         return next(iter(without_workers(config).build(subject.dataset)))
     except StopIteration:
         raise RefusedError(f"{subject.name}: it delivers no batch of {config.batch_size}") from None
+    except SystemExit as error:
+        raise RefusedError(f"{subject.name}: its first batch ended the program: {reason(error)}") from error
     except Exception as error:
         advice = "Name a collate function that fits with --collate-fn"
         raise RefusedError(

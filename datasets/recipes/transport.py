@@ -42,6 +42,9 @@ class Packed:
     def __init__(self, collate_fn: Collate) -> None:
         self.collate_fn = collate_fn
 
+    def __repr__(self) -> str:
+        return f"Packed({_name(self.collate_fn)})"
+
     def __call__(self, samples: Any) -> Any:
         """Return the batch, packed for pickling if this is a worker."""
         batch = self.collate_fn(samples)
@@ -67,6 +70,9 @@ class Reused:
         self.owner = (0, 0)  # this worker's process and the number of this object in it
         self.buffers: list[_SharedBuffer] = []
         self.batches = 0  # made by this worker
+
+    def __repr__(self) -> str:
+        return f"Reused({_name(self.collate_fn)}, slots={self.slots})"
 
     def __call__(self, samples: Any) -> Any:
         """Return the batch in the worker's next slot."""
@@ -94,9 +100,16 @@ class Arrayed:
     def __init__(self, collate_fn: Collate) -> None:
         self.collate_fn = collate_fn
 
+    def __repr__(self) -> str:
+        return f"Arrayed({_name(self.collate_fn)})"
+
     def __call__(self, samples: Any) -> Any:
         """Return the batch with arrays for lists."""
         return to_arrays(self.collate_fn(samples))
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__qualname__", "")) or repr(function)
 
 
 class CompactStrings(CompactSequence):

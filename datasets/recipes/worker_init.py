@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -11,6 +12,22 @@ from threadpoolctl import threadpool_info, threadpool_limits
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _PARAMETERS = {_MMAP_THRESHOLD: 1 << 30, _TRIM_THRESHOLD: (1 << 31) - 1, _TOP_PAD: 64 << 20}
 _MMAP_THRESHOLD_OF_OLD = 32 << 20  # the largest that an older glibc accepts
+
+
+class InTurn:
+    """A ``worker_init_fn`` that calls several functions, one after the other."""
+
+    def __init__(self, *functions: Callable[[int], object]) -> None:
+        self.functions = functions
+
+    def __repr__(self) -> str:
+        names = (getattr(function, "__qualname__", "") or repr(function) for function in self.functions)
+        return f"InTurn({', '.join(names)})"
+
+    def __call__(self, worker_id: int) -> None:
+        """Call every function with the worker's number."""
+        for function in self.functions:
+            function(worker_id)
 
 
 def one_thread(_worker_id: int) -> None:

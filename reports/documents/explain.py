@@ -11,6 +11,7 @@ from loaderbench.reports.documents.document import (
     Document,
     Items,
     Outputs,
+    Part,
     Section,
     Table,
     Text,
@@ -19,10 +20,10 @@ from loaderbench.reports.documents.document import (
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.explain.memory_growth import NOTABLE_BYTES, copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import InterventionOutcome, RankedIntervention, Ranking
-from loaderbench.reports.explain.record import Explanation, LoaderMemory
+from loaderbench.reports.explain.record import Explanation, LoaderMemory, Observation
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
-from loaderbench.reports.units import MISSING, count, interval, percent, quantity
+from loaderbench.reports.units import count, interval, percent, quantity
 from loaderbench.reports.vocabulary import METRICS
 
 TITLE = "What would make this loader faster"
@@ -60,18 +61,34 @@ def explain_section(ranking: Ranking, name: str = "explained") -> Section:
     return Section(title="What would make it faster", name=name, parts=(*about, *_results(ranking)))
 
 
-def _results(ranking: Ranking) -> tuple[Table | Text | Items, ...]:
-    memory = ranking.explanation.memory
+def _results(ranking: Ranking) -> tuple[Part, ...]:
+    memory, observations = ranking.explanation.memory, ranking.explanation.observations
     return (
         Text(text=ranking.headline, strong=True),
+        *_advice(ranking.best),
         Table(
             name="causes",
             columns=COLUMNS,
             rows=tuple(_row(intervention) for intervention in ranking.interventions),
             kinds=tuple(intervention.outcome.replace(" ", "-") for intervention in ranking.interventions),
         ),
+        Items(items=tuple(map(_observed, observations))),
         Items(items=tuple(memory_sentences(memory)) if memory else ()),
     )
+
+
+def _advice(best: RankedIntervention | None) -> Iterator[Part]:
+    """Yield the call of DataLoader that saves most, and what else it does."""
+    if best is None:
+        return
+    if best.call:
+        yield Code(code=best.call, language="python")
+    if best.caveat:
+        yield Text(text=best.caveat, tone="warn")
+
+
+def _observed(observation: Observation) -> str:
+    return f"{observation.what}: {observation.evidence}. To change: {observation.change}"
 
 
 def _row(intervention: RankedIntervention) -> tuple[Cell, ...]:
@@ -80,7 +97,8 @@ def _row(intervention: RankedIntervention) -> tuple[Cell, ...]:
     if outcome == "not run":
         reason = Cell(text=intervention.reason, tone="muted")
         return (Cell(text=intervention.cause), result, Cell(text=""), Cell(text=""), reason, reason, Cell(text=""))
-    to_change = intervention.change if outcome in ("helps", "unclear") else ""
+    advice = " ".join(filter(None, (intervention.change, intervention.caveat and f"({intervention.caveat})")))
+    to_change = advice if outcome in ("helps", "unclear") and not intervention.combines else ""
     return (
         Cell(text=intervention.cause),
         result,
@@ -88,7 +106,7 @@ def _row(intervention: RankedIntervention) -> tuple[Cell, ...]:
         Cell(text=str(intervention.blocks), number=intervention.blocks),
         Cell(text=intervention.evidence, note=to_change),
         Cell(text=intervention.evidence),
-        Cell(text=intervention.change),
+        Cell(text=advice),
     )
 
 
@@ -146,7 +164,7 @@ def _epoch_time(ranking: Ranking) -> str:
 def memory_sentences(memory: LoaderMemory) -> Iterator[str]:
     """Yield what memory does over the epochs, and what to do where it grows."""
     yield f"memory: {_growth(memory.readings.pss_bytes)}"
-    if memory.in_lists:
+    if memory.collections:
         yield _copies(memory)
     if memory.expected_shm_bytes:
         peak = quantity(max(0.0, memory.readings.peak_shm_bytes), "bytes")
@@ -167,13 +185,14 @@ def _growth(readings: Sequence[float]) -> str:
 
 
 def _copies(memory: LoaderMemory) -> str:
-    """Return what forked workers copy of the dataset's Python lists."""
+    """Return what forked workers copy of the dataset's Python objects."""
+    named = ", ".join(memory.collections)
+    why = "workers copy the pages of the Python objects that they read (pytorch#13246)"
+    remedy = "loaderbench.datasets.recipes.compact: CompactList, CompactDict"
+    if not memory.in_objects:
+        return f"copy-on-write: not measured. {named}: of many Python objects, and {why}; {remedy} has arrays for them"
     spared = copied_bytes(memory)
-    between = interval(spared.low, spared.high, "bytes") if math.isfinite(spared.low) else MISSING
-    less = (
-        f"with {', '.join(memory.lists)} in arrays (loaderbench.datasets.recipes.compact) the loader adds "
-        f"{quantity(spared.mean, 'bytes')} less ({between})"
-    )
-    if spared.low > NOTABLE_BYTES:
-        return f"copy-on-write: {less}: workers copy the pages of the objects that they read (pytorch#13246)"
-    return f"no notable copy-on-write: {less}"
+    between = f" ({interval(spared.low, spared.high, 'bytes')})" if math.isfinite(spared.low) else " (one reading)"
+    less = f"with {named} in arrays ({remedy}) the loader adds {quantity(spared.mean, 'bytes')} less{between}"
+    is_notable = spared.low > NOTABLE_BYTES if math.isfinite(spared.low) else spared.mean > NOTABLE_BYTES
+    return f"copy-on-write: {less}: {why}" if is_notable else f"no notable copy-on-write: {less}"

@@ -59,9 +59,9 @@ def _course(added: float, low: float, high: float) -> Course:
 
 
 def copied_bytes(memory: LoaderMemory) -> MeanInterval:
-    """Return what a loader's processes add less where the dataset's long lists are arrays.
+    """Return what a loader's processes add less where the dataset's many Python objects are in arrays.
 
     That is what forked workers copy of Python objects (pytorch#13246); one difference for each pair of loaders.
     """
-    pairs = zip(memory.in_lists, memory.in_arrays, strict=True)
-    return mean_interval([in_lists.added_bytes - in_arrays.added_bytes for in_lists, in_arrays in pairs])
+    pairs = zip(memory.in_objects, memory.in_arrays, strict=True)
+    return mean_interval([in_objects.added_bytes - in_arrays.added_bytes for in_objects, in_arrays in pairs])

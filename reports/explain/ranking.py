@@ -29,6 +29,7 @@ OUTCOMES: tuple[InterventionOutcome, ...] = (
 
 FALSE_DISCOVERIES = 0.05  # of what is said to help or to harm, by chance
 MARGIN = 0.03  # of an epoch: less is no difference
+_SHORTEST = 0.01  # of a pass that starts its workers: the least that is left of it without the start
 FEWEST_BLOCKS = 4  # of an intervention, before anything is said of it
 
 
@@ -40,6 +41,9 @@ class RankedIntervention:
     outcome: InterventionOutcome
     evidence: str = ""
     change: str = ""  # the line of code
+    call: str = ""  # of DataLoader, with the change made
+    caveat: str = ""  # what else the change does
+    combines: tuple[str, ...] = ()  # the causes that are removed together
     reason: str = ""  # why it was not run
     blocks: int = 0
     gain: float = math.nan
@@ -73,10 +77,17 @@ class Ranking:
     @property
     def headline(self) -> str:
         """Return the one thing to do, or that there is none."""
-        first = self.interventions[0] if self.interventions else None
-        if first is None or first.outcome != "helps":
+        best = self.best
+        if best is None:
             return "Nothing that was tried makes this loader faster"
-        return f"{first.cause}: without that, an epoch takes {1 - first.gain:.2f} times as long"
+        times = f"an epoch takes {1 - best.gain:.2f} times as long"
+        return f"With {best.cause}, {times}" if best.combines else f"{best.cause}: without that, {times}"
+
+    @property
+    def best(self) -> RankedIntervention | None:
+        """Return what to do: the intervention that saves most of an epoch; None where none helps."""
+        first = self.interventions[0] if self.interventions else None
+        return first if first is not None and first.outcome == "helps" else None
 
 
 def read_ranking(path: Path) -> Ranking:
@@ -90,29 +101,46 @@ def rank(explanation: Explanation) -> Ranking:
     for block in explanation.blocks:
         blocks[block.cause].append(block)
     measured = [facts for facts in explanation.interventions if facts.cause in blocks]
-    estimates = [mean_interval([_effect(block) for block in blocks[facts.cause]], FEWEST_BLOCKS) for facts in measured]
-    significant = discoveries([estimate.p_value for estimate in estimates], FALSE_DISCOVERIES)
     epoch = _epoch_time(explanation, measured, blocks)
+    estimates = [
+        mean_interval([_effect(facts, block, epoch) for block in blocks[facts.cause]], FEWEST_BLOCKS)
+        for facts in measured
+    ]
+    significant = discoveries([estimate.p_value for estimate in estimates], FALSE_DISCOVERIES)
     ranked = [
         _ranked(facts, blocks[facts.cause], estimate, epoch, is_significant=is_significant)
         for facts, estimate, is_significant in zip(measured, estimates, significant, strict=True)
     ]
-    ranked.sort(key=lambda intervention: (OUTCOMES.index(intervention.outcome), -intervention.gain))
+    ranked.sort(key=_place)
     return Ranking(explanation=explanation, epoch=epoch, interventions=(*ranked, *_not_run(explanation, blocks)))
 
 
+def _place(intervention: RankedIntervention) -> tuple[int, float]:
+    """Return what interventions are sorted by; a combination comes before a single one that saves about as much."""
+    is_as_good = MARGIN if intervention.combines else 0.0
+    return OUTCOMES.index(intervention.outcome), -(intervention.gain + is_as_good)
+
+
 def _not_run(explanation: Explanation, blocks: Mapping[str, object]) -> list[RankedIntervention]:
-    end = "it was interrupted" if explanation.interrupted else "the budget ended"
+    end = "it was interrupted before its first block" if explanation.interrupted else "not tried: the budget"
     reasons = {not_run.cause: not_run.reason for not_run in explanation.not_run}
     for facts in explanation.interventions:
         if facts.cause not in blocks:
-            reasons[facts.cause] = f"{end} before its first block"
+            reasons[facts.cause] = end
     return [RankedIntervention(cause=cause, outcome="not run", reason=reason) for cause, reason in reasons.items()]
 
 
-def _effect(block: PassBlock) -> float:
-    """Return the median over the pairs of passes of log(control / treatment): above 0 where treatment is faster."""
-    return float(np.median(np.log(np.divide(block.control_s, block.treatment_s))))
+def _effect(facts: InterventionFacts, block: PassBlock, epoch: EpochTime) -> float:
+    """Return the median over the pairs of passes of log(control / treatment): above 0 where treatment is faster.
+
+    Where control alone starts its workers in every pass, and a pass is a part of an epoch, both are scaled to an epoch:
+    it has one start.
+    """
+    control_s, treatment_s = np.asarray(block.control_s), np.asarray(block.treatment_s)
+    if facts.keeps_workers and not facts.once_per_epoch:
+        control_s = epoch.start_s + epoch.scale * np.maximum(control_s - epoch.start_s, _SHORTEST * control_s)
+        treatment_s = epoch.scale * treatment_s
+    return float(np.median(np.log(control_s / treatment_s)))
 
 
 def _epoch_time(
@@ -122,20 +150,20 @@ def _epoch_time(
     passes_s = [
         seconds
         for facts in measured
-        if not facts.once_per_epoch and not facts.builds_on
+        if not facts.once_per_epoch and not facts.builds_on and not facts.keeps_workers
         for block in blocks[facts.cause]
         for seconds in block.control_s
     ]
     starts_s = [
         np.median(block.control_s) - np.median(block.treatment_s)
         for facts in measured
-        if facts.keeps_workers
+        if facts.keeps_workers and facts.once_per_epoch
         for block in blocks[facts.cause]
     ]
     scale = explanation.dataset.samples / explanation.dataset.samples_read
     return EpochTime(
         passes_s=scale * float(np.median(passes_s)) if passes_s else math.nan,
-        start_s=max(0.0, float(np.median(starts_s))) if starts_s else 0.0,
+        start_s=max(0.0, float(np.median(starts_s))) if starts_s else explanation.start_s,
         scale=scale,
     )
 
@@ -152,6 +180,8 @@ def _ranked(
     paid_s = epoch.passes_s  # what of an epoch the intervention shortens
     if facts.once_per_epoch:
         paid_s = control_s
+    elif facts.keeps_workers:
+        paid_s = epoch.seconds
     elif facts.builds_on:
         paid_s = epoch.scale * control_s
     share = min(1.0, paid_s / epoch.seconds) if epoch.seconds > 0 else 1.0  # all of it where no pass was measured
@@ -161,6 +191,9 @@ def _ranked(
         outcome=_outcome(gain, low, high, is_significant=is_significant),
         evidence=facts.evidence,
         change=facts.change,
+        call=facts.call,
+        caveat=facts.caveat,
+        combines=facts.combines,
         blocks=len(blocks),
         gain=gain,
         low=low,

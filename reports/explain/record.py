@@ -7,7 +7,7 @@ import msgspec
 
 from loaderbench.reports.records.reading import read
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "explain.json"
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -16,13 +16,17 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class InterventionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of the loader that removes one cause."""
+    """A change of the loader that removes one cause, or several together."""
 
     cause: str
     evidence: str  # what speaks for the cause before anything is measured
     change: str  # the line of code to change
+    call: str = ""  # of DataLoader, with the change made
+    caveat: str = ""  # what else the change does
+    promise: float = 0.0  # the share of a pass that it may save, going by the baseline: what is tried first
+    combines: tuple[str, ...] = ()  # the causes that are removed together
     once_per_epoch: bool = False  # the cause costs the same in an epoch of any length: workers start, for example
-    keeps_workers: bool = False  # control starts its workers in every pass, treatment does not
+    keeps_workers: bool = False  # control starts its workers in every pass, treatment keeps or has none
     builds_on: str = ""  # the cause that is removed in control and treatment both
 
 
@@ -31,6 +35,14 @@ class NotRun(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: str
     reason: str
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong, or costs time, and was seen without A/B passes."""
+
+    what: str
+    evidence: str
+    change: str
 
 
 class PassBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,17 +72,17 @@ class MemoryReadings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoaderMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory over the epochs, and over two epochs of loaders whose long Python lists are in arrays or are not."""
+    """Memory over the epochs, and of loaders whose many Python objects are in arrays, or are not."""
 
     readings: MemoryReadings
     expected_shm_bytes: float  # of the batches in flight and the one in use
-    lists: tuple[str, ...] = ()  # attributes of the dataset that are long Python lists
-    in_lists: tuple[MemoryReadings, ...] = ()
+    collections: tuple[str, ...] = ()  # lists and dicts of many Python objects: attributes, or the dataset itself
+    in_objects: tuple[MemoryReadings, ...] = ()
     in_arrays: tuple[MemoryReadings, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.in_lists) != len(self.in_arrays):
-            raise ValueError(f"{len(self.in_lists)} loaders with lists and {len(self.in_arrays)} with arrays")
+        if len(self.in_objects) != len(self.in_arrays):
+            raise ValueError(f"{len(self.in_objects)} loaders with objects and {len(self.in_arrays)} with arrays")
 
 
 class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +104,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     machine: dict[str, Any]
     loader: dict[str, Any]  # DataLoader's arguments that are not torch's defaults
     dataset: DatasetFacts
+    budget_s: float
     time_shares: dict[str, float]  # of a pass: what the loop waited for, and its step
+    start_s: float = 0.0  # of every epoch, by one reading: its workers start; 0 where they live on
     interventions: tuple[InterventionFacts, ...]
     not_run: tuple[NotRun, ...] = ()
     blocks: tuple[PassBlock, ...] = ()
+    observations: tuple[Observation, ...] = ()
     memory: LoaderMemory | None = None  # None where it was not measured any more
     interrupted: bool = False
 

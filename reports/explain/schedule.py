@@ -1,60 +1,123 @@
-"""The schedule of blocks: which intervention is measured next, and when to stop. It has no clock of its own."""
+"""The schedule of A/B passes: how long a pass is, which intervention gets the next block, and when to stop.
+
+Nothing here has a clock: whoever measures says how many seconds were spent, and what a block took.
+"""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean, median
 
 from loaderbench.reports.explain.ranking import FEWEST_BLOCKS
 
 MOST_BLOCKS = 10  # of an intervention
+MOST_PAIRS = 3  # of passes, in a block
+LONGEST_PASS_S = 0.3
+FEWEST_BATCHES = 2  # of each worker, in a pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassPlan:
+    """How much a pass reads, and how many pairs of passes a block has."""
+
+    batches: int
+    batch_samples: int
+    pairs: int
+
+    @property
+    def samples(self) -> int:
+        """Return the samples of a pass."""
+        return self.batches * self.batch_samples
+
+
+def plan_passes(
+    *, budget_s: float, causes: int, batch_s: float, start_s: float, batches: int, batch_samples: int, num_workers: int
+) -> PassPlan:
+    """Return the longest passes and the most pairs with which the fewest blocks of all `causes` fit into `budget_s`.
+
+    A batch of `batch_samples` takes `batch_s`, and all of them are `batches`; to start the loaders of a block takes
+    `start_s`. A pass is `LONGEST_PASS_S` at most, and never shorter than `FEWEST_BATCHES` of each worker: then there
+    are fewer pairs, and if these are not enough not every intervention will be tried.
+    """
+    fewest = min(batches, FEWEST_BATCHES * max(1, num_workers))
+    block_s = budget_s / (FEWEST_BLOCKS * max(1, causes)) - start_s
+    pass_s = {pairs: min(LONGEST_PASS_S, block_s / passes_of(pairs)) for pairs in range(MOST_PAIRS, 0, -1)}
+    affordable = (pairs for pairs, seconds in pass_s.items() if fewest * batch_s <= seconds)
+    pairs = next(affordable, 1)
+    most = max(fewest, min(batches, int(pass_s[pairs] / batch_s)))
+    return PassPlan(batches=most, batch_samples=batch_samples, pairs=pairs)
+
+
+def passes_of(pairs: int) -> int:
+    """Return the passes of a block: a discarded one of each loader comes first."""
+    return 2 * (1 + pairs)
 
 
 @dataclass(kw_only=True)
 class Schedule:
-    """Blocks of every intervention in shuffled rounds: `fewest` of each, and up to `most` while the budget lasts.
+    """Blocks of interventions in shuffled rounds, within a budget.
 
-    Ask `next` what to measure; report what came of it with `measured` or `failed`.
+    A round has a block of each of the interventions that promise most, as many of them as can still have their `fewest`
+    blocks; once those have them, of all that fit, up to `most`. What was measured never decides who comes next: only
+    promises and costs do. Ask `next` what to measure; report what came of it with `measured` or `failed`.
     """
 
-    causes: list[str]  # those that are still measured
-    budget_s: float  # for more than the fewest blocks
+    promises: Mapping[str, float]  # of each cause: the share of a pass that removing it may save
+    expected_s: Mapping[str, float]  # what a block of each cause may take
+    budget_s: float
     rng: random.Random
     fewest: int = FEWEST_BLOCKS
     most: int = MOST_BLOCKS
-    round: int = 0  # rounds that were begun
+    taken_s: dict[str, list[float]] = field(default_factory=dict)  # by the blocks of each cause
     waiting: list[str] = field(default_factory=list)  # causes whose block of this round is still to come
-    block_s: dict[str, float] = field(default_factory=dict)  # what the last block of each cause took
+
+    def __post_init__(self) -> None:
+        ranked = sorted(self.promises, key=lambda cause: (-self.promises[cause], cause))
+        self.taken_s = {cause: [] for cause in ranked}
 
     def next(self, spent_s: float) -> str | None:
         """Return the cause whose block is next when `spent_s` seconds were spent; None to stop."""
+        left_s = self.budget_s - spent_s
+        self.waiting = [cause for cause in self.waiting if self.block_s(cause) <= left_s]
         if not self.waiting:
-            if self.round == self.most or not self.causes:
-                return None
-            self.round += 1
-            self.waiting = self.rng.sample(self.causes, len(self.causes))
-        cause = self.waiting[0]
-        if self.round > self.fewest and spent_s + self.block_s[cause] > self.budget_s:
-            return None
-        return cause
+            chosen = self._round(left_s)
+            self.waiting = self.rng.sample(chosen, len(chosen))
+        return self.waiting[0] if self.waiting else None
 
     def measured(self, cause: str, seconds: float) -> None:
-        """Record that the block of `cause` took `seconds`."""
+        """Record that a block of `cause` took `seconds`."""
         self.waiting.remove(cause)
-        self.block_s[cause] = seconds
+        self.taken_s[cause].append(seconds)
 
     def failed(self, cause: str) -> None:
         """Record that the intervention cannot be measured: it has no further blocks."""
         self.waiting.remove(cause)
-        self.causes.remove(cause)
+        del self.taken_s[cause]
+
+    def block_s(self, cause: str) -> float:
+        """Return what a block of `cause` takes: as its blocks did, or as expected, corrected by those of the others."""
+        if taken := self.taken_s[cause]:
+            return fmean(taken)
+        ratios = [fmean(taken) / self.expected_s[other] for other, taken in self.taken_s.items() if taken]
+        return self.expected_s[cause] * (median(ratios) if ratios else 1.0)
 
     @property
-    def most_left(self) -> int:
-        """Return how many blocks are left at most."""
-        return len(self.waiting) + (self.most - self.round) * len(self.causes)
+    def not_tried(self) -> list[str]:
+        """Return the causes without any block, those that promise most first."""
+        return [cause for cause, taken in self.taken_s.items() if not taken]
 
-    def left_s(self, spent_s: float) -> float | None:
-        """Return the seconds that are left when `spent_s` were spent, by the mean block; None before the first."""
-        if not self.block_s:
-            return None
-        mean_s = sum(self.block_s.values()) / len(self.block_s)
-        owed = len(self.waiting) + (self.fewest - self.round) * len(self.causes) if self.round <= self.fewest else 0
-        return max(owed * mean_s, min(self.budget_s - spent_s, self.most_left * mean_s), 0.0)
+    def _round(self, left_s: float) -> list[str]:
+        """Return the causes that get a block in the next round."""
+        chosen: list[str] = []
+        for cause, taken in self.taken_s.items():
+            needed_s = (self.fewest - len(taken)) * self.block_s(cause)
+            if 0 < needed_s <= left_s:
+                chosen.append(cause)
+                left_s -= needed_s
+        if chosen:
+            return chosen
+        return [
+            cause
+            for cause, taken in self.taken_s.items()
+            if self.fewest <= len(taken) < self.most and self.block_s(cause) <= left_s
+        ]

@@ -51,6 +51,7 @@ def ranking(gains: dict[str, float], memory: LoaderMemory | None = None) -> Rank
             machine={},
             loader={},
             dataset=DatasetFacts(name="made up", samples=64, samples_read=64),
+            budget_s=60.0,
             time_shares={},
             interventions=tuple(InterventionFacts(cause=cause, evidence="", change="") for cause in gains),
             blocks=blocks,
@@ -90,7 +91,7 @@ def test_memory_leaks_where_it_grows_with_every_epoch() -> None:
 def test_memory_is_copied_where_arrays_hold_less(more_mb: float, copied: bool) -> None:
     lists, arrays = ([readings(100 + more + noise) for noise in (0.0, 1.0, 2.0)] for more in (more_mb, 0.0))
     memory = LoaderMemory(
-        readings=readings(100), expected_shm_bytes=0.0, in_lists=tuple(lists), in_arrays=tuple(reversed(arrays))
+        readings=readings(100), expected_shm_bytes=0.0, in_objects=tuple(lists), in_arrays=tuple(reversed(arrays))
     )
     assert is_copied(ranking({}, memory)) is copied
 

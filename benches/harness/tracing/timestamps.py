@@ -252,15 +252,18 @@ class TimedCollate:
 
 
 def _with_timed_transform(dataset: Any, recorder: Recorder) -> Any:
-    """Return `dataset`, or a copy of it whose ``transform`` (the name that torchvision gives it) is timed."""
-    if isinstance(dataset, Subset):
-        subset: Any = copy(dataset)
-        subset.dataset = _with_timed_transform(dataset.dataset, recorder)
-        return subset
-    transform = getattr(dataset, "transform", None)
-    if not callable(transform):
-        return dataset
-    timed = copy(dataset)
-    with suppress(AttributeError):  # it cannot be set: a frozen dataclass, or a property
-        timed.transform = TimedTransform(transform, recorder)
-    return timed
+    """Return `dataset`, or a copy of it whose ``transform`` (the name that torchvision gives it) is timed.
+
+    Only a transform that is the dataset's own attribute is timed: one that ``__getattr__`` takes from a wrapped dataset
+    would be set where nobody calls it. A dataset that cannot be copied is left as it is.
+    """
+    with suppress(Exception):  # copying calls methods of the user's, and an attribute may refuse to be set
+        if isinstance(dataset, Subset):
+            subset: Any = copy(dataset)
+            subset.dataset = _with_timed_transform(dataset.dataset, recorder)
+            return subset
+        if callable(transform := vars(dataset).get("transform")):
+            timed = copy(dataset)
+            timed.transform = TimedTransform(transform, recorder)
+            return timed
+    return dataset

@@ -51,7 +51,7 @@ def test_arguments_that_are_not_given_are_torch_s_own(asked: dict[str, Any], tmp
     assert main(["explain", *DATASET, "--out", str(tmp_path)]) == 0
     config = asked["config"]
     assert (config.prefetch_factor, config.persistent_workers, config.pin_memory) == (2, False, False)
-    assert asked["budget_s"] == 300
+    assert asked["budget_s"] == 120
 
 
 def test_what_is_given_is_measured(asked: dict[str, Any], tmp_path: Path) -> None:

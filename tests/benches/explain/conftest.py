@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from loaderbench.benches.explain.baseline import Baseline
+from loaderbench.benches.explain.baseline import Baseline, FirstLook, FirstPasses
+from loaderbench.benches.explain.batches import batch_facts_of
 from loaderbench.benches.explain.loaders import loader_config
 from loaderbench.benches.harness.subject import DatasetChoice, Subject
-from loaderbench.datasets.pytree import count_leaves
 
 SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
 
@@ -25,18 +25,49 @@ def subject() -> Subject:
 
 @pytest.fixture
 def baseline(subject: Subject) -> Callable[..., Baseline]:
-    """A baseline of one worker and a batch of two tensors, with these facts and these arguments changed."""
+    """A baseline of one worker and a batch of two tensors, with these facts and these arguments changed.
 
-    def make(*, batch: Any = None, config: dict[str, Any] | None = None, **facts: Any) -> Baseline:
+    `look` and `passes` are facts of what was seen first.
+    """
+
+    def make(
+        *,
+        batch: Any = None,
+        config: dict[str, Any] | None = None,
+        look: dict[str, Any] | None = None,
+        passes: dict[str, Any] | None = None,
+        **facts: Any,
+    ) -> Baseline:
         batch = (torch.arange(8), torch.arange(8)) if batch is None else batch
         arguments = {"num_workers": 1, "batch_size": 8, "collate_fn": default_collate, "shuffle": True}
         made = Baseline(
             subject=subject,
             config=loader_config(**(arguments | (config or {}))),
-            batch=batch,
-            leaves=count_leaves(batch),
-            time_shares={"wait_fetch_s": 0.5, "step_s": 0.5},
-            blocked_share=0.1,
+            look=FirstLook(
+                **{
+                    "batch": batch_facts_of(batch),
+                    "indexes_batches": False,
+                    "sets_epoch": False,
+                    "thread_pools": {"openblas": 2},
+                    "has_accelerator": False,
+                    **(look or {}),
+                }
+            ),
+            passes=FirstPasses(
+                **{
+                    "time_shares": {"wait_fetch_s": 0.5, "step_s": 0.5},
+                    "blocked_share": 0.1,
+                    "making_share": 0.5,
+                    "other_threads_share": 0.1,
+                    "faults_share": 0.1,
+                    "batches": 4,
+                    "samples": 32,
+                    "pass_s": 0.01,
+                    "start_s": 0.01,
+                    "is_cut": False,
+                    **(passes or {}),
+                }
+            ),
             cpus=2,
             samples=32,
             device="cpu",

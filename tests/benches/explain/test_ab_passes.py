@@ -1,52 +1,88 @@
 """Two loaders read in turns: what is recorded of a block, and what is left behind."""
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
 import torch
 
-from loaderbench.benches.explain.ab_passes import PAIRS, SHORT_PASS, _short, _turns, measure_block
+from loaderbench.benches.explain.ab_passes import SHORT_PASS, block_in_child, measure_block, shortened, turns_of
 from loaderbench.benches.explain.baseline import Baseline
+from loaderbench.benches.explain.causes import interventions_of
 from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.interventions import interventions_of
+from loaderbench.benches.explain.interventions import Intervention
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.child import ChildError
 from loaderbench.benches.harness.system.devices import available
+from loaderbench.reports.explain.schedule import PassPlan
 
 Made = Callable[..., Baseline]
+CPU = Consumer(device=torch.device("cpu"))
+TURNS = ["control", "treatment", "treatment", "control"]
+
+
+def intervention(baseline: Baseline, cause: str) -> Intervention:
+    (only,) = (entry for entry in interventions_of(baseline)[0] if entry.facts.cause == cause)
+    return only
 
 
 def test_the_order_of_a_pair_is_drawn_and_reversed_for_the_next() -> None:
     firsts = set()
     for seed in range(20):
-        turns = _turns(["control", "treatment"], random.Random(seed))
+        turns = turns_of(3, random.Random(seed))
         pairs = [turns[begin : begin + 2] for begin in range(0, len(turns), 2)]
-        assert len(pairs) == PAIRS
+        assert len(pairs) == 3
         assert pairs[1] == pairs[0][::-1]
         firsts.add(turns[0])
     assert firsts == {"control", "treatment"}
 
 
-@pytest.mark.parametrize("cause", ["workers started in every epoch", "new shared memory for each batch"])
-def test_a_block_has_every_pass_of_both_loaders(baseline: Made, no_leaks: None, cause: str) -> None:
-    (intervention,) = (entry for entry in interventions_of(baseline())[0] if entry.facts.cause == cause)
+@pytest.mark.parametrize(
+    ("cause", "batches_a_pass"), [("workers started in every epoch", SHORT_PASS), ("few batches prefetched", 3)]
+)
+def test_a_block_has_every_pass_of_both_loaders(
+    baseline: Made, no_leaks: None, cause: str, batches_a_pass: int
+) -> None:
+    """Where only the start of workers matters a pass is short; else it has the batches of the plan."""
     batches: list[int] = []
     consumer = Consumer(device=torch.device("cpu"), step=lambda batch: batches.append(len(batch)))
-    block = measure_block(intervention, baseline().subject, consumer, random.Random(1))
+    plan = PassPlan(batches=3, batch_samples=8, pairs=2)
+    block = measure_block(intervention(baseline(), cause), baseline().subject, consumer, plan, TURNS)
     assert block.cause == cause
-    assert len(block.control_s) == len(block.treatment_s) == PAIRS
-    batches_a_pass = SHORT_PASS if intervention.facts.once_per_epoch else 4
-    assert len(batches) == 2 * (1 + PAIRS) * batches_a_pass
+    assert len(block.control_s) == len(block.treatment_s) == 2
+    assert len(batches) == (2 + 4) * batches_a_pass
 
 
-def test_where_only_the_start_matters_a_pass_is_short(subject: Subject, baseline: Made) -> None:
-    assert len(_short(subject, {"control": baseline().config})[0].dataset) == SHORT_PASS * 8  # type: ignore[arg-type]
+def test_a_block_is_measured_in_a_process_that_makes_the_step(baseline: Made, no_leaks: None) -> None:
+    made: list[str] = []
+    consumer = Consumer(device=torch.device("cpu"), make_step=lambda: made.append("here") or len)
+    block = block_in_child(
+        intervention(baseline(), "few batches prefetched"), baseline().subject, consumer,
+        PassPlan(batches=2, batch_samples=8, pairs=2), TURNS, timeout_s=60,
+    )  # fmt: skip
+    assert len(block.treatment_s) == 2
+    assert made == []
+
+
+def test_a_block_that_takes_too_long_is_ended(baseline: Made, no_leaks: None) -> None:
+    tried = intervention(baseline(), "few batches prefetched")
+    consumer = Consumer(device=torch.device("cpu"), step=lambda _: time.sleep(60))
+    with pytest.raises(ChildError, match="not done after 1 s"):
+        block_in_child(
+            tried, baseline().subject, consumer, PassPlan(batches=2, batch_samples=8, pairs=2), TURNS, timeout_s=1
+        )
+
+
+def test_a_pass_reads_so_many_samples_and_no_more_than_there_are(subject: Subject, baseline: Made) -> None:
+    config = baseline().config
+    assert [len(shortened(subject, config, samples)[0].dataset) for samples in (24, 72)] == [24, 32]  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(len(available()) == 1, reason="no accelerator here")
 def test_batches_are_pinned_where_an_accelerator_takes_them(baseline: Made) -> None:
     device = available()[-1]
-    interventions = interventions_of(baseline(device=device))[0]
-    (intervention,) = (entry for entry in interventions if entry.facts.cause == "pageable batches")
-    block = measure_block(intervention, baseline().subject, Consumer(device=torch.device(device)), random.Random(1))
-    assert len(block.treatment_s) == PAIRS
+    tried = intervention(baseline(device=device, look={"has_accelerator": True}), "pageable batches")
+    consumer, plan = Consumer(device=torch.device(device)), PassPlan(batches=2, batch_samples=8, pairs=2)
+    block = measure_block(tried, baseline().subject, consumer, plan, TURNS)
+    assert len(block.treatment_s) == 2

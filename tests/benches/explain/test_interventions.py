@@ -1,135 +1,58 @@
-"""Which interventions apply to a loader, what they change, and why the others do not."""
+"""Several interventions in one: which go together, in which order, and what they are compared with."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
-from torch.utils.data import IterableDataset
 
 from loaderbench.benches.explain.baseline import Baseline
-from loaderbench.benches.explain.batches import ConstantObjects
-from loaderbench.benches.explain.interventions import INTERVENTIONS, Intervention, interventions_of
-from loaderbench.benches.harness.subject import DatasetChoice, subject_of
-from loaderbench.benches.harness.system.devices import available
-from loaderbench.datasets.recipes.transport import Packed, Reused
+from loaderbench.benches.explain.causes import CAUSES, interventions_of
+from loaderbench.benches.explain.interventions import Intervention, together
 
 Made = Callable[..., Baseline]
-PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
+OBJECTS, TENSORS, MEMORY = "Python objects in a batch", "many tensors in a batch", "new shared memory for each batch"
+NONE, RESTARTED = "workers where none would do", "workers started in every epoch"
+THREADS, MALLOC = "threads in each worker", "memory returned by malloc"
 
 
-def applied(baseline: Baseline, cause: str) -> Intervention:
-    (only,) = (entry for entry in interventions_of(baseline)[0] if entry.facts.cause == cause)
-    return only
-
-
-def reason(baseline: Baseline, cause: str) -> str:
-    (only,) = (entry.reason for entry in interventions_of(baseline)[1] if entry.cause == cause)
-    return only
-
-
-def test_every_cause_is_either_applied_or_has_a_reason(baseline: Made) -> None:
-    interventions, not_run = interventions_of(baseline())
-    causes = [*(entry.facts.cause for entry in interventions), *(entry.cause for entry in not_run)]
-    assert sorted(causes) == sorted(INTERVENTIONS)
-    assert all(entry.facts.evidence and entry.facts.change for entry in interventions)
-    assert all(entry.reason for entry in not_run)
-
-
-def test_without_workers_only_the_number_of_workers_can_be_changed(baseline: Made) -> None:
-    interventions, not_run = interventions_of(baseline(config={"num_workers": 0}))
-    assert [entry.facts.cause for entry in interventions] == ["too few workers"]
-    reasons = {entry.cause: entry.reason for entry in not_run}
-    assert "num_workers is 0" in reasons["many tensors in a batch"]
+def combined(baseline: Baseline, *helping: str) -> Intervention | None:
+    by_cause = {entry.facts.cause: entry for entry in interventions_of(baseline)[0]}
+    return together(baseline, [by_cause[cause] for cause in helping], list(CAUSES))
 
 
 @pytest.mark.parametrize(
-    ("cause", "changed"),
+    ("helping", "chosen"),
     [
-        ("too few workers", {"num_workers": 2}),
-        ("few batches prefetched", {"prefetch_factor": 8}),
-        ("start method of the workers", {"multiprocessing_context": "fork"}),
-        ("workers started in every epoch", {"persistent_workers": True}),
+        ((MEMORY, TENSORS, THREADS), (MEMORY, THREADS)),
+        ((NONE, TENSORS, "too few workers"), None),
+        ((TENSORS, NONE, RESTARTED), (TENSORS, RESTARTED)),
+        ((MALLOC,), None),
+        ((), None),
     ],
+    ids=["reused memory is packed", "no workers", "workers, for what saves more", "one", "none"],
 )
-def test_an_intervention_changes_its_argument_and_no_other(
-    baseline: Made, cause: str, changed: Mapping[str, Any]
+def test_of_two_that_exclude_each_other_the_one_that_saves_more_is_taken(
+    baseline: Made, helping: Sequence[str], chosen: tuple[str, ...] | None
 ) -> None:
-    intervention = applied(baseline(config={"multiprocessing_context": "spawn"}), cause)
-    names = type(intervention.control).__dataclass_fields__
-    differing = {
-        name: getattr(intervention.treatment, name)
-        for name in names
-        if getattr(intervention.control, name) != getattr(intervention.treatment, name)
-    }
-    assert differing == changed
+    combination = combined(baseline(), *helping)
+    assert (combination and combination.facts.combines) == chosen
 
 
-def test_what_is_paid_for_each_batch_is_compared_with_running_workers(baseline: Made) -> None:
-    interventions, _ = interventions_of(baseline())
-    per_batch = [entry for entry in interventions if not entry.facts.once_per_epoch]
-    assert all(entry.control.persistent_workers and entry.treatment.persistent_workers for entry in per_batch)
+def test_every_change_is_made_and_written_as_one_call(baseline: Made) -> None:
+    batch = {"names": ["a", "b"], "x": torch.arange(2), "y": torch.arange(2)}
+    combination = combined(baseline(batch=batch), THREADS, TENSORS, OBJECTS, MALLOC, "too few workers")
+    assert combination is not None
+    assert combination.facts.call == (
+        "DataLoader(dataset, batch_size=8, shuffle=True, num_workers=2, collate_fn=Packed(Arrayed(default_collate)), "
+        "worker_init_fn=InTurn(one_thread, keep_memory))"
+    )
+    assert combination.control.num_workers == 1
+    assert combination.treatment.persistent_workers
 
 
-def test_reused_memory_builds_on_packed_tensors_in_control_too(baseline: Made) -> None:
-    reused = applied(baseline(), "new shared memory for each batch")
-    assert reused.facts.builds_on == "many tensors in a batch"
-    assert isinstance(reused.control.collate_fn, Packed)
-    assert isinstance(reused.treatment.collate_fn, Reused)
-
-
-def test_one_tensor_is_not_packed(baseline: Made) -> None:
-    assert reason(baseline(batch=torch.arange(8)), "many tensors in a batch") == "a batch has 1 tensor"
-
-
-def test_objects_in_lists_are_replaced_by_constant_arrays(baseline: Made) -> None:
-    intervention = applied(baseline(batch={"names": ["a", "b"], "x": torch.arange(2)}), "Python objects in a batch")
-    assert isinstance(intervention.treatment.collate_fn, ConstantObjects)
-    assert "2 strings" in intervention.facts.evidence
-
-
-def test_constant_arrays_are_sent_with_each_batch_s_own_tensors() -> None:
-    collate = ConstantObjects(lambda samples: {"names": [f"name {samples}"], "x": torch.tensor(samples)})
-    constant, (first,) = collate([1, 2])
-    again, (second,) = collate([3, 4])
-    assert again is constant
-    assert (first.tolist(), second.tolist()) == ([1, 2], [3, 4])
-
-
-def test_a_dataset_that_can_be_indexed_by_a_list_is_asked_for_whole_batches(baseline: Made) -> None:
-    subject = DatasetChoice(samples="all").subject(f"{PITFALLS}:Indexable")
-    intervention = applied(baseline(subject=subject, config={"num_workers": 0}, cpus=0), "samples requested one by one")
-    first = next(iter(intervention.treatment.build(subject.dataset)))
-    assert [len(part) for part in first] == [8, 8]
-
-
-class Numbers(IterableDataset[int]):
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(100))
-
-
-def test_a_stream_is_not_indexed_and_its_slots_are_enough_for_workers_that_end_one_by_one(baseline: Made) -> None:
-    stream = baseline(subject=subject_of(Numbers()), config={"shuffle": False, "num_workers": 2})
-    assert reason(stream, "samples requested one by one") == "a stream has no indices"
-    assert "slots=5" in applied(stream, "new shared memory for each batch").facts.change  # 2 in flight, 2 workers, 1
-
-
-def test_pinning_is_tried_only_where_an_accelerator_takes_the_batches(baseline: Made) -> None:
-    if len(available()) == 1:
-        assert reason(baseline(), "pageable batches") == "no accelerator here"
-    else:
-        assert reason(baseline(), "pageable batches") == "batches stay on the CPU"
-        assert applied(baseline(device=available()[-1]), "pageable batches").treatment.pin_memory
-
-
-class Strict(dict[str, Any]):
-    """A container that nothing but its own maker can build."""
-
-    def update(self, *_: Any, **__: Any) -> None:
-        raise TypeError("made by collate alone")
-
-
-def test_a_batch_that_cannot_be_put_together_again_is_not_packed(baseline: Made) -> None:
-    strict = Strict(a=torch.arange(2), b=torch.arange(2))
-    for cause in ("many tensors in a batch", "new shared memory for each batch"):
-        assert "cannot be put together again: TypeError: made by collate alone" in reason(baseline(batch=strict), cause)
+def test_where_workers_are_to_live_on_the_loader_is_compared_as_it_is(baseline: Made) -> None:
+    combination = combined(baseline(look={"sets_epoch": True}), RESTARTED, MALLOC)
+    assert combination is not None
+    assert (combination.control.persistent_workers, combination.treatment.persistent_workers) == (False, True)
+    assert combination.facts.keeps_workers
+    assert "set_epoch" in combination.facts.caveat

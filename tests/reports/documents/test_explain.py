@@ -92,8 +92,8 @@ def test_copy_on_write_is_named_where_arrays_avoid_it(in_arrays: float, words: s
     memory = LoaderMemory(
         readings=readings_of(1e8),
         expected_shm_bytes=0,
-        lists=("names",),
-        in_lists=tuple(readings_of(1e8, 1.6e8 + number) for number in range(3)),
+        collections=("names",),
+        in_objects=tuple(readings_of(1e8, 1.6e8 + number) for number in range(3)),
         in_arrays=tuple(readings_of(1e8, in_arrays + number) for number in range(3)),
     )
     assert list(memory_sentences(memory))[1].startswith(words)

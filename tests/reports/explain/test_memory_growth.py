@@ -42,7 +42,7 @@ def test_what_workers_copy_is_what_a_loader_adds_less_with_arrays() -> None:
     memory = LoaderMemory(
         readings=readings_of(1e8),
         expected_shm_bytes=0,
-        in_lists=tuple(readings_of(1e8, 1.6e8 + number) for number in range(3)),
+        in_objects=tuple(readings_of(1e8, 1.6e8 + number) for number in range(3)),
         in_arrays=tuple(readings_of(1e8, 1e8 + 2 * number) for number in range(3)),
     )
     copied = copied_bytes(memory)
