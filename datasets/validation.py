@@ -6,16 +6,20 @@ wrong and what to change.
 
 import io
 import pickle
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean
+from time import perf_counter
 from typing import Any, Literal
 
-from torch.utils.data import IterableDataset
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 
-from loaderbench.datasets.pytree import count_leaves, describe, fingerprint
+from loaderbench.datasets.pytree import count_leaves, describe, fingerprint, tree_leaves
 
 Kind = Literal["map", "iterable"]
 _LARGEST_COPY = 64 << 20  # bytes: of a larger pickle the size is measured, but no copy is made
@@ -42,14 +46,14 @@ class DatasetProperties:
     bytes_per_sample: float  #: mean of the samples read
 
 
-def check_dataset(dataset: Any, *, samples: int = 8) -> DatasetProperties:
+def check_dataset(dataset: Any, *, samples: int = 8, within_s: float = 1.0) -> DatasetProperties:
     """Return the properties of `dataset`; raise InvalidDatasetError if it cannot be loaded.
 
     `dataset` may be anything with ``__getitem__`` and ``__len__``, or with ``__iter__``. At most `samples` samples are
-    read, each twice: the first, the last and others between them, or the first ones of an iterable-style dataset. With
-    ``__getitems__``, they are read as a batch too. Then a pickled copy must return a sample. Samples that change
-    between reads and a dataset that cannot be pickled are properties, not errors. Reading may advance the global random
-    number generators.
+    read, each twice: the first, the last and others between them, or the first ones of an iterable-style dataset, whose
+    first pass is read to its end if it ends within `within_s` seconds. With ``__getitems__``, they are read as a batch
+    too, which must hold the same. Then a pickled copy must return a sample. Samples that change between reads and a
+    dataset that cannot be pickled are properties, not errors. Reading may advance the global random number generators.
     """
     if samples < 1:
         raise ValueError(f"samples must be >= 1, got {samples}")
@@ -60,7 +64,7 @@ def check_dataset(dataset: Any, *, samples: int = 8) -> DatasetProperties:
         first, again = _map_samples(dataset, length, samples)
     else:
         length = _stream_length(dataset)
-        first, again = _stream_samples(dataset, length, samples)
+        first, again = _stream_samples(dataset, length, samples, within_s)
     pickled_bytes, pickle_error = _pickled(dataset, kind)
     counts = [count_leaves(sample) for sample in first]
     return DatasetProperties(
@@ -81,6 +85,8 @@ def _kind(dataset: Any) -> Kind:
     if isinstance(dataset, type):
         raise InvalidDatasetError(f"{dataset.__name__} is a class, not a dataset: call it and pass what it returns")
     name = _name(dataset)
+    if isinstance(dataset, DataLoader):
+        raise InvalidDatasetError(f"it is a {name}, not a dataset: name the dataset that it reads (its .dataset)")
     methods = {method for method in ("__getitem__", "__len__", "__iter__") if hasattr(type(dataset), method)}
     if isinstance(dataset, IterableDataset):
         return "iterable"
@@ -96,7 +102,7 @@ def _kind(dataset: Any) -> Kind:
 def _map_length(dataset: Any) -> int:
     try:
         length = len(dataset)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _length_error(dataset, error) from error
     if length == 0:
         raise InvalidDatasetError(f"{_name(dataset)} is empty: len() is 0; check where its data is read from")
@@ -111,11 +117,11 @@ def _stream_length(dataset: Any) -> int | None:
         return len(dataset)
     except (TypeError, NotImplementedError):
         return None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _length_error(dataset, error) from error
 
 
-def _length_error(dataset: Any, error: Exception) -> InvalidDatasetError:
+def _length_error(dataset: Any, error: BaseException) -> InvalidDatasetError:
     return InvalidDatasetError(
         f"len({_name(dataset)}) raised {_one_line(error)}; __len__ must return the number of samples"
     )
@@ -127,7 +133,7 @@ def _map_samples(dataset: Any, length: int, samples: int) -> tuple[list[Any], li
     indices = sorted({number * (length - 1) // max(1, count - 1) for number in range(count)})
     first, again = ([_item(dataset, index, length) for index in indices] for _ in range(2))
     if _has_getitems(dataset):
-        _check_getitems(dataset, indices)
+        _check_getitems(dataset, indices, first, again)
     return first, again
 
 
@@ -143,24 +149,58 @@ def _index_rule(dataset: Any, length: int) -> str:
     return f"every index from 0 to {length - 1} must give a sample"
 
 
-def _check_getitems(dataset: Any, indices: list[int]) -> None:
+def _check_getitems(dataset: Any, indices: list[int], first: list[Any], again: list[Any]) -> None:
     call = f"{_name(dataset)}.__getitems__({indices})"
     with _reraised(call, "it must return a sample for each index"):
-        returned = len(dataset.__getitems__(indices))
+        samples = dataset.__getitems__(indices)
+        returned = len(samples)
     if returned != len(indices):
         raise InvalidDatasetError(f"{call} returned {returned} samples; it must return one for each index")
+    if not isinstance(samples, (list, tuple, Tensor, np.ndarray)):
+        return  # a batch of its own kind, which only its collate_fn understands
+    if not (_hold_the_same(first, samples) if _hold_the_same(first, again) else _are_alike(first, samples)):
+        raise InvalidDatasetError(
+            f"{call} returned other samples than __getitem__ does: {describe(samples[0])} for {describe(first[0])}. "
+            "A DataLoader prefers it: override it too, or keep __getattr__ from showing that of an inner dataset"
+        )
+
+
+def _hold_the_same(first: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Return whether samples have equal leaves, whatever containers these are in."""
+
+    def content(samples: Sequence[Any]) -> list[list[bytes]]:
+        return [[fingerprint(_plain(leaf)) for leaf in tree_leaves(sample)] for sample in samples]
+
+    try:
+        return content(first) == content(others)
+    except Exception:  # noqa: BLE001  hashing an object of the user's may raise anything
+        return False
+
+
+def _plain(leaf: Any) -> Any:
+    return leaf.item() if isinstance(leaf, np.generic) else leaf
+
+
+def _are_alike(first: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Return whether any sample of `others` has the structure and dtypes of one of `first`, whatever its shapes."""
+
+    def kinds(samples: Sequence[Any]) -> set[str]:
+        return {re.sub(r"\((\d+,? ?)*\)|\d+x\d+", "", describe(sample)) for sample in samples}
+
+    return bool(kinds(first) & kinds(others))
 
 
 def _has_getitems(dataset: Any) -> bool:
     return callable(getattr(dataset, "__getitems__", None))  # the DataLoader's own condition
 
 
-def _stream_samples(dataset: Any, length: int | None, samples: int) -> tuple[list[Any], list[Any]]:
-    """Read the first samples of two passes."""
+def _stream_samples(dataset: Any, length: int | None, samples: int, within_s: float) -> tuple[list[Any], list[Any]]:
+    """Read the first samples of two passes, after the end of the first pass if that comes within `within_s` seconds."""
     name = _name(dataset)
     with _reraised(f"iterating {name}", "__iter__ must return an iterator over samples"):
         iterator = iter(dataset)
         first = list(islice(iterator, samples))
+        read = len(first) + _count(iterator, within_s)
     if not first:
         raise InvalidDatasetError(f"{name} is empty: iterating it gave no sample; check where its data is read from")
     if length is not None and len(first) != min(length, samples):
@@ -171,10 +211,20 @@ def _stream_samples(dataset: Any, length: int | None, samples: int) -> tuple[lis
         again = [] if second_iterator is iterator else list(islice(second_iterator, samples))
     if len(again) < len(first):
         raise InvalidDatasetError(
-            f"{name} gave {len(first)} samples when first iterated, {len(again)} the second time; "
-            "its __iter__ must begin anew for every epoch"
+            f"{name} does not begin anew: iter() gave {read} samples the first time, {len(again)} the second; "
+            "its __iter__ must start from the first sample for every epoch"
         )
     return first, again
+
+
+def _count(iterator: Iterator[Any], within_s: float) -> int:
+    """Return how many samples are left, or how many of them are read within `within_s` seconds."""
+    ends, read = perf_counter() + within_s, 0
+    for _ in iterator:
+        read += 1
+        if perf_counter() > ends:
+            break
+    return read
 
 
 def _are_equal(first: Sequence[Any], again: Sequence[Any]) -> bool:
@@ -204,14 +254,14 @@ def _pickled(dataset: Any, kind: Kind) -> tuple[int | None, str | None]:
     counter = _ByteCounter()
     try:
         pickle.Pickler(counter, pickle.HIGHEST_PROTOCOL).dump(dataset)
-    except Exception as error:  # noqa: BLE001  pickling an object of the user's may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  pickling an object of the user's may raise anything
         return None, _one_line(error)
     if counter.size_bytes > _LARGEST_COPY:
         return counter.size_bytes, None
     try:
         copy = pickle.loads(counter.content.getvalue())  # noqa: S301  pickled a few lines above
         _ = copy[0] if kind == "map" else next(iter(copy))
-    except Exception as error:  # noqa: BLE001  as above
+    except (Exception, SystemExit) as error:  # noqa: BLE001  as above
         return counter.size_bytes, f"its copy raised {_one_line(error)}"
     return counter.size_bytes, None
 
@@ -221,11 +271,13 @@ def _reraised(call: str, remedy: str) -> Iterator[None]:
     """Turn whatever `call` raises into InvalidDatasetError."""
     try:
         yield
+    except SystemExit as error:
+        raise InvalidDatasetError(f"{call} ended the program (SystemExit: {error.code}); {remedy}") from error
     except Exception as error:
         raise InvalidDatasetError(f"{call} raised {_one_line(error)}; {remedy}") from error
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     message = " ".join(str(error).split())
     short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__

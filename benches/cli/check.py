@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from loaderbench.benches.harness.loader import LoaderConfig
     from loaderbench.benches.harness.subject import Subject
 
-HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams"
+HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
 EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
 
 LOADER = (

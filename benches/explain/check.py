@@ -1,44 +1,105 @@
-"""What ``loaderbench check`` reads: the demand of a loader, from its first batch, and the limits of this machine."""
+"""What ``loaderbench check`` reads: the demand of a loader, from its first batches, and the limits of this machine.
+
+All samples are read in other processes (see `in_child`).
+"""
 
 import resource
 import shutil
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import get_worker_info
 
-from loaderbench.benches.explain.loaders import first_batch
-from loaderbench.benches.explain.storages import tensor_storages
+from loaderbench.benches.explain.imports import import_fault
+from loaderbench.benches.explain.loaders import TIMEOUT_S, first_batch
+from loaderbench.benches.explain.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint
 from loaderbench.reports.explain.preflight import Demand, Limits
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where torch shares batches, not a temporary file
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 UNLIMITED = 1 << 62  # bytes: more than any machine has
+LEAST_SAMPLES = 1024  # of a map-style dataset, from which a shuffled first batch is drawn
 COMPARED_SAMPLES = 64  # of each of two workers
-WAIT_S = 60.0  # for one of them
+LARGEST_SENT = 0.5  # of the free shared memory: a larger batch is not sent to see whether it arrives
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SentBatch:
+    storages: Storages
+    fault: str | None  # why it cannot be sent or received
 
 
 def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
     """Return what the loader will do; raises RefusedError where it makes no batch."""
-    storages = tensor_storages(first_batch(subject, config))
-    method = config.multiprocessing_context or torch.multiprocessing.get_start_method()
-    return Demand(
+    if not subject.is_stream:
+        subject = subject.part(max(LEAST_SAMPLES, 2 * (config.batch_size or 1)))
+    free = limits().shm_bytes
+    batch = in_child(partial(_first_batch, subject, config, free_bytes=UNLIMITED if free is None else free))
+    method = str(config.multiprocessing_context or torch.multiprocessing.get_start_method())
+    demand = Demand(
         num_workers=config.num_workers,
         prefetch_factor=config.prefetch_factor or 2,
-        start_method=str(method),
-        storages=storages.count,
-        storage_bytes=storages.bytes,
+        start_method=method,
+        storages=batch.storages.count,
+        storage_bytes=batch.storages.bytes,
         pickled_bytes=subject.properties.pickled_bytes,
-        pickle_error=subject.properties.pickle_error,
-        repeated=repeated_samples(subject.dataset, config) if subject.is_stream and config.num_workers > 1 else None,
+        pickle_error=subject.properties.pickle_error or _collate_fn_fault(config),
+        shared_by_name=torch.multiprocessing.get_sharing_strategy() == "file_system",
+        batch_error=batch.fault if config.num_workers else None,
+        import_error=import_fault(subject.name.partition(":")[0]) if ":" in subject.name and method != "fork" else None,
     )
+    if not config.num_workers or demand.fails_to_start:
+        return demand
+    return _with_workers(demand, subject, config)
+
+
+def _first_batch(subject: Subject, config: LoaderConfig, *, free_bytes: int) -> _SentBatch:
+    """Return what a worker would send of its first batch, and whether that arrives; raises RefusedError."""
+    batch = first_batch(subject, replace(config, pin_memory=False))
+    fault = pickling_fault(batch)
+    storages = Storages(count=0, bytes=0) if fault else tensor_storages(batch)
+    if fault is None and storages.bytes < LARGEST_SENT * free_bytes:
+        fault = unpickling_fault(batch)
+    return _SentBatch(storages=storages, fault=fault)
+
+
+def _collate_fn_fault(config: LoaderConfig) -> str | None:
+    try:
+        ForkingPickler.dumps(config.collate_fn)
+    except Exception as error:  # noqa: BLE001 - pickling an object of the user's may raise anything
+        return f"collate_fn: {reason(error)}"
+    return None
+
+
+def _with_workers(demand: Demand, subject: Subject, config: LoaderConfig) -> Demand:
+    """Return `demand` with what two workers show: an error, or a stream's samples that both deliver."""
+    workers = replace(config, num_workers=min(2, config.num_workers), timeout=TIMEOUT_S, pin_memory=False)
+    is_compared = subject.is_stream and workers.num_workers > 1
+    try:
+        if is_compared:
+            return replace(demand, repeated=in_child(partial(repeated_samples, subject.dataset, workers)))
+        in_child(partial(_read_batches, subject.dataset, workers))
+    except Exception as error:  # noqa: BLE001 - a user's dataset may raise anything
+        return replace(demand, worker_error=reason(error))
+    return demand
+
+
+def _read_batches(dataset: Any, config: LoaderConfig) -> None:
+    """Read a batch of each worker."""
+    for _ in islice(config.build(dataset), config.num_workers):
+        pass
 
 
 def limits() -> Limits:
@@ -62,10 +123,7 @@ def _control_group_memory() -> int:
 
 def repeated_samples(dataset: Any, config: LoaderConfig) -> tuple[int, int]:
     """Return how many of the first samples of two workers both delivered, and how many the one with fewer delivered."""
-    loader: DataLoader[Any] = DataLoader(
-        dataset, batch_size=None, num_workers=2, collate_fn=_fingerprinted, worker_init_fn=config.worker_init_fn,
-        timeout=WAIT_S, prefetch_factor=2,
-    )  # fmt: skip
+    loader = replace(config, batch_size=None, drop_last=False, num_workers=2, collate_fn=_fingerprinted).build(dataset)
     delivered: dict[int, set[bytes]] = {0: set(), 1: set()}
     for worker, sample in islice(loader, 2 * COMPARED_SAMPLES):
         delivered[worker].add(sample)

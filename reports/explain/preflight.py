@@ -22,6 +22,10 @@ class Demand:
     storage_bytes: int  # of a batch: what goes to shared memory
     pickled_bytes: int | None  # of the dataset; None where it cannot be pickled
     pickle_error: str | None
+    shared_by_name: bool = False  # by the sharing strategy "file_system", without a descriptor for each tensor
+    batch_error: str | None = None  # why a batch cannot be sent by a worker, or received
+    import_error: str | None = None  # what the user's module does when a spawned worker imports it
+    worker_error: str | None = None  # what a worker raised
     repeated: tuple[int, int] | None = None  # of a stream: samples that two workers both delivered, of how many
 
     @property
@@ -33,6 +37,11 @@ class Demand:
     def is_pickled(self) -> bool:
         """Return whether workers are sent the dataset by pickle."""
         return bool(self.num_workers) and self.start_method != "fork"
+
+    @property
+    def fails_to_start(self) -> bool:
+        """Return whether workers would not deliver a batch for what is known without having started one."""
+        return bool(self.batch_error or (self.is_pickled and (self.pickle_error or self.import_error)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +75,7 @@ def findings(demand: Demand, limits: Limits) -> Iterator[Finding]:
     yield _memory(demand, limits)
     yield _cpus(demand, limits)
     yield _pickle(demand)
+    yield from _faults(demand)
     if demand.repeated is not None:
         yield _stream(*demand.repeated)
 
@@ -97,7 +107,11 @@ def _shared_memory(demand: Demand, limits: Limits) -> Finding:
 
 
 def _descriptors(demand: Demand, limits: Limits) -> Finding:
-    needed = IDLE_DESCRIPTORS + (demand.batches * demand.storages if demand.num_workers else 0)
+    are_sent = demand.num_workers and not demand.shared_by_name
+    needed = IDLE_DESCRIPTORS + (demand.batches * demand.storages if are_sent else 0)
+    kind = "none of them a descriptor: they are shared by name, by the strategy file_system"
+    if not demand.shared_by_name:
+        kind = "each a descriptor while its batch waits behind a slower one"
     return _finding(
         "file descriptors",
         _level(needed, limits.descriptors),
@@ -106,7 +120,7 @@ def _descriptors(demand: Demand, limits: Limits) -> Finding:
         needed=needed,
         limit=limits.descriptors,
         unit="",
-        why=f"{demand.storages} tensors in a batch, each a descriptor while its batch waits behind a slower one",
+        why=f"{demand.storages} tensors in a batch, {kind}",
     )
 
 
@@ -153,6 +167,19 @@ def _pickle(demand: Demand) -> Finding:
         remedy = "each worker reads all of it before its first batch: keep the data on disk, send its path"
     sent = f"sent to each worker under spawn and forkserver; here workers start by {method}"
     return _finding("pickle", level, remedy, needed=size, limit=None, unit="bytes", why=demand.pickle_error or sent)
+
+
+def _faults(demand: Demand) -> Iterator[Finding]:
+    """Yield what was seen to go wrong."""
+    never = "a worker's batch never arrives, and the loop waits for it for ever"
+    faults = (
+        ("batch", demand.batch_error, f"{never}: let the collate_fn return tensors, arrays, numbers and texts"),
+        ("import", demand.import_error, f"workers started by {demand.start_method} import the dataset's module anew"),
+        ("workers", demand.worker_error, "in this process a batch was made: only a worker fails"),
+    )
+    for name, why, remedy in faults:
+        if why is not None:
+            yield Finding(name=name, level="wrong", needed=None, limit=None, unit="", why=why, remedy=remedy)
 
 
 def _stream(both: int, read: int) -> Finding:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from loaderbench.datasets.synthetic.known_cost import Duplicated, Raising
 from loaderbench.datasets.validation import InvalidDatasetError, check_dataset
@@ -73,7 +73,7 @@ class TensorDict(dict[str, torch.Tensor]):
         return TensorDict({key: value[indices] for key, value in self.items()})
 
 
-def fails(error: Exception) -> Callable[..., Any]:
+def fails(error: BaseException) -> Callable[..., Any]:
     def make(*_: object) -> Any:
         raise error
 
@@ -123,7 +123,38 @@ def test_anything_that_returns_samples_is_accepted(dataset: object, sample: str)
     assert check_dataset(dataset).sample == sample
 
 
+class Augmented:
+    """A wrapper whose ``__getitem__`` changes samples, and whose inner dataset's ``__getitems__`` shows through."""
+
+    def __init__(self, change: Callable[[int], Any]) -> None:
+        self.inner, self.change = WithItems(), change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["inner"], name)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Any:
+        return self.change(self.inner[index])
+
+
+BYPASSED = (
+    "Augmented.__getitems__([0, 1]) returned other samples than __getitem__ does: int for {kind}. A DataLoader prefers "
+    "it: override it too, or keep __getattr__ from showing that of an inner dataset"
+)
+
 BROKEN = [
+    (Augmented(lambda number: number + 1), BYPASSED.format(kind="int")),
+    (Augmented(lambda number: number + random.random()), BYPASSED.format(kind="float")),
+    (
+        DataLoader(TensorDataset(torch.zeros(5))),
+        "it is a DataLoader, not a dataset: name the dataset that it reads (its .dataset)",
+    ),
+    (
+        Items(fails(SystemExit())),
+        "Items[0] ended the program (SystemExit: None); len() is 10, so every index from 0 to 9 must give a sample",
+    ),
     (42, "int must have __getitem__ and __len__, or __iter__; it has neither"),
     (Items, "Items is a class, not a dataset: call it and pass what it returns"),
     (
@@ -201,13 +232,16 @@ BROKEN = [
     (
         iter(range(20)),
         (
-            "range_iterator gave 8 samples when first iterated, 0 the second time; "
-            "its __iter__ must begin anew for every epoch"
+            "range_iterator does not begin anew: iter() gave 20 samples the first time, 0 the second; "
+            "its __iter__ must start from the first sample for every epoch"
         ),
     ),
     (
         Stream(iter(range(11)).__iter__),
-        "Stream gave 8 samples when first iterated, 0 the second time; its __iter__ must begin anew for every epoch",
+        (
+            "Stream does not begin anew: iter() gave 11 samples the first time, 0 the second; "
+            "its __iter__ must start from the first sample for every epoch"
+        ),
     ),
     (SizedStream(3, length=5), "len(SizedStream) is 5, but iterating gave 3 samples; correct __len__"),
     (SizedStream(9, length=5), "len(SizedStream) is 5, but iterating gave at least 8 samples; correct __len__"),
@@ -229,6 +263,30 @@ def test_what_the_dataset_raised_is_kept_as_the_cause() -> None:
     with pytest.raises(InvalidDatasetError) as raised:
         check_dataset(Raising(5, fault_index=0))
     assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_a_stream_that_goes_on_where_it_stopped_is_refused_although_its_first_looks_are_as_long() -> None:
+    class Counted:
+        def __init__(self) -> None:
+            self.place = 0
+
+        def __iter__(self) -> Iterator[int]:
+            while self.place < 1000:
+                yield self.place
+                self.place += 1
+
+    with pytest.raises(InvalidDatasetError, match="^Counted does not begin anew: iter.. gave 1000 samples .*, 0 the"):
+        check_dataset(Counted(), within_s=60.0)
+
+
+@pytest.mark.parametrize("make", [lambda index: (index, "a"), lambda index: np.full((index + 1,), random.random())])
+def test_getitems_may_hold_the_same_in_other_containers_or_change_as_samples_do(make: Callable[[int], Any]) -> None:
+    class Listed(Items):
+        def __getitems__(self, indices: list[int]) -> list[Any]:
+            samples = [self[index] for index in indices]
+            return [list(sample) if isinstance(sample, tuple) else sample for sample in samples]
+
+    assert check_dataset(Listed(make)).has_getitems
 
 
 def test_an_interrupt_is_no_fault_of_the_dataset() -> None:

@@ -8,6 +8,7 @@ import pytest
 from loaderbench.benches.cli.main import main
 
 DATA = """
+import threading
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 import torch
 
@@ -29,6 +30,20 @@ class Ragged(Train):
 class Repeating(IterableDataset):
     def __iter__(self):
         return iter(range(1000))
+
+class Sharded(IterableDataset):
+    def __iter__(self):
+        worker = get_worker_info()
+        return iter([range(100)][worker.id if worker else 0])
+
+def with_lock(samples):
+    return [threading.Lock()]
+
+class Quits(Train):
+    def __getitem__(self, index):
+        raise SystemExit
+
+loader = torch.utils.data.DataLoader(Train(), num_workers=2)
 
 class Endless(IterableDataset):
     def __iter__(self):
@@ -71,8 +86,10 @@ def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check)
         (("checked:Repeating",), "would crash or be wrong: stream"),
         (("checked:Opened", "--start-method", "spawn"), "would crash or be wrong: pickle"),
         (("checked:Train", "--num-workers", "4000", "--prefetch-factor", "4000"), "file descriptors"),
+        (("checked:Sharded",), "would crash or be wrong: workers"),
+        (("checked:Train", "--collate-fn", "checked:with_lock"), "would crash or be wrong: batch"),
     ],
-    ids=["a stream that repeats itself", "no pickle", "out of descriptors"],
+    ids=["a stream that repeats itself", "no pickle", "out of descriptors", "no shard", "a batch that cannot be sent"],
 )
 def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tuple[str, ...], words: str) -> None:
     code, printed = check("--dataset", *arguments)
@@ -89,8 +106,10 @@ def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:
     [
         (("checked:Nothing",), "has no attribute 'Nothing'"),
         (("checked:Ragged",), "Name a collate function that fits with --collate-fn"),
+        (("checked:Quits",), "checked:Quits: Quits[0] ended the program (SystemExit: None); "),
+        (("checked:loader",), "checked:loader: it is a DataLoader, not a dataset: name the dataset that it reads"),
     ],
-    ids=["no dataset", "no batch"],
+    ids=["no dataset", "no batch", "a sample that exits", "a loader"],
 )
 def test_what_cannot_be_looked_at_is_refused_in_one_line(check: Check, arguments: tuple[str, ...], words: str) -> None:
     code, printed = check("--dataset", *arguments)

@@ -77,3 +77,23 @@ def test_a_large_dataset_that_is_sent_to_every_worker_is_worth_a_note() -> None:
 @pytest.mark.parametrize(("both", "level"), [(0, "fine"), (10, "note"), (64, "wrong")])
 def test_a_stream_that_every_worker_repeats_is_wrong(both: int, level: str) -> None:
     assert finding("stream", repeated=(both, 64)).level == level
+
+
+def test_tensors_shared_by_name_take_no_descriptor() -> None:
+    descriptors = finding("file descriptors", num_workers=16, storages=114, shared_by_name=True)
+    assert (descriptors.level, descriptors.needed) == ("fine", IDLE_DESCRIPTORS)
+    assert "shared by name" in descriptors.why
+
+
+@pytest.mark.parametrize("fault", ["batch", "import", "workers"])
+def test_what_was_seen_to_go_wrong_is_wrong_with_its_reason(fault: str) -> None:
+    name = {"workers": "worker_error"}.get(fault, f"{fault}_error")
+    assert finding(fault, **{name: "IndexError: list index out of range"}).why == "IndexError: list index out of range"
+    assert finding(fault, **{name: "IndexError"}).level == "wrong"
+
+
+@pytest.mark.parametrize(("method", "fails"), [("fork", False), ("spawn", True)])
+def test_workers_that_are_known_to_fail_need_not_be_started(method: str, fails: bool) -> None:
+    for fault in ("pickle_error", "import_error"):
+        assert replace(MODEST, start_method=method, **{fault: "it raised"}).fails_to_start is fails
+    assert replace(MODEST, start_method=method, batch_error="it raised").fails_to_start
