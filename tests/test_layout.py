@@ -29,7 +29,8 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "benches.bench": (*HARNESS, "reports.vocabulary"),
     "benches.gate": (*HARNESS, "reports"),
     "benches.explain": (*HARNESS, "reports"),
-    "benches.cli": (*HARNESS, "benches.gate", "benches.explain", "reports"),
+    "benches.run": (*HARNESS, "reports"),
+    "benches.cli": (*HARNESS, "benches.gate", "benches.explain", "benches.run", "reports"),
 }
 NEVER_TORCH = "reports"
 

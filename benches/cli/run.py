@@ -1,18 +1,14 @@
-"""``loaderbench run``: the benches, by pytest."""
+"""``loaderbench run``: an answer about a dataset within a budget; or the benches, by pytest."""
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from loaderbench.benches.cli.output import INTERRUPTED, REFUSED
 
-if TYPE_CHECKING:
-    import pytest
-
-HELP = "measure how fast a dataset and its DataLoader are; every option is pytest's or the benches' own"
-EXAMPLE = "run --quick --dataset my.data:Train"
+HELP = "measure how fast a dataset and its DataLoader are: the answer in a minute, or benches with pytest's options"
+EXAMPLE = "run --dataset my.data:Train"
 PYTEST_OPTIONS = "all"
-OUR_BENCHES = "loaderbench.benches"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,33 +16,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run our benches, or those that are named, by pytest with our plugin; return its exit code, or ours."""
+    """Run our benches, or those that are named, by pytest with our plugin; return its exit code, or ours.
+
+    With a budget the report is written and said as well.
+    """
     import pytest
+
+    from loaderbench.benches.run.budgeted import OUR_BENCHES, BudgetedRun
 
     if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
         sys.path.insert(0, "")
     # `addopts` of the project are for its tests: --benchmark-skip, -n, -x … would leave nothing to report.
     plugin = ("-o", "addopts=", "-p", "loaderbench.benches.harness.plugin")
     benches = ("--import-mode=importlib", "--pyargs", OUR_BENCHES)
-    session = _Session()
-    code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[session]))
-    if session.interrupted:
+    budgeted = BudgetedRun()
+    code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[budgeted]))
+    if budgeted.budget_s and budgeted.record is not None:
+        _report(budgeted.record)
+    if budgeted.interrupted:
         return INTERRUPTED
     return REFUSED if code == pytest.ExitCode.USAGE_ERROR else code
 
 
-class _Session:
-    """A plugin that leaves our benches out where others are named, and that notes Ctrl-C.
+def _report(record: Path) -> None:
+    from loaderbench.benches.cli import report
 
-    pytest's own exit code for Ctrl-C is also that of an error during collection.
-    """
-
-    def __init__(self) -> None:
-        self.interrupted = False
-
-    def pytest_configure(self, config: "pytest.Config") -> None:
-        if len(config.args) > 1:
-            config.args.remove(OUR_BENCHES)
-
-    def pytest_keyboard_interrupt(self, excinfo: "pytest.ExceptionInfo[BaseException]") -> None:
-        self.interrupted = excinfo.type is KeyboardInterrupt
+    report.run(argparse.Namespace(runs=[record.parent], out=None, history=None, explain=[]))

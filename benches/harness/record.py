@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from loaderbench.benches.harness.more_rounds import with_more_rounds
 from loaderbench.reports.records.schema import JOURNAL, RECORD
 
 Entry = dict[str, Any]
@@ -35,12 +36,20 @@ class Journal:
         written.replace(self.folder / JOURNAL)
 
     def add(self, kind: str, entry: Entry) -> None:
-        """Add a case that has ended, as one of `ENDINGS`: it is on disk when this returns."""
-        self.entries.append({kind: entry})  # first: an interrupt between the two must not lose the case
+        """Add a case that has ended, as one of `ENDINGS`: it is on disk when this returns.
+
+        A case that was measured before in this run gets more rounds; one that now failed has failed.
+        """
+        before = self.entries
+        earlier = next((other for other in before if _name(other) == entry["name"]), None)
+        if earlier and kind == "benchmark" and kind in earlier:
+            entry = with_more_rounds(earlier[kind], entry)
+        # First: an interrupt between the two must not lose the case.
+        self.entries = [*(other for other in before if other is not earlier), {kind: entry}]
         try:
             self._write(self.entries[-1])
         except OSError:
-            self.entries.pop()
+            self.entries = before
             raise
 
     def close(self) -> Path:
@@ -65,7 +74,7 @@ class Journal:
     @property
     def missing(self) -> list[str]:
         """Return the planned cases that have not ended, in their order."""
-        ended = {case["name"] for entry in self.entries for case in entry.values()}
+        ended = set(map(_name, self.entries))
         return [name for name in self.header["loaderbench"]["order"] if name not in ended]
 
     def whole(self) -> Entry:
@@ -124,7 +133,12 @@ def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
 def _journal(text: str) -> tuple[Entry, list[Entry]]:
     whole_lines = text.split("\n")[:-1]  # what follows the last newline was cut off
     header, *entries = map(json.loads, whole_lines)
-    return _checked(header), entries
+    return _checked(header), list({_name(entry): entry for entry in entries}.values())
+
+
+def _name(entry: Entry) -> str:
+    """Return the name of the case that an entry is of."""
+    return next(str(case["name"]) for case in entry.values())
 
 
 def _record(text: str) -> tuple[Entry, list[Entry]]:

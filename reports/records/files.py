@@ -139,15 +139,16 @@ def _journal(content: bytes, faults: list[str]) -> dict[str, Any]:
     if not lines:
         raise MalformedError("is cut off: not even its first line is whole")
     document = _checked(parse(head, "line"))
-    ended: dict[str, list[object]] = {kind: [] for kind in ENDINGS}
+    ended: dict[str, dict[object, object]] = {kind: {} for kind in ENDINGS}
     for number, line in enumerate(lines[:-1], start=2):
         try:
             kind, entry = _ending(line)
-            ended[kind].append(entry)
+            ended[kind][_name(entry, f"line {number}")] = entry  # the last line of a case has all its rounds
         except MalformedError as error:
             faults.append(f"line {number} {error}")
-    of_run = {**document["loaderbench"], "failed": ended["failed"], "skipped": ended["skipped"], "complete": False}
-    return {**document, "benchmarks": ended["benchmark"], "loaderbench": of_run}
+    lists = {kind: list(entries.values()) for kind, entries in ended.items()}
+    of_run = {**document["loaderbench"], "failed": lists["failed"], "skipped": lists["skipped"], "complete": False}
+    return {**document, "benchmarks": lists["benchmark"], "loaderbench": of_run}
 
 
 def _ending(line: bytes) -> tuple[str, object]:

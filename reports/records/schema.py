@@ -21,7 +21,8 @@ A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and
 
 The first line of ``run.jsonl`` is the same object without ``benchmarks`` (and with neither ``failed`` nor ``skipped``
 in its block); then each case that ended is a line: ``{"benchmark": {…}}``, ``{"failed": {…}}`` or ``{"skipped": {…}}``.
-What follows the last newline was cut off.
+Of a case that was measured again there is a line each time, and the last has all its rounds. What follows the last
+newline was cut off.
 
 Numbers are in SI units. A missing value is null, a switch true or false; there is no NaN and no infinity. A change of
 any key or of its meaning raises `SCHEMA`; a record of another schema is refused.

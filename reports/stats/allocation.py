@@ -94,7 +94,11 @@ class Allocation:
         return sorted(wanted, key=lambda candidate: len(candidate.rounds))
 
     def _measured(self, group: Hashable) -> list[Candidate]:
-        return [candidate for candidate in self.candidates if candidate.group == group and candidate.rounds]
+        return [
+            candidate
+            for candidate in self.candidates
+            if candidate.group == group and candidate.rounds and not candidate.has_failed
+        ]
 
     def _expected_s(self, candidate: Candidate) -> float:
         """Return what a round of `candidate` costs: as its latest, else as the dearest of the others."""

@@ -1,0 +1,1 @@
+"""What `loaderbench run` does beyond plain benches: an answer within a budget, from the rounds that decide it."""

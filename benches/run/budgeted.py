@@ -1,0 +1,242 @@
+"""The pytest plugin of ``loaderbench run``: an answer within ``--budget``, or plain benches where they are asked for.
+
+`reports.stats.allocation` decides which case gets the next round. A case is run once for each round, in a process of
+its own each time, and the record puts its rounds together.
+"""
+
+import time
+from dataclasses import dataclass, field
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.session import Session, is_case
+from loaderbench.benches.run import first_question
+from loaderbench.reports.stats.allocation import Allocation, Candidate, Round
+from loaderbench.reports.units import parse_time, quantity
+from loaderbench.reports.vocabulary import free, sample_rate
+from loaderbench.reports.wording import size_key, spoken
+
+OUR_BENCHES = "loaderbench.benches"
+DEFAULT_BUDGET = "1m"
+# Kept for the report, which imports and draws for somewhat longer than pytest and torch took to be imported.
+LEAST_REPORT_S, REPORT_OVER_IMPORTS = 4.0, 1.5
+
+
+@dataclass(eq=False)  # pytest keeps plugins by their hash
+class BudgetedRun:
+    """Leaves our benches out where others are named, keeps the budget, notes Ctrl-C, and where the record is.
+
+    pytest's own exit code for Ctrl-C is also that of an error during collection.
+    """
+
+    budget_s: float = 0.0
+    """0: plain benches."""
+    interrupted: bool = False
+    record: Path | None = None
+    _ends_at: float = 0.0
+    """When the last round must have ended, by `time.time`."""
+    _items: dict[str, pytest.Item] = field(default_factory=dict)
+    _allocation: Allocation = field(default_factory=lambda: Allocation(candidates=()))
+    _progress: Progress | None = None
+    _rounds: list[Round] = field(default_factory=list)
+    """Of the visit under way."""
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        group = parser.getgroup("loaderbench")
+        group.addoption(
+            "--budget",
+            metavar="TIME",
+            help="The time for an answer about --dataset, all included (default: 1m); more of it gives more rounds where "
+            "they decide something. Not with what says itself how much is measured: --quick, --full, -k, --rounds, files.",
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Decide what kind of run it is, before the harness reads its options."""
+        names_files = len(config.args) > 1
+        if names_files:
+            config.args.remove(OUR_BENCHES)
+        try:
+            self.budget_s = self._budget_s(config, "files of benches" if names_files else "")
+        except RefusedError as error:
+            raise pytest.UsageError(str(error)) from error
+        if self.budget_s:
+            began_at = psutil.Process().create_time()
+            report_s = max(LEAST_REPORT_S, REPORT_OVER_IMPORTS * (time.time() - began_at))
+            self._ends_at = began_at + self.budget_s - report_s
+            config.args[:] = first_question.BENCHES
+            first_question.ask(config)
+            _be_quiet(config)
+
+    def _budget_s(self, config: pytest.Config, files: str) -> float:
+        given = config.getoption("budget")
+        other = files or first_question.other_question(config)
+        if given is None:
+            return 0.0 if other or config.getoption("dataset") is None else parse_time(DEFAULT_BUDGET)
+        if other:
+            raise RefusedError(f"--budget and {other} both say how much is measured: give one")
+        if config.getoption("dataset") is None:
+            raise RefusedError("--budget needs --dataset: it is the time for an answer about that dataset")
+        try:
+            budget_s = parse_time(given)
+        except ValueError as error:
+            raise RefusedError(f"--budget {error}") from error
+        if not 0 < budget_s < float("inf"):
+            raise RefusedError(f"--budget must be more than 0, got {given}")
+        return budget_s
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Of a dataset with a model keep the cases with training, which time the loader alone too; else the others."""
+        if not self.budget_s:
+            return
+        trained = {dataset for dataset in map(_dataset, items) if _has_model(config, dataset)}
+        items[:] = [item for item in items if (_bench(item) == "training") == (_dataset(item) in trained)]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Say what stops collection: the quiet form of pytest would not."""
+        if self.budget_s and report.failed:
+            print(f"loaderbench: {' '.join(str(report.longrepr).split())}")  # noqa: T201
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if not self.budget_s:
+            return
+        harness = Session.of(session.config)
+        harness.progress = None  # its total is a number of cases: here it is a time
+        cases = [item for item in session.items if is_case(item)]
+        self._items = {item.name: item for item in cases}
+        cases.sort(key=lambda item: size_key(harness.described(item)["settings"]))
+        self._allocation = Allocation(
+            candidates=[Candidate(name=item.name, group=_group(harness, item)) for item in cases],
+            first=[item.name for item in [*cases[:1], *reversed(cases[1:])]],
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run the case that the allocation names, until it names none."""
+        if not self.budget_s or session.testsfailed:
+            return None
+        terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+        stream = terminal._tw._file if terminal else None  # noqa: SLF001 - as the harness does
+        self._progress = Progress.of_budget(max(0.0, self._left_s()), stream=stream)
+        try:
+            while name := self._allocation.next(self._left_s()):
+                self._visit(self._items[name])
+                if session.shouldfail:
+                    raise session.Failed(session.shouldfail)
+                if session.shouldstop:
+                    raise session.Interrupted(session.shouldstop)
+        finally:
+            self._progress.clear()
+        self._note_unseen(Session.of(session.config))
+        return True
+
+    def _left_s(self) -> float:
+        return self._ends_at - time.time()
+
+    def _visit(self, item: pytest.Item) -> None:
+        if self._progress is not None:
+            self._progress.describe(item.name)
+        self._rounds = []
+        began = time.monotonic()
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        is_first = not self._allocation.by_name[item.name].is_seen
+        self._allocation.add(item.name, self._rounds, time.monotonic() - began)
+        if is_first:
+            self._say_first(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+        """Keep what a visit showed."""
+        report = yield
+        if self.budget_s and is_case(item) and report.when == "call" and report.passed:
+            extra_info = item.funcargs["benchmark"].extra_info  # type: ignore[attr-defined]
+            self._rounds = [Round(**logs) for logs in _logs(extra_info.get("rounds", {}))]
+        elif self.budget_s and self._progress and not report.passed and call.excinfo is not None:
+            self._progress.say(f"{item.name} FAILED: {_reason(report, call)}")
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        return (report.outcome, "", "") if self.budget_s else None
+
+    def _say_first(self, item: pytest.Item) -> None:
+        """Say what one process reads in a second, and beside it what the workers of the first case that has some do."""
+        seen = [candidate for candidate in self._allocation.candidates if candidate.rounds]
+        candidate = self._allocation.by_name[item.name]
+        if self._progress is None or candidate not in seen or len(seen) > 2:  # noqa: PLR2004
+            return
+        settings = item.callspec.params  # type: ignore[attr-defined]
+        words = spoken(settings, ["num_workers"]) if settings.get("num_workers") else "one process"
+        line = f"{words}: {quantity(_rate(candidate), sample_rate(str(settings.get('dataset'))))}"
+        others = [other for other in seen if other is not candidate]
+        times = f", {quantity(_rate(candidate) / _rate(others[0]), 'ratio')} one process" if others else ""
+        self._progress.say(f"{line}{times}")
+
+    def _note_unseen(self, harness: Session) -> None:
+        """Record the cases that the budget had no time for as skipped."""
+        for candidate in self._allocation.candidates:
+            if harness.journal is not None and not candidate.is_seen:
+                why = f"not reached within --budget {self.budget_s:g}s"
+                described = harness.described(self._items[candidate.name])
+                harness.journal.add("skipped", {"name": candidate.name, **described, "reason": why})
+
+    def pytest_keyboard_interrupt(self, excinfo: "pytest.ExceptionInfo[BaseException]") -> None:
+        self.interrupted = excinfo.type is KeyboardInterrupt
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        if harness := config.pluginmanager.get_plugin(Session.NAME):
+            self.record = harness.record
+
+
+def _be_quiet(config: pytest.Config) -> None:
+    """Leave what is said to the run: no header, no tables, no summary of pytest's or pytest-benchmark's."""
+    config.option.verbose = -2
+    config.option.no_header = config.option.no_summary = config.option.benchmark_quiet = True
+
+
+def _bench(item: pytest.Item) -> str:
+    return item.originalname.removeprefix("bench_")  # type: ignore[attr-defined,no-any-return]
+
+
+def _dataset(item: pytest.Item) -> str:
+    return str(item.callspec.params["dataset"])  # type: ignore[attr-defined]
+
+
+def _has_model(config: pytest.Config, dataset: str) -> bool:
+    return bool(config.getoption("model")) or ":" not in dataset
+
+
+def _group(harness: Session, item: pytest.Item) -> tuple[tuple[str, object], ...]:
+    """Return the settings that a case must share with those it is compared with: all that are not free."""
+    settings = harness.described(item)["settings"]
+    return tuple(sorted((name, value) for name, value in settings.items() if name not in free()))
+
+
+def _logs(rounds: dict[str, list[float]]) -> list[dict[str, float]]:
+    """Return for each round the logarithms of its rates, by the names of a `Round`."""
+    prefixes = {"both": "", "loader": "loader_", "step": "step_"}
+    columns = {
+        name: [log(n / s) for n, s in zip(rounds[f"{prefix}samples"], rounds[f"{prefix}seconds"], strict=True)]
+        for name, prefix in prefixes.items()
+        if f"{prefix}seconds" in rounds and f"{prefix}samples" in rounds
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _rate(candidate: Candidate) -> float:
+    """Return the samples per second of a candidate's first round: of the loader alone where that was timed."""
+    first = candidate.rounds[0]
+    return exp(first.both if first.loader is None else first.loader)
+
+
+def _reason(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
+    return " ".join(str(call.excinfo.value if call.excinfo else report.longrepr).split())

@@ -1,0 +1,49 @@
+"""What a first question about a dataset needs: its loader with no workers, one, two, … and with training where it can.
+
+Nothing that says nothing of that dataset: no control, no fidelity, no transfer, no start-up.
+"""
+
+from collections.abc import Iterable
+
+import pytest
+
+from loaderbench.benches.harness.case_sets import distinct
+from loaderbench.benches.harness.system.devices import available
+from loaderbench.benches.harness.system.machine import usable_cpus
+
+BENCHES = ("loaderbench.benches.bench_epoch", "loaderbench.benches.bench_training")
+MOST_WORKERS = 16
+OTHER_QUESTIONS = ("quick", "full", "keyword", "markexpr", "rounds", "resume", "collectonly", "lockstep")
+"""Options that say which cases are measured, or how often: with one of them a run has no budget."""
+
+
+def other_question(config: pytest.Config) -> str:
+    """Return the option that asks for other cases or rounds than a first question, as it is written, or nothing."""
+    for name in OTHER_QUESTIONS:
+        if config.getoption(name) not in (None, False, ""):
+            return {"keyword": "-k", "markexpr": "-m", "collectonly": "--collect-only"}.get(name, f"--{name}")
+    return next((word for word in config.invocation_params.args if word.startswith("--benchmark-")), "")
+
+
+def ask(config: pytest.Config) -> None:
+    """Have `config` measure what a first question needs, where the command line is silent."""
+    cpus = min(usable_cpus(), MOST_WORKERS)
+    doubling = [1 << power for power in range(cpus.bit_length())]
+    usual = {
+        "num_workers": _list(distinct(0, *doubling, cpus)),
+        "batch_size": "32",
+        "pin_memory": "off",
+        "device": available()[-1],  # the accelerator, where there is one
+    }
+    for name, text in usual.items():
+        if config.getoption(name) is None:
+            setattr(config.option, name, text)
+    given = {word.partition("=")[0] for word in config.invocation_params.args}
+    for option, name, text in (("--pass-time", "pass_s", "1s"), ("--pass-batches", "pass_batches", "2")):
+        if option not in given:
+            setattr(config.option, name, text)
+    config.option.rounds = "1"  # of each visit to a case, which has a process of its own: rounds of many, in turns
+
+
+def _list(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
