@@ -55,7 +55,7 @@ MEASURING: tuple[MeasuringOption, ...] = (
     ),
     MeasuringOption(
         name="pass_batches", option="--pass-batches", metavar="N", read=parse_whole, default=0,
-        help="What such a pass has at least: batches of the largest size for each worker (default: 0).",
+        help="What such a pass has at least: largest batches for each worker (default: 512 samples for each second).",
     ),
     MeasuringOption(
         name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=math.inf,

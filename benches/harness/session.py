@@ -45,6 +45,7 @@ class Session:
     fault: str = ""  # why there is no record
     nothing: str = ""  # why nothing was measured
     has_tests: bool = False  # beside the cases
+    is_quiet: bool = False  # whether another says what was measured
 
     NAME = "loaderbench-session"
 
@@ -240,6 +241,8 @@ class Session:
         """Return lines that say what was measured, where the record is and what to do next; none without a record."""
         if self.journal is None:
             return [self.nothing] if self.nothing else []
+        if self.is_quiet:
+            return [fault for fault in (self.nothing, self.fault) if fault]
         measured, failed, skipped = (len(self.journal.of(kind)) for kind in ENDINGS)
         missing = len(self.journal.missing)
         late = f", {missing} not reached" if missing else ""

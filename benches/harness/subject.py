@@ -190,7 +190,7 @@ def _part(dataset: Any, choice: DatasetChoice, named: NamedObject) -> Dataset[An
 
 def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int | None:
     """Return how many samples a pass reads; None: all of them."""
-    samples, least = choice.samples, max(choice.least_samples, math.ceil(_LEAST_SAMPLES_PER_S * choice.pass_s))
+    samples, least = choice.samples, choice.least_samples or math.ceil(_LEAST_SAMPLES_PER_S * choice.pass_s)
     if samples == "all":
         return None
     if samples != "auto":

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session import Session, is_case
 from loaderbench.benches.run import first_question
@@ -52,8 +53,8 @@ class BudgetedRun:
         group.addoption(
             "--budget",
             metavar="TIME",
-            help="The time for an answer about --dataset, all included (default: 1m); more of it gives more rounds where "
-            "they decide something. Not with what says itself how much is measured: --quick, --full, -k, --rounds, files.",
+            help="The time for an answer about --dataset, all included (default: 1m): more of it gives more rounds "
+            "where they decide something. Not with --quick, --full, -k, --rounds, files: they say what is measured.",
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -110,6 +111,7 @@ class BudgetedRun:
             return
         harness = Session.of(session.config)
         harness.progress = None  # its total is a number of cases: here it is a time
+        harness.is_quiet = True
         cases = [item for item in session.items if is_case(item)]
         self._items = {item.name: item for item in cases}
         cases.sort(key=lambda item: size_key(harness.described(item)["settings"]))
@@ -143,7 +145,7 @@ class BudgetedRun:
 
     def _visit(self, item: pytest.Item) -> None:
         if self._progress is not None:
-            self._progress.describe(item.name)
+            self._progress.describe(_words(item))
         self._rounds = []
         began = time.monotonic()
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
@@ -160,7 +162,7 @@ class BudgetedRun:
             extra_info = item.funcargs["benchmark"].extra_info  # type: ignore[attr-defined]
             self._rounds = [Round(**logs) for logs in _logs(extra_info.get("rounds", {}))]
         elif self.budget_s and self._progress and not report.passed and call.excinfo is not None:
-            self._progress.say(f"{item.name} FAILED: {_reason(report, call)}")
+            self._progress.say(f"{_words(item)} failed: {reason(call.excinfo.value)}")
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -173,9 +175,7 @@ class BudgetedRun:
         candidate = self._allocation.by_name[item.name]
         if self._progress is None or candidate not in seen or len(seen) > 2:  # noqa: PLR2004
             return
-        settings = item.callspec.params  # type: ignore[attr-defined]
-        words = spoken(settings, ["num_workers"]) if settings.get("num_workers") else "one process"
-        line = f"{words}: {quantity(_rate(candidate), sample_rate(str(settings.get('dataset'))))}"
+        line = f"{_words(item)}: {quantity(_rate(candidate), sample_rate(_dataset(item)))}"
         others = [other for other in seen if other is not candidate]
         times = f", {quantity(_rate(candidate) / _rate(others[0]), 'ratio')} one process" if others else ""
         self._progress.say(f"{line}{times}")
@@ -211,6 +211,12 @@ def _dataset(item: pytest.Item) -> str:
     return str(item.callspec.params["dataset"])  # type: ignore[attr-defined]
 
 
+def _words(item: pytest.Item) -> str:
+    """Return what distinguishes a case: its workers, or that there is one process alone."""
+    settings = item.callspec.params  # type: ignore[attr-defined]
+    return spoken(settings, ["num_workers"]) if settings.get("num_workers") else "one process"
+
+
 def _has_model(config: pytest.Config, dataset: str) -> bool:
     return bool(config.getoption("model")) or ":" not in dataset
 
@@ -236,7 +242,3 @@ def _rate(candidate: Candidate) -> float:
     """Return the samples per second of a candidate's first round: of the loader alone where that was timed."""
     first = candidate.rounds[0]
     return exp(first.both if first.loader is None else first.loader)
-
-
-def _reason(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
-    return " ".join(str(call.excinfo.value if call.excinfo else report.longrepr).split())

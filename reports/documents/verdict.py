@@ -3,14 +3,13 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
-from loaderbench.reports.units import THIN, count, interval, percent, quantity
+from loaderbench.reports.units import THIN, count, interval, parse_time, percent, quantity
 from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, Setting, free, names, sample_rate, subjects
 from loaderbench.reports.wording import assigned, is_missing, is_on, loader_call, plain_number, settings_of
 
@@ -25,7 +24,7 @@ TONES: Mapping[Bottleneck, Tone] = {
     "loading": "bad", "step": "good", "turns": "warn", "open": "warn", "unknown": "plain",
 }  # fmt: skip
 
-MOST_ROUNDS = 50
+MORE_TIME = "5m"
 MOST_CHOICES = 12  # of other batches, in Markdown
 AS_GOOD = f"within {100 * MARGIN:g}{THIN}% of the best"
 
@@ -189,20 +188,22 @@ def _at_the_edge(choice: Choice, run: Run) -> bool:
 
 
 def _command(recommendation: Recommendation, run: Run) -> str:
-    """Return the command that settles the doubts: the same subject, more workers or more rounds."""
+    """Return the command that settles the doubts: the same subject, other numbers of workers, more time for rounds."""
     choice, chosen = recommendation.headline, recommendation.headline.chosen
     words = ["loaderbench", "run", "--dataset", recommendation.dataset, *_carried(run.command)]
     words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
     for name in names(_says_what_is_loaded):
         words += _option(SETTINGS[name], chosen.get(name))
-    words += ["--num-workers", ",".join(_workers(choice, run)), "--rounds", str(_rounds(choice))]
-    return shlex.join([*words, "-k", f"bench_{_bench(recommendation, run)}"])
+    return shlex.join([*words, "--num-workers", ",".join(_workers(choice, run)), "--budget", _more_time(run)])
 
 
-def _bench(recommendation: Recommendation, run: Run) -> str:
-    """Return the bench to run next: with training, unless the dataset is the user's and no model was named."""
-    has_model = ":" not in recommendation.dataset or any(word.startswith("--model") for word in run.command)
-    return "training" if has_model else recommendation.bench
+def _more_time(run: Run) -> str:
+    """Return a budget of more rounds than `run` had: four times its own, else some minutes."""
+    given = [value for word, value in zip(run.command, run.command[1:], strict=False) if word == "--budget"]
+    try:
+        return f"{4 * parse_time(given[-1]):g}s" if given else MORE_TIME
+    except ValueError:
+        return MORE_TIME
 
 
 def _says_what_is_loaded(setting: Setting) -> bool:
@@ -232,14 +233,6 @@ def _workers(choice: Choice, run: Run) -> Sequence[str]:
     if numbers and isinstance(cpus, int) and _at_the_edge(choice, run):
         numbers |= {min(2 * max(numbers), cpus)}
     return [str(number) for number in sorted(numbers)]
-
-
-def _rounds(choice: Choice) -> int:
-    """Estimate the rounds that narrow every interval in question to the margin; its width falls with their root."""
-    n = int(choice.chosen["n"])
-    widths = np.log(choice.undecided["high"].to_numpy(float) / choice.undecided["low"].to_numpy(float)) / 2
-    wide = np.nanmax([0.0, *widths, *([] if choice.is_shown else [-np.log(choice.at_least)])])
-    return int(np.clip(np.ceil(n * (wide / MARGIN) ** 2), max(7, 2 * n), MOST_ROUNDS))
 
 
 def _carried(command: Sequence[str]) -> list[str]:

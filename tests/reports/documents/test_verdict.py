@@ -33,7 +33,7 @@ def test_wide_intervals_leave_a_smaller_setting_open(rated: RatedCases, judged: 
         in callout.sentence
     )
     assert any(doubt.startswith("num_workers=0 may be as good") for doubt in callout.doubts)
-    assert "--num-workers 0,1,2 --rounds" in callout.command
+    assert callout.command.endswith("--num-workers 0,1,2 --budget 5m")
 
 
 def test_a_setting_that_is_shown_is_taken_and_a_smaller_one_that_is_open_is_named(
@@ -58,13 +58,12 @@ def test_one_round_tells_nothing_and_says_so(rated: RatedCases, judged: Judged) 
     rated.epoch([900.0], workers=0).epoch([1000.0], workers=1)
     callout = judged(rated)
     assert "One round only" in " ".join(callout.doubts)
-    assert "--rounds 7" in callout.command
+    assert callout.command.endswith("--budget 5m")
 
 
-def test_more_rounds_are_asked_for_the_wider_the_interval(rated: RatedCases, judged: Judged) -> None:
-    rated.epoch(around(950, 0.15, n=8), workers=0).epoch(around(1000, 0.02, n=8), workers=1)
-    narrow = int(shlex.split(judged(rated).command)[shlex.split(judged(rated).command).index("--rounds") + 1])
-    assert 16 <= narrow <= 50
+def test_more_time_is_asked_for_than_there_was(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch(around(950, 0.15), workers=0).epoch(around(1000, 0.02), workers=1)
+    assert judged(rated, command=["--budget", "2m"]).command.endswith("--budget 480s")
 
 
 def test_the_only_setting_is_called_that(rated: RatedCases, judged: Judged) -> None:
@@ -121,7 +120,7 @@ def test_without_training_the_step_is_asked_for(rated: RatedCases, judged: Judge
     rated.epoch(around(500), workers=0).epoch(around(1000), workers=8)
     callout = judged(rated)
     assert callout.headline == "The loader was measured, the training step was not"
-    assert callout.command.endswith("-k bench_training")
+    assert callout.command.startswith("loaderbench run --dataset images")
 
 
 def test_the_next_command_carries_the_users_own_model_and_arguments(rated: RatedCases, judged: Judged) -> None:
