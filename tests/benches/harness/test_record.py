@@ -177,3 +177,14 @@ def test_what_json_does_not_know_is_its_text() -> None:
 
 def test_a_metric_that_a_round_lacks_is_null_in_its_column() -> None:
     assert columns([{"a": 1.0}, {"a": 2.0, "b": 3.0}]) == {"a": [1.0, 2.0], "b": [None, 3.0]}
+
+
+def test_a_case_that_is_measured_again_is_one_case_and_its_last_line_has_all_its_rounds(journal: Journal) -> None:
+    extra_info = {"rounds": {"seconds": [1.0]}, "warmup": {}}
+    again = {**A, "extra_info": extra_info}
+    for _ in range(3):
+        journal.add("benchmark", again)
+    assert [len(line["benchmark"]["stats"]["data"]) for line in lines(journal)[1:]] == [1, 2, 3]
+    (whole,) = journal.of("benchmark")
+    assert whole["extra_info"]["rounds"] == {"seconds": [1.0, 1.0, 1.0]}
+    assert earlier_run(journal.folder)[1] == [{"benchmark": whole}]
