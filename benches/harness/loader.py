@@ -10,6 +10,7 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, default_convert
 
+from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent
 from loaderbench.datasets.pytree import count_leaves
@@ -57,7 +58,7 @@ class LoaderConfig:
         """Return a DataLoader over `dataset`; two builds with the same seed draw the same order."""
         arguments = {name: value for name, value in self._arguments().items() if value is not None}
         if self.num_workers:
-            arguments["worker_init_fn"] = WorkerInit(self.worker_init_fn)
+            arguments["worker_init_fn"] = WorkerInit(self.worker_init_fn, dump_folder())
         for name in ("sampler", "batch_sampler"):
             if callable(arguments.get(name)):
                 arguments[name] = arguments[name](dataset)
@@ -131,10 +132,13 @@ class WorkerInit:
     """
 
     init: Callable[[int], None] | None
+    dumps_into: str
+    """The folder where a worker writes, when it is asked, which line it is at."""
 
     def __call__(self, worker_id: int) -> None:
         """Set the worker up, then do what the user's own function does."""
         dies_with_parent()
+        dump_on_signal(self.dumps_into)
         unwrap_in_worker()
         if self.init is not None:
             self.init(worker_id)

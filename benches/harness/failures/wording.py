@@ -4,6 +4,7 @@ import re
 import sysconfig
 import traceback
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def user_place(frames: list[tuple[str, int]]) -> str:
     return ""
 
 
+@cache
 def is_user_code(path: str) -> bool:
     """Return whether a file is the user's: of no library, and not ours."""
     if path.startswith("<") or _LIBRARIES.intersection(Path(path).parts):
