@@ -30,17 +30,20 @@ Beside them stand the tensors, other objects and bytes of a batch: rf-detr#1399 
     pytest benches/bench_breakdown.py --dataset images --num-workers 0,2
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Self, TypedDict
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from loaderbench.benches.harness.clock import Metrics, read
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
@@ -51,6 +54,17 @@ class DeviceArguments(TypedDict, total=False):
 
     step: Callable[[Any], object]
     drain: Callable[[], object]
+
+
+class TimedPasses:
+    """Passes of loaders without workers."""
+
+    def __init__(self, loaders: Mapping[str, "DataLoader[Any]"]) -> None:
+        self._loaders = loaders
+
+    def seconds(self) -> dict[str, float]:
+        """Return what a pass of each takes."""
+        return {name: trace_pass(loader).seconds for name, loader in self._loaders.items()}
 
 
 class Breakdown:
@@ -70,21 +84,27 @@ class Breakdown:
 
     def __enter__(self) -> Self:
         dataset, in_process = self.subject.dataset, without_workers(self.config)
-        self.partial_loaders = {
+        loaders = {
             "dataset_only_s": traced_loader(dataset, in_process, len, sends_batches=False),
             "with_collate_s": traced_loader(dataset, in_process, self.collate_fn),
-            "with_workers_s": traced_loader(dataset, self.config, self.collate_fn, sends_batches=False),
         }
+        # Passes without workers have a process of their own: in this one, which starts the workers, nothing is read.
+        self.in_process = Child(nullcontext(TimedPasses(loaders))).__enter__()
+        self.without_transport = traced_loader(dataset, self.config, self.collate_fn, sends_batches=False)
         self.whole_loader = traced_loader(dataset, self.config, self.collate_fn)
         self.untraced_loader = self.config.build(dataset)
         return self
 
     def __exit__(self, *_: object) -> None:
-        del self.partial_loaders, self.whole_loader, self.untraced_loader  # their workers are joined here
+        del self.without_transport, self.whole_loader, self.untraced_loader  # their workers are joined here
+        self.in_process.__exit__(None, None, None)
 
     def before(self, _passes: int) -> None:
         """Read the loaders that lack a part, and the whole one without timestamps."""
-        self.pass_times = {name: trace_pass(loader).seconds for name, loader in self.partial_loaders.items()}
+        self.pass_times = {
+            **self.in_process.call("seconds"),
+            "with_workers_s": trace_pass(self.without_transport).seconds,
+        }
         if self.on_device:
             self.pass_times["with_transport_s"] = trace_pass(self.whole_loader).seconds
         self.untraced_s = read(self.untraced_loader).seconds

@@ -20,6 +20,8 @@ model would otherwise turn a pass into minutes. A stream is read whole.
     pytest benches/bench_training.py --dataset my.data:Train --model my.model:Net
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle, islice
 from time import perf_counter
 from typing import Any, Self
@@ -32,6 +34,7 @@ from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.pass_length import power_of_two
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task
 
@@ -43,17 +46,25 @@ LEAST = 8  # batches in a pass
 class Training(Epoch):
     """Passes that train, with the loader alone and the step alone before each round."""
 
-    def __init__(self, subject: Subject, config: LoaderConfig, *, device: torch.device, task: Task) -> None:
+    def __init__(
+        self, subject: Subject, config: LoaderConfig, *, device: torch.device, make_task: Callable[[], Task]
+    ) -> None:
         super().__init__(subject, config, device=device)
-        self.task = task
+        self.make_task = make_task
 
     def __enter__(self) -> Self:
-        batches = islice(without_workers(self.config).build(self.subject.dataset), CACHED)
+        # First, and in a process of their own: workers are started from this one, where nothing has been read.
+        batches = in_child(self._first_batches)
+        self.task = self.make_task()
         self.cached = [place(batch, self.device) for batch in batches]
         self._steps_s(CACHED)  # warms up: allocations, kernels chosen
         self.subject = self._cut(self.subject, self._steps_s(CACHED) / CACHED)
         super().__enter__()
         return self
+
+    def _first_batches(self) -> list[Any]:
+        in_process = replace(without_workers(self.config), pin_memory=False)
+        return list(islice(in_process.build(self.subject.dataset), CACHED))
 
     def _cut(self, subject: Subject, step_s: float) -> Subject:
         batches = max(LEAST, power_of_two(PASS_S / step_s))
@@ -94,6 +105,8 @@ class Training(Epoch):
     rounds=2,
     expected_s=3.0,
 )
-def bench_training(measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device, task: Task) -> None:
+def bench_training(
+    measure: Measure, dataset: Subject, loader: LoaderConfig, device: torch.device, task: Callable[[], Task]
+) -> None:
     """Seconds to train on every sample once, beside the loader alone and the step alone."""
-    measure(Training(dataset, loader, device=device, task=task))
+    measure(Training(dataset, loader, device=device, make_task=task))

@@ -25,6 +25,7 @@ from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.datasets.pytree import count_leaves
 
@@ -39,10 +40,11 @@ class Transfer:
     steady = True
 
     def __init__(self, subject: Subject, config: LoaderConfig, device: torch.device, *, non_blocking: bool) -> None:
-        self.batch = next(iter(without_workers(config).build(subject.dataset)))
+        self.subject, self.config = subject, config
         self.device, self.non_blocking = device, non_blocking
 
     def __enter__(self) -> Self:
+        self.batch = next(iter(without_workers(self.config).build(self.subject.dataset)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +70,11 @@ class Transfer:
 
 @cache
 def link_bytes_per_s(device: torch.device) -> float:
-    """Return what the link to `device` can carry."""
+    """Return what the link to `device` can carry, measured in a process of its own."""
+    return in_child(lambda: _link_bytes_per_s(device))
+
+
+def _link_bytes_per_s(device: torch.device) -> float:
     source = torch.empty(LINK_BYTES, dtype=torch.uint8, pin_memory=True)
     target = torch.empty(LINK_BYTES, dtype=torch.uint8, device=device)
     fastest_s = math.inf

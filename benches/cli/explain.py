@@ -80,4 +80,6 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     if not options.model:
         return Consumer(device=device)
     model = ModelChoice(model=options.model, model_args=options.model_args, loss=options.loss)
-    return Consumer(device=device, make_step=lambda: model.task(subject, device) or keep)
+    return Consumer(
+        device=device, make_step=lambda: model.task(subject, device) if model.is_known_for(subject) else keep
+    )

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from loaderbench.benches.harness.delivery import audit
+from loaderbench.benches.harness.delivery import audit, surveyed
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import DeviceUse, Timeline, place, synchronise
@@ -126,10 +126,12 @@ class Epoch:
     def __init__(self, subject: Subject, config: LoaderConfig, *, device: torch.device, step: Step = keep) -> None:
         self.subject, self.config, self.device, self.step = subject, config, device, step
         self.steady = config.persistent_workers or not config.num_workers
+        self._deterministic = subject.properties.deterministic
+        if subject.is_stream:  # here, not in the case's own process: so every case knows of it
+            surveyed(config, subject.dataset, deterministic=self._deterministic)
 
     def __enter__(self) -> Self:
-        deterministic = self.subject.properties.deterministic
-        self._audit = audit(self.config, self.subject.dataset, deterministic=deterministic)
+        self._audit = audit(self.config, self.subject.dataset, deterministic=self._deterministic)
         return self
 
     def __exit__(self, *_: object) -> None:

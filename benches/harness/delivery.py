@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.utils.data import Dataset, IterableDataset
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.parts import StreamPart
 from loaderbench.benches.harness.sampling import indices_in
-from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.child import once_in_child
 from loaderbench.datasets.pytree import fingerprint
 
 
@@ -98,26 +97,14 @@ def _with_sampler(config: LoaderConfig, sampler: CountingSampler, *, batched: bo
 class StreamAudit:
     """The audit of a stream: its workers together must deliver what one process alone would.
 
-    Identity is checked once, by content hashes taken before anything is timed, in a process of its own; each timed pass
-    must then deliver as many batches as that survey did. Where samples differ from pass to pass (`deterministic` is
-    false) hashes say nothing, and only their number is checked.
+    Identity is checked once, by a survey before anything is timed; each timed pass must then deliver as many batches
+    as that survey did.
     """
 
     def __init__(self, config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool) -> None:
         self.loader = config.build(dataset)
-        survey = surveyed(config, dataset)
+        survey = surveyed(config, dataset, deterministic=deterministic)
         self._batches, self._samples = survey.batches, survey.samples
-        if config.num_workers:
-            alone = surveyed(without_workers(config), dataset)
-            fault = stream_fault(
-                survey,
-                alone,
-                config,
-                deterministic=deterministic,
-                is_part=isinstance(dataset, StreamPart),
-            )
-            if fault is not None:
-                raise DeliveryError(fault)
 
     def samples(self, passes: Sequence[int]) -> int:
         """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
@@ -165,21 +152,26 @@ class Delivered:
         return len(self.hashes)
 
 
-# A survey reads all that a pass reads: once for all cases that differ only in what they make of a batch. A dataset need
-# not be hashable; it is kept with its survey, so that no other object gets its id.
-_SURVEYS: dict[tuple[LoaderConfig, int], tuple[Dataset[Any], Delivered]] = {}
+def surveyed(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool) -> Delivered:
+    """Return what a pass over the stream delivers, read in a process of its own; raises what reading raises there.
 
-
-def surveyed(config: LoaderConfig, dataset: Dataset[Any]) -> Delivered:
-    """Return what a pass over the stream delivers, read in a process of its own; raises what reading raises there."""
+    Where samples differ from pass to pass (`deterministic` is false) hashes say nothing, and only their number is
+    checked. Raises DeliveryError where workers deliver other samples than one process alone.
+    """
     collate_fn = fingerprint_alone if config.batch_size is None else fingerprints
     config = replace(config, collate_fn=collate_fn, pin_memory=False)
-    key = (config, id(dataset))
-    if key not in _SURVEYS:
-        _SURVEYS[key] = (dataset, in_child(partial(_survey, config, dataset)))
-    return _SURVEYS[key][1]
+    survey = _survey(config, dataset)
+    if config.num_workers:
+        alone = _survey(without_workers(config), dataset)
+        is_part = isinstance(dataset, StreamPart)
+        fault = stream_fault(survey, alone, config, deterministic=deterministic, is_part=is_part)
+        if fault is not None:
+            raise DeliveryError(fault)
+    return survey
 
 
+# It reads all that a pass reads: once for all cases that differ only in what they make of a batch.
+@once_in_child
 def _survey(config: LoaderConfig, dataset: Dataset[Any]) -> Delivered:
     batches, hashes = 0, Counter[bytes]()
     for batch in config.build(dataset):

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
-from loaderbench.benches.harness.system.child import dies_with_parent
+from loaderbench.benches.harness.system.child import dies_with_parent, once_in_child
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.reports.vocabulary import of_workers
 
@@ -197,8 +197,13 @@ def without_workers(config: LoaderConfig) -> LoaderConfig:
 
 
 def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
-    """Return the tensors, other objects and bytes of the first batch, read in this process."""
-    parts = count_leaves(next(iter(without_workers(config).build(dataset))))
+    """Return the tensors, other objects and bytes of the first batch, read without workers in a process of its own."""
+    return _batch_facts(replace(without_workers(config), pin_memory=False), dataset)
+
+
+@once_in_child
+def _batch_facts(config: LoaderConfig, dataset: Dataset[Any]) -> dict[str, int]:
+    parts = count_leaves(next(iter(config.build(dataset))))
     return {
         "batch_tensors": parts.tensors,
         "batch_objects": parts.arrays + parts.strings + parts.objects,

@@ -178,7 +178,7 @@ class Options:
         for argument in (*SAMPLERS, "worker_init_fn"):
             for name in self.asked.get(argument, ()):
                 loader_object(argument, name)
-        self.model.load()
+        self.model.check()
 
     def loader(self, settings: Mapping[str, Any]) -> LoaderConfig:
         """Return the loader of the case that has these settings, to be built over its dataset."""

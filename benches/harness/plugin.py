@@ -3,9 +3,10 @@
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -136,12 +137,11 @@ def loader(request: pytest.FixtureRequest, bench_options: options.Options) -> Lo
 
 
 @pytest.fixture
-def task(dataset: Subject, device: torch.device, bench_options: options.Options) -> Task:
-    """The model to train on this dataset; the case is skipped where there is none."""
-    chosen = bench_options.model.task(dataset, device)
-    if chosen is None:
+def task(dataset: Subject, device: torch.device, bench_options: options.Options) -> Callable[[], Task]:
+    """Makes the model to train on this dataset, in the case's own process; the case is skipped where there is none."""
+    if not bench_options.model.is_known_for(dataset):
         pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")
-    return chosen
+    return partial(bench_options.model.task, dataset, device)
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
-"""Rounds: a warm-up that is thrown away, then passes long enough to time, under pytest-benchmark's clock."""
+"""Rounds: a warm-up that is thrown away, then passes long enough to time, in a process of the case's own.
+
+The process is forked from pytest's, which has built the dataset and read nothing of it: whatever a case leaves behind
+(a cache, an open file, a thread pool, a state of CUDA) is gone with its process. pytest-benchmark's clock runs in
+pytest's, over a request for one round and its answer; the `seconds` of the record are taken where the work is done.
+"""
 
 import gc
 import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from multiprocessing import active_children
 from typing import Any, Protocol, Self
@@ -13,12 +18,16 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.record import columns
 from loaderbench.benches.harness.system import processes
+from loaderbench.benches.harness.system.child import Child
 
 _MOST_PASSES = 1000  # in a round: a pass shorter than a five-thousandth of a second is not worth timing
 
 
 class Work(Protocol):
-    """What a bench measures: opened once for a case, then asked for rounds."""
+    """What a bench measures: made in pytest's process, opened once for a case in its own, then asked for rounds there.
+
+    Making it must read no sample and touch no accelerator: that is for ``__enter__``.
+    """
 
     steady: bool  # whether a round may be made of several passes
 
@@ -48,48 +57,95 @@ class Measure:
     agree: Callable[[str, int], int]  # with the other process of a comparison: both do the same work
 
     def __call__(self, work: Work, **facts: Any) -> None:
-        """Measure `work`; `facts` are recorded together with the case's own."""
-        with NoStrays(), work:
+        """Measure `work` in a process forked for it; `facts` are recorded together with the case's own.
+
+        Of what it does to its own attributes and to the dataset nothing comes back but the metrics.
+        """
+        with Child(MeasuredWork(work)) as child:
             if self.benchmark.disabled:
-                self.benchmark.pedantic(_once, args=(work,))
+                self.benchmark.pedantic(child.call, args=("once",))
                 return
-            warmup = self._warmup(work)
+            is_steady, warmup = child.call("warm_up", self.round_s)
             pass_s = warmup[-1]["seconds"]
-            passes = self.agree("passes", passes_in(self.round_s, pass_s)) if work.steady else 1
+            passes = self.agree("passes", passes_in(self.round_s, pass_s)) if is_steady else 1
             count = self.agree("rounds", affordable(self.rounds, self.case_s, passes * pass_s))
-            rounds = self._rounds(work, passes, count)
+            rounds = self._rounds(child, passes, count)
         self.benchmark.extra_info.update(
             settings=dict(self.settings),
-            facts={**self.facts, **facts, "passes": passes, "steady": work.steady},
+            facts={**self.facts, **facts, "passes": passes, "steady": is_steady},
             rounds=columns(rounds),
             warmup=columns(warmup),
         )
 
-    def _warmup(self, work: Work) -> list[Metrics]:
-        """Return the metrics of one pass; and of one more, with running workers, where it may not have filled a round.
-
-        What the workers took to start says nothing of how long a pass is.
-        """
-        first = _once(work)
-        pass_s = first["seconds"] - first.get("first_batch_s", 0.0)
-        return [first, _once(work)] if work.steady and pass_s < self.round_s else [first]
-
-    def _rounds(self, work: Work, passes: int, count: int) -> list[Metrics]:
+    def _rounds(self, child: Child, passes: int, count: int) -> list[Metrics]:
         rounds: list[Metrics] = []
-        cpu_before_s = 0.0
 
         def before() -> None:
-            nonlocal cpu_before_s
             self.before_round(len(rounds))
-            work.before(passes)
-            cpu_before_s = processes.cpu_s()
+            child.call("before", passes)
 
-        def after() -> None:
-            rounds.append({**work.after(), "cpu_s": processes.cpu_s() - cpu_before_s})
-
-        gc.collect()
-        self.benchmark.pedantic(lambda: work.run(passes), setup=before, teardown=after, rounds=count)
+        self.benchmark.pedantic(
+            lambda: child.call("run", passes, gc.isenabled()),  # --benchmark-disable-gc
+            setup=before,
+            teardown=lambda: rounds.append(child.call("after")),
+            rounds=count,
+        )
         return rounds
+
+
+class MeasuredWork:
+    """Work in the process that it is measured in; nothing that it starts outlives it."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._stack = ExitStack()
+        self._cpu_before_s = 0.0
+
+    def __enter__(self) -> Self:
+        with self._stack as stack:
+            stack.enter_context(NoStrays())
+            stack.enter_context(self._work)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def once(self) -> Metrics:
+        """Return the metrics of one pass."""
+        self._work.before(1)
+        self._work.run(1)
+        return self._work.after()
+
+    def warm_up(self, round_s: float) -> tuple[bool, list[Metrics]]:
+        """Return whether a round may be several passes, and the metrics of the warm-up.
+
+        That is one pass; and one more, with running workers, where it may not have filled a round: what the workers
+        took to start says nothing of how long a pass is.
+        """
+        first = self.once()
+        pass_s = first["seconds"] - first.get("first_batch_s", 0.0)
+        warmup = [first, self.once()] if self._work.steady and pass_s < round_s else [first]
+        gc.collect()
+        return self._work.steady, warmup
+
+    def before(self, passes: int) -> None:
+        """Prepare a round."""
+        self._work.before(passes)
+        self._cpu_before_s = processes.cpu_s()
+
+    def run(self, passes: int, is_collecting: bool) -> None:
+        """Do the work of a round; without the garbage collector where it is off in pytest's process."""
+        if is_collecting:
+            self._work.run(passes)
+        else:
+            gc.disable()
+            self._work.run(passes)
+            gc.enable()
+
+    def after(self) -> Metrics:
+        """Return the metrics of the round."""
+        return {**self._work.after(), "cpu_s": processes.cpu_s() - self._cpu_before_s}
 
 
 def passes_in(round_s: float, pass_s: float) -> int:
@@ -108,12 +164,6 @@ def affordable(rounds: int, case_s: float, round_s: float) -> int:
     (5, 2, 1)
     """
     return max(1, int(min(rounds, case_s / max(round_s, 1e-9))))
-
-
-def _once(work: Work) -> Metrics:
-    work.before(1)
-    work.run(1)
-    return work.after()
 
 
 class NoStrays(AbstractContextManager["NoStrays"]):

@@ -1,4 +1,7 @@
-"""What is measured: a dataset, checked, with its collate functions; and objects that the command line names."""
+"""What is measured: a dataset, checked, with its collate functions; and objects that the command line names.
+
+A dataset is built in this process and read in others alone: it is forked and pickled as its constructor left it.
+"""
 
 import io
 import json
@@ -65,7 +68,11 @@ def subject_of(dataset: Any) -> Subject:
     """Return a dataset that a bench made itself as a subject, checked like any other."""
     name = type(dataset).__name__.lower()
     return Subject(
-        name=name, dataset=dataset, source=dataset, properties=check_dataset(dataset), collate_fns=("default",)
+        name=name,
+        dataset=dataset,
+        source=dataset,
+        properties=in_child(lambda: check_dataset(dataset)),
+        collate_fns=("default",),
     )
 
 
@@ -169,8 +176,8 @@ def _subject(choice: DatasetChoice, name: str) -> Subject:
         raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
     made = entry.build() if entry else named.call(choice.dataset_args)
     try:
-        properties = check_dataset(made)
-    except InvalidDatasetError as error:
+        properties = in_child(lambda: check_dataset(made))
+    except (InvalidDatasetError, ChildError) as error:
         raise named.refuse(str(error)) from error
     dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.models import MLP, BagClassifier, SmallCNN, SmallTransformer
 from loaderbench.benches.harness.subject import NamedObject, Subject
+from loaderbench.benches.harness.system.child import in_child
 
 Loss = Callable[[Any, Any], Tensor]
 Inputs = tuple[Any, ...] | dict[str, Any]
@@ -70,12 +72,20 @@ class ModelChoice:
     model_args: str = ""
     loss: str = ""
 
-    def task(self, subject: Subject, device: torch.device) -> Task | None:
-        """Return the task for `subject` on `device`, freshly seeded; None where no model is known for it."""
+    def is_known_for(self, subject: Subject) -> bool:
+        """Return whether there is a model for `subject`."""
+        return bool(self.model) or subject.name in OURS
+
+    def check(self) -> None:
+        """Load model and loss in a process of its own; raises RefusedError saying which cannot be had."""
+        in_child(lambda: bool(self.load()))
+
+    def task(self, subject: Subject, device: torch.device) -> Task:
+        """Return the task for `subject` on `device`, freshly seeded; raises RefusedError where no model is known."""
+        if not self.is_known_for(subject):
+            raise RefusedError(f"no model for {subject.name}: name one with --model module:Net")
         torch.manual_seed(0)
         given, given_loss = self.load()
-        if given is None and subject.name not in OURS:
-            return None
         model, loss_fn = (given, functional.cross_entropy) if given is not None else OURS[subject.name](subject.source)
         return _task(model.to(device), given_loss or loss_fn)
 

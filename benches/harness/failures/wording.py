@@ -8,6 +8,8 @@ from functools import cache
 from itertools import pairwise, takewhile
 from pathlib import Path
 
+from loaderbench.benches.harness.system.child import RemoteTraceback
+
 LONGEST = 500  # characters of a line
 
 _OURS = Path(__file__).parents[2]
@@ -77,7 +79,9 @@ def reason(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback of `error` as text."""
+    """Return the traceback of `error` as text; of one that was raised in a child process, the traceback there."""
+    if isinstance(error.__cause__, RemoteTraceback):
+        return str(error.__cause__)
     return "".join(traceback.format_exception(error))
 
 

@@ -3,17 +3,51 @@
 import importlib.util
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from loaderbench.benches.harness.system.child import in_child
 
 SAMPLE_PERIOD_S = 0.2  # of the driver, which states for each of its samples when it ended
 
 
 def available() -> tuple[str, ...]:
     """Return the device types of this machine, the CPU first: ``("cpu",)`` or ``("cpu", "cuda")``."""
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return ("cpu",) if accelerator is None else ("cpu", accelerator.type)
+    accelerator = accelerator_facts()
+    return ("cpu",) if accelerator is None else ("cpu", accelerator["type"])
+
+
+@cache
+def accelerator_facts() -> dict[str, Any] | None:
+    """Return what is known of this machine's accelerator; None where there is none.
+
+    A child process is asked, once: CUDA, where it was initialised, cannot be used in a process forked afterwards, and
+    whether there is a device cannot be known without initialising it.
+    """
+    return in_child(_accelerator_facts)
+
+
+def _accelerator_facts() -> dict[str, Any] | None:
+    device = torch.accelerator.current_accelerator(check_available=True)
+    if device is None:
+        return None
+    module = torch.get_device_module(device)
+    properties = module.get_device_properties(0)
+    return {
+        "type": device.type,
+        "name": getattr(properties, "name", device.type),
+        "memory_bytes": getattr(properties, "total_memory", None),
+        "cuda": torch.version.cuda,
+        "driver": _driver(),
+    }
+
+
+def _driver() -> str | None:
+    version = Path("/proc/driver/nvidia/version")
+    return version.read_text().splitlines()[0] if version.exists() else None
 
 
 def synchronise(device: torch.device) -> None:

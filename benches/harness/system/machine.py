@@ -10,6 +10,8 @@ import psutil
 import torch
 from torch import multiprocessing
 
+from loaderbench.benches.harness.system.devices import accelerator_facts
+
 # Environment variables that change what is measured: the allocator's and the thread pools'.
 TUNING = ("MALLOC_", "OMP_", "GOMP_", "KMP_", "MKL_")
 
@@ -29,7 +31,7 @@ def facts() -> dict[str, Any]:
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
         "start_method": multiprocessing.get_start_method(),
-        "accelerator": _accelerator(),
+        "accelerator": accelerator_facts(),
         "environment": {name: value for name, value in os.environ.items() if name.startswith(TUNING)},
     }
 
@@ -79,23 +81,3 @@ def _cpu_model() -> str:
 
 def _size(folder: str) -> int | None:
     return shutil.disk_usage(folder).total if Path(folder).exists() else None
-
-
-def _accelerator() -> dict[str, Any] | None:
-    device = torch.accelerator.current_accelerator(check_available=True)
-    if device is None:
-        return None
-    module = torch.get_device_module(device)
-    properties = module.get_device_properties(0)
-    return {
-        "type": device.type,
-        "name": getattr(properties, "name", device.type),
-        "memory_bytes": getattr(properties, "total_memory", None),
-        "cuda": torch.version.cuda,
-        "driver": _driver(),
-    }
-
-
-def _driver() -> str | None:
-    version = Path("/proc/driver/nvidia/version")
-    return version.read_text().splitlines()[0] if version.exists() else None

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import active_children
+from multiprocessing import active_children, parent_process
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -16,6 +16,9 @@ _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where torch shares batches, not a te
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
     """Bytes held by this process and all its descendants.
+
+    Of a process that was forked for a case (`child.Child`), as if the process that it was forked from did not exist: a
+    page that both still hold is counted as this tree's own.
 
     PSS counts a page shared by n processes as 1/n in each, so that the sum is what the machine really holds;
     RSS would count it n times. USS is what each has for itself: what a fork shares is in nobody's.
@@ -31,10 +34,13 @@ def memory() -> Memory:
     """Return what the tree holds now. Costs milliseconds a process: never call it inside the clock."""
     me = psutil.Process()
     own = me.memory_full_info()
+    parent = parent_process()
+    forked_from = _memory_of(psutil.Process(parent.pid)) if parent else None
+    inherited = forked_from.pss - forked_from.uss if forked_from else 0  # its share of the pages that it shares
     below = {child: info for child in descendants(me) if (info := _memory_of(child))}
     working = workers()
     return Memory(
-        pss_bytes=own.pss + sum(info.pss for info in below.values()),
+        pss_bytes=inherited + own.pss + sum(info.pss for info in below.values()),
         uss_bytes=own.uss + sum(info.uss for info in below.values()),
         worker_pss_bytes=sum(info.pss for child, info in below.items() if child in working),
         shm_bytes=shutil.disk_usage(_SHARED_MEMORY).used,
