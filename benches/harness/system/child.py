@@ -208,7 +208,16 @@ def _serve(server: _Server, parents_end: Connection, connection: Connection, has
             except BaseException as error:  # noqa: BLE001 - of any kind: the parent raises it
                 message = pickle.dumps((False, _sendable(error), traceback.format_exc()))
             connection.send_bytes(message)
-    _end_all(psutil.Process().children(recursive=True))
+    if _has_children():  # to look at every process of the machine takes longer than most work here
+        _end_all(psutil.Process().children(recursive=True))
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _exited(process: ForkProcess) -> int:
