@@ -81,5 +81,6 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
         return Consumer(device=device)
     model = ModelChoice(model=options.model, model_args=options.model_args, loss=options.loss)
     return Consumer(
-        device=device, make_step=lambda: model.task(subject, device) if model.is_known_for(subject) else keep
+        device=device,
+        make_step=lambda: model.task(subject, device) if model.is_known_for(subject) else keep,
     )
