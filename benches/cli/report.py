@@ -34,9 +34,9 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.records.export import csv_of, parquet_of
 
     read = records.read_records(options.runs or records.newest(output.RUNS))
-    for fault in read.faults:
-        output.complain(fault)
     if not read.runs:
+        for fault in read.faults:  # else they stand in the report
+            output.complain(fault)
         missing = f"no run in {output.RUNS}/; make one with: loaderbench run --quick"
         raise RefusedError(f"nothing to report: {'no run could be read' if read.faults else missing}")
     report, code = assemble(read), 0

@@ -78,7 +78,7 @@ class Journal:
         return [name for name in self.header["loaderbench"]["order"] if name not in ended]
 
     def whole(self) -> Entry:
-        """Return the record: pytest-benchmark's keys, and our block."""
+        """Return the record: pytest-benchmark's keys, and ``loaderbench``."""
         ours = {
             **self.header["loaderbench"],
             "finished": now().isoformat(),
@@ -119,38 +119,9 @@ def records_in(folder: Path) -> list[str]:
     return [name for name in (RECORD, JOURNAL) if (folder / name).exists()]
 
 
-def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
-    """Return header and entries of the run in `folder`, whether it ended or was killed; raises ValueError."""
-    for name, read in ((JOURNAL, _journal), (RECORD, _record)):
-        if (file := folder / name).exists():
-            try:
-                return read(file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{name} in {folder} is not the record of a run") from error
-    raise ValueError(f"no {RECORD} and no {JOURNAL} in {folder}")
-
-
-def _journal(text: str) -> tuple[Entry, list[Entry]]:
-    whole_lines = text.split("\n")[:-1]  # what follows the last newline was cut off
-    header, *entries = map(json.loads, whole_lines)
-    return _checked(header), list({_name(entry): entry for entry in entries}.values())
-
-
 def _name(entry: Entry) -> str:
     """Return the name of the case that an entry is of."""
     return next(str(case["name"]) for case in entry.values())
-
-
-def _record(text: str) -> tuple[Entry, list[Entry]]:
-    header = _checked(json.loads(text))
-    return header, [{"benchmark": entry} for entry in header.pop("benchmarks", ())]
-
-
-def _checked(header: Any) -> Entry:
-    block = header.get("loaderbench") if isinstance(header, dict) else None
-    if not isinstance(block, dict) or "order" not in block:
-        raise ValueError("it is some other JSON")
-    return dict(header)
 
 
 def now() -> datetime:

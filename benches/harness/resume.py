@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.record import Entry, earlier_run, records_in
+from loaderbench.benches.harness.record import Entry, records_in
 from loaderbench.benches.harness.system import machine
-from loaderbench.reports.records.schema import SCHEMA
+from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.run_json import run_document
+from loaderbench.reports.records.schema import JOURNAL, RECORD
 
 # What must be the same before rounds of two sessions may stand in one record.
 _SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "environment")
+_ENDED = ("finished", "complete", "failed", "skipped")  # what is written anew once the run has ended
 
 
 def check_new(folder: Path) -> None:
@@ -24,13 +27,25 @@ def resumed(folder: Path) -> tuple[Entry, list[Entry]]:
     """Return the header of the run in `folder` and what it measured; raises RefusedError where it cannot go on here."""
     try:
         header, entries = earlier_run(folder)
-    except (OSError, ValueError) as error:
-        raise RefusedError(f"--resume {folder}: {error}") from error
-    block = header["loaderbench"]
-    if block.get("schema") != SCHEMA:
-        raise RefusedError(f"--resume {folder}: it has schema {block.get('schema')}; this loaderbench writes {SCHEMA}")
-    there, here = block.get("machine") or {}, machine.facts()
+    except MalformedError as fault:
+        raise RefusedError(f"--resume {folder}: {fault}") from None
+    there, here = header["loaderbench"].get("machine") or {}, machine.facts()
     differ = [f"{name} was {there.get(name)}, is {here[name]}" for name in _SAME if there.get(name) != here[name]]
     if differ:
         raise RefusedError(f"--resume {folder}: not the machine it began on ({'; '.join(differ)}). Start a new run")
-    return header, [entry for entry in entries if "benchmark" in entry]
+    return header, entries
+
+
+def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
+    """Return header and measured cases of the run in `folder`, whether it ended or not; raises MalformedError."""
+    if not (names := records_in(folder)):
+        raise MalformedError(f"no {RECORD} and no {JOURNAL} in {folder}")
+    try:
+        document = run_document(folder / names[-1], faults=[])
+    except MalformedError as fault:
+        raise MalformedError(f"{names[-1]} {fault}") from None
+    about = {name: value for name, value in document["loaderbench"].items() if name not in _ENDED}
+    if "order" not in about:
+        raise MalformedError(f"{names[-1]} has no order of its cases")
+    measured = document.pop("benchmarks", ())
+    return {**document, "loaderbench": about}, [{"benchmark": case} for case in measured]

@@ -259,7 +259,7 @@ class Session:
         return lines
 
     def sign(self, output: Entry) -> None:
-        """Add our block to pytest-benchmark's own JSON (``--benchmark-json``, ``--benchmark-save``)."""
+        """Add ``loaderbench`` to pytest-benchmark's own JSON (``--benchmark-json``, ``--benchmark-save``)."""
         if self.journal is not None:
             output["loaderbench"] = self.journal.whole()["loaderbench"]
 

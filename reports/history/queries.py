@@ -118,14 +118,14 @@ def rounds(history: History, *, identities: Collection[str] | None = None, machi
     )  # fmt: skip
     rows = _all(history, query)
     about = ["run", "started", "commit", "branch", "machine", "case", "bench", "settings", "metric"]
-    blocks = [np.frombuffer(column, dtype="<f8") for row in rows for column in (row.warmup, row.rounds)]
-    lengths = np.array([len(block) for block in blocks], dtype=np.intp)
-    block = np.repeat(np.arange(len(blocks)), lengths)
+    series = [np.frombuffer(column, dtype="<f8") for row in rows for column in (row.warmup, row.rounds)]
+    lengths = np.array([len(values) for values in series], dtype=np.intp)
+    place = np.repeat(np.arange(len(series)), lengths)
     frame = pd.DataFrame([tuple(row)[: len(about)] for row in rows], columns=about)
-    return frame.take(block // 2).assign(
-        warmup=block % 2 == 0,
-        round=np.arange(len(block)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
-        value=np.concatenate(blocks) if blocks else np.empty(0),
+    return frame.take(place // 2).assign(
+        warmup=place % 2 == 0,
+        round=np.arange(len(place)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
+        value=np.concatenate([*series, np.empty(0)]),
     ).reset_index(drop=True)  # fmt: skip
 
 

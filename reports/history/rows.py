@@ -115,13 +115,13 @@ def _derived(case: Case) -> Iterator[tuple[str, Floats]]:
         yield "added_pss_bytes", case.rounds["pss_bytes"] - case.rounds["base_pss_bytes"]
 
 
-def _summary(block: Floats) -> tuple[list[int], list[list[float]]]:
-    """Return for each row of a block (metrics × rounds) the number of its values, and its quartiles."""
-    missing = np.isnan(block)
+def _summary(columns: Floats) -> tuple[list[int], list[list[float]]]:
+    """Return for each row (metrics × rounds) the number of its values, and its quartiles."""
+    missing = np.isnan(columns)
     quantile = np.nanquantile if missing.any() else np.quantile
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="All-NaN")
-        quartiles = quantile(block, (0.25, 0.5, 0.75), axis=1)
+        quartiles = quantile(columns, (0.25, 0.5, 0.75), axis=1)
     return (~missing).sum(axis=1).tolist(), quartiles.T.tolist()
 
 

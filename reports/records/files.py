@@ -11,16 +11,15 @@ import numpy as np
 from msgspec import Meta
 from msgspec.structs import replace
 
-from loaderbench.reports.records.reading import MalformedError, content_of, convert, convert_each, parse, require_schema
+from loaderbench.reports.records.reading import MalformedError, convert, convert_each
+from loaderbench.reports.records.run_json import name_of, run_document
 from loaderbench.reports.records.schema import (
-    ENDINGS,
     JOURNAL,
     LARGEST,
     LONGEST_TEXT,
     MOST_NAMES,
     RECORD,
     RESERVED,
-    SCHEMA,
     Benchmark,
     Case,
     Columns,
@@ -106,65 +105,30 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 def _read(file: Path) -> RecordedRun:
-    content, faults = content_of(file), list[str]()
-    document = _journal(content, faults) if file.suffix == ".jsonl" else _checked(parse(content))
-    written = convert(document, RunFile)
-    block = written.loaderbench
+    faults: list[str] = []
+    written = convert(run_document(file, faults), RunFile)
+    about = written.loaderbench
     cases = list(_usable(written.benchmarks, _case, faults))
     missed = [
         entry
         for status in ("failed", "skipped")
-        for entry in _usable(getattr(block, status), partial(_missed, status=status), faults)
+        for entry in _usable(getattr(about, status), partial(_missed, status=status), faults)
     ]
     ended = len(cases) + len(missed)
     run = Run(
-        name=block.run,
+        name=about.run,
         path=file,
-        started=_utc(block.started),
-        finished=_utc(block.finished),
-        planned=block.planned if (block.planned or 0) >= ended else None,
+        started=_utc(about.started),
+        finished=_utc(about.finished),
+        planned=about.planned if (about.planned or 0) >= ended else None,
         ended=ended,
-        complete=block.complete,
-        version=block.version,
-        command=tuple(word[:LONGEST_TEXT] for word in block.command),
-        machine=machine_facts(block.machine),
+        complete=about.complete,
+        version=about.version,
+        command=tuple(word[:LONGEST_TEXT] for word in about.command),
+        machine=machine_facts(about.machine),
         commit=_plain(written.commit_info),
     )
     return RecordedRun(run=run, cases=cases, missed=missed, faults=faults)
-
-
-def _journal(content: bytes, faults: list[str]) -> dict[str, Any]:
-    """Return a journal in the form of a ``run.json``. What follows the last newline was cut off in the writing."""
-    head, *lines = content.split(b"\n")
-    if not lines:
-        raise MalformedError("is cut off: not even its first line is whole")
-    document = _checked(parse(head, "line"))
-    ended: dict[str, dict[object, object]] = {kind: {} for kind in ENDINGS}
-    for number, line in enumerate(lines[:-1], start=2):
-        try:
-            kind, entry = _ending(line)
-            ended[kind][_name(entry, f"line {number}")] = entry  # the last line of a case has all its rounds
-        except MalformedError as error:
-            faults.append(f"line {number} {error}")
-    lists = {kind: list(entries.values()) for kind, entries in ended.items()}
-    of_run = {**document["loaderbench"], "failed": lists["failed"], "skipped": lists["skipped"], "complete": False}
-    return {**document, "benchmarks": lists["benchmark"], "loaderbench": of_run}
-
-
-def _ending(line: bytes) -> tuple[str, object]:
-    """Return how the case of a journal's line ended, and what is recorded of it."""
-    entry = convert(parse(line, "line"), dict[str, Any])
-    for kind in ENDINGS:
-        if kind in entry:
-            return kind, entry[kind]
-    raise MalformedError(f"holds none of {', '.join(ENDINGS)}")
-
-
-def _checked(document: Any) -> dict[str, Any]:
-    if not isinstance(document, dict) or not isinstance(document.get("loaderbench"), dict):
-        raise MalformedError("is not a loaderbench run: it has no loaderbench block")
-    require_schema(document["loaderbench"], SCHEMA, "run")
-    return document
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -190,7 +154,7 @@ def _usable(entries: list[object], read: Callable[[object], CaseOrMissed], fault
 
 
 def _case(entry: object) -> Case:
-    where = _name(entry, "a benchmark")
+    where = name_of(entry, "a benchmark")
     benchmark = convert(entry, Benchmark, where)
     measured = benchmark.extra_info
     rounds = _columns(measured.rounds, f"{where}: rounds")
@@ -207,16 +171,10 @@ def _case(entry: object) -> Case:
 
 
 def _missed(entry: object, status: str) -> Missed:
-    where = _name(entry, f"a {status} case")
+    where = name_of(entry, f"a {status} case")
     case = convert(entry, Missed, where)
     settings = _settings(case.settings, where)
     return replace(case, settings=settings, status=status, reason=case.reason[:LONGEST_TEXT])
-
-
-def _name(entry: object, otherwise: str) -> str:
-    """Return the name by which a fault of `entry` is reported, in one line."""
-    name = entry.get("name") if isinstance(entry, dict) else None
-    return " ".join(name[:LONGEST_TEXT].split()) if isinstance(name, str) and name.strip() else otherwise
 
 
 def _settings(settings: Mapping[str, Any], where: str) -> dict[str, Scalar]:

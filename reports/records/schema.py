@@ -3,7 +3,7 @@
 A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and where it was killed, ``run.jsonl``
 (`JOURNAL`).
 
-``run.json`` is pytest-benchmark's JSON, which pytest-benchmark's own tools read, with a block of ours (`RunBlock`)::
+``run.json`` is pytest-benchmark's JSON, which pytest-benchmark's own tools read, with an object of ours (`RunAbout`)::
 
     {"machine_info": {…}, "commit_info": {"id": …, "branch": …, "dirty": …}, "datetime": …, "version": …,
      "benchmarks": [
@@ -20,9 +20,9 @@ A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and
                      "skipped": [{"name", "bench", "settings", "reason"}, …]}}
 
 The first line of ``run.jsonl`` is the same object without ``benchmarks`` (and with neither ``failed`` nor ``skipped``
-in its block); then each case that ended is a line: ``{"benchmark": {…}}``, ``{"failed": {…}}`` or ``{"skipped": {…}}``.
-Of a case that was measured again there is a line each time, and the last has all its rounds. What follows the last
-newline was cut off.
+in it); then each case that ended is a line: ``{"benchmark": {…}}``, ``{"failed": {…}}`` or ``{"skipped": {…}}``. Of a
+case that was measured again there is a line each time, and the last has all its rounds. What follows the last newline
+was cut off.
 
 Numbers are in SI units. A missing value is null, a switch true or false; there is no NaN and no infinity. A change of
 any key or of its meaning raises `SCHEMA`; a record of another schema is refused.
@@ -109,8 +109,8 @@ class Missed(Struct, frozen=True, kw_only=True):
     """How it ended: "failed" or "skipped", which in the file is the name of its list."""
 
 
-class RunBlock(Struct, frozen=True, kw_only=True):
-    """The ``loaderbench`` block."""
+class RunAbout(Struct, frozen=True, kw_only=True):
+    """The ``loaderbench`` object: what is known of the run as a whole."""
 
     schema: int
     run: Name
@@ -139,7 +139,7 @@ class RunFile(Struct, frozen=True, kw_only=True):
     """A ``run.json`` whose entries are still to be checked, one at a time: a faulty one costs no other."""
 
     benchmarks: list[Any]
-    loaderbench: RunBlock
+    loaderbench: RunAbout
     commit_info: dict[str, Any] = {}
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.record import Journal, columns, dumps, earlier_run, make_new_folder
+from loaderbench.benches.harness.record import Journal, columns, dumps, make_new_folder
+from loaderbench.benches.harness.resume import earlier_run
 
 HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
 A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
@@ -101,54 +102,6 @@ def test_a_case_that_fails_after_it_was_measured_does_not_stand_for_another(jour
     for kind, case in (("benchmark", A), ("failed", A), ("benchmark", B)):
         journal.add(kind, case)
     assert journal.missing == ["c"]
-
-
-def test_a_killed_run_is_read_from_its_journal(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    assert earlier_run(journal.folder) == (HEADER, [{"benchmark": A}])
-
-
-def test_a_line_that_was_cut_off_is_left_out(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    with (journal.folder / "run.jsonl").open("a") as file:
-        file.write('{"benchmark": {"name": "b", "st')
-    assert earlier_run(journal.folder) == (HEADER, [{"benchmark": A}])
-
-
-def test_an_ended_run_is_read_from_its_record(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    journal.close()
-    header, entries = earlier_run(journal.folder)
-    assert header["loaderbench"]["order"] == ["a", "b", "c"]
-    assert entries == [{"benchmark": A}]
-
-
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="^no run.json and no run.jsonl in "):
-        earlier_run(tmp_path)
-
-
-@pytest.mark.parametrize("content", ["", "{", "[1, 2]\n", "{}\n"])
-def test_a_journal_that_is_not_one_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
-    (tmp_path / "run.jsonl").write_text(content)
-    with pytest.raises(ValueError, match="^run.jsonl in .* is not the record of a run$"):
-        earlier_run(tmp_path)
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"benchmarks": []}'])
-def test_a_record_of_something_else_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
-    (tmp_path / "run.json").write_text(content)
-    with pytest.raises(ValueError, match="^run.json in .* is not the record of a run$"):
-        earlier_run(tmp_path)
-
-
-def test_a_journal_is_replaced_whole_when_a_run_goes_on(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    header, entries = earlier_run(journal.folder)
-    later = Journal(folder=journal.folder, header=header, entries=entries)
-    later.open()
-    later.add("benchmark", B)
-    assert lines(later) == [HEADER, {"benchmark": A}, {"benchmark": B}]
 
 
 JSON = st.recursive(

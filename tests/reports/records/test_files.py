@@ -56,7 +56,7 @@ FAULTY_FILES = {
     '{"loaderbench": {"schema": 2, "run": "x"': "cut off",
     "[1, 2]": "not a loaderbench run",
     "not json": "is not JSON: Expecting value at line 1 column 1",
-    '{"benchmarks": [], "loaderbench": []}': "no loaderbench block",
+    '{"benchmarks": [], "loaderbench": []}': "no object",
     '{"benchmarks": [], "loaderbench": {"run": "x"}}': "it has no schema",
     '{"benchmarks": [], "loaderbench": {"schema": 1, "run": "x"}}': "has schema 1; this loaderbench reads schema 2",
     '{"benchmarks": {}, "loaderbench": {"schema": 2}}': "benchmarks: expected array, got object",
