@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.documents.explain import explain_document
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.explain.record import FILE
+    from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
 
     folder = output.new_folder("explain", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes

@@ -181,6 +181,85 @@ class PythonList(Dataset[int]):
         return len(self.names[index])
 
 
+class PythonDict(Dataset[int]):
+    """The same by name, in a dict of dicts; a sample is a number."""
+
+    def __init__(self, samples: int = 100_000) -> None:
+        self.scans = {
+            f"scan {number}": {"path": f"/data/{number:08}.pcd", "points": number} for number in range(samples)
+        }
+
+    def __len__(self) -> int:
+        return len(self.scans)
+
+    def __getitem__(self, index: int) -> int:
+        return int(self.scans[f"scan {range(len(self))[index]}"]["points"])
+
+
+@dataclass(frozen=True)
+class SlowManyTensors(_Sized[dict[str, Tensor]]):
+    """Two pitfalls in one: a sample sleeps for `sleep_s`, which more workers shorten, and has `small` tensors."""
+
+    samples: int = 64
+    sleep_s: float = 1e-3
+    small: int = 24
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        number = range(self.samples)[index]
+        time.sleep(self.sleep_s)
+        return {f"field{field_number}": torch.tensor(number) for field_number in range(self.small)}
+
+
+class SharedGenerator(_Sized[float]):
+    """Draws from a generator of its own, of which every forked worker has a copy in the same state."""
+
+    def __init__(self, samples: int = 64) -> None:
+        self.samples = samples
+        self.rng = np.random.default_rng(0)
+
+    def __getitem__(self, index: int) -> float:
+        return range(self.samples)[index] + self.rng.random()
+
+
+class TensorsOfLists(_Sized[Tensor]):
+    """Each sample converts a list of `width` numbers, one by one."""
+
+    def __init__(self, samples: int = 512, width: int = 2000) -> None:
+        self.samples = samples
+        self.rows = [[float(number)] * width for number in range(8)]
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.tensor(self.rows[range(self.samples)[index] % len(self.rows)])
+
+
+class Stored(_Sized[int]):
+    """Numbers, one by one or many at once."""
+
+    def __init__(self, samples: int = 64) -> None:
+        self.samples = samples
+
+    def __getitem__(self, index: int) -> int:
+        return range(self.samples)[index]
+
+    def __getitems__(self, indices: list[int]) -> list[int]:
+        return [self[index] for index in indices]
+
+
+class BypassedTransform(_Sized[float]):
+    """A wrapper whose transform the loader never calls: the ``__getitems__`` of what it wraps shows through."""
+
+    def __init__(self, samples: int = 64) -> None:
+        self.samples, self.stored = samples, Stored(samples)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "stored":  # not there yet while it is copied
+            raise AttributeError(name)
+        return getattr(self.stored, name)
+
+    def __getitem__(self, index: int) -> float:
+        return self.stored[index] / 2
+
+
 class Leaking(_Sized[int]):
     """Each process keeps `sample_bytes` more of memory with each sample it reads."""
 

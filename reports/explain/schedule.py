@@ -55,11 +55,12 @@ def passes_of(pairs: int) -> int:
 
 @dataclass(kw_only=True)
 class Schedule:
-    """Blocks of interventions in shuffled rounds, within a budget.
+    """Blocks of interventions in rounds, within a budget.
 
     A round has a block of each of the interventions that promise most, as many of them as can still have their `fewest`
-    blocks; once those have them, of all that fit, up to `most`. What was measured never decides who comes next: only
-    promises and costs do. Ask `next` what to measure; report what came of it with `measured` or `failed`.
+    blocks by what blocks have taken so far; once those have them, of all that fit, up to `most`. The first round begins
+    with what promises most, the others are shuffled. What was measured never decides who comes next: only promises and
+    costs do. Ask `next` what to measure; report what came of it with `measured` or `failed`.
     """
 
     promises: Mapping[str, float]  # of each cause: the share of a pass that removing it may save
@@ -78,10 +79,15 @@ class Schedule:
     def next(self, spent_s: float) -> str | None:
         """Return the cause whose block is next when `spent_s` seconds were spent; None to stop."""
         left_s = self.budget_s - spent_s
-        self.waiting = [cause for cause in self.waiting if self.block_s(cause) <= left_s]
+        still_owed = self._owed(left_s)
+        if any(cause in still_owed for cause in self.waiting):
+            self.waiting = [cause for cause in self.waiting if cause in still_owed]
+        else:
+            self.waiting = [cause for cause in self.waiting if self._is_further(cause, left_s)]
         if not self.waiting:
-            chosen = self._round(left_s)
-            self.waiting = self.rng.sample(chosen, len(chosen))
+            self.waiting = still_owed or [cause for cause in self.taken_s if self._is_further(cause, left_s)]
+            if any(self.taken_s.values()):
+                self.rng.shuffle(self.waiting)
         return self.waiting[0] if self.waiting else None
 
     def measured(self, cause: str, seconds: float) -> None:
@@ -106,18 +112,16 @@ class Schedule:
         """Return the causes without any block, those that promise most first."""
         return [cause for cause, taken in self.taken_s.items() if not taken]
 
-    def _round(self, left_s: float) -> list[str]:
-        """Return the causes that get a block in the next round."""
+    def _owed(self, left_s: float) -> list[str]:
+        """Return the causes that have fewer than the fewest blocks, and time for them: those that promise most."""
         chosen: list[str] = []
         for cause, taken in self.taken_s.items():
             needed_s = (self.fewest - len(taken)) * self.block_s(cause)
             if 0 < needed_s <= left_s:
                 chosen.append(cause)
                 left_s -= needed_s
-        if chosen:
-            return chosen
-        return [
-            cause
-            for cause, taken in self.taken_s.items()
-            if self.fewest <= len(taken) < self.most and self.block_s(cause) <= left_s
-        ]
+        return chosen
+
+    def _is_further(self, cause: str, left_s: float) -> bool:
+        """Return whether a block more than the fewest of `cause` is to be measured."""
+        return self.fewest <= len(self.taken_s[cause]) < self.most and self.block_s(cause) <= left_s

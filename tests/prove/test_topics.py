@@ -16,7 +16,7 @@ from loaderbench.reports.explain.record import (
     PassBlock,
 )
 from prove.__main__ import TOPICS
-from prove.causes import CAUSES, comes_first, imagined, is_copied, leaks
+from prove.causes import CAUSES, TOGETHER, Injected, imagined, is_copied, is_found, leaks
 from prove.changes import alarms, power
 from prove.gates import CASES, pool
 from prove.recommendations import simulate
@@ -69,9 +69,17 @@ def test_every_goal_has_a_name_of_its_own() -> None:
 def test_a_cause_is_found_if_it_is_first_and_said_to_help() -> None:
     injected = CAUSES[0]
     first, second = f"too {injected.cause}", "something else"
-    assert comes_first(injected, ranking({second: 0.1, first: 0.5}))
-    assert not comes_first(injected, ranking({second: 0.5, first: 0.1}))
-    assert not comes_first(injected, ranking({first: 0.0}))
+    assert is_found(injected, ranking({second: 0.1, first: 0.5}))
+    assert not is_found(injected, ranking({second: 0.5, first: 0.1}))
+    assert not is_found(injected, ranking({first: 0.0}))
+    assert not is_found(injected, ranking({second: 0.5}))
+
+
+def test_what_removes_the_same_cost_may_come_before_it() -> None:
+    injected = Injected(cause="many tensors", dataset="ManyTensors", others=("no workers",))
+    assert is_found(injected, ranking({"no workers": 0.8, "many tensors": 0.5, "threads": 0.1}))
+    assert not is_found(injected, ranking({"no workers": 0.8, "many tensors": 0.1, "threads": 0.5}))
+    assert is_found(Injected(cause=TOGETHER, dataset=""), ranking({TOGETHER: 0.8, "many tensors": 0.5}))
 
 
 def test_what_is_found_where_nothing_is_injected_was_imagined() -> None:

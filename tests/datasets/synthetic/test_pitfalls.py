@@ -19,6 +19,11 @@ BUILDERS: list[Callable[[], Any]] = [
     lambda: pitfalls.LargeAllocation(samples=4),
     pitfalls.LargeSamples,
     lambda: pitfalls.PythonList(samples=100),
+    lambda: pitfalls.PythonDict(samples=100),
+    lambda: pitfalls.SlowManyTensors(samples=8),
+    pitfalls.SharedGenerator,
+    lambda: pitfalls.TensorsOfLists(samples=8),
+    pitfalls.Stored,
     pitfalls.Leaking,
 ]
 
@@ -42,6 +47,11 @@ def test_a_list_of_indices_returns_a_batch() -> None:
     rows, sums = pitfalls.Indexable(samples=8)[[1, 3]]
     assert rows.shape == (2, 16)
     assert sums.tolist() == [16.0, 48.0]
+
+
+def test_the_getitems_of_what_is_wrapped_shows_through() -> None:
+    dataset = pitfalls.BypassedTransform()
+    assert (dataset[3], dataset.__getitems__([3])) == (1.5, [3])
 
 
 def test_boxes_of_all_samples_are_concatenated() -> None:

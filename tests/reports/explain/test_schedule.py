@@ -68,10 +68,15 @@ def test_without_interventions_nothing_is_measured_either() -> None:
 
 
 def test_what_the_first_blocks_took_corrects_what_the_others_are_expected_to_take() -> None:
-    """Twice as long: where four blocks of each were to fit, those of one do."""
+    """Twice as long: where four blocks of each were to fit, those of one do, and the other is not begun."""
     schedule = schedule_of("a", "b", budget_s=10.0)
-    assert Counter(driven(schedule, 2.0))["a"] == 4
+    assert Counter(driven(schedule, 2.0)) == {"a": 5}
     assert schedule.block_s("b") == 2.0
+    assert schedule.not_tried == ["b"]
+
+
+def test_the_first_round_begins_with_what_promises_most() -> None:
+    assert driven(schedule_of("a", "b", "c", budget_s=1e9))[:3] == ["a", "b", "c"]
 
 
 def test_more_time_lets_it_go_on() -> None:
