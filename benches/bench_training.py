@@ -3,7 +3,7 @@
 **The ceiling triple**, three measurements in every round:
 
 1. *the loader alone*: passes whose batches are placed on the device and dropped;
-2. *the step alone*: as many training steps, on a few cached batches that are already there;
+2. *the step alone*: as many training steps, on as many different batches, which are there already;
 3. *both*: passes in which every batch is trained on. This is the time that pytest-benchmark's own table shows.
 
 **Read as** three rates. The lower of the first two is the bound; by how much the third falls short of it is overlap
@@ -13,15 +13,20 @@ events in the device's queue elsewhere, because a host's clock cannot tell waiti
 
 **When loading is the bottleneck**: when the first rate is the lower one.
 
-A pass is cut to as many batches as the model trains on in about `PASS_S` (a power of two, at least `LEAST`): a slow
-model would otherwise turn a pass into minutes. A stream is read whole.
+The step is ``--train-step``, or one of three that need no code (``harness/training.py``). By itself it meets other
+batches in every round, read outside the clock and at most 256 MB of them at once: a step that takes longer for a shape
+that is new to it would be flattered by a few batches that are kept. Where all have one shape, those of the first round
+serve for all.
+
+A pass is cut to as many batches as the step takes about `PASS_S` for (a power of two, at least `LEAST`): a slow model
+would otherwise turn a pass into minutes. A stream is read whole.
 
     pytest benches/bench_training.py --dataset images --num-workers 0,2
-    pytest benches/bench_training.py --dataset my.data:Train --model my.model:Net
+    pytest benches/bench_training.py --dataset my.data:Train --model my.model:Net --train-step my.model:step
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import ExitStack
 from itertools import cycle, islice
 from time import perf_counter
 from typing import Any, Self
@@ -29,16 +34,17 @@ from typing import Any, Self
 import pytest
 import torch
 
+from loaderbench.benches.harness.batch_source import BatchSource, have_one_shape
+from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.clock import Epoch, Metrics, keep
-from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.pass_length import power_of_two
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.subject import Subject
-from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task
 
-CACHED = 4  # batches: one alone would not stand for texts of unequal length
 PASS_S = 0.2
 LEAST = 8  # batches in a pass
 
@@ -51,30 +57,32 @@ class Training(Epoch):
     ) -> None:
         super().__init__(subject, config, device=device)
         self.make_task = make_task
+        self.kept: list[Any] | None = None  # on the device: the first pass, where it stands for all; else none
 
     def __enter__(self) -> Self:
-        # First, and in a process of their own: workers are started from this one, where nothing has been read.
-        batches = in_child(self._first_batches)
-        self.task = self.make_task()
-        self.cached = [place(batch, self.device) for batch in batches]
-        self._steps_s(CACHED)  # warms up: allocations, kernels chosen
-        self.subject = self._cut(self.subject, self._steps_s(CACHED) / CACHED)
-        super().__enter__()
+        with ExitStack() as stack:
+            # First, and in a process of its own: workers are started from this one, where nothing has been read.
+            self.source = stack.enter_context(Child(BatchSource(self.subject, self.config)))
+            self.task = self.make_task()
+            self._steps_s(LEAST)  # warms up: allocations, kernels chosen
+            batches = max(LEAST, power_of_two(PASS_S * LEAST / self._steps_s(LEAST)))
+            self.subject, self.config = cut(self.subject, self.config, batches * (self.config.batch_size or 1))
+            super().__enter__()
+            self.opened = stack.pop_all()
         return self
 
-    def _first_batches(self) -> list[Any]:
-        in_process = replace(without_workers(self.config), pin_memory=False)
-        return list(islice(in_process.build(self.subject.dataset), CACHED))
-
-    def _cut(self, subject: Subject, step_s: float) -> Subject:
-        batches = max(LEAST, power_of_two(PASS_S / step_s))
-        return subject if subject.is_stream else subject.part(batches * (self.config.batch_size or 1))
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self.opened.close()
 
     def before(self, passes: int) -> None:
         """The loader alone, then the step alone."""
         self.step = keep
         self.run(passes)
         alone = self.after()
+        self.source.call("start_pass")
+        if self.kept is None:
+            self.kept = self._batches_for_all(int(alone["batches"]))
         self.parts = {
             "loader_seconds": alone["seconds"],
             "loader_samples": alone["samples"],
@@ -87,14 +95,28 @@ class Training(Epoch):
         """Return the triple, or what there is of it so far."""
         return {**super().after(), **getattr(self, "parts", {})}
 
+    def _batches_for_all(self, most: int) -> list[Any]:
+        """Return the batches of a pass, `most`, where they can be kept and stand for those of any other, else none."""
+        batches = self._fresh(most)
+        return batches if len(batches) == most and have_one_shape(batches) else []
+
     def _steps_s(self, count: int) -> float:
-        batches: list[Any] = list(islice(cycle(self.cached), count))
-        synchronise(self.device)
-        began = perf_counter()
-        for batch in batches:
-            self.task(batch)
-        synchronise(self.device)
-        return perf_counter() - began
+        """Return the seconds of `count` steps on batches that are there: reading them is not timed."""
+        seconds = 0.0
+        while count > 0:
+            batches = list(islice(cycle(self.kept or ()), count)) or self._fresh(count)
+            count -= len(batches)
+            synchronise(self.device)
+            began = perf_counter()
+            for batch in batches:
+                self.task(batch)
+            synchronise(self.device)
+            seconds += perf_counter() - began
+        return seconds
+
+    def _fresh(self, most: int) -> list[Any]:
+        """Return at most `most` batches that were not there before, on the device."""
+        return [place(batch, self.device) for batch in self.source.call("next_batches", most)]
 
 
 @pytest.mark.sweep(

@@ -326,7 +326,16 @@ SUBJECT_OPTIONS: Mapping[str, SubjectOption] = {
         SubjectOption(name="model_args", metavar="JSON", help="arguments of the model: an object or an array"),
         SubjectOption(
             name="loss", metavar="NAME",
-            help="a function of torch.nn.functional, or module:attribute (default: cross_entropy)",
+            help="a function of torch.nn.functional, or module:attribute (default: the model's own where it takes the "
+            "target, else cross_entropy)",
+        ),
+        SubjectOption(
+            name="train_step", metavar="MODULE:NAME",
+            help="your own step: a function of model, batch and optimizer, or an object or a class with step(batch)",
+        ),
+        SubjectOption(
+            name="optimizer", metavar="NAME",
+            help="a class of torch.optim, or module:attribute, called with the parameters (default: SGD)",
         ),
     )
 }  # fmt: skip

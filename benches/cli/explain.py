@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
 EXAMPLE = "explain --dataset my.data:Train --num-workers 2"
 
+MODEL = ("model", "model_args", "loss", "train_step", "optimizer")
 BUDGET_S = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_loader(parser, "persistent_workers", "pin_memory", "samples", "device", "model", "model_args", "loss")
+    add_loader(parser, "persistent_workers", "pin_memory", "samples", "device", *MODEL)
     pause = "in place of a model: a pause for each batch, such as 20ms"
     parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
     budget = "for everything: what promises most is tried first, such as 90s or 10m (default: 2m)"
@@ -66,7 +67,6 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     import torch
 
     from loaderbench.benches.explain.consumer import Consumer
-    from loaderbench.benches.harness.clock import keep
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.system.child import in_child
     from loaderbench.benches.harness.system.devices import available
@@ -78,10 +78,7 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     device = torch.device(options.device or devices[-1])
     if options.step:
         return Consumer(device=device, step=lambda _: time.sleep(options.step))
-    if not options.model:
+    model = ModelChoice.of(vars(options))
+    if not (model.model or model.train_step):
         return Consumer(device=device)
-    model = ModelChoice(model=options.model, model_args=options.model_args, loss=options.loss)
-    return Consumer(
-        device=device,
-        make_step=lambda: model.task(subject, device) if model.is_known_for(subject) else keep,
-    )
+    return Consumer(device=device, make_step=lambda: model.task(subject, device))

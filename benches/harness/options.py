@@ -162,7 +162,7 @@ class Options:
                 is_quick=not is_full,
                 agree=agree,
             ),
-            model=ModelChoice(model=texts["model"], model_args=texts["model_args"], loss=texts["loss"]),
+            model=ModelChoice.of(texts),
             placement=None if placement is None else Placement.starting(placement),
         )
 

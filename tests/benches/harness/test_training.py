@@ -1,8 +1,10 @@
 """Training: five steps in order, on any batch; and learning is real."""
 
+import inspect
 from collections.abc import Callable
 from itertools import cycle, islice
 from statistics import fmean
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from torch.nn import functional
 
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import DatasetChoice, collate_fn
-from loaderbench.benches.harness.training import ModelChoice, split, train_step
+from loaderbench.benches.harness.training import ModelChoice, arguments_with_target, loss_in, split, train_step
 from loaderbench.datasets.catalog import CATALOG
 
 CPU = torch.device("cpu")
@@ -23,7 +25,7 @@ def test_the_last_of_a_sequence_is_its_target() -> None:
     assert split([X, Y, Z]) == ((X, Y), Z)
 
 
-@pytest.mark.parametrize("target", ["Class", "label", "labels", "target", "y"])
+@pytest.mark.parametrize("target", ["Class", "label", "labels", "target", "targets", "y"])
 def test_a_mapping_s_target_goes_by_its_name(target: str) -> None:
     assert split({target: Y, "Text": X}) == ((X,), Y)
 
@@ -48,6 +50,49 @@ def test_a_mapping_without_a_target_is_refused_by_its_keys() -> None:
 def test_a_batch_without_a_target_is_refused_by_its_type(batch: Any) -> None:
     with pytest.raises(ValueError, match="^a batch must be a mapping, or a sequence that ends in its target, got "):
         split(batch)
+
+
+def parameters(*names: str) -> list[inspect.Parameter]:
+    """The parameters of a ``forward``."""
+    usual, others = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_KEYWORD
+    return [inspect.Parameter(name.lstrip("*"), others if name.startswith("**") else usual) for name in names]
+
+
+def test_a_model_that_takes_the_labels_is_given_them_by_name() -> None:
+    batch = {"input_ids": X, "labels": Y, "row": Z}
+    assert arguments_with_target(batch, parameters("input_ids", "labels")) == {"input_ids": X, "labels": Y}
+    assert arguments_with_target(batch, parameters("input_ids", "labels", "**more")) == batch
+
+
+def test_a_model_that_takes_the_targets_is_given_them_in_their_place() -> None:
+    assert arguments_with_target((X, Y), parameters("images", "targets")) == (X, Y)
+
+
+@pytest.mark.parametrize(
+    ("batch", "names"), [({"input_ids": X, "labels": Y}, ["input_ids"]), ((X, Y), ["x"]), ((X, Y), ["x", "mask"])]
+)
+def test_a_model_that_takes_the_inputs_alone_is_not_given_its_target(batch: Any, names: list[str]) -> None:
+    assert arguments_with_target(batch, parameters(*names)) is None
+
+
+LOSS = torch.tensor(3.0)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        SimpleNamespace(loss=LOSS, logits=X), {"loss": LOSS, "logits": X}, (LOSS, X), (X, LOSS), LOSS,
+        {"boxes": torch.tensor(1.0), "classes": torch.tensor([2.0])},
+    ],
+)  # fmt: skip
+def test_the_loss_is_found_in_what_a_model_returns(output: Any) -> None:
+    assert loss_in(output).item() == 3.0
+
+
+@pytest.mark.parametrize("output", [X, {"logits": X}, (X, Y), {"boxes": LOSS, "logits": X}, None])
+def test_an_output_without_a_loss_says_what_to_name(output: Any) -> None:
+    with pytest.raises(ValueError, match="without a loss: name a loss with --loss, or your own step with --train-step"):
+        loss_in(output)
 
 
 class Recorded(torch.optim.SGD):
@@ -122,7 +167,7 @@ def test_each_of_ours_has_a_model_that_takes_its_batches(name: str) -> None:
 
 def test_a_task_begins_from_the_same_parameters_every_time() -> None:
     subject = DatasetChoice().subject("table")
-    first, second = (ModelChoice().task(subject, CPU).model.state_dict() for _ in range(2))  # type: ignore[union-attr]
+    first, second = (ModelChoice().task(subject, CPU).model.state_dict() for _ in range(2))  # type: ignore[union-attr]  # it has a model
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -141,6 +186,34 @@ class Keyed(Net):
     def forward(self, attention_mask, input_ids):
         assert attention_mask.dtype == torch.bool, "arguments in the order of the batch, not by name"
         return super().forward(input_ids[:, 0] * attention_mask[:, 0])
+
+class Labelled(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 4)
+
+    def forward(self, input_ids, attention_mask=None, labels=None):
+        logits = self.layer(input_ids.float())
+        return {"logits": logits, "loss": torch.nn.functional.cross_entropy(logits, labels)}
+
+class Detector(Net):
+    def forward(self, images, targets=None):
+        return {"boxes": super().forward(images).sum(), "classes": targets.sum() * self.layer.weight.sum()}
+
+def step(model, batch, optimizer):
+    assert isinstance(optimizer, torch.optim.Adam), optimizer
+    model(batch[0]).sum().backward()
+    optimizer.step()
+
+class Trainer:
+    def __init__(self, device):
+        self.model = Net().to(device)
+
+    def step(self, batch):
+        self.model(batch[0])
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=0.1)
 
 class Summed(torch.nn.Module):
     def forward(self, output, target):
@@ -170,6 +243,27 @@ def trained(suite: Callable[..., pytest.RunResult], pytester: pytest.Pytester) -
 def test_the_user_s_model_trains_on_the_user_s_dataset(trained: Callable[..., pytest.RunResult], loss: str) -> None:
     result = trained("--dataset", "mine:Numbers", "--model", "theirs:Net", "--loss", loss)
     result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--dataset theirs:Words --model theirs:Labelled",
+        "--dataset mine:Numbers --model theirs:Detector",
+        "--dataset mine:Numbers --model theirs:Net --train-step theirs:step --optimizer Adam",
+        "--dataset mine:Numbers --model theirs:Net --train-step theirs:step --optimizer theirs:adam",
+        "--dataset mine:Numbers --train-step theirs:Trainer",
+    ],
+)
+def test_models_that_return_their_loss_and_steps_of_the_user_s_own_need_no_more(
+    trained: Callable[..., pytest.RunResult], arguments: str
+) -> None:
+    trained(*arguments.split()).assert_outcomes(passed=1)
+
+
+def test_a_step_that_is_called_with_a_model_asks_for_it(trained: Callable[..., pytest.RunResult]) -> None:
+    result = trained("--dataset", "mine:Numbers", "--train-step", "theirs:step")
+    result.stdout.fnmatch_lines(["*FAILED: *--train-step theirs:step: it is called with a model, *--model*"])
 
 
 def test_model_args_reach_the_model(trained: Callable[..., pytest.RunResult]) -> None:
