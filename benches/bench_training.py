@@ -19,7 +19,7 @@ that is new to it would be flattered by a few batches that are kept. Where all h
 serve for all.
 
 A pass is cut to as many batches as the step takes about `PASS_S` for (a power of two, at least `LEAST`): a slow model
-would otherwise turn a pass into minutes. A stream is read whole.
+would otherwise turn a pass into minutes.
 
     pytest benches/bench_training.py --dataset images --num-workers 0,2
     pytest benches/bench_training.py --dataset my.data:Train --model my.model:Net --train-step my.model:step

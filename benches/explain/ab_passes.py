@@ -60,7 +60,7 @@ def measure_block(
 
 def shortened(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, LoaderConfig]:
     """Return a loader, and its dataset, for a pass over `samples` of it; a stream is cut too."""
-    return (subject.part(samples), config) if subject.is_stream else cut(subject, config, samples)
+    return cut(subject, config, samples)
 
 
 def turns_of(pairs: int, rng: random.Random) -> list[str]:

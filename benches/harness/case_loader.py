@@ -77,9 +77,7 @@ def loader_object(argument: str, target: str | None) -> Any:
 
 
 def cut(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, LoaderConfig]:
-    """Return a loader, and its dataset, for a pass over `samples` of it; a stream is read whole."""
-    if subject.is_stream:
-        return subject, config
+    """Return a loader, and its dataset, for a pass over `samples` of it, whoever chooses them."""
     for name in SAMPLERS:
         if (sampler := getattr(config, name)) is not None:
             return subject, replace(config, **{name: partial(_first_drawn, sampler, samples)})
