@@ -24,6 +24,7 @@ from loaderbench.benches.harness.system import machine
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
 from prove import (
+    answers,
     breakdown,
     causes,
     changes,
@@ -45,6 +46,7 @@ TOPICS: Sequence[Topic] = (
     predictions.TOPIC,
     gates.TOPIC,
     recommendations.TOPIC,
+    answers.TOPIC,
     changes.TOPIC,
     scale.TOPIC,
     *((device_waits.TOPIC,) if torch.cuda.is_available() else ()),

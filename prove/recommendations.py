@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtrit  # type: ignore[import-untyped]  # it ships no types
 
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN, smallest_as_good, standing

@@ -91,6 +91,9 @@ def test_a_documented_run_selects_cases(
     if any("cuda" in argument for argument in arguments) and not torch.cuda.is_available():
         pytest.skip("needs CUDA: a device that is not there is refused before anything is collected")
     arguments = [word for word in arguments if word not in ("-p", "loaderbench.benches.harness.plugin")]
+    if "--budget" in arguments:  # of `loaderbench run`; what it selects is tested with it
+        place = arguments.index("--budget")
+        del arguments[place : place + 2]
     asked = arguments if program == "pytest" else ["--pyargs", "loaderbench.benches", *arguments[1:]]
     is_mine = "bench_sorted.py" in arguments
     monkeypatch.chdir(project.folder if is_mine or program != "pytest" else CLONE)

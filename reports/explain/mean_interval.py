@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]  # it ships no types
+import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
 LEVEL = 0.95
 
@@ -27,6 +27,6 @@ def mean_interval(values: Sequence[float], fewest: int = 2) -> MeanInterval:
         return MeanInterval(mean=mean, low=-math.inf, high=math.inf, p_value=1.0)
     if np.ptp(values) == 0:  # scipy's interval of values without any spread is NaN
         return MeanInterval(mean=mean, low=mean, high=mean, p_value=float(mean == 0))
-    test = stats.ttest_1samp(values, 0.0)
+    test = scipy.stats.ttest_1samp(values, 0.0)
     low, high = test.confidence_interval(LEVEL)
     return MeanInterval(mean=mean, low=float(low), high=float(high), p_value=float(test.pvalue))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]  # it ships no types
+import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
 from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
 from loaderbench.reports.explain.record import LoaderMemory
@@ -45,7 +45,7 @@ def memory_growth(readings: Sequence[float]) -> MemoryGrowth:
         return MemoryGrowth(
             course="unclear", added_bytes=added, slope_bytes=np.nan, low_bytes=-np.inf, high_bytes=np.inf
         )
-    slope, _, low, high = map(float, stats.theilslopes(later, np.arange(len(later)), alpha=0.95))
+    slope, _, low, high = map(float, scipy.stats.theilslopes(later, np.arange(len(later)), alpha=0.95))
     course = _course(added, low, high)
     return MemoryGrowth(course=course, added_bytes=added, slope_bytes=slope, low_bytes=low, high_bytes=high)
 

@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from loaderbench.reports.explain.record import (
     MemoryReadings,
     PassBlock,
 )
+from loaderbench.reports.stats.recommendation import Recommendation
 from prove.__main__ import TOPICS
+from prove.answers import Answer
 from prove.causes import CAUSES, TOGETHER, Injected, imagined, is_copied, is_found, leaks
 from prove.changes import alarms, power
 from prove.gates import CASES, pool
@@ -120,3 +124,28 @@ def test_what_is_shown_to_be_as_good_is_right_more_often_than_what_is_not_shown_
     shares = simulate("close settings", 3, 200)
     assert shares.not_worse < shares.as_good
     assert shares.right_if_shown >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("is_shown", "bottleneck", "of_best", "loader_over_step", "is_right"),
+    [
+        (True, "unknown", 0.98, float("nan"), True),
+        (True, "unknown", 0.95, float("nan"), False),
+        (False, "unknown", 0.95, float("nan"), True),
+        (False, "unknown", 0.5, float("nan"), False),
+        (True, "loading", 1.0, 0.5, True),
+        (True, "loading", 1.0, 2.0, False),
+        (True, "step", 1.0, 2.0, True),
+        (True, "turns", 1.0, 2.0, True),
+        (True, "open", 1.0, 1.05, True),
+        (True, "open", 1.0, 2.0, False),
+    ],
+)
+def test_an_answer_is_right_where_setting_and_bottleneck_are_or_rightly_left_open(
+    is_shown: bool, bottleneck: str, of_best: float, loader_over_step: float, is_right: bool
+) -> None:
+    recommendation = SimpleNamespace(headline=SimpleNamespace(is_shown=is_shown), bottleneck=bottleneck)
+    answer = Answer(
+        recommendation=cast("Recommendation", recommendation), of_best=of_best, loader_over_step=loader_over_step
+    )
+    assert answer.is_right is is_right
