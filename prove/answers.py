@@ -40,7 +40,13 @@ class Question:
     @property
     def arguments(self) -> tuple[str, ...]:
         """Return the options that say what is loaded and trained."""
-        subject = ("--dataset", f"{QUESTIONS}:Costs", "--dataset-args", json.dumps(dict(self.costs)), *self.options)
+        subject = (
+            "--dataset",
+            f"{QUESTIONS}:CostlySamples",
+            "--dataset-args",
+            json.dumps(dict(self.costs)),
+            *self.options,
+        )
         if self.step_s is None:
             return subject
         return *subject, "--model", f"{QUESTIONS}:TimedStep", "--model-args", json.dumps([self.step_s])

@@ -18,7 +18,7 @@ CLASSES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Costs(Dataset[tuple[Tensor, int]]):
+class CostlySamples(Dataset[tuple[Tensor, int]]):
     """Each sample takes `busy_s` of a core, then `sleep_s` in which the core is free, and has `sample_bytes`."""
 
     samples: int = 1 << 20
