@@ -18,7 +18,7 @@ from loaderbench.benches.gate.background_load import BackgroundLoad
 from loaderbench.benches.gate.block_record import Record, missed, read_record, samples
 from loaderbench.benches.gate.case_matching import MatchedCase, Matching, match
 from loaderbench.benches.gate.revisions import NAMES, Revision
-from loaderbench.benches.gate.scheduler import BlockSchedule, Message, ProcessEndedError, Scheduler
+from loaderbench.benches.gate.scheduler import Message, ProcessEndedError, RevisionProcess, Scheduler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import CONTROL_BENCH
 
@@ -63,30 +63,43 @@ class BlockRunner:
 
     def measure(self, cases: Collection[str] | None = None, *, within_s: float = math.inf) -> Record:
         """Measure a block of `cases` (None: all) and the controls; BlockCutError if that takes more than `within_s`."""
-        until = time.monotonic() + within_s
         self.count += 1
         folder = self.folder / f"{self.count:03}"
         folder.mkdir(parents=True)
         environment = self._environment()
         load = BackgroundLoad(loaded=self.rng.choice(NAMES)) if self._loads() else None
-        scheduler = Scheduler(
-            commands=self._commands(cases, folder, environment),
-            arrange=lambda base, head: self._arrange(base, head, cases),
-            folder=folder,
-            rng=self.rng,
-            agreed=self.agreed,
-            limit_s=self.limit_s,
-            until=until,
-            on_turn=self.on_turn,
-            load=load,
-        )
+        limits = {"limit_s": self.limit_s, "until": time.monotonic() + within_s}
+        processes: list[RevisionProcess] = []
         try:
             with load or nullcontext():
-                schedule = scheduler.run()
+                for revision, command, variables in self._commands(cases, folder, environment).values():
+                    log = folder / f"{revision.name}.log"
+                    processes.append(RevisionProcess.start(revision, command, variables, log, **limits))
+                schedule = Scheduler(
+                    processes=processes,
+                    arrange=lambda base, head: self._arrange(base, head, cases),
+                    rng=self.rng,
+                    agreed=self.agreed,
+                    on_turn=self.on_turn,
+                    load=load,
+                ).run()
         except ProcessEndedError as error:
             raise RefusedError(str(error)) from error
-        controlled = {name: environment[name] for name in CONTROLLED if name in environment}
-        return {**self._document(schedule, folder), "environment": controlled, "loaded": load.loaded if load else ""}
+        finally:
+            for process in processes:
+                process.end()
+        records = {revision.name: read_record(folder / revision.name) for revision in self.revisions}
+        return {
+            "block": self.count,
+            "seconds": schedule.seconds,
+            "environment": {name: environment[name] for name in CONTROLLED if name in environment},
+            "telemetry": schedule.telemetry,
+            "faults": dict(schedule.faults),
+            "missed": list(missed(schedule, records)),
+            "samples": list(samples(schedule, records)),
+            "machine": records["head"].get("loaderbench", {}).get("machine", {}),
+            "loaded": load.loaded if load else "",
+        }
 
     def _loads(self) -> bool:
         return self.with_load and self.rng.random() < LOADED_SHARE
@@ -142,18 +155,6 @@ class BlockRunner:
             for name, file in introduction["origins"].items():
                 if revision.root and not Path(file).resolve().is_relative_to(revision.root.resolve()):
                     raise RefusedError(_astray(revision, name, file))
-
-    def _document(self, schedule: BlockSchedule, folder: Path) -> Record:
-        records = {revision.name: read_record(folder / revision.name) for revision in self.revisions}
-        return {
-            "block": self.count,
-            "seconds": schedule.seconds,
-            "telemetry": schedule.telemetry,
-            "faults": dict(schedule.faults),
-            "missed": list(missed(schedule, records)),
-            "samples": list(samples(schedule, records)),
-            "machine": records["head"].get("loaderbench", {}).get("machine", {}),
-        }
 
 
 def _with_controls(options: Sequence[str]) -> list[str]:

@@ -163,58 +163,41 @@ class BlockSchedule:
 
 @dataclass(kw_only=True)
 class Scheduler:
-    """Runs one block: starts both processes, grants their turns, and ends them.
+    """Grants the turns of one block to two processes that were started.
 
     `arrange` gets what both say of themselves (base, head) and returns the cases to measure, in order. `agreed`
     outlives the block: the number of passes and rounds that both have agreed upon once, they keep.
     """
 
-    commands: Mapping[str, tuple[Revision, Sequence[str], Mapping[str, str]]]  # by name: command and environment
+    processes: Sequence[RevisionProcess]
     arrange: Callable[[Message, Message], Sequence[MatchedCase]]
-    folder: Path
     rng: random.Random
     agreed: dict[str, int]
     on_turn: Callable[[], None]  # before each
-    limit_s: float
-    until: float
     load: BackgroundLoad | None = None
     cases: Sequence[MatchedCase] = field(default=(), init=False)
 
     def run(self) -> BlockSchedule:
-        """Run the block; both processes are ended, whatever happens.
-
-        Raises ProcessEndedError where one does not start, and BlockCutError where the block has not ended at `until`.
-        """
-        began = time.monotonic()
-        processes: list[RevisionProcess] = []
-        try:
-            for name, (revision, command, environment) in self.commands.items():
-                log = self.folder / f"{name}.log"
-                limits = {"limit_s": self.limit_s, "until": self.until}
-                processes.append(RevisionProcess.start(revision, command, environment, log, **limits))
-            counters = Counters.read()
-            turns = list(self._turns(processes, began))
-            telemetry = {process.revision.name: counters.since(process.process.pid) for process in processes}
-        finally:
-            for process in processes:
-                process.end()
+        """Run the block; raises ProcessEndedError where a process does not start, BlockCutError where time is over."""
+        counters, began = Counters.read(), time.monotonic()
+        turns = tuple(self._turns(began))
         return BlockSchedule(
             cases=tuple(self.cases),
-            turns=tuple(turns),
-            faults={process.revision.name: process.fault for process in processes if process.fault},
-            telemetry=telemetry,
+            turns=turns,
+            faults={process.revision.name: process.fault for process in self.processes if process.fault},
+            telemetry={process.revision.name: counters.since(process.process.pid) for process in self.processes},
             seconds=time.monotonic() - began,
         )
 
-    def _turns(self, processes: Sequence[RevisionProcess], began: float) -> Iterator[Turn]:
+    def _turns(self, began: float) -> Iterator[Turn]:
         """Grant turns until both processes have left or are gone; yield those of a round."""
-        self._introduce(processes)
-        first = self._orders([process.revision.name for process in processes])
+        self._introduce()
+        first = self._orders([process.revision.name for process in self.processes])
         while True:
-            for process in processes:
+            for process in self.processes:
                 if process.position is None and not process.is_gone:
                     self._listen(process)
-            waiting = [process for process in processes if process.is_waiting]
+            waiting = [process for process in self.processes if process.is_waiting]
             if not waiting:
                 return
             process = min(waiting, key=lambda process: (process.position, process.revision.name != first(process)))
@@ -227,11 +210,11 @@ class Scheduler:
                 self.load.before_turn(process.revision.name)
             process.answer(True)
 
-    def _introduce(self, processes: Sequence[RevisionProcess]) -> None:
+    def _introduce(self) -> None:
         """Ask both which cases they have, and tell both which to measure. While they start, both may work."""
-        base, head = (process.introduce(self.agreed) for process in processes)
+        base, head = (process.introduce(self.agreed) for process in self.processes)
         self.cases = self.arrange(base, head)
-        for process in processes:
+        for process in self.processes:
             process.cases = [case.names[process.revision.name] for case in self.cases]
             process.answer(process.cases)
 
@@ -241,9 +224,9 @@ class Scheduler:
 
         def first(process: RevisionProcess) -> str:
             case, round_ = process.position or END
-            even = (case, round_ - round_ % 2 if round_ >= 0 else -1)
-            chosen = drawn.setdefault(even, self.rng.choice(names))
-            return chosen if round_ <= even[1] else next(name for name in names if name != chosen)
+            is_odd = round_ > 0 and round_ % 2 == 1
+            chosen = drawn.setdefault((case, round_ - is_odd), self.rng.choice(names))
+            return next(name for name in names if (name == chosen) is not is_odd)
 
         return first
 
