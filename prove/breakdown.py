@@ -60,7 +60,9 @@ class TracedPart:
         return trace_pass(loader, self.step, self.drain)
 
 
-# With 2 workers the straggler is in the first batch; the second, of 4 usual samples, is ready long before.
+# With 2 workers the straggler is in the first batch; the second, of 4 usual samples, is ready long before. There are no
+# others: while its worker makes the next one, a batch is sent up to 5 ms later (sys.getswitchinterval), and the loop
+# would go on to wait for a batch of the first worker, which has fallen behind, with one of the second ready.
 BLOCKED_S = STRAGGLER_S + 3 * SAMPLE_S - 4 * SAMPLE_S
 PARTS = {
     **{
@@ -93,7 +95,7 @@ PARTS = {
         drain=lambda: time.sleep(0.1),
     ),
     "breakdown: blocked behind a straggler of 500 ms": TracedPart(
-        dataset=Straggler(32, SAMPLE_S, 0, STRAGGLER_S), truth=BLOCKED_S, reading=blocked_s, num_workers=2
+        dataset=Straggler(8, SAMPLE_S, 0, STRAGGLER_S), truth=BLOCKED_S, reading=blocked_s, num_workers=2
     ),
 }
 UNEXPLAINED = "breakdown: seconds of a pass left unexplained, most of all passes"

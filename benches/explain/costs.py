@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 
 from loaderbench.benches.harness.tracing.timestamps import BatchTrace, PassTrace
-from loaderbench.reports.explain.prediction import PassCosts
+from loaderbench.reports.explain.batch_costs import PassCosts
 from loaderbench.reports.explain.simulation import Costs
 
 SLOWEST_PACE = 0.05  # at which a batch is taken from a worker that makes another one

@@ -25,12 +25,14 @@ from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
+from loaderbench.reports.explain.batch_costs import CostRound
+from loaderbench.reports.explain.calibration import MeasuredPass, calibrate
 from loaderbench.reports.explain.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime
-from loaderbench.reports.explain.prediction import CostRound, MeasuredPass, Question, check_predictions, predict
+from loaderbench.reports.explain.prediction import Question, check_predictions, predict
 from loaderbench.reports.explain.whatif_record import SCHEMA, WhatIf
 from loaderbench.reports.units import quantity
 
-APART = 4  # the ratio of the two batch sizes at which costs are measured
+APART = 4  # the ratio of two batch sizes at which costs are measured
 WARM_UP_BATCHES = 2  # of each worker, before a pass
 
 
@@ -51,7 +53,7 @@ def whatif(
     started = now().isoformat()
     cpus = machine.usable_cpus()
     samples = _samples(subject)
-    sizes = cost_sizes(question.batch_sizes)
+    sizes = cost_sizes(question.batch_sizes, samples)
     if max(sizes) * FEWEST_BATCHES > samples:
         raise RefusedError(
             f"--dataset {subject.name}: {samples} samples are not {FEWEST_BATCHES} batches of {max(sizes)}"
@@ -60,15 +62,16 @@ def whatif(
         subject=subject,
         collate_fn=collate_fn,
         schedule=PassSchedule(
-            passes=(*cost_passes(sizes), *held_out_passes(question.batch_sizes, cpus, samples)),
+            passes=(*cost_passes(sizes, cpus), *held_out_passes(question.batch_sizes, cpus, samples)),
             dataset_samples=samples,
             budget_s=budget_s,
             rng=random.Random(seed),  # noqa: S311 - an order, not a secret
         ),
     )
     survey.run()
-    held_out = check_predictions(survey.costs, survey.measured, cpus)
-    predictions, needed = predict(survey.costs, held_out, question)
+    costs = [calibrate(survey.costs, survey.calibrating, cpus).apply(of_round) for of_round in survey.costs]
+    held_out = check_predictions(costs, survey.held_out, cpus)
+    predictions, needed = predict(costs, held_out, question)
     return WhatIf(
         schema=SCHEMA,
         version=version("loaderbench"),
@@ -95,22 +98,39 @@ def _samples(subject: Subject) -> int:
     return len(subject.dataset)  # type: ignore[arg-type]  # a map-style dataset
 
 
-def cost_sizes(batch_sizes: Sequence[int]) -> tuple[int, int]:
-    """Return the two batch sizes at which costs are measured: the middle one that is asked about, and a smaller one."""
+def cost_sizes(batch_sizes: Sequence[int], samples: int) -> list[int]:
+    """Return the batch sizes at which costs are measured.
+
+    They are the middle one that is asked about, and one on either side, so that those that are asked about lie between.
+    The largest is left out where there are too few samples for it.
+    """
     middle = _middle(batch_sizes)
-    return (max(1, middle // APART), middle) if middle > 1 else (1, APART)
+    smallest, largest = min(*batch_sizes, max(1, middle // APART)), max(*batch_sizes, APART * middle)
+    sizes = sorted({smallest, middle, largest})
+    return [size for size in sizes if size < largest or size * FEWEST_BATCHES <= samples]
 
 
-def cost_passes(sizes: Sequence[int]) -> list[LoaderPass]:
-    """Return the passes that costs are computed of: with one worker and without any."""
-    return [LoaderPass(purpose="costs", num_workers=workers, batch_size=size) for size in sizes for workers in (0, 1)]
+def cost_passes(sizes: Sequence[int], cpus: int) -> list[LoaderPass]:
+    """Return the passes that costs are computed of.
+
+    At each size they are without workers, and with one, with timestamps and without; and at the two outer sizes with a
+    worker for each CPU.
+    """
+    passes = [
+        LoaderPass(purpose="costs", num_workers=workers, batch_size=size, is_traced=is_traced)
+        for size in sizes
+        for workers, is_traced in ((0, False), (1, False), (1, True))
+    ]
+    outer = sorted({min(sizes), max(sizes)}) if cpus > 1 else []
+    return [*passes, *(LoaderPass(purpose="costs", num_workers=cpus, batch_size=size) for size in outer)]
 
 
 def held_out_passes(batch_sizes: Sequence[int], cpus: int, samples: int) -> list[LoaderPass]:
     """Return the passes that are measured only to be compared with their predictions."""
     middle = _middle(batch_sizes)
-    sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size * FEWEST_BATCHES <= samples]
-    cases = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in sizes]
+    sizes = {max(1, middle // 2), 2 * middle} - set(cost_sizes(batch_sizes, samples))
+    affordable = [size for size in sorted(sizes) if size * FEWEST_BATCHES <= samples]
+    cases = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in affordable]
     cases += [(workers, middle) for workers in sorted({2, cpus} - {0, 1})]
     return [LoaderPass(purpose="held out", num_workers=workers, batch_size=size) for workers, size in cases]
 
@@ -132,27 +152,30 @@ class Survey:
     @property
     def costs(self) -> list[CostRound]:
         """Return the costs of each round that is complete: round 0 warms up, and is used where there is no other."""
-        complete = [shown for shown in self._rounds if all(cost_pass in shown for cost_pass in self._cost_passes)]
-        return [self._costs_of(shown) for shown in complete]
+        return [self._costs_of(shown) for shown in self._rounds]
 
     @property
-    def measured(self) -> list[MeasuredPass]:
-        """Return the held-out passes, each with the rounds in which it was measured."""
-        rounds_s: dict[LoaderPass, list[float]] = {}
-        batches: dict[LoaderPass, int] = {}
-        for shown in self._rounds:
-            for held_out in (loader_pass for loader_pass in shown if loader_pass.purpose == "held out"):
-                rounds_s.setdefault(held_out, []).append(shown[held_out].seconds)
-                (batches[held_out],) = shown[held_out].batches
-        return [
-            MeasuredPass(
-                num_workers=held_out.num_workers,
-                batch_size=held_out.batch_size,
-                batches=batches[held_out],
-                rounds_s=tuple(seconds),
-            )
-            for held_out, seconds in rounds_s.items()
-        ]
+    def calibrating(self) -> list[MeasuredPass]:
+        """Return the passes with workers that costs are calibrated by."""
+        passes = [cost_pass for cost_pass in self._cost_passes if cost_pass.num_workers and not cost_pass.is_traced]
+        return list(map(self._measured, passes))
+
+    @property
+    def held_out(self) -> list[MeasuredPass]:
+        """Return the held-out passes that were measured."""
+        measured = {loader_pass for shown in self._rounds for loader_pass in shown}
+        passes = [loader_pass for loader_pass in self.schedule.passes if loader_pass.purpose == "held out"]
+        return [self._measured(loader_pass) for loader_pass in passes if loader_pass in measured]
+
+    def _measured(self, loader_pass: LoaderPass) -> MeasuredPass:
+        """Return what a pass showed in the rounds in which it was measured."""
+        readings = [shown[loader_pass] for shown in self._rounds if loader_pass in shown]
+        return MeasuredPass(
+            num_workers=loader_pass.num_workers,
+            batch_size=loader_pass.batch_size,
+            batches=readings[0].batches[0],
+            rounds_s=tuple(reading.seconds for reading in readings),
+        )
 
     @property
     def not_measured(self) -> tuple[LoaderPass, ...]:
@@ -206,7 +229,7 @@ class Survey:
         dataset, config = self.subject.dataset, self._config(loader_pass)
         if samples < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
             dataset = self.subject.part(samples).dataset
-        is_traced = loader_pass.purpose == "costs" and loader_pass.num_workers > 0
+        is_traced = loader_pass.is_traced
         loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
         for _ in islice(loader, WARM_UP_BATCHES * max(1, config.num_workers)):
             pass
@@ -214,9 +237,9 @@ class Survey:
 
     def _costs_of(self, shown: Mapping[LoaderPass, Any]) -> CostRound:
         """Return the costs at each batch size that a round showed."""
-        by_case = {(cost_pass.num_workers, cost_pass.batch_size): shown[cost_pass] for cost_pass in self._cost_passes}
-        sizes = sorted({size for _, size in by_case})
-        return {size: pass_costs(by_case[1, size], by_case[0, size].waits_s[0].tolist()) for size in sizes}
+        traces = {entry.batch_size: shown[entry] for entry in self._cost_passes if entry.is_traced}
+        alone = {entry.batch_size: shown[entry] for entry in self._cost_passes if not entry.num_workers}
+        return {size: pass_costs(trace, alone[size].waits_s[0].tolist()) for size, trace in traces.items()}
 
     @property
     def _cost_passes(self) -> list[LoaderPass]:
@@ -224,10 +247,9 @@ class Survey:
 
     @property
     def _rounds(self) -> list[dict[LoaderPass, Any]]:
-        """Return what the rounds showed, without the one that warmed up where another one is complete."""
-        later = self.shown[1:]
-        is_complete = any(all(cost_pass in shown for cost_pass in self._cost_passes) for shown in later)
-        return later if is_complete else self.shown[:1]
+        """Return the rounds whose costs are complete, without the one that warmed up where there are others."""
+        complete = [shown for shown in self.shown if all(cost_pass in shown for cost_pass in self._cost_passes)]
+        return complete[1:] or complete
 
     def _config(self, loader_pass: LoaderPass) -> LoaderConfig:
         return loader_config(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-ROUNDS = 8  # of measuring, at most
+ROUNDS = 6  # of measuring, at most
 FEWEST_BATCHES = 4  # of a pass
 LONGEST_PASS_S = 1.0
 MARGIN = 1.1  # of what a pass took before
@@ -23,6 +23,7 @@ class LoaderPass:
     purpose: Literal["costs", "held out"]
     num_workers: int
     batch_size: int
+    is_traced: bool = False  # its batches carry timestamps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

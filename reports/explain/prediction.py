@@ -1,44 +1,26 @@
 """Predictions: what a loader's costs come to in scenarios that were not run, and how far that can be believed.
 
-Costs are measured at two batch sizes, and taken to be linear between them and beyond. Each round of measurements is
-simulated by itself: an interval spans the rounds, and is widened by the error of predictions of passes that were
-measured and not used.
+Costs are measured at a few batch sizes, and taken to be linear between them and beyond. They are then calibrated by
+passes that were measured and simulated: see `calibration.py`. Each round of measurements is simulated by itself: an
+interval spans the rounds, and is widened by the error of predictions of passes that were measured and not used.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
 
 import msgspec
 
+from loaderbench.reports.explain.batch_costs import CostRound, costs_at
+from loaderbench.reports.explain.calibration import MeasuredPass
 from loaderbench.reports.explain.simulation import Costs, Scenario, batch_seconds, pass_seconds
 from loaderbench.reports.explain.whatif_record import HeldOutPass, Prediction, WorkersNeeded, widening
 
 FED = 0.03  # of a step: one that waits less for its batch is fed
 MOST_WORKERS_PER_CPU = 4  # that are considered
-EACH_UP_TO = 16  # workers: every number is tried, from there on in steps of an eighth
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PassCosts:
-    """What the batches of one pass cost, and how long its workers took to begin."""
-
-    begin_s: float
-    batches: tuple[Costs, ...]
-
-
-CostRound = Mapping[int, PassCosts]  # by batch size, two of them
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MeasuredPass:
-    """A pass that is to be predicted: seconds of its rounds."""
-
-    num_workers: int
-    batch_size: int
-    batches: int
-    rounds_s: tuple[float, ...]
+EACH_UP_TO = 16  # workers: every number is considered, from there on in steps of an eighth
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,24 +84,6 @@ def predict(
     return tuple(predictions), tuple(needed)
 
 
-def costs_at(costs: CostRound, size: int, *, factor: float = 1.0, sample_bytes: float = 0.0) -> list[Costs]:
-    """Return the costs of batches of `size` samples: those of the larger measured size, each part scaled linearly."""
-    small, large = sorted(costs)
-    scales = {}
-    for part in (item.name for item in fields(Costs) if item.name.endswith("_s")):
-        low, high = (fmean(getattr(batch, part) for batch in costs[measured].batches) for measured in (small, large))
-        slope = (high - low) / (large - small) if large > small else 0.0
-        scales[part] = max(0.0, high + slope * (size - large)) / high if high else 0.0
-    return [
-        replace(
-            batch,
-            **{name: factor * scale * getattr(batch, name) for name, scale in scales.items()},
-            storage_bytes=factor * size * sample_bytes,
-        )
-        for batch in costs[large].batches
-    ]
-
-
 def _prediction(
     rounds: Sequence[CostRound], scenario: Scenario, size: int, log_error: float, sample_bytes: float
 ) -> Prediction:
@@ -157,15 +121,20 @@ def _fewest_workers(costs: Sequence[Costs], scenario: Scenario) -> int | None:
     if min(alone_s, max(take_s, worker_s * scenario.ranks / scenario.cpus)) > fed_s:
         return None  # the main process, or all CPUs together, are too slow for any number of workers
     most = max(1, math.ceil(MOST_WORKERS_PER_CPU * scenario.cpus / scenario.ranks))
-    for workers in _numbers_of_workers(most):
-        if batch_seconds(costs, msgspec.structs.replace(scenario, num_workers=workers)) <= fed_s:
-            return workers
-    return None
+    numbers = _numbers_of_workers(most)
+
+    def feeds(workers: int) -> bool:
+        return batch_seconds(costs, msgspec.structs.replace(scenario, num_workers=workers)) <= fed_s
+
+    if feeds(0):
+        return 0
+    first = bisect_left(numbers, True, lo=1, key=feeds)  # more workers are not slower
+    return numbers[first] if first < len(numbers) else None
 
 
-def _numbers_of_workers(most: int) -> Iterator[int]:
-    """Yield the numbers of workers to try."""
-    workers = 0
-    while workers <= most:
-        yield workers
-        workers += 1 if workers < EACH_UP_TO else workers // 8
+def _numbers_of_workers(most: int) -> list[int]:
+    """Return the numbers of workers that are considered."""
+    numbers = list(range(min(most, EACH_UP_TO) + 1))
+    while numbers[-1] >= EACH_UP_TO and (following := numbers[-1] + numbers[-1] // 8) <= most:
+        numbers.append(following)
+    return numbers

@@ -6,9 +6,11 @@ whenever the loop takes one. Everything that needs a CPU shares the CPUs equally
 J. ACM 14, 1967), and so do all readers the storage.
 
 A batch's tensors are sent by a thread of its worker, which shares an interpreter with the thread that makes batches:
-while the worker is making one, its batches are taken at a slower `pace`.
+while the worker is making one, its batches are taken at a slower `pace`. Processes on all CPUs at once slow each other
+(two hyperthreads of a core, memory bandwidth, caches): each goes at the `crowded_speed` of its costs then, and
+with fewer of them at a speed in between.
 
-Not simulated: caches and memory bandwidth that more processes share, and threads of native libraries.
+Not simulated: threads of native libraries.
 """
 
 import math
@@ -19,7 +21,7 @@ from typing import Literal
 
 import msgspec
 
-MOST_BATCHES = 400  # that are simulated of a long pass
+MOST_BATCHES = 200  # that are simulated of a long pass
 FEWEST_BATCHES, QUEUES = 100, 6  # of a steady state: the fewest, and a multiple of the batches in flight
 WARM_UP = 0.25  # of the simulated batches: they fill the queues
 EPSILON_S = 1e-12
@@ -37,11 +39,13 @@ class Costs:
     take_s: float = 0.0  # of the main process's CPU: unpickling, its loop, while the batch's worker is idle
     pace: float = 1.0  # of taking it while that worker makes another one: a share of the speed
     alone_s: float = 0.0  # of the main process, all together, where there are no workers
+    crowded_speed: float = 1.0  # of what needs a CPU, while all CPUs are busy: a share of the speed of one alone
     storage_bytes: float = 0.0  # read from storage that all share
 
     def __post_init__(self) -> None:
-        if not 0 < self.pace <= 1:
-            raise ValueError(f"pace must be in (0, 1], got {self.pace}")
+        for name in ("pace", "crowded_speed"):
+            if not 0 < (value := getattr(self, name)) <= 1:
+                raise ValueError(f"{name} must be in (0, 1], got {value}")
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,10 +176,16 @@ class Simulation:
         """Return the speed of each activity by what it needs and its pace; a slower one needs less of a CPU."""
         working = sum(pace for need, pace in needs if need in ("cpu", "interpreter"))
         reading = sum(need == "storage" for need, _ in needs)
-        cpu = min(1.0, self.scenario.cpus / working) if working else 1.0
+        cpu = min(1.0, self.scenario.cpus / working) * self._crowded(working) if working else 1.0
         storage = (self.scenario.storage_bytes_per_s or math.inf) / reading if reading else 1.0
         shares = {"time": 1.0, "cpu": cpu, "interpreter": cpu, "storage": storage}
         return [pace * shares[need] for need, pace in needs]
+
+    def _crowded(self, working: float) -> float:
+        """Return the speed of a process beside others: from 1 alone to `crowded_speed` with one on each CPU."""
+        others = self.scenario.cpus - 1
+        share = min(1.0, max(0.0, working - 1) / others) if others > 0 else 0.0
+        return 1 - (1 - self.costs[0].crowded_speed) * share
 
     def _pace(self, rank: SimulatedRank, worker: SimulatedWorker | None) -> float:
         is_slowed = worker is None and rank.state == "taking" and rank.workers and rank.makers[rank.taking].is_making

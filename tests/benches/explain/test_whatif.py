@@ -48,7 +48,7 @@ def test_every_held_out_pass_is_measured_in_every_round_and_predicted(no_leaks: 
 
 def survey(subject: Subject, budget_s: float = 600.0) -> Survey:
     schedule = PassSchedule(
-        passes=(*cost_passes((2, 8)), LoaderPass(purpose="held out", num_workers=0, batch_size=4)),
+        passes=(*cost_passes([2, 8], cpus=2), LoaderPass(purpose="held out", num_workers=0, batch_size=4)),
         dataset_samples=32,
         budget_s=budget_s,
         rng=random.Random(1),
@@ -71,7 +71,7 @@ def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseEx
 def test_ctrl_c_keeps_the_rounds_that_were_complete(
     subject: Subject, monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
-    passes_until(monkeypatch, 2 * 5, KeyboardInterrupt)
+    passes_until(monkeypatch, 2 * 9, KeyboardInterrupt)
     measured = survey(subject)
     measured.run()
     assert measured.interrupted
@@ -142,12 +142,29 @@ def test_a_pass_that_raises_is_refused_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "sizes"), [((32,), (8, 32)), ((8, 32, 128), (8, 32)), ((1,), (1, 4)), ((2,), (1, 2))]
+    ("asked", "samples", "sizes"),
+    [
+        ((32,), 1000, [8, 32, 128]),
+        ((8, 32, 512), 10_000, [8, 32, 512]),
+        ((1,), 1000, [1, 4]),
+        ((32,), 500, [8, 32]),
+    ],
 )
-def test_costs_are_measured_at_the_middle_batch_size_and_a_smaller_one(
-    asked: tuple[int, ...], sizes: tuple[int, int]
+def test_costs_are_measured_at_the_middle_batch_size_and_on_either_side(
+    asked: tuple[int, ...], samples: int, sizes: list[int]
 ) -> None:
-    assert cost_sizes(asked) == sizes
+    assert cost_sizes(asked, samples) == sizes
+
+
+def test_costs_are_of_passes_without_workers_with_one_and_with_one_for_each_cpu() -> None:
+    passes = cost_passes([8, 32, 128], cpus=4)
+    assert {entry.num_workers for entry in passes} == {0, 1, 4}
+    assert {entry.batch_size for entry in passes if entry.num_workers == 4} == {8, 128}
+    assert {entry.num_workers for entry in passes if entry.is_traced} == {1}
+
+
+def test_on_one_cpu_there_are_no_workers_beside_each_other() -> None:
+    assert {entry.num_workers for entry in cost_passes([8, 32], cpus=1)} == {0, 1}
 
 
 def test_passes_are_held_out_at_batch_sizes_that_costs_are_not_measured_at() -> None:
@@ -158,3 +175,10 @@ def test_passes_are_held_out_at_batch_sizes_that_costs_are_not_measured_at() -> 
 
 def test_a_batch_larger_than_the_dataset_is_not_held_out() -> None:
     assert {case.batch_size for case in held_out_passes((32,), cpus=2, samples=200)} == {16, 32}
+
+
+def test_no_pass_that_costs_are_computed_of_is_held_out() -> None:
+    for asked in ((1,), (2,), (32,), (8, 16, 32)):
+        costs = {(entry.num_workers, entry.batch_size) for entry in cost_passes(cost_sizes(asked, 1000), cpus=2)}
+        held_out = {(entry.num_workers, entry.batch_size) for entry in held_out_passes(asked, 2, 1000)}
+        assert not costs & held_out

@@ -4,16 +4,9 @@ import math
 
 import pytest
 
-from loaderbench.reports.explain.prediction import (
-    CostRound,
-    MeasuredPass,
-    PassCosts,
-    Question,
-    check_predictions,
-    costs_at,
-    predict,
-    workers_needed,
-)
+from loaderbench.reports.explain.batch_costs import CostRound, PassCosts
+from loaderbench.reports.explain.calibration import MeasuredPass
+from loaderbench.reports.explain.prediction import Question, check_predictions, predict, workers_needed
 from loaderbench.reports.explain.simulation import Costs, Scenario
 from loaderbench.reports.explain.whatif_record import HeldOutPass, widening
 
@@ -33,18 +26,6 @@ def held_out(predicted_s: float) -> HeldOutPass:
 
 
 EXACT = (held_out(1.0),)
-
-
-@pytest.mark.parametrize("size", [2, 8, 64])
-def test_costs_are_linear_in_the_batch_size(size: int) -> None:
-    assert costs_at(waiting(), size)[0].read_s == pytest.approx(size * MS)
-
-
-def test_no_part_of_the_costs_falls_below_zero() -> None:
-    falling = {
-        size: PassCosts(begin_s=0, batches=(Costs(work_s=seconds),)) for size, seconds in ((4, 0.01), (16, 0.001))
-    }
-    assert costs_at(falling, 64)[0].work_s == 0.0
 
 
 def test_a_pass_without_workers_is_predicted_by_what_the_main_process_takes() -> None:

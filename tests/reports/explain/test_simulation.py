@@ -119,6 +119,27 @@ def test_taking_from_a_worker_that_rests_is_not_held_up() -> None:
     assert slowed == pytest.approx(free)
 
 
+def test_processes_on_all_cpus_slow_each_other_and_one_alone_is_not_slowed() -> None:
+    costs = Costs(work_s=0.01, alone_s=0.01, crowded_speed=0.6)
+    alone, one, two = (seconds(costs, num_workers=workers, cpus=2) for workers in (0, 1, 2))
+    assert alone == pytest.approx(100 * 0.01)
+    assert one == pytest.approx(100 * 0.01)
+    assert two == pytest.approx(100 * 0.01 / 2 / 0.6, rel=0.03)
+
+
+def test_processes_on_some_of_the_cpus_slow_each_other_less() -> None:
+    costs = Costs(work_s=0.01, crowded_speed=0.6)
+    some, all_of_them = (seconds(costs, 400, num_workers=workers, cpus=9) * workers for workers in (5, 9))
+    assert some == pytest.approx(400 * 0.01 / 0.8, rel=0.05)
+    assert all_of_them == pytest.approx(400 * 0.01 / 0.6, rel=0.05)
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.1])
+def test_a_speed_beside_others_is_a_share(speed: float) -> None:
+    with pytest.raises(ValueError, match=r"crowded_speed must be in \(0, 1\]"):
+        Costs(crowded_speed=speed)
+
+
 @pytest.mark.parametrize("pace", [0.0, -1.0, 1.5])
 def test_a_pace_is_a_share(pace: float) -> None:
     with pytest.raises(ValueError, match=r"pace must be in \(0, 1\]"):
