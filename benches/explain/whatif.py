@@ -128,11 +128,15 @@ def cost_passes(sizes: Sequence[int], cpus: int) -> list[LoaderPass]:
 def held_out_passes(batch_sizes: Sequence[int], cpus: int, samples: int) -> list[LoaderPass]:
     """Return the passes that are measured only to be compared with their predictions."""
     middle = _middle(batch_sizes)
-    sizes = {max(1, middle // 2), 2 * middle} - set(cost_sizes(batch_sizes, samples))
-    affordable = [size for size in sorted(sizes) if size * FEWEST_BATCHES <= samples]
-    cases = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in affordable]
-    cases += [(workers, middle) for workers in sorted({2, cpus} - {0, 1})]
-    return [LoaderPass(purpose="held out", num_workers=workers, batch_size=size) for workers, size in cases]
+    used = {(entry.num_workers, entry.batch_size) for entry in cost_passes(cost_sizes(batch_sizes, samples), cpus)}
+    sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size * FEWEST_BATCHES <= samples]
+    cases = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in sizes]
+    cases += [(workers, middle) for workers in sorted({2, cpus})]
+    return [
+        LoaderPass(purpose="held out", num_workers=workers, batch_size=size)
+        for workers, size in dict.fromkeys(cases)
+        if (workers, size) not in used
+    ]
 
 
 def _middle(batch_sizes: Sequence[int]) -> int:

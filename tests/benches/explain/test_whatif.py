@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -76,7 +76,7 @@ def test_ctrl_c_keeps_the_rounds_that_were_complete(
     measured.run()
     assert measured.interrupted
     assert len(measured.costs) == 1
-    assert [len(held_out.rounds_s) for held_out in measured.measured] == [1]
+    assert [len(held_out.rounds_s) for held_out in measured.held_out] == [1]
 
 
 def test_ctrl_c_before_the_first_round_has_nothing_to_keep(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,8 @@ def test_a_batch_larger_than_the_dataset_is_not_held_out() -> None:
 
 
 def test_no_pass_that_costs_are_computed_of_is_held_out() -> None:
-    for asked in ((1,), (2,), (32,), (8, 16, 32)):
-        costs = {(entry.num_workers, entry.batch_size) for entry in cost_passes(cost_sizes(asked, 1000), cpus=2)}
-        held_out = {(entry.num_workers, entry.batch_size) for entry in held_out_passes(asked, 2, 1000)}
+    for asked, samples in product([(1,), (2,), (32,), (8, 16, 32)], [500, 1000]):
+        costs = {(entry.num_workers, entry.batch_size) for entry in cost_passes(cost_sizes(asked, samples), cpus=2)}
+        held_out = {(entry.num_workers, entry.batch_size) for entry in held_out_passes(asked, 2, samples)}
         assert not costs & held_out
+        assert held_out
