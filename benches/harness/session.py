@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from loaderbench.benches.harness import configuration, grid
+from loaderbench.benches.harness.descriptors import Reserve
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
@@ -43,6 +44,7 @@ class Session:
     last_end: float = field(default_factory=monotonic)  # when the last case ended
     record: Path | None = None
     fault: str = ""  # why there is no record
+    reserve: Reserve = field(default_factory=Reserve)
     nothing: str = ""  # why nothing was measured
     has_tests: bool = False  # beside the cases
     is_quiet: bool = False  # whether another says what was measured
@@ -97,6 +99,7 @@ class Session:
         left = self._agreed(left)
         items[:] = [item for item in items if not is_case(item)] + left
         self.planned = [case.name for case in left]
+        self.reserve.refill()
         self.has_tests = len(items) > len(left)
         if mark := configuration.not_as_errors(self.config):
             for case in left:
@@ -134,7 +137,8 @@ class Session:
         self._show_ending(item.name, words, is_bad=kind != "benchmark")
         if entry and not self._is_disabled:
             try:
-                self._journal().add(kind, entry)
+                with self.reserve.released():
+                    self._journal().add(kind, entry)
             except OSError as error:  # a disk that is full: what comes after could not be recorded either
                 item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
 
@@ -204,6 +208,7 @@ class Session:
 
     def close(self, status: int) -> int:
         """Complete the record; return the session's exit status, in view of that."""
+        self.reserve.release()  # pytest's cache needs some too
         if self.progress is not None:
             self.progress.finish(is_whole=self.progress.done >= self.progress.total)
         self._leave_out_tracebacks()
