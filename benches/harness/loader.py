@@ -10,7 +10,9 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, default_convert
 
+from loaderbench.benches.harness.diagnosis import explained
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
+from loaderbench.benches.harness.failures.wording import CaseFailedError
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent, once_in_child
 from loaderbench.datasets.pytree import count_leaves
@@ -197,13 +199,23 @@ def without_workers(config: LoaderConfig) -> LoaderConfig:
 
 
 def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
-    """Return the tensors, other objects and bytes of the first batch, read without workers in a process of its own."""
+    """Return the tensors, other objects and bytes of the first batch, read without workers in a process of its own.
+
+    Raises CaseFailedError where there is none.
+    """
     return _batch_facts(replace(without_workers(config), pin_memory=False), dataset)
 
 
 @once_in_child
 def _batch_facts(config: LoaderConfig, dataset: Dataset[Any]) -> dict[str, int]:
-    parts = count_leaves(next(iter(config.build(dataset))))
+    with explained():
+        batch = next(iter(config.build(dataset)))
+    parts = count_leaves(batch)
+    if batch is None:
+        raise CaseFailedError("the collate_fn returned None in place of the first batch; return a batch of tensors")
+    if isinstance(config.collate_fn, type) and not parts.tensors:
+        made = f"{config.collate_fn.__name__} is a class, and the object that it makes of the samples holds no tensor"
+        raise CaseFailedError(f"the collate_fn {made}; name a function, or a class whose objects can be called")
     return {
         "batch_tensors": parts.tensors,
         "batch_objects": parts.arrays + parts.strings + parts.objects,

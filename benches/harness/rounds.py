@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness.clock import Metrics
+from loaderbench.benches.harness.diagnosis import explained
 from loaderbench.benches.harness.record import columns
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.child import Child
@@ -104,19 +105,22 @@ class MeasuredWork:
     def __enter__(self) -> Self:
         with self._stack as stack:
             stack.enter_context(NoStrays())
-            stack.enter_context(self._work)
+            with explained():  # while its workers are alive
+                stack.enter_context(self._work)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @explained()
     def once(self) -> Metrics:
         """Return the metrics of one pass."""
         self._work.before(1)
         self._work.run(1)
         return self._work.after()
 
+    @explained()
     def warm_up(self, round_s: float) -> tuple[bool, list[Metrics]]:
         """Return whether a round may be several passes, and the metrics of the warm-up.
 
@@ -129,11 +133,13 @@ class MeasuredWork:
         gc.collect()
         return self._work.steady, warmup
 
+    @explained()
     def before(self, passes: int) -> None:
         """Prepare a round."""
         self._work.before(passes)
         self._cpu_before_s = processes.cpu_s()
 
+    @explained()
     def run(self, passes: int, is_collecting: bool) -> None:
         """Do the work of a round; without the garbage collector where it is off in pytest's process."""
         if is_collecting:
@@ -143,6 +149,7 @@ class MeasuredWork:
             self._work.run(passes)
             gc.enable()
 
+    @explained()
     def after(self) -> Metrics:
         """Return the metrics of the round."""
         return {**self._work.after(), "cpu_s": processes.cpu_s() - self._cpu_before_s}
