@@ -1,8 +1,8 @@
 """A sample or a batch as a tree of containers: its leaves, their bytes, a fingerprint and a description.
 
-Containers are mappings, lists, tuples (named ones too) and dataclasses; whatever else they hold is a leaf. Unlike
-``torch.utils._pytree``, which has the same terms, this looks into every dataclass and every mapping without their being
-registered.
+Containers are mappings (and what has their methods, as a TensorDict), lists, tuples (named ones too) and dataclasses;
+whatever else they hold is a leaf. Unlike ``torch.utils._pytree``, which has the same terms, this looks into every
+dataclass and every mapping without their being registered.
 """
 
 import copyreg
@@ -28,15 +28,23 @@ _PROTOCOL = 4  # of pickle: fixed, so that a fingerprint is the same under every
 
 def children(tree: Any) -> Iterator[tuple[Any, Any]] | None:
     """Return the pairs of key, index or field name and child of a container; None if `tree` is a leaf."""
-    if isinstance(tree, Mapping):
+    if _is_mapping(tree):
         return iter(tree.items())
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return zip(tree._fields, tree, strict=True)
     if isinstance(tree, (list, tuple)):
         return iter(enumerate(tree))
     if is_dataclass(tree) and not isinstance(tree, type):
-        return ((field.name, getattr(tree, field.name)) for field in fields(tree))
+        return ((field.name, getattr(tree, field.name)) for field in fields(tree) if hasattr(tree, field.name))
     return None
+
+
+def _is_mapping(tree: Any) -> bool:
+    """Return whether `tree` is a mapping, or a batch of tensors by name that has a mapping's methods."""
+    if isinstance(tree, Mapping):
+        return True
+    methods = ("keys", "items", "batch_size")
+    return all(hasattr(type(tree), name) for name in methods) and not isinstance(tree, type)
 
 
 def tree_leaves(tree: Any) -> Iterator[Any]:
@@ -68,14 +76,14 @@ def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
     if pairs is None:
         return function(tree)
     mapped = {key: tree_map(function, child) for key, child in pairs}
-    if isinstance(tree, MutableMapping):
+    if isinstance(tree, MutableMapping) or (_is_mapping(tree) and hasattr(tree, "update")):
         clone = copy(tree)
         clone.update(mapped)
         return clone
     if isinstance(tree, Mapping):
         return type(tree)(mapped)  # type: ignore[call-arg]  # as mappings are constructed
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*mapped.values())
+        return type(tree)._make(mapped.values())  # some check what their constructor is called with
     if isinstance(tree, (list, tuple)):
         return type(tree)(mapped.values())
     clone = copy(tree)  # a dataclass; constructing it anew would run its __post_init__ twice
@@ -91,7 +99,7 @@ class LeafCounts:
     Bytes are those of tensors, arrays, strings (as UTF-8) and images; every other object counts as 0 bytes.
     """
 
-    tensors: int = 0
+    tensors: int = 0  #: of a sparse or nested tensor, those that it consists of: its indices, its values, …
     arrays: int = 0  #: NumPy arrays
     strings: int = 0  #: ``str`` and ``bytes``
     objects: int = 0  #: all others: numbers, None, images, …
@@ -112,7 +120,8 @@ def count_leaves(tree: Any) -> LeafCounts:
 
 def _count_leaf(leaf: Any) -> LeafCounts:
     if isinstance(leaf, Tensor):
-        return LeafCounts(tensors=1, bytes=_tensor_bytes(leaf))
+        parts = tensor_parts(leaf)
+        return LeafCounts(tensors=len(parts), bytes=sum(part.nbytes for part in parts))
     if isinstance(leaf, np.ndarray):
         return LeafCounts(arrays=1, bytes=leaf.nbytes)
     if isinstance(leaf, str):
@@ -122,9 +131,16 @@ def _count_leaf(leaf: Any) -> LeafCounts:
     return LeafCounts(objects=1, bytes=len(leaf.tobytes()) if isinstance(leaf, Image.Image) else 0)
 
 
-def _tensor_bytes(tensor: Tensor) -> int:
-    # A sparse tensor has no bytes of its own, but is pickled as the tensors of its indices and values.
-    return tensor.nbytes if tensor.layout is torch.strided else count_leaves(_reduced(tensor)).bytes
+def tensor_parts(tensor: Tensor) -> list[Tensor]:
+    """Return the dense tensors that `tensor` consists of, as pickle would save them; of a dense one, itself."""
+    if _is_dense(tensor):
+        return [tensor]
+    parts = [part for part in tree_leaves(_reduced(tensor)) if isinstance(part, Tensor)]
+    return list({part.data_ptr() or id(part): part for part in parts}.values())
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_nested
 
 
 def describe(sample: Any) -> str:
@@ -152,7 +168,7 @@ def _describe_container(container: Any, pairs: list[tuple[Any, Any]]) -> str:
     if len(pairs) > _MOST_DESCRIBED:
         parts.append(f"{len(pairs) - _MOST_DESCRIBED} more")
     inside = ", ".join(parts)
-    if isinstance(container, Mapping):
+    if _is_mapping(container):
         return f"{{{inside}}}"
     if isinstance(container, list):
         return f"[{inside}]"
@@ -177,7 +193,7 @@ def fingerprint(sample: Any) -> bytes:
     pairs = children(sample)
     if pairs is not None:
         hashes = [fingerprint(key) + fingerprint(child) for key, child in pairs]
-        return _hash(sample, *(sorted(hashes) if isinstance(sample, Mapping) else hashes))
+        return _hash(sample, *(sorted(hashes) if _is_mapping(sample) else hashes))
     for kind, content in _CONTENTS.items():
         if isinstance(sample, kind):
             return _hash(sample, fingerprint(content(sample)))
@@ -194,7 +210,7 @@ def _hash(sample: Any, *parts: bytes) -> bytes:
 
 
 def _tensor_content(tensor: Tensor) -> Any:
-    if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
+    if not _is_dense(tensor) or tensor.is_quantized:
         return _reduced(tensor)
     plain = tensor.detach().as_subclass(Tensor).cpu().resolve_conj().resolve_neg().contiguous()
     return str(plain.dtype), tuple(plain.shape), plain.reshape(-1).view(torch.uint8).numpy().tobytes()

@@ -12,10 +12,14 @@ mapped. Every string and number is pickled by itself. These send fewer things::
 With ``num_workers=0`` nothing is sent, and `Packed` and `Reused` return the batch of the wrapped collate function.
 """
 
+import io
 import os
+import pickle
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any
+from multiprocessing.reduction import ForkingPickler
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -23,7 +27,6 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from loaderbench.datasets.collate import default, empty_batch, stack_into, stack_samples
-from loaderbench.datasets.pytree import tree_leaves, tree_map
 from loaderbench.datasets.recipes.compact import CompactSequence
 
 Collate = Callable[[Any], Any]
@@ -87,7 +90,8 @@ class Reused:
         buffer.clear()
         stacks = self.collate_fn in _STACKING
         batch = stack_samples(samples, buffer.allocate) if stacks else self.collate_fn(samples)
-        return _SlotBatch((*self.owner, slot), buffer.store(batch), buffer.take_if_new())
+        rest, tensors = _without_tensors(batch)
+        return _SlotBatch((*self.owner, slot), rest, buffer.store(tensors), buffer.take_if_new())
 
 
 class Arrayed:
@@ -160,27 +164,68 @@ def release_slots() -> None:
     _received.clear()
 
 
+class _TensorRemover(ForkingPickler):
+    """A pickler that leaves the dense tensors out of a batch and lists them; their places are numbered.
+
+    It knows every container that pickle knows; of a sparse tensor, the dense ones that it consists of are left out.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.tensors: list[Tensor] = []
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is not Tensor or not _can_be_a_view(obj):
+            return NotImplemented  # as torch sends it; a subclass of Tensor is more than its values
+        if obj.layout is not torch.strided:
+            return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        self.tensors.append(obj)
+        return _numbered, (len(self.tensors) - 1,)
+
+
+def _can_be_a_view(tensor: Tensor) -> bool:
+    """Return whether `tensor`, or each part of it, can be a view of other memory; a nested one takes all of that."""
+    return tensor.device.type == "cpu" and not (tensor.is_quantized or tensor.requires_grad or tensor.is_nested)
+
+
+def _numbered(number: int) -> Tensor:
+    """Stand in a pickle for the tensor of that number; `_TensorInserter` puts it there."""
+    raise RuntimeError(f"tensor {number} of a batch was read without the others")
+
+
+class _TensorInserter(pickle.Unpickler):
+    """An unpickler that puts tensors in the places that a `_TensorRemover` has numbered."""
+
+    def __init__(self, file: IO[bytes], tensors: Sequence[Tensor]) -> None:
+        super().__init__(file)
+        self._tensors = tensors
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        if (module_name, global_name) == (__name__, _numbered.__name__):
+            return self._tensors.__getitem__
+        return super().find_class(module_name, global_name)
+
+
+def _without_tensors(batch: Any) -> tuple[bytes, list[Tensor]]:
+    """Return the pickle of `batch` without its dense tensors, and these."""
+    file = io.BytesIO()
+    remover = _TensorRemover(file)
+    remover.dump(batch)
+    return file.getvalue(), remover.tensors
+
+
+def _with_tensors(rest: bytes, tensors: Sequence[Tensor]) -> Any:
+    """Return the batch that `_without_tensors` took apart."""
+    return _TensorInserter(io.BytesIO(rest), tensors).load()
+
+
+@dataclass(frozen=True, slots=True)
 class _TensorSlice:
-    """In place of a tensor in a batch that is sent: the first element (or byte) of its content, its dtype and shape."""
+    """Where the content of a tensor lies: the first element (or byte) of it, its dtype and shape."""
 
-    __slots__ = ("dtype", "shape", "start")
-
-    def __init__(self, dtype: torch.dtype, start: int, shape: torch.Size) -> None:
-        self.dtype, self.start, self.shape = dtype, start, shape
-
-
-def _map_tensors(function: Callable[[Tensor], _TensorSlice], batch: Any) -> Any:
-    return tree_map(lambda leaf: function(leaf) if _is_dense(leaf) else leaf, batch)
-
-
-def _restore(view: Callable[[_TensorSlice], Tensor], skeleton: Any) -> Any:
-    return tree_map(lambda leaf: view(leaf) if isinstance(leaf, _TensorSlice) else leaf, skeleton)
-
-
-def _is_dense(leaf: Any) -> bool:
-    """Return whether `leaf` can be restored as a view of memory; a subclass of Tensor is more than its values."""
-    is_strided = type(leaf) is Tensor and leaf.layout is torch.strided
-    return is_strided and not leaf.is_nested and not leaf.is_quantized and leaf.device.type == "cpu"
+    dtype: torch.dtype
+    start: int
+    shape: torch.Size
 
 
 class _PackedBatch:
@@ -188,9 +233,10 @@ class _PackedBatch:
 
     def __init__(self, batch: Any) -> None:
         # The batch is taken apart here and not in __reduce__: an error that is raised while it is pickled is lost.
+        self.rest, tensors = _without_tensors(batch)
         self.pieces: dict[torch.dtype, list[Tensor]] = {}
         self.lengths: dict[torch.dtype, int] = {}
-        self.skeleton = _map_tensors(self._add, batch)
+        self.slices = [self._add(tensor) for tensor in tensors]
 
     def _add(self, tensor: Tensor) -> _TensorSlice:
         start = self.lengths.get(tensor.dtype, 0)
@@ -199,7 +245,8 @@ class _PackedBatch:
         return _TensorSlice(tensor.dtype, start, tensor.shape)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpack, (self.skeleton, {dtype: _concatenated(pieces) for dtype, pieces in self.pieces.items()})
+        packed = {dtype: _concatenated(pieces) for dtype, pieces in self.pieces.items()}
+        return _unpack, (self.rest, self.slices, packed)
 
 
 def _concatenated(pieces: list[Tensor]) -> Tensor:
@@ -208,11 +255,9 @@ def _concatenated(pieces: list[Tensor]) -> Tensor:
     return torch.cat(pieces, out=empty_batch((sum(map(len, pieces)),), pieces[0].dtype))
 
 
-def _unpack(skeleton: Any, packed: dict[torch.dtype, Tensor]) -> Any:
-    def view(part: _TensorSlice) -> Tensor:
-        return packed[part.dtype][part.start : part.start + part.shape.numel()].view(part.shape)
-
-    return _restore(view, skeleton)
+def _unpack(rest: bytes, slices: Sequence[_TensorSlice], packed: Mapping[torch.dtype, Tensor]) -> Any:
+    tensors = [packed[part.dtype][part.start : part.start + part.shape.numel()].view(part.shape) for part in slices]
+    return _with_tensors(rest, tensors)
 
 
 class _SharedBuffer:
@@ -235,14 +280,13 @@ class _SharedBuffer:
         start, self.used = self.used, _aligned(self.used + size)
         return self.memory[start : start + size].view(dtype).view(shape)
 
-    def store(self, batch: Any) -> Any:
-        """Return `batch` with a slice for each dense tensor, copied into the memory if it lies elsewhere."""
-        tensors = [leaf for leaf in tree_leaves(batch) if _is_dense(leaf)]
+    def store(self, tensors: Sequence[Tensor]) -> list[_TensorSlice]:
+        """Return where each of `tensors` lies in the memory; what lies elsewhere is copied into it."""
         missing = sum(_aligned(tensor.nbytes) for tensor in tensors if not self._contains(tensor))
         if missing and self.used + missing > self.memory.nbytes:
             self._grow(sum(_aligned(tensor.nbytes) for tensor in tensors))
             self.used = 0
-        return _map_tensors(self._slice_of, batch)
+        return [self._slice_of(tensor) for tensor in tensors]
 
     def take_if_new(self) -> Tensor | None:
         """Return the memory if the main process does not have it yet."""
@@ -268,17 +312,20 @@ def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
+@dataclass(frozen=True, slots=True)
 class _SlotBatch:
     """A batch in a slot: its memory is sent the first time, and only the slot's name from then on."""
 
-    def __init__(self, name: SlotName, skeleton: Any, memory: Tensor | None) -> None:
-        self.name, self.skeleton, self.memory = name, skeleton, memory
+    name: SlotName
+    rest: bytes
+    slices: list[_TensorSlice]
+    memory: Tensor | None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _read_slot, (self.name, self.skeleton, self.memory)
+        return _read_slot, (self.name, self.rest, self.slices, self.memory)
 
 
-def _read_slot(name: SlotName, skeleton: Any, new_memory: Tensor | None) -> Any:
+def _read_slot(name: SlotName, rest: bytes, slices: Sequence[_TensorSlice], new_memory: Tensor | None) -> Any:
     if new_memory is not None:
         if name not in _received:
             _release_slots_of_ended_workers()
@@ -289,7 +336,7 @@ def _read_slot(name: SlotName, skeleton: Any, new_memory: Tensor | None) -> Any:
         size = part.shape.numel() * part.dtype.itemsize
         return memory[part.start : part.start + size].view(part.dtype).view(part.shape)
 
-    return _restore(view, skeleton)
+    return _with_tensors(rest, [view(part) for part in slices])
 
 
 def _release_slots_of_ended_workers() -> None:

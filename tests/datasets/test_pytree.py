@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from collections import OrderedDict, UserDict
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
@@ -47,6 +48,27 @@ class Slotted:
         self.value = value
 
 
+class ByName:
+    """A batch of tensors by their names that is no mapping but has the methods of one, as a TensorDict."""
+
+    batch_size = (2,)
+
+    def __init__(self, **tensors: torch.Tensor) -> None:
+        self.tensors = tensors
+
+    def keys(self) -> Any:
+        return self.tensors.keys()
+
+    def items(self) -> Any:
+        return self.tensors.items()
+
+    def update(self, tensors: dict[str, Any]) -> None:
+        self.tensors = {**self.tensors, **tensors}
+
+
+JAGGED = torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)], layout=torch.jagged)
+
+
 class Colour(Enum):
     RED = 1
     BLUE = 2
@@ -62,7 +84,13 @@ class Colour(Enum):
         (7, LeafCounts(objects=1)),
         (None, LeafCounts(objects=1)),
         (Image.new("RGB", (2, 3)), LeafCounts(objects=1, bytes=18)),
-        (torch.eye(3).to_sparse(), LeafCounts(tensors=1, bytes=60)),
+        (torch.eye(3).to_sparse(), LeafCounts(tensors=2, bytes=60)),
+        (torch.eye(3).to_sparse_csr(), LeafCounts(tensors=3, bytes=68)),
+        (torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)]), LeafCounts(tensors=4, bytes=20 + 3 * 16)),
+        (JAGGED, LeafCounts(tensors=4, bytes=20 + 24)),
+        (UserDict(ids=torch.zeros(2), text="ab"), LeafCounts(tensors=1, strings=1, bytes=10)),
+        (OrderedDict(ids=torch.zeros(2)), LeafCounts(tensors=1, bytes=8)),
+        (ByName(ids=torch.zeros(2), mask=torch.zeros(2)), LeafCounts(tensors=2, bytes=16)),
         ({"a": [torch.zeros(1), (torch.zeros(1), "b")]}, LeafCounts(tensors=2, strings=1, bytes=9)),
         (Point(torch.zeros(1), 2), LeafCounts(tensors=1, objects=1, bytes=4)),
         (Labelled(np.zeros(1), "cat"), LeafCounts(arrays=1, strings=1, bytes=11)),
@@ -73,6 +101,22 @@ class Colour(Enum):
 )
 def test_leaves_are_counted_with_their_bytes(tree: object, counts: LeafCounts) -> None:
     assert count_leaves(tree) == counts
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [UserDict(ids=torch.arange(2)), ByName(ids=torch.arange(2)), pack_sequence([torch.arange(3), torch.arange(2)])],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_batch_of_any_kind_is_mapped_into_one_of_its_kind(batch: Any) -> None:
+    mapped = tree_map(lambda leaf: None if leaf is None else leaf.to(torch.float64), batch)
+    assert type(mapped) is type(batch)
+    assert {tensor.dtype for tensor in tree_tensors(mapped)} == {torch.float64}
+    assert {tensor.dtype for tensor in tree_tensors(batch)} == {torch.int64}
+
+
+def test_a_batch_that_has_a_mapping_s_methods_is_described_as_one() -> None:
+    assert describe(ByName(ids=torch.zeros(2))) == "{ids: float32 (2,)}"
 
 
 TREE = {"a": [torch.zeros(1), ("x", 2)], "b": Point(torch.ones(2), None), "c": Labelled(3, "y"), "d": ()}

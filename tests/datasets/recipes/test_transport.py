@@ -1,5 +1,6 @@
 """Collate functions that make batches cheaper to send: what arrives is the batch, through the memory that is meant."""
 
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, default_collate
 
 from loaderbench.datasets.pytree import fingerprint
@@ -26,6 +28,36 @@ class Pair(NamedTuple):
 class Labelled:
     values: torch.Tensor
     name: str
+
+
+class Row:
+    """A batch of a class of the user's: no container that pytree knows."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values
+
+
+class Marked(dict[str, torch.Tensor]):
+    """A dict with an attribute of its own."""
+
+    mark = ""
+
+
+def kinds(samples: list[int]) -> Any:
+    """Return a batch of the kinds that collate functions of libraries make."""
+    values = torch.tensor(samples)
+    marked = Marked(values=values)
+    marked.mark = "kept"
+    rows = torch.diag(values.float())
+    return {
+        "packed": pack_sequence([values, values[:2]]),
+        "coordinates": rows.to_sparse(),
+        "compressed": rows.to_sparse_csr(),
+        "nested": torch.nested.nested_tensor([values, values[:1]]),
+        "by name": UserDict(values=values),
+        "marked": marked,
+        "row": Row(values),
+    }
 
 
 def nested(samples: list[int]) -> dict[str, Any]:
@@ -68,6 +100,24 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
 def test_the_batch_that_arrives_is_that_of_the_wrapped_collate_function(wrapper: str, num_workers: int) -> None:
     wrapped = loader(WRAPPERS[wrapper](nested), num_workers=num_workers)
     assert fingerprints(wrapped) == fingerprints(loader(nested))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_batches_of_any_kind_that_pickle_knows_arrive_whole(wrapper: str) -> None:
+    batches = list(loader(WRAPPERS[wrapper](kinds), num_workers=1))
+    plain = list(loader(kinds))
+    for batch, expected in zip(batches[-SLOTS + 1 :], plain[-SLOTS + 1 :], strict=True):
+        assert fingerprint(batch) == fingerprint(expected)
+        assert batch["marked"].mark == "kept"
+
+
+def test_all_tensors_of_a_packed_batch_are_packed_whatever_holds_them() -> None:
+    batch = next(iter(loader(Packed(kinds), num_workers=1)))
+    whole = {
+        tensor.untyped_storage().data_ptr()
+        for tensor in (batch["packed"].data, batch["row"].values, batch["by name"]["values"], batch["marked"]["values"])
+    }
+    assert len(whole) == 1
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)

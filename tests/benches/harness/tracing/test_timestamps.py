@@ -135,6 +135,28 @@ def test_a_transform_is_timed_on_a_copy(narrow: Callable[[Any], Any]) -> None:
     assert dataset.transform is transform
 
 
+class Unguarded(Dataset[int]):
+    """A wrapper that cannot be copied, as its ``__getattr__`` asks for itself where there is no ``inner`` yet."""
+
+    def __init__(self) -> None:
+        self.inner = Doubling()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __len__(self) -> int:
+        return SAMPLES
+
+    def __getitem__(self, index: int) -> int:
+        return self.inner[index]
+
+
+def test_a_transform_of_an_inner_dataset_is_not_claimed() -> None:
+    batches = traced(Unguarded())
+    assert numbers(batches) == [[0, 2, 4, 6], [8, 10, 12, 14]]
+    assert all(batch.timestamps.transform_s == 0 for batch in batches)
+
+
 def test_the_loop_steps_and_drains_once() -> None:
     calls: list[Any] = []
     loader = traced_loader(Busy(SAMPLES, 0.0), LoaderConfig(batch_size=4), default_collate)
