@@ -11,6 +11,7 @@ from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, def
 from loaderbench.benches.explain.storages import tensor_storages
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.datasets.collate import default
 from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays
 
@@ -124,7 +125,11 @@ def _written(config: LoaderConfig) -> Iterator[tuple[str, str]]:
     defaults = LoaderConfig()
     for name in LoaderConfig.__slots__:
         value = getattr(config, name)
-        if name in ("seed", "timeout") or value == getattr(defaults, name) or value is default_collate:
+        if (
+            name in ("seed", "timeout")
+            or value == getattr(defaults, name)
+            or any(value is usual for usual in (default, default_collate))
+        ):
             continue
         yield name, repr(value) if isinstance(value, (int, float, str)) or value is None else name_of(value)
 

@@ -22,6 +22,7 @@ from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
+from loaderbench.datasets.recipes.compact import collections_of
 from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.explain.record import (
     SCHEMA,
@@ -37,7 +38,8 @@ from loaderbench.reports.explain.schedule import PassPlan, Schedule, passes_of, 
 OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
 WRITING_S = 1.0  # that showing and writing the result takes, about
 LONGEST_WRITING = 0.1  # of the budget
-FIRST_LOOK, OBSERVING, COMBINING, MEMORY = 0.04, 0.05, 0.15, 0.15  # of the budget: a traced pass; …; memory at least
+FIRST_LOOK, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each look without A/B passes
+COMBINING, MEMORY, MEMORY_OF_OBJECTS = 0.15, 0.12, 0.3  # of what is left then, at least
 OVERRUN = 0.1  # of the budget: the most that a block may exceed it by
 MOST_SAMPLES = 1 << 20  # that are ever read: a sampler draws an order of all that a loader has
 FORK_S = 0.15  # of a block: its process, and the workers of two loaders
@@ -127,7 +129,8 @@ class Experiment:
             self.baseline.subject, self.baseline.config, most_s=OBSERVING * self.budget.seconds
         )
         interruption.check()
-        measuring_s = (1 - MEMORY) * self.budget.left_s
+        has_objects = collections_of(self.baseline.subject.dataset) and self.baseline.config.num_workers
+        measuring_s = (1 - (MEMORY_OF_OBJECTS if has_objects else MEMORY)) * self.budget.left_s
         self.plan = self._plan((1 - COMBINING) * measuring_s)
         until_s = self.budget.spent_s + measuring_s
         schedule = self._schedule(self.interventions.values(), until_s - COMBINING * measuring_s)

@@ -14,13 +14,11 @@ from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import in_child
-from loaderbench.datasets.pytree import describe, fingerprint
+from loaderbench.datasets.pytree import fingerprint
 from loaderbench.reports.explain.record import Observation
 
 DEEPEST = 3  # wrappers around a dataset, or objects in objects, that are looked into
-PROBED = 4  # samples of a dataset that are compared
-"""Types whose copies in forked workers are in the same state, by module and name; torch seeds its own in each."""
-GENERATORS = {
+GENERATORS = {  # types whose copies in forked workers are in the same state, by module and name
     ("numpy.random._generator", "Generator"),
     ("numpy.random.mtrand", "RandomState"),
     ("random", "Random"),
@@ -78,26 +76,6 @@ def _frozen_epoch(subject: Subject, config: LoaderConfig, _: float) -> list[Obse
             what="set_epoch does not reach the workers",
             evidence="the dataset has set_epoch, and persistent_workers is on: workers keep their first copy of it",
             change="keep the epoch in shared memory (a tensor after share_memory_()), or persistent_workers=False",
-        )
-    ]
-
-
-def _other_samples(subject: Subject, _: LoaderConfig, __: float) -> list[Observation]:
-    """A wrapper that hands on the ``__getitems__`` of what it wraps: the loader never calls its ``__getitem__``."""
-    dataset = subject.source
-    if subject.is_stream or not subject.is_batched or not subject.properties.deterministic:
-        return []
-    indices = list(range(min(PROBED, len(dataset))))
-    one_by_one = [dataset[index] for index in indices]
-    at_once = list(dataset.__getitems__(indices))
-    if [fingerprint(sample) for sample in one_by_one] == [fingerprint(sample) for sample in at_once]:
-        return []
-    return [
-        Observation(
-            what="__getitems__ gives other samples than __getitem__",
-            evidence=f"__getitems__ returns {describe(at_once[0])}, __getitem__ {describe(one_by_one[0])}: the loader "
-            "calls the former",
-            change="define __getitems__ on the dataset itself, or keep that of the wrapped one from showing through",
         )
     ]
 
@@ -171,4 +149,4 @@ def _costly_lines(subject: Subject, _: LoaderConfig, most_s: float) -> list[Obse
     return costly_lines(subject.part(1 << 16).dataset if not subject.is_stream else subject.dataset, most_s)
 
 
-LOOKS: tuple[Look, ...] = (_other_samples, _frozen_epoch, _indices_mapping, _shared_randomness, _costly_lines)
+LOOKS: tuple[Look, ...] = (_frozen_epoch, _indices_mapping, _shared_randomness, _costly_lines)

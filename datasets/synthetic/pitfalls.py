@@ -232,34 +232,6 @@ class TensorsOfLists(_Sized[Tensor]):
         return torch.tensor(self.rows[range(self.samples)[index] % len(self.rows)])
 
 
-class Stored(_Sized[int]):
-    """Numbers, one by one or many at once."""
-
-    def __init__(self, samples: int = 64) -> None:
-        self.samples = samples
-
-    def __getitem__(self, index: int) -> int:
-        return range(self.samples)[index]
-
-    def __getitems__(self, indices: list[int]) -> list[int]:
-        return [self[index] for index in indices]
-
-
-class BypassedTransform(_Sized[float]):
-    """A wrapper whose transform the loader never calls: the ``__getitems__`` of what it wraps shows through."""
-
-    def __init__(self, samples: int = 64) -> None:
-        self.samples, self.stored = samples, Stored(samples)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "stored":  # not there yet while it is copied
-            raise AttributeError(name)
-        return getattr(self.stored, name)
-
-    def __getitem__(self, index: int) -> float:
-        return self.stored[index] / 2
-
-
 class Leaking(_Sized[int]):
     """Each process keeps `sample_bytes` more of memory with each sample it reads."""
 

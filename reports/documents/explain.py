@@ -163,10 +163,11 @@ def _epoch_time(ranking: Ranking) -> str:
 
 def memory_sentences(memory: LoaderMemory) -> Iterator[str]:
     """Yield what memory does over the epochs, and what to do where it grows."""
-    yield f"memory: {_growth(memory.readings.pss_bytes)}"
+    if memory.readings:
+        yield f"memory: {_growth(memory.readings.pss_bytes)}"
     if memory.collections:
         yield _copies(memory)
-    if memory.expected_shm_bytes:
+    if memory.readings and memory.expected_shm_bytes:
         peak = quantity(max(0.0, memory.readings.peak_shm_bytes), "bytes")
         expected = quantity(memory.expected_shm_bytes, "bytes")
         yield f"shared memory: {peak} at its peak; {expected} for the batches in flight and the one in use"

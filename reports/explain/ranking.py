@@ -123,10 +123,8 @@ def _place(intervention: RankedIntervention) -> tuple[int, float]:
 
 def _not_run(explanation: Explanation, blocks: Mapping[str, object]) -> list[RankedIntervention]:
     end = "it was interrupted before its first block" if explanation.interrupted else "not tried: the budget"
-    reasons = {not_run.cause: not_run.reason for not_run in explanation.not_run}
-    for facts in explanation.interventions:
-        if facts.cause not in blocks:
-            reasons[facts.cause] = end
+    reasons = {facts.cause: end for facts in explanation.interventions if facts.cause not in blocks}
+    reasons |= {not_run.cause: not_run.reason for not_run in explanation.not_run}
     return [RankedIntervention(cause=cause, outcome="not run", reason=reason) for cause, reason in reasons.items()]
 
 

@@ -74,8 +74,8 @@ class MemoryReadings(msgspec.Struct, frozen=True, kw_only=True):
 class LoaderMemory(msgspec.Struct, frozen=True, kw_only=True):
     """Memory over the epochs, and of loaders whose many Python objects are in arrays, or are not."""
 
-    readings: MemoryReadings
     expected_shm_bytes: float  # of the batches in flight and the one in use
+    readings: MemoryReadings | None = None  # None where there was no time for it
     collections: tuple[str, ...] = ()  # lists and dicts of many Python objects: attributes, or the dataset itself
     in_objects: tuple[MemoryReadings, ...] = ()
     in_arrays: tuple[MemoryReadings, ...] = ()

@@ -23,7 +23,6 @@ BUILDERS: list[Callable[[], Any]] = [
     lambda: pitfalls.SlowManyTensors(samples=8),
     pitfalls.SharedGenerator,
     lambda: pitfalls.TensorsOfLists(samples=8),
-    pitfalls.Stored,
     pitfalls.Leaking,
 ]
 
@@ -47,11 +46,6 @@ def test_a_list_of_indices_returns_a_batch() -> None:
     rows, sums = pitfalls.Indexable(samples=8)[[1, 3]]
     assert rows.shape == (2, 16)
     assert sums.tolist() == [16.0, 48.0]
-
-
-def test_the_getitems_of_what_is_wrapped_shows_through() -> None:
-    dataset = pitfalls.BypassedTransform()
-    assert (dataset[3], dataset.__getitems__([3])) == (1.5, [3])
 
 
 def test_boxes_of_all_samples_are_concatenated() -> None:

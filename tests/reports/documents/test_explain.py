@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from made_up_explanations import readings_of
 
-from loaderbench.reports.documents.document import Document, Section, Table
+from loaderbench.reports.documents.document import Code, Document, Items, Section, Table, Text
 from loaderbench.reports.documents.explain import explain_document, explain_section, memory_sentences
 from loaderbench.reports.explain.ranking import rank
-from loaderbench.reports.explain.record import Explanation, LoaderMemory
+from loaderbench.reports.explain.record import Explanation, LoaderMemory, Observation
 
 Explained = Callable[..., Explanation]
 
@@ -97,3 +98,25 @@ def test_copy_on_write_is_named_where_arrays_avoid_it(in_arrays: float, words: s
         in_arrays=tuple(readings_of(1e8, in_arrays + number) for number in range(3)),
     )
     assert list(memory_sentences(memory))[1].startswith(words)
+
+
+def test_copy_on_write_is_named_where_there_was_no_time_to_measure_it() -> None:
+    (sentence,) = memory_sentences(LoaderMemory(expected_shm_bytes=1e6, collections=("the dataset itself",)))
+    assert sentence.startswith("copy-on-write: not measured. the dataset itself")
+
+
+def test_the_call_to_make_stands_below_the_headline_with_its_caveat(explained: Explained) -> None:
+    made = explained({"large": 0.4})
+    (facts,) = made.interventions
+    advised = msgspec.structs.replace(facts, call="DataLoader(dataset, num_workers=0)", caveat="But for set_epoch.")
+    ranking = rank(msgspec.structs.replace(made, interventions=(advised,)))
+    _, code, caveat, *_ = explain_document(ranking).parts
+    assert isinstance(code, Code)
+    assert code.code == "DataLoader(dataset, num_workers=0)"
+    assert caveat == Text(text="But for set_epoch.", tone="warn")
+
+
+def test_what_was_seen_without_passes_is_listed(explained: Explained) -> None:
+    made = explained({"a": 0.0}, observations=(Observation(what="a line that costs", evidence="x.py:3", change="y"),))
+    lists = [part for part in explain_document(rank(made)).parts if isinstance(part, Items)]
+    assert lists[0].items == ("a line that costs: x.py:3. To change: y",)
