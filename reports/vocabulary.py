@@ -315,6 +315,11 @@ SUBJECT_OPTIONS: Mapping[str, SubjectOption] = {
     for entry in (
         SubjectOption(name="dataset_args", metavar="JSON", help="arguments of the dataset: an object or an array"),
         SubjectOption(
+            name="from_loader", metavar="MODULE:NAME", identifies=False,  # it is the name of the dataset
+            help="in place of --dataset: your own DataLoader, or a function that returns one; measured as it is, and "
+            "varied by the other options",
+        ),
+        SubjectOption(
             name="samples", metavar="N", default="auto", column="samples_read",  # a metric has the option's name
             help="how much of your dataset a pass reads: a number, all, or auto (what fits into a short time)",
         ),

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Self
 
-from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loader import LoaderConfig, in_process
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.datasets.pytree import count_leaves, tree_leaves
 
@@ -25,7 +25,7 @@ class BatchSource(AbstractContextManager["BatchSource"]):
 
     def __init__(self, subject: Subject, config: LoaderConfig) -> None:
         seed = None if config.seed is None else config.seed + _OTHER_ORDER
-        self.subject, self.config = subject, replace(without_workers(config), pin_memory=False, seed=seed)
+        self.subject, self.config = subject, replace(in_process(config), seed=seed)
 
     def __enter__(self) -> Self:
         self._loader = self.config.build(self.subject.dataset)

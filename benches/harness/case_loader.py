@@ -1,6 +1,7 @@
 """The loader of a case: from settings by name, as the command line and the record have them, to a LoaderConfig."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers, worker_init
+from loaderbench.benches.harness.own_loader import OwnLoader
 from loaderbench.benches.harness.sampling import FirstDrawn, sampling_arguments
 from loaderbench.benches.harness.subject import NamedObject, Subject, collate_fn
 from loaderbench.benches.harness.system.placement import Placement
@@ -23,18 +25,23 @@ def case_loader(
     seed: int,
     timeout_s: float,
     placement: Placement | None = None,
+    own: OwnLoader | None = None,
 ) -> tuple[Subject, LoaderConfig]:
     """Return a loader with these settings (the vocabulary's, by name), and the dataset that it is to be built over.
 
     That is `subject`; with a sampler of the user's own it is the whole of it, of which such a sampler draws, and a
     pass ends when it has drawn as many indices as `subject` has samples. Raises RefusedError naming the object that
-    cannot be had, and ValueError where DataLoader would refuse the combination.
+    cannot be had, and ValueError where DataLoader would refuse the combination. Names of `own` stand for its objects.
     """
+    if own is not None and own.is_as_is:
+        return subject.whole(), own.config_as_is()
     arguments = {name: settings[name] for name in names(lambda setting: setting.is_argument) if name in settings}
-    arguments |= {name: loader_object(name, settings.get(name)) for name in (*SAMPLERS, "worker_init_fn")}
-    arguments["collate_fn"] = _collate_fn(settings, subject)
+    arguments |= {name: _object(name, settings.get(name), own) for name in (*SAMPLERS, "worker_init_fn")}
+    arguments["collate_fn"] = _collate_fn(settings, subject, own)
     arguments["worker_init_fn"] = worker_init(placement, arguments["worker_init_fn"])
     arguments |= {"multiprocessing_context": settings.get("start_method"), "timeout": timeout_s, "seed": seed}
+    if own is not None:
+        arguments |= {"loader_class": own.loader_class, "timeout": own.timeout_s or timeout_s}
     if has_sampler(settings):
         subject, arguments = _with_sampler(subject, arguments)
     else:
@@ -78,14 +85,27 @@ def loader_object(argument: str, target: str | None) -> Any:
 
 def cut(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, LoaderConfig]:
     """Return a loader, and its dataset, for a pass over `samples` of it, whoever chooses them."""
+    if config.is_as_is:
+        return subject, config
     for name in SAMPLERS:
         if (sampler := getattr(config, name)) is not None:
             return subject, replace(config, **{name: partial(_first_drawn, sampler, samples)})
     return subject.part(samples), config
 
 
-def _collate_fn(settings: Mapping[str, Any], subject: Subject) -> Callable[[Any], Any] | None:
+def _object(argument: str, name: str | None, own: OwnLoader | None) -> Any:
+    """Return the object that a name stands for: one of `own`, or one that can be imported."""
+    if own is not None:
+        with suppress(KeyError):
+            return own.object(argument, name)
+    return loader_object(argument, name)
+
+
+def _collate_fn(settings: Mapping[str, Any], subject: Subject, own: OwnLoader | None) -> Callable[[Any], Any] | None:
     name = settings.get("collate_fn") or subject.collate_fns[0]
+    if own is not None:
+        with suppress(KeyError):
+            return own.object("collate_fn", name)  # type: ignore[no-any-return]
     is_batched = settings["batch_size"] is not None or settings.get("batch_sampler") is not None
     return collate_fn(name) if is_batched or name != "default" else None  # torch's own for what is no batch
 

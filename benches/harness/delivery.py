@@ -12,7 +12,7 @@ from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.parts import StreamPart
 from loaderbench.benches.harness.sampling import indices_in
 from loaderbench.benches.harness.system.child import once_in_child
-from loaderbench.datasets.pytree import fingerprint
+from loaderbench.datasets.pytree import fingerprint, tree_leaves
 
 
 class DeliveryError(Exception):
@@ -117,8 +117,53 @@ class StreamAudit:
         return self._samples * len(passes)
 
 
-def audit(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool = True) -> SamplerAudit | StreamAudit:
+class AsIsAudit:
+    """The audit of a loader that is read as it is: every pass must deliver as many batches as the first one did.
+
+    The samples of the first pass, which is never timed, are counted in its batches.
+    """
+
+    def __init__(self, config: LoaderConfig, dataset: Dataset[Any]) -> None:
+        self.loader = FirstPassCount(config.build(dataset))
+        self._batches = 0
+
+    def samples(self, passes: Sequence[int]) -> int:
+        """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
+        self._batches = self._batches or passes[0]
+        for batches in passes:
+            if batches != self._batches:
+                raise DeliveryError(f"the loader delivered {batches} batches, {self._batches} in its first pass")
+        return self.loader.samples * len(passes)
+
+
+class FirstPassCount:
+    """A loader whose first pass counts samples: the length of the first thing in a batch that has one."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader, self.samples = loader, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader) if self.samples else self._counted()
+
+    def _counted(self) -> Iterator[Any]:
+        for batch in self.loader:
+            lengths = (samples_in(leaf) for leaf in tree_leaves(batch))
+            self.samples += next((length for length in lengths if length), 1)
+            yield batch
+
+
+def samples_in(leaf: Any) -> int:
+    """Return the length of a tensor or an array, 0 of anything else."""
+    shape = getattr(leaf, "shape", ())
+    return int(shape[0]) if len(shape) else 0
+
+
+def audit(
+    config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool = True
+) -> SamplerAudit | StreamAudit | AsIsAudit:
     """Return a loader built from `config`, with the means to count what it delivers."""
+    if config.is_as_is:
+        return AsIsAudit(config, dataset)
     if isinstance(dataset, IterableDataset):
         return StreamAudit(config, dataset, deterministic=deterministic)
     return SamplerAudit(config, dataset)

@@ -6,3 +6,7 @@ class RefusedError(Exception):
 
     Commands print it and end with exit code 2; the pytest plugin turns it into ``pytest.UsageError``.
     """
+
+
+class NotRebuiltError(RefusedError):
+    """A loader of the user's can be read as it is, and in no other way."""

@@ -1,16 +1,17 @@
 """The configuration of a DataLoader: every argument, checked before anything is started."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, default_convert
 
 from loaderbench.benches.harness.diagnosis import explained
+from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
 from loaderbench.benches.harness.failures.wording import CaseFailedError
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
@@ -23,6 +24,50 @@ _ARGUMENTS: Mapping[str, str] = {"start_method": "multiprocessing_context"}
 
 Samples = Iterable[int] | Callable[[Dataset[Any]], Iterable[int]]
 Batches = Iterable[list[int]] | Callable[[Dataset[Any]], Iterable[list[int]]]
+
+
+class Named(Protocol):
+    """An object that the command line named."""
+
+    def call(self, arguments: str) -> Any:
+        """Return the object, or what it returns where it is a function."""
+
+    def refuse(self, why: str) -> RefusedError:
+        """Return the error that names it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class AsIs:
+    """A loader of the user's of which no other one can be built: its class has methods of its own.
+
+    It is made anew in each process that reads it.
+    """
+
+    named: Named
+    kind: str
+    """The name of its class."""
+    arguments: Mapping[str, Any]
+    """Of the `LoaderConfig` that says what it is."""
+
+    def config(self) -> "LoaderConfig":
+        """Return the only configuration that it has."""
+        return LoaderConfig(**self.arguments, loader_class=self)
+
+    def check(self, config: "LoaderConfig") -> None:
+        """Raise NotRebuiltError where `config` is another one."""
+        names = (entry.name for entry in fields(config) if entry.name not in {"seed", "loader_class"})
+        changed = [name for name in names if getattr(config, name) != self.arguments.get(name, _DEFAULTS[name])]
+        if changed:
+            raise self.refuse(f"another {changed[0]}")
+
+    def refuse(self, what: str) -> NotRebuiltError:
+        """Return the error of what would need another loader."""
+        why = f"{self.kind} has methods of its own and is measured as it is: no other one can be built with {what}"
+        return NotRebuiltError(str(self.named.refuse(why)))
+
+    def make(self) -> "DataLoader[Any]":
+        """Return the loader, made anew where it is a function that makes it."""
+        return self.named.call("")  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,14 +95,21 @@ class LoaderConfig:
     prefetch_factor: int | None = None  # batches in flight for each worker
     persistent_workers: bool = False
     in_order: bool = True
+    loader_class: Any = DataLoader
+    """What is built: DataLoader, a class that takes its arguments, or `AsIs`."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.loader_class, AsIs):
+            self.loader_class.check(self)
+            return
         fault = next(chain(self._out_of_range(), self._needs_workers(), self._exclusive()), None)
         if fault is not None:
             raise ValueError(fault)
 
     def build(self, dataset: Dataset[Any]) -> "DataLoader[Any]":
         """Return a DataLoader over `dataset`; two builds with the same seed draw the same order."""
+        if isinstance(self.loader_class, AsIs):
+            return self.loader_class.make()
         arguments = {name: value for name, value in self._arguments().items() if value is not None}
         if self.num_workers:
             arguments["worker_init_fn"] = WorkerInit(self.worker_init_fn, dump_folder())
@@ -70,7 +122,12 @@ class LoaderConfig:
             arguments["batch_size"] = None
         if isinstance(dataset, IterableDataset) and not self.shuffle:
             arguments.pop("shuffle")  # some versions of torch refuse it for a stream
-        return DataLoader(dataset, **arguments)
+        return self.loader_class(dataset, **arguments)  # type: ignore[no-any-return]
+
+    @property
+    def is_as_is(self) -> bool:
+        """Return whether it is a loader of the user's that can only be read as it is."""
+        return isinstance(self.loader_class, AsIs)
 
     @property
     def batch_fn(self) -> Callable[[Any], Any]:
@@ -79,7 +136,8 @@ class LoaderConfig:
         return self.collate_fn or (default_collate if is_batched else default_convert)
 
     def _arguments(self) -> dict[str, Any]:
-        arguments = {name: getattr(self, name) for name in self.__slots__ if name != "seed"}
+        ours = {"seed", "loader_class"}
+        arguments = {name: getattr(self, name) for name in self.__slots__ if name not in ours}
         if self.seed is not None:
             arguments["generator"] = torch.Generator().manual_seed(self.seed)
         return arguments
@@ -122,6 +180,9 @@ def only_without_workers() -> dict[str, Any]:
     """Return the arguments that mean nothing without worker processes, each with its only value there."""
     settings = {_ARGUMENTS.get(name, name): value for name, value in of_workers().items()}
     return {name: value for name, value in settings.items() if name in LoaderConfig.__slots__} | {"timeout": 0}
+
+
+_DEFAULTS = {entry.name: entry.default for entry in fields(LoaderConfig)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +259,17 @@ def without_workers(config: LoaderConfig) -> LoaderConfig:
     return replace(config, num_workers=0, **only_without_workers())
 
 
+def in_process(config: LoaderConfig) -> LoaderConfig:
+    """Return `config` for batches that are not timed: no workers, nothing pinned; as it is where it has to be."""
+    return config if config.is_as_is else replace(without_workers(config), pin_memory=False)
+
+
 def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
     """Return the tensors, other objects and bytes of the first batch, read without workers in a process of its own.
 
     Raises CaseFailedError where there is none.
     """
-    return _batch_facts(replace(without_workers(config), pin_memory=False), dataset)
+    return _batch_facts(in_process(config), dataset)
 
 
 @once_in_child

@@ -18,6 +18,7 @@ from loaderbench.benches.harness.case_loader import SAMPLERS, case_loader, loade
 from loaderbench.benches.harness.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.own_loader import OwnLoader, check_variation, own_loader, varied_settings
 from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, own_choice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
@@ -126,6 +127,7 @@ class Options:
     texts: Mapping[str, str] = field(default_factory=dict)
     """What was given for each of `SUBJECT_OPTIONS`."""
     datasets: DatasetChoice = field(default_factory=DatasetChoice)
+    own: OwnLoader | None = None
     model: ModelChoice = field(default_factory=ModelChoice)
     placement: Placement | None = None
 
@@ -146,6 +148,9 @@ class Options:
         given = {option.name: _value(option, config.getoption(option.name)) for option in MEASURING}
         texts = {name: config.getoption(name) for name in SUBJECT_OPTIONS}
         placement = given["placement"]
+        own = own_loader(texts["from_loader"]) if texts["from_loader"] else None
+        if own is not None:
+            check_variation(own, asked, texts["samples"])
         return cls(
             usual=usual,
             asked=asked,
@@ -154,7 +159,9 @@ class Options:
             **{name: given[name] for name in ("rounds", "round_s", "case_s", "seed")},
             timeout_s=loader_timeout_s(texts["loader_timeout"]),
             texts=texts,
+            own=own,
             datasets=DatasetChoice(
+                given=None if own is None else own.given_dataset,
                 dataset_args=texts["dataset_args"],
                 samples=texts["samples"],
                 pass_s=given["pass_s"],
@@ -171,7 +178,7 @@ class Options:
         for device in self.asked.get("device", ()):
             if device not in available():
                 raise RefusedError(f"--device {device}: this machine has {', '.join(available())}")
-        for dataset in self.asked.get("dataset", ()):
+        for dataset in self.asked.get("dataset", () if self.own is None else (self.own.named.target,)):
             self.datasets.subject(dataset)
         for name in self.asked.get("collate_fn", ()):
             collate_fn(name)
@@ -183,7 +190,9 @@ class Options:
     def loader(self, settings: Mapping[str, Any]) -> LoaderConfig:
         """Return the loader of the case that has these settings, to be built over its dataset."""
         subject = self.datasets.subject(settings["dataset"])
-        return case_loader(subject, settings, seed=self.seed, timeout_s=self.timeout_s, placement=self.placement)[1]
+        return case_loader(
+            subject, settings, seed=self.seed, timeout_s=self.timeout_s, placement=self.placement, own=self.own
+        )[1]
 
     @property
     def extras(self) -> dict[str, Any]:
@@ -192,12 +201,14 @@ class Options:
         return {entry.column or entry.name: text for entry, text in given if entry.identifies and text != entry.default}
 
     def values(self, setting: str, own: "str | Sequence[Any] | None" = None) -> Values:
-        """Return the values of `setting`: as asked, else the bench's `own`, else the set's.
+        """Return the values of `setting`: as asked, else that of the user's own loader, the bench's `own`, the set's.
 
         `own` is a sequence, the usual one first, or "first": the first of the set's values alone.
         """
         if setting in self.asked:
             return self.asked[setting]
+        if self.own is not None and setting in (settings := varied_settings(self.own, self.asked)):
+            return (settings[setting],)
         if own is None or own == "first":
             values = case_sets.usual_values(self.usual, setting)
             return values[:1] if own == "first" else values

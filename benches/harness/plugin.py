@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness import grid, options
 from loaderbench.benches.harness.case_loader import has_sampler
-from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session import Session
@@ -82,6 +82,14 @@ def pytest_runtest_makereport(
     report = yield
     Session.of(item.config).note(item, report, call)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:  # noqa: ARG001 - pytest's name for it
+    try:
+        yield
+    except NotRebuiltError as error:
+        pytest.skip(str(error))
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:

@@ -151,9 +151,23 @@ def own_choice(what: str, value: int) -> int:  # noqa: ARG001 - there is no one 
     return value
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class GivenDataset:
+    """A dataset that is there already: the one of a loader of the user's."""
+
+    named: NamedObject
+    """The loader, which gives it its name."""
+    dataset: Any
+    collate_fns: tuple[str, ...]
+    is_read_whole: bool
+    """Whether a pass reads all of it, as its loader cannot be told otherwise."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetChoice:
     """The user's dataset, or one of ours: ``--dataset-args``, ``--samples`` and what a pass may take."""
+
+    given: GivenDataset | None = None
 
     dataset_args: str = ""
     samples: str = "auto"
@@ -170,15 +184,14 @@ class DatasetChoice:
 
 @cache
 def _subject(choice: DatasetChoice, name: str) -> Subject:
+    if choice.given is not None and name == choice.given.named.target:
+        return _given_subject(choice, choice.given)
     named = NamedObject(option="--dataset", target=name)
     entry = CATALOG.get(name)
     if entry is None and ":" not in name:
         raise named.refuse(f"not one of {', '.join(CATALOG)}, nor module:attribute")
     made = entry.build() if entry else named.call(choice.dataset_args)
-    try:
-        properties = in_child(lambda: check_dataset(made))
-    except (InvalidDatasetError, ChildError) as error:
-        raise named.refuse(str(error)) from error
+    properties = _properties(made, named)
     dataset = as_dataset(made)
     collate_fns = entry.collate_fns if entry else ("default",)
     if entry and choice.samples == "auto" and (not choice.is_quick or isinstance(dataset, IterableDataset)):
@@ -188,6 +201,25 @@ def _subject(choice: DatasetChoice, name: str) -> Subject:
     else:
         part = _part(dataset, choice, named)
     return Subject(name=name, dataset=part, source=dataset, properties=properties, collate_fns=collate_fns)
+
+
+def _given_subject(choice: DatasetChoice, given: GivenDataset) -> Subject:
+    properties = _properties(given.dataset, given.named)
+    dataset = given.dataset if given.is_read_whole else _part(given.dataset, choice, given.named)
+    return Subject(
+        name=given.named.target,
+        dataset=dataset,
+        source=given.dataset,
+        properties=properties,
+        collate_fns=given.collate_fns,
+    )
+
+
+def _properties(dataset: Any, named: NamedObject) -> DatasetProperties:
+    try:
+        return in_child(lambda: check_dataset(dataset))
+    except (InvalidDatasetError, ChildError) as error:
+        raise named.refuse(str(error)) from error
 
 
 def _part(dataset: Any, choice: DatasetChoice, named: NamedObject) -> Dataset[Any]:

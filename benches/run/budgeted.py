@@ -79,11 +79,11 @@ class BudgetedRun:
         given = config.getoption("budget")
         other = files or first_question.other_question(config)
         if given is None:
-            return 0.0 if other or config.getoption("dataset") is None else parse_time(DEFAULT_BUDGET)
+            return 0.0 if other or not first_question.has_subject(config) else parse_time(DEFAULT_BUDGET)
         if other:
             raise RefusedError(f"--budget and {other} both say how much is measured: give one")
-        if config.getoption("dataset") is None:
-            raise RefusedError("--budget needs --dataset: it is the time for an answer about that dataset")
+        if not first_question.has_subject(config):
+            raise RefusedError("--budget needs --dataset or --from-loader: it is the time for an answer about it")
         try:
             budget_s = parse_time(given)
         except ValueError as error:
@@ -218,7 +218,7 @@ def _words(item: pytest.Item) -> str:
 
 
 def _has_model(config: pytest.Config, dataset: str) -> bool:
-    return bool(config.getoption("model")) or ":" not in dataset
+    return bool(config.getoption("model") or config.getoption("train_step")) or ":" not in dataset
 
 
 def _group(harness: Session, item: pytest.Item) -> tuple[tuple[str, object], ...]:

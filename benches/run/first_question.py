@@ -25,16 +25,18 @@ def other_question(config: pytest.Config) -> str:
     return next((word for word in config.invocation_params.args if word.startswith("--benchmark-")), "")
 
 
+def has_subject(config: pytest.Config) -> bool:
+    """Return whether the command line names what to load."""
+    return bool(config.getoption("dataset") or config.getoption("from_loader"))
+
+
 def ask(config: pytest.Config) -> None:
     """Have `config` measure what a first question needs, where the command line is silent."""
     cpus = min(usable_cpus(), MOST_WORKERS)
     doubling = [1 << power for power in range(cpus.bit_length())]
-    usual = {
-        "num_workers": _list(distinct(0, *doubling, cpus)),
-        "batch_size": "32",
-        "pin_memory": "off",
-        "device": available()[-1],  # the accelerator, where there is one
-    }
+    usual = {"device": available()[-1]}  # the accelerator, where there is one
+    if not config.getoption("from_loader"):  # which is measured as it is, and varied as the command line says
+        usual |= {"num_workers": _list(distinct(0, *doubling, cpus)), "batch_size": "32", "pin_memory": "off"}
     for name, text in usual.items():
         if config.getoption(name) is None:
             setattr(config.option, name, text)

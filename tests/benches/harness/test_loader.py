@@ -103,13 +103,17 @@ def test_a_stream_is_built_without_a_word_on_shuffling() -> None:
 
 def test_defaults_are_those_of_torch() -> None:
     torchs = inspect.signature(DataLoader).parameters
-    ours = {field.name: field.default for field in fields(LoaderConfig) if field.name not in ("seed", "shuffle")}
+    ours = {
+        field.name: field.default
+        for field in fields(LoaderConfig)
+        if field.name not in ("seed", "shuffle", "loader_class")
+    }
     assert {name: torchs[name].default for name in ours} == ours
 
 
 def test_a_config_says_everything_that_a_dataloader_takes() -> None:
     takes = set(inspect.signature(DataLoader).parameters) - {"dataset", "generator", "pin_memory_device"}
-    assert takes == {field.name for field in fields(LoaderConfig)} - {"seed"}
+    assert takes == {field.name for field in fields(LoaderConfig)} - {"seed", "loader_class"}
 
 
 NEEDS_WORKERS = "{name} needs num_workers > 0, got {name}={value!r} with num_workers=0"
