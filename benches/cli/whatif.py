@@ -16,7 +16,7 @@ HELP = "predict other workers, batches, CPUs, devices or storage, simulated from
 EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
 
 BUDGET_S = 60.0
-REPORT_S = 3.0  # of the budget, to predict and to write
+REPORT_S = 4.0  # of the budget, to predict and to write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

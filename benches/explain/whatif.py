@@ -4,13 +4,15 @@ Each pass is read in a process of its own, in which its loader is built: nothing
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from itertools import islice
 from time import perf_counter
 from typing import Any
+
+import torch
+from torch.utils.data import Sampler
 
 from loaderbench.benches.explain.costs import pass_costs
 from loaderbench.benches.explain.loaders import loader_config
@@ -229,13 +231,13 @@ class Survey:
         self.schedule.measured(loader_pass, time)
 
     def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.Reading:
-        """Read a pass, after some batches that are discarded; with the time of each event where costs need it."""
+        """Read a pass, after a short one that is discarded; with the time of each event where costs need it."""
         dataset, config = self.subject.dataset, self._config(loader_pass)
         if samples < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
             dataset = self.subject.part(samples).dataset
         is_traced = loader_pass.is_traced
         loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
-        for _ in islice(loader, WARM_UP_BATCHES * max(1, config.num_workers)):
+        for _ in loader:  # the few samples of the first pass
             pass
         return trace_pass(loader) if is_traced else clock.read(loader)
 
@@ -256,11 +258,28 @@ class Survey:
         return complete[1:] or complete
 
     def _config(self, loader_pass: LoaderPass) -> LoaderConfig:
+        workers, size = loader_pass.num_workers, loader_pass.batch_size
         return loader_config(
-            num_workers=loader_pass.num_workers,
-            batch_size=loader_pass.batch_size,
+            num_workers=workers,
+            batch_size=size,
             collate_fn=self.collate_fn,
-            shuffle=True,
+            sampler=partial(FewAtFirst, few=WARM_UP_BATCHES * max(1, workers) * size),
             drop_last=True,
-            persistent_workers=loader_pass.num_workers > 0,
+            persistent_workers=workers > 0,
         )
+
+
+class FewAtFirst(Sampler[int]):
+    """Samples in random order: `few` in the first pass, by which workers start and warm up, and all in the others."""
+
+    def __init__(self, dataset: Sized, *, few: int) -> None:
+        self.samples, self.few = len(dataset), few
+        self.is_first = True
+
+    def __iter__(self) -> Iterator[int]:
+        order: list[int] = torch.randperm(self.samples).tolist()
+        read, self.is_first = order[: self.few] if self.is_first else order, False
+        return iter(read)
+
+    def __len__(self) -> int:
+        return self.samples

@@ -17,6 +17,7 @@ from loaderbench.reports.units import MISSING, count, interval, percent, quantit
 
 FIGURE = "whatif"
 FEWEST_ROUNDS = 3  # whose median means something
+USABLE = 0.15  # an error beyond it is stated above the predictions
 
 
 def whatif_document(whatif: WhatIf) -> Document:
@@ -96,14 +97,30 @@ def _figure(whatif: WhatIf) -> Figure:
 def _predictions(whatif: WhatIf) -> Section:
     note = (
         "Throughput of all ranks together in a long pass. The interval spans the rounds of measuring, widened by what "
-        "predictions were off."
+        "predictions were off. The error is the largest of the passes below with the nearest number of workers, on "
+        "this machine: for other CPUs and ranks nothing was compared."
     )
     table = Table(
         name="predictions",
-        columns=_columns("ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "the step waits"),
+        columns=_columns(
+            "ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "error", "the step waits"
+        ),
         rows=tuple(_prediction_row(prediction, is_checked=bool(whatif.held_out)) for prediction in whatif.predictions),
     )
-    return Section(title="Predictions", parts=(Text(text=note), table))
+    return Section(title="Predictions", parts=(*_limits(whatif), Text(text=note), table))
+
+
+def _limits(whatif: WhatIf) -> Iterator[Text]:
+    """Yield for what the predictions are not to be used, where one was further off than `USABLE`."""
+    worst = whatif.worst
+    if worst is not None and abs(worst.error) > USABLE:
+        workers = count(worst.num_workers, "worker")
+        yield Text(
+            text=f"Not to be used to choose between settings that differ by less than {percent(abs(worst.error))}: so "
+            f"far off was the prediction for {workers} with batches of {worst.batch_size}. Measure those that matter "
+            "with loaderbench run.",
+            tone="bad",
+        )
 
 
 def _prediction_row(prediction: Prediction, *, is_checked: bool) -> tuple[Cell, ...]:
@@ -118,6 +135,7 @@ def _prediction_row(prediction: Prediction, *, is_checked: bool) -> tuple[Cell, 
         _count(prediction.batch_size),
         _amount(prediction.samples_per_s, ""),
         Cell(text=rates),
+        Cell(text=MISSING if prediction.error is None else percent(prediction.error), number=prediction.error),
         Cell(text=waits, number=prediction.stall_share),
     )
 

@@ -1,7 +1,7 @@
 """What batches cost at the sizes that were measured, and at others: linear between two sizes, and beyond them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
@@ -28,7 +28,7 @@ CostRound = Mapping[int, PassCosts]  # by batch size, two of them at least
 def costs_at(costs: CostRound, size: int, *, factor: float = 1.0, sample_bytes: float = 0.0) -> list[Costs]:
     """Return the costs of batches of `size` samples: those of the nearest measured size, each part scaled linearly."""
     low, high = _neighbours(costs, size)
-    nearest = min((low, high), key=lambda measured: abs(math.log(measured / size)))
+    nearest = nearest_size((low, high), size)
     scales = {part: _scale(costs, part, size, (low, high), nearest) for part in PARTS}
     share = min(1.0, max(0.0, math.log(size / low) / math.log(high / low)))
     slowest, fastest = (costs[measured].batches[0].crowded_speed for measured in (low, high))
@@ -41,6 +41,11 @@ def costs_at(costs: CostRound, size: int, *, factor: float = 1.0, sample_bytes: 
         )
         for batch in costs[nearest].batches
     ]
+
+
+def nearest_size(costs: Iterable[int], size: int) -> int:
+    """Return the measured size that is nearest to `size`, by their ratio."""
+    return min(costs, key=lambda measured: abs(math.log(measured / size)))
 
 
 def _neighbours(costs: CostRound, size: int) -> tuple[int, int]:

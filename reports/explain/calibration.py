@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from loaderbench.reports.explain.batch_costs import PARTS, CostRound, PassCosts
+from loaderbench.reports.explain.batch_costs import PARTS, CostRound, PassCosts, nearest_size
 from loaderbench.reports.explain.simulation import Costs, Scenario, pass_seconds
 
 SLOWEST = 0.2  # of the speeds that are considered
@@ -118,4 +118,4 @@ def _changed(batch: Costs, factor: float, crowded_speed: float) -> Costs:
 
 def _nearest(by_size: Mapping[int, float], size: int, missing: float) -> float:
     """Return the value at the nearest size."""
-    return by_size[min(by_size, key=lambda known: abs(math.log(known / size)))] if by_size else missing
+    return by_size[nearest_size(by_size, size)] if by_size else missing

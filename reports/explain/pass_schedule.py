@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-ROUNDS = 6  # of measuring, at most
+ROUNDS = 10  # of measuring, at most
 FEWEST_BATCHES = 4  # of a pass
-LONGEST_PASS_S = 1.0
+LONGEST_PASS_S = 0.5
 MARGIN = 1.1  # of what a pass took before
 
 

@@ -7,13 +7,13 @@ interval spans the rounds, and is widened by the error of predictions of passes 
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 import msgspec
 
-from loaderbench.reports.explain.batch_costs import CostRound, costs_at
+from loaderbench.reports.explain.batch_costs import CostRound, costs_at, nearest_size
 from loaderbench.reports.explain.calibration import MeasuredPass
 from loaderbench.reports.explain.simulation import Costs, Scenario, batch_seconds, pass_seconds
 from loaderbench.reports.explain.whatif_record import HeldOutPass, Prediction, WorkersNeeded, widening
@@ -63,7 +63,7 @@ def _pass_seconds(rounds: Sequence[CostRound], measured: MeasuredPass, cpus: flo
     """Return the median over the rounds of costs of the predicted seconds of a pass."""
     predicted_s = []
     for costs in rounds:
-        begin_s = costs[max(costs)].begin_s if measured.num_workers else 0.0
+        begin_s = costs[nearest_size(costs, measured.batch_size)].begin_s if measured.num_workers else 0.0
         scenario = Scenario(num_workers=measured.num_workers, cpus=cpus, begin_s=begin_s)
         predicted_s.append(pass_seconds(costs_at(costs, measured.batch_size), scenario, measured.batches))
     return median(predicted_s)
@@ -75,9 +75,9 @@ def predict(
     """Return a prediction for every scenario and batch size, and the workers that feed a step where there is one."""
     log_error = widening(held_out)
     predictions = [
-        _prediction(rounds, scenario, size, log_error, question.sample_bytes) for scenario, size in question.pairs
+        _prediction(rounds, scenario, size, held_out, question.sample_bytes) for scenario, size in question.pairs
     ]
-    middle = sorted(rounds, key=_worker_s)[len(rounds) // 2]
+    middle = _spread(rounds, _worker_s)[1]
     needed = [
         workers_needed(middle, scenario, size, log_error, question.sample_bytes) for scenario, size in question.machines
     ]
@@ -85,17 +85,33 @@ def predict(
 
 
 def _prediction(
-    rounds: Sequence[CostRound], scenario: Scenario, size: int, log_error: float, sample_bytes: float
+    rounds: Sequence[CostRound],
+    scenario: Scenario,
+    size: int,
+    held_out: Sequence[HeldOutPass],
+    sample_bytes: float,
 ) -> Prediction:
     """Return the prediction for a long pass."""
-    seconds = [batch_seconds(costs_at(costs, size, sample_bytes=sample_bytes), scenario) for costs in rounds]
+    log_error = widening(held_out)
+    spread = _spread(rounds, _worker_s if scenario.num_workers else _alone_s)
+    seconds = [batch_seconds(costs_at(costs, size, sample_bytes=sample_bytes), scenario) for costs in spread]
     return Prediction(
         scenario=scenario,
         batch_size=size,
         batch_s=median(seconds),
         low_s=max(scenario.step_s, min(seconds) * math.exp(-log_error)),  # no loader makes the step faster
         high_s=max(seconds) * math.exp(log_error),
+        error=_error(held_out, scenario.num_workers),
     )
+
+
+def _error(held_out: Sequence[HeldOutPass], num_workers: int) -> float | None:
+    """Return the largest error, without sign, of the passes with the nearest number of workers; 0 is near to 0 only."""
+    alike = [entry for entry in held_out if bool(entry.num_workers) == bool(num_workers)]
+    if not alike:
+        return None
+    nearest = min((entry.num_workers for entry in alike), key=lambda workers: abs(workers - num_workers))
+    return max(abs(entry.error) for entry in alike if entry.num_workers == nearest)
 
 
 def workers_needed(
@@ -109,8 +125,18 @@ def workers_needed(
     return WorkersNeeded(scenario=scenario, batch_size=size, likely=likely, best=best, worst=worst)
 
 
+def _spread(rounds: Sequence[CostRound], cost_s: Callable[[CostRound], float]) -> list[CostRound]:
+    """Return the rounds at the 10th, the 50th and the 90th percentile of a cost: to simulate all would take long."""
+    ordered = sorted(rounds, key=cost_s)
+    return [ordered[round(share * (len(ordered) - 1))] for share in (0.1, 0.5, 0.9)]
+
+
 def _worker_s(costs: CostRound) -> float:
-    return fmean(batch.work_s + batch.send_s for batch in costs[max(costs)].batches)
+    return sum(costs[max(costs)].mean(part) for part in ("read_s", "work_s", "send_s", "take_s"))
+
+
+def _alone_s(costs: CostRound) -> float:
+    return costs[max(costs)].mean("alone_s")
 
 
 def _fewest_workers(costs: Sequence[Costs], scenario: Scenario) -> int | None:
@@ -120,15 +146,19 @@ def _fewest_workers(costs: Sequence[Costs], scenario: Scenario) -> int | None:
     alone_s = fmean(batch.alone_s for batch in costs)
     if min(alone_s, max(take_s, worker_s * scenario.ranks / scenario.cpus)) > fed_s:
         return None  # the main process, or all CPUs together, are too slow for any number of workers
-    most = max(1, math.ceil(MOST_WORKERS_PER_CPU * scenario.cpus / scenario.ranks))
-    numbers = _numbers_of_workers(most)
 
     def feeds(workers: int) -> bool:
         return batch_seconds(costs, msgspec.structs.replace(scenario, num_workers=workers)) <= fed_s
 
     if feeds(0):
         return 0
-    first = bisect_left(numbers, True, lo=1, key=feeds)  # more workers are not slower
+    most = max(1, math.ceil(MOST_WORKERS_PER_CPU * scenario.cpus / scenario.ranks))
+    least = max(1, math.floor(worker_s / fed_s))  # each batch takes a worker so long
+    numbers = [number for number in _numbers_of_workers(most) if number >= least]
+    reach = 1
+    while reach < len(numbers) and not feeds(numbers[reach - 1]):
+        reach *= 2
+    first = bisect_left(numbers, True, lo=reach // 2, hi=min(reach, len(numbers)), key=feeds)
     return numbers[first] if first < len(numbers) else None
 
 

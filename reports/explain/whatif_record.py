@@ -48,6 +48,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     batch_s: float
     low_s: float
     high_s: float
+    error: float | None  # the largest, without sign, of the held-out passes with the nearest number of workers
 
     @property
     def samples_per_s(self) -> float:
@@ -92,6 +93,11 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     def median_error(self) -> float:
         """Return the median of the absolute errors of the held-out passes; NaN where there was no time for any."""
         return median(abs(held_out.error) for held_out in self.held_out) if self.held_out else math.nan
+
+    @property
+    def worst(self) -> HeldOutPass | None:
+        """Return the held-out pass whose prediction is furthest off; None where there was no time for any."""
+        return max(self.held_out, key=lambda held_out: abs(held_out.error), default=None)
 
     @property
     def widening(self) -> float:

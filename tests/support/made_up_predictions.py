@@ -24,7 +24,7 @@ def made_up_whatif(**facts: Any) -> WhatIf:
             for workers in (0, 2)
         ),
         "predictions": tuple(
-            Prediction(scenario=scenario, batch_size=32, batch_s=0.04, low_s=0.02, high_s=0.08)
+            Prediction(scenario=scenario, batch_size=32, batch_s=0.04, low_s=0.02, high_s=0.08, error=0.1)
             for scenario in scenarios
         ),
         "workers_needed": (WorkersNeeded(scenario=scenarios[0], batch_size=32, likely=4, best=3, worst=None),),

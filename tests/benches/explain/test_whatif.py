@@ -35,12 +35,12 @@ def predicted(subject: Subject, question: Question = QUESTION, budget_s: float =
 
 
 def test_every_held_out_pass_is_measured_in_every_round_and_predicted(no_leaks: None) -> None:
-    result = predicted(subject_of(Sleeping(64, 0.0)))
+    result = predicted(subject_of(Sleeping(128, 0.0)))
     cases = {(held_out.num_workers, held_out.batch_size) for held_out in result.held_out}
     assert cases == {(workers, size) for workers in (0, 1, 2) for size in (4, 16)} | {(2, 8)}
     assert {len(held_out.rounds_s) for held_out in result.held_out} == {2}
     assert all(held_out.batches == 4 for held_out in result.held_out)
-    assert (result.rounds, result.samples, result.interrupted) == (2, 64, False)
+    assert (result.rounds, result.samples, result.interrupted) == (2, 128, False)
     assert result.not_measured == ()
     assert [prediction.scenario for prediction in result.predictions] == list(QUESTION.scenarios)
     assert len(result.workers_needed) == 1

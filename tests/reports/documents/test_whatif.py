@@ -2,9 +2,10 @@
 
 from made_up_predictions import made_up_whatif
 
-from loaderbench.reports.documents.document import Section, Table
+from loaderbench.reports.documents.document import Section, Table, Text
 from loaderbench.reports.documents.whatif import whatif_document
 from loaderbench.reports.explain.pass_schedule import LoaderPass
+from loaderbench.reports.explain.whatif_record import HeldOutPass
 
 
 def rows(section: str, **facts: object) -> list[list[str]]:
@@ -19,7 +20,7 @@ def rows(section: str, **facts: object) -> list[list[str]]:
 
 
 def test_a_prediction_is_of_all_ranks_with_its_interval_and_what_the_step_waits() -> None:
-    assert rows("Predictions")[0] == ["2", "2", "0", "32", "1 600", "800 to 3 200", "50 %"]
+    assert rows("Predictions")[0] == ["2", "2", "0", "32", "1 600", "800 to 3 200", "10 %", "50 %"]
 
 
 def test_the_workers_that_feed_a_step_are_named_at_best_and_at_worst() -> None:
@@ -59,3 +60,18 @@ def test_few_rounds_are_stated_with_the_option() -> None:
 def test_a_prediction_that_nothing_was_compared_with_has_no_interval() -> None:
     assert rows("Predictions", held_out=())[0][5] == "–"
     assert rows("Fewest workers", held_out=())[0][4:] == ["–", "–"]
+
+
+def test_a_loader_that_is_predicted_badly_is_said_not_to_be_chosen_for() -> None:
+    far_off = HeldOutPass(num_workers=2, batch_size=64, batches=10, rounds_s=(1.0,), predicted_s=0.6)
+    text = limits(held_out=(*made_up_whatif().held_out, far_off))
+    assert "differ by less than 40 %" in text
+    assert "2 workers with batches of 64" in text
+    assert limits() == ""
+
+
+def limits(**facts: object) -> str:
+    """What is said above the predictions in the tone of a warning."""
+    sections = [part for part in whatif_document(made_up_whatif(**facts)).parts if isinstance(part, Section)]
+    texts = [part for part in sections[0].parts if isinstance(part, Text) and part.tone == "bad"]
+    return " ".join(text.text.replace("\u202f", " ") for text in texts)

@@ -92,3 +92,19 @@ def test_workers_are_asked_once_for_each_machine_and_only_for_a_step() -> None:
 def test_intervals_are_widened_by_what_9_of_10_predictions_are_off_by() -> None:
     errors = tuple(held_out(math.exp(0.01 * number)) for number in range(11))
     assert widening(errors) == pytest.approx(0.09)
+
+
+def test_a_prediction_has_the_error_of_the_passes_with_the_nearest_number_of_workers() -> None:
+    passes = tuple(
+        HeldOutPass(num_workers=workers, batch_size=8, batches=10, rounds_s=(1.0,), predicted_s=predicted_s)
+        for workers, predicted_s in ((0, 1.3), (1, 1.1), (2, 0.8), (2, 1.02))
+    )
+    question = Question(scenarios=tuple(Scenario(num_workers=n, cpus=8) for n in (0, 1, 6)), batch_sizes=(16,))
+    predictions, _ = predict([waiting()], passes, question)
+    assert [prediction.error for prediction in predictions] == pytest.approx([0.3, 0.1, 0.2])
+
+
+def test_a_prediction_that_nothing_is_like_has_no_error() -> None:
+    question = Question(scenarios=(Scenario(num_workers=0, cpus=8),), batch_sizes=(16,))
+    ((prediction,), _) = predict([waiting()], EXACT, question)
+    assert prediction.error is None
