@@ -321,7 +321,8 @@ SUBJECT_OPTIONS: Mapping[str, SubjectOption] = {
         ),
         SubjectOption(
             name="samples", metavar="N", default="auto", column="samples_read",  # a metric has the option's name
-            help="how much of your dataset a pass reads: a number, all, or auto (what fits into a short time)",
+            help="how much of your dataset a pass reads: a number, all, or auto (what fits into a short time); a "
+            "part is contiguous blocks, or the beginning of a stream",
         ),
         SubjectOption(
             name="loader_timeout", metavar="TIME", default="60s", identifies=False,
