@@ -67,7 +67,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    Session.of(config).plan(items)
+    with _usage_errors():
+        Session.of(config).plan(items)
 
 
 @pytest.hookimpl(tryfirst=True)

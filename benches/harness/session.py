@@ -17,6 +17,7 @@ from loaderbench.benches.harness import configuration, grid
 from loaderbench.benches.harness.descriptors import Reserve
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
+from loaderbench.benches.harness.first_batch import refuse_unbatchable
 from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.outcome import result, skip_reason
@@ -88,7 +89,10 @@ class Session:
         return machine.facts()
 
     def plan(self, items: list[pytest.Item]) -> None:
-        """Drop the cases measured before; shuffle the others, lest the machine's drift look like a setting's effect."""
+        """Drop the cases measured before; shuffle the others, lest the machine's drift look like a setting's effect.
+
+        Raises RefusedError where none of them could read a batch.
+        """
         cases = [item for item in items if is_case(item)]
         if not cases:
             return
@@ -108,6 +112,9 @@ class Session:
             self._journal()  # nothing is left to run but to complete the record
         if done:
             self.config.hook.pytest_deselected(items=done)
+        if not (self.config.option.collectonly or self.has_tests):
+            with_loader = [case for case in left if "loader" in getattr(case, "fixturenames", ())]
+            refuse_unbatchable([self.described(case)["settings"] for case in with_loader], self.options)
         self._show_progress(left)
 
     def _show_progress(self, cases: list[pytest.Item]) -> None:
@@ -149,6 +156,7 @@ class Session:
             return
         if is_bad:
             self.progress.say(f"{name} {words}")
+            words = words.partition(":")[0]  # the reason has been said
         self.progress.advance(text=f"{name} {words}")
 
     def _ending(

@@ -9,10 +9,11 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 
 from loaderbench.benches.harness.system.child import RemoteTraceback
+from loaderbench.datasets import collate
 
 LONGEST = 500  # characters of a line
 
-_OURS = Path(__file__).parents[2]
+_OURS = (Path(__file__).parents[2], Path(collate.__file__))
 _STANDARD_LIBRARY = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("stdlib")).resolve())
 _LIBRARIES = frozenset({"site-packages", "dist-packages"})
 _CALLERS = frozenset({"torch", "_pytest", "pluggy", "pytest_benchmark"})  # libraries that call the user's code
@@ -127,7 +128,7 @@ def is_user_code(path: str) -> bool:
     """Return whether a file is the user's: of no library, and not ours."""
     if path.startswith("<") or _LIBRARIES.intersection(Path(path).parts):
         return False
-    return not any(Path(path).is_relative_to(folder) for folder in (_OURS, *_STANDARD_LIBRARY))
+    return not any(Path(path).is_relative_to(folder) for folder in (*_OURS, *_STANDARD_LIBRARY))
 
 
 def advice_on(text: str) -> str:
@@ -149,7 +150,7 @@ def _is_library_s(path: str) -> bool:
     """Return whether a file is of a library that a user may have called: not of those that call the user."""
     parts = Path(path).parts
     packages = {part for folder, part in pairwise(parts) if folder in _LIBRARIES}
-    return bool(packages) and not packages & _CALLERS and not Path(path).is_relative_to(_OURS)
+    return bool(packages) and not packages & _CALLERS and not any(Path(path).is_relative_to(folder) for folder in _OURS)
 
 
 def _readable(path: str) -> str:
