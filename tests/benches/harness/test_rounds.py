@@ -10,6 +10,8 @@ from loaderbench.reports.records.schema import SCHEMA
 Suite = Callable[..., pytest.RunResult]
 
 COUNTED = """
+import gc
+
 import pytest
 
 class Work:
@@ -28,7 +30,7 @@ class Work:
         self.said.append(f"before {passes}")
 
     def run(self, passes):
-        self.said.append(f"run {passes}")
+        self.said.append(f"run {passes}" + ("" if gc.isenabled() else " without gc"))
 
     def after(self):
         return {"seconds": 0.25, "odd": float("nan")}
@@ -59,6 +61,13 @@ def test_steady_work_is_warmed_up_twice_and_cold_work_once_and_then_measured_in_
 def test_disabled_work_runs_once(counted: Suite, pytester: pytest.Pytester) -> None:
     counted("--benchmark-disable")
     assert (pytester.path / "said-True").read_text() == "enter, before 1, run 1, exit"
+
+
+def test_garbage_is_not_collected_in_a_round_where_pytest_benchmark_is_asked_not_to(
+    counted: Suite, pytester: pytest.Pytester
+) -> None:
+    counted("--rounds", "1", "--round-time", "0", "--benchmark-disable-gc", "-k", "False")
+    assert (pytester.path / "said-False").read_text() == "enter, before 1, run 1, before 1, run 1 without gc, exit"
 
 
 def test_disabled_work_leaves_no_run_behind(suite: Suite, pytester: pytest.Pytester) -> None:

@@ -1,11 +1,13 @@
 """Devices: where a batch goes, and how long a device stood idle between steps."""
 
+import os
 from collections import OrderedDict, namedtuple
 from typing import Any
 
 import pytest
 import torch
 
+from loaderbench.benches.harness.system import devices
 from loaderbench.benches.harness.system.devices import Timeline, available, place, synchronise
 
 META = torch.device("meta")  # a tensor that was placed there holds nothing: no accelerator is needed to see it move
@@ -98,3 +100,12 @@ def test_steps_back_to_back_wait_for_nothing() -> None:
 
 def test_a_timeline_without_steps_has_no_waits() -> None:
     assert waits_s(0) == []
+
+
+def test_a_child_process_is_asked_for_the_accelerator_so_that_this_one_may_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "_accelerator_facts", lambda: {"type": "abacus", "process": os.getpid()})
+    facts = devices.accelerator_facts.__wrapped__()
+    assert facts is not None
+    assert facts["process"] != os.getpid()

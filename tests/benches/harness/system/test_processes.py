@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from loaderbench.benches.harness.system import processes
+from loaderbench.benches.harness.system.child import in_child
 
 pytestmark = pytest.mark.usefixtures("no_strays")
 
@@ -175,3 +176,14 @@ def test_strays_end_that_have_ended_already() -> None:
         stray.kill()
         processes.end([stray])
         assert not stray.is_alive()
+
+
+def test_pages_that_a_child_shares_with_the_process_it_was_forked_from_are_counted_as_its_own() -> None:
+    ballast = bytearray(b"\1") * (128 * MIB)
+
+    def added_by_writing() -> int:
+        before = processes.memory().pss_bytes
+        ballast[::4096] = bytes(len(ballast) // 4096)  # a copy of each page
+        return processes.memory().pss_bytes - before
+
+    assert abs(in_child(added_by_writing)) < len(ballast) / 4
