@@ -20,6 +20,7 @@ from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
+import psutil
 from torch.utils.data import Subset, _DatasetKind, default_collate
 from torch.utils.data._utils import fetch
 
@@ -40,6 +41,7 @@ from loaderbench.benches.harness.parts import Wrapper
 READ_AGAIN_S = 5.0  # for the batch, or the whole pass where it is not known which batch failed
 STUCK_S = 2.0  # a sample that takes longer, read again, is where a worker has stopped
 _DIES_WITHIN_S = 1.0  # a worker whose batch could not be received
+_DESCRIPTORS_OF_A_BATCH = 4  # at least: to send one, a worker accepts a connection beside its tensors' own
 _MOST_NAMED = 3  # samples of a batch
 
 Frames = list[tuple[FrameType, int]]
@@ -125,6 +127,8 @@ def _of_workers(failure: Failure, loader: Any) -> Failure:
         return _of_stopped_worker(failure, loader, pids.index(int(named[1])))
     if "DataLoader timed out" in failure.message:
         return _of_stopped_worker(failure, loader, loader._task_info[loader._rcvd_idx][0])
+    if not failure.worker and (exhausted := _without_descriptors(loader)):
+        return exhausted
     if not failure.worker and (number := _dead_worker(loader)) is not None:  # what it has sent cannot be received
         worker = loader._workers[number]
         death = f"DataLoader worker (pid {worker.pid}) has ended, with exit code {worker.exitcode}"
@@ -134,6 +138,21 @@ def _of_workers(failure: Failure, loader: Any) -> Failure:
     if again is not None:
         return replace(again, worker=failure.worker)
     return replace(failure, samples=_named_in(loader, batches))
+
+
+def _without_descriptors(loader: Any) -> Failure | None:
+    """Return the failure of a worker that cannot open a file any more, nor send a batch; None where all of them can.
+
+    This process then receives the end of a connection, or nothing.
+    """
+    for number, worker in enumerate(loader._workers):
+        with suppress(psutil.Error, AttributeError):  # it has gone, or this system does not say
+            process = psutil.Process(worker.pid)
+            opened, limit = process.num_fds(), process.rlimit(psutil.RLIMIT_NOFILE)[0]
+            if opened > limit - _DESCRIPTORS_OF_A_BATCH:
+                text = f"{opened} are open, of at most {limit}"
+                return Failure(error="OSError", message="Too many open files", detail=text, worker=str(number))
+    return None
 
 
 def _dead_worker(loader: Any) -> int | None:

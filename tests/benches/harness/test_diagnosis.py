@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import sys
 import time
@@ -134,6 +135,32 @@ def test_the_line_where_a_worker_hangs_is_named_with_its_sample() -> None:
     assert message.startswith("RuntimeError: DataLoader timed out after 1")
     assert f"(sample {ODD}, in worker 1, " in message
     assert re.search(rf"test_diagnosis\.py:({line_of(hangs)}|{line_of(hangs) + 1})\)$", message)
+
+
+def opens() -> Any:
+    kept = []
+    while get_worker_info() is not None:
+        try:
+            kept.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            LEFT_OPEN.extend(kept)
+            break
+    return {"image": torch.zeros(3, 4), "label": ODD}
+
+
+LEFT_OPEN: list[int] = []
+
+
+def test_a_worker_that_can_send_nothing_for_want_of_descriptors_says_so() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        message = why(Numbers(opens), num_workers=1, timeout=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "Too many open files" in message
+    assert "in worker 0" in message
+    assert "ulimit -n" in message
 
 
 def test_in_a_part_of_a_dataset_the_sample_has_the_index_of_the_whole() -> None:
