@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-ROUNDS = 10  # of measuring, at most
+ROUNDS, FEWEST_ROUNDS = 10, 4  # of measuring: at most, and what longer passes may leave of them
 FEWEST_BATCHES = 4  # of a pass
 LONGEST_PASS_S = 0.5
 MARGIN = 1.1  # of what a pass took before
@@ -99,19 +99,30 @@ class PassSchedule:
         return samples
 
     def _fits(self, samples: int, left_s: float) -> bool:
-        estimates_s = [self._estimate_s(loader_pass, samples) for loader_pass in self.passes]
-        return ROUNDS * sum(estimates_s) <= left_s and max(estimates_s) <= LONGEST_PASS_S
+        """Return whether all rounds fit; or a few of them, where most of the time goes into starting processes."""
+        reads_s = [self._read_s(loader_pass, samples) for loader_pass in self.passes]
+        seconds = sum(self._estimate_s(loader_pass, samples) for loader_pass in self.passes)
+        rounds = ROUNDS if sum(reads_s) > seconds / 2 else FEWEST_ROUNDS
+        return rounds * seconds <= left_s and max(reads_s) <= LONGEST_PASS_S
 
     def _estimate_s(self, loader_pass: LoaderPass, samples: int | None = None) -> float:
-        """Return what a pass will take, by what it took before; else by the slowest of those like it, or 0."""
-        number = self._samples(loader_pass, self.samples if samples is None else samples)
-        known = self.times.get(loader_pass)
-        if known is None:
-            alike = [time for other, time in self.times.items() if other.num_workers == loader_pass.num_workers]
-            known = max(alike or self.times.values(), key=lambda time: time.read_s / time.samples, default=None)
+        """Return what a pass will take with its process, by what it took before; 0 where nothing is known."""
+        known = self._known(loader_pass)
         if known is None:
             return 0.0
-        return MARGIN * (known.seconds + known.read_s * (number / known.samples - 1))
+        start_s = known.seconds - known.read_s
+        return MARGIN * (start_s + self._read_s(loader_pass, self.samples if samples is None else samples))
+
+    def _read_s(self, loader_pass: LoaderPass, samples: int) -> float:
+        known = self._known(loader_pass)
+        return 0.0 if known is None else known.read_s * self._samples(loader_pass, samples) / known.samples
+
+    def _known(self, loader_pass: LoaderPass) -> PassTime | None:
+        """Return what the pass took before; else what the slowest of those like it took, if any was measured."""
+        if loader_pass in self.times:
+            return self.times[loader_pass]
+        alike = [time for other, time in self.times.items() if other.num_workers == loader_pass.num_workers]
+        return max(alike or self.times.values(), key=lambda time: time.read_s / time.samples, default=None)
 
     def _samples(self, loader_pass: LoaderPass, samples: int) -> int:
         return min(self.dataset_samples, max(samples, FEWEST_BATCHES * loader_pass.batch_size))

@@ -97,3 +97,11 @@ def test_the_order_of_a_round_is_drawn(seed: int) -> None:
         for number in range(1, ROUNDS + 1)
     }
     assert len(orders) > 1
+
+
+def test_where_processes_take_long_to_start_passes_are_longer_and_rounds_fewer() -> None:
+    passes, spent_s = run(schedule(60.0), 1e-4, start_s=1.0)
+    rounds = {number for number, _, _ in passes}
+    assert 4 <= max(rounds) < ROUNDS
+    assert spent_s <= 60.0
+    assert min(samples for number, _, samples in passes if number) * 1e-4 > 0.3
