@@ -1,6 +1,6 @@
 """What does each worker cost in memory?
 
-**Read**, not timed: the memory of this process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass, while
+**Read**, not timed: the memory of the case's process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass, while
 the loop pauses so that the queues are as full as they get. PSS (a page shared by n processes counts 1/n in each)
 is what the machine holds; RSS would count what ``fork`` shares once for every worker.
 
@@ -10,8 +10,8 @@ is what the machine holds; RSS would count what ``fork`` shares once for every w
   wait).
 
 The report shows ``added_pss_bytes``, a round's ``pss_bytes`` less its ``base_pss_bytes``: what the loader costs.
-Absolute values say little, because this process holds more after some cases than after others, and their order is
-random. A difference below 0 is shown as it is.
+Absolute values say little, because this process holds all that pytest's, from which it was forked, has loaded: pages
+that both still share are counted as its own. A difference below 0 is shown as it is.
 
 **What to expect**: up to ``num_workers × prefetch_factor`` batches wait in shared memory, and every worker has its own
 interpreter; under ``fork`` it shares its parent's pages until it writes to them, and reading a Python object writes to

@@ -55,6 +55,7 @@ class RevisionProcess:
     case: int = 0  # the place of the one it is at
     position: Position | None = None  # the turn it waits for; None while it has it, or has not asked yet
     fault: str = ""  # why it is gone
+    switches: Mapping[str, float] = field(default_factory=dict)  # of context, as it counted them when it left
 
     @classmethod
     def start(
@@ -185,7 +186,7 @@ class Scheduler:
             cases=tuple(self.cases),
             turns=turns,
             faults={process.revision.name: process.fault for process in self.processes if process.fault},
-            telemetry={process.revision.name: counters.since(process.process.pid) for process in self.processes},
+            telemetry={process.revision.name: counters.since() | process.switches for process in self.processes},
             seconds=time.monotonic() - began,
         )
 
@@ -255,6 +256,7 @@ class Scheduler:
                 continue
             if "leave" in question:
                 process.position = END
+                process.switches = {name: count for name, count in question.items() if name != "leave"}
             else:
                 process.case = process.cases.index(question["case"])
                 process.position = (process.case, question["round"])

@@ -1,7 +1,6 @@
 """What else happened on the machine during a block: it qualifies a verdict, and never selects samples."""
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -24,19 +23,15 @@ class Counters:
         """Read the counters."""
         return cls(**_counters())
 
-    def since(self, pid: int) -> dict[str, float]:
-        """Return what happened since: load, share of CPU time stolen, periods throttled; of a process: switches."""
+    def since(self) -> dict[str, float]:
+        """Return what happened since: load, share of CPU time stolen, periods throttled."""
         now = _counters()
         total_s = now["total_s"] - self.total_s
-        happened = {
+        return {
             "load": os.getloadavg()[0],
             "steal_share": (now["steal_s"] - self.steal_s) / total_s if total_s > 0 else 0.0,
             "throttled_periods": now["throttled"] - self.throttled,
         }
-        with suppress(psutil.Error):  # it is gone
-            switches = psutil.Process(pid).num_ctx_switches()
-            happened |= {"voluntary_switches": switches.voluntary, "involuntary_switches": switches.involuntary}
-        return happened
 
 
 def _counters() -> dict[str, float]:

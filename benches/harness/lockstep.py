@@ -13,7 +13,7 @@ question                                                 answer
 ``"origins": {name: file}, "instrument": {…}}``
 ``{"case": "bench_epoch[…]", "round": 0}``               ``true``, once it is this process's turn; round -1 is
                                                          set-up and warm-up
-``{"leave": true}``                                      none: the scheduler ends the process, as an orderly
+``{"leave": true, "voluntary_switches": 9, …}``          none: the scheduler ends the process, as an orderly
                                                          exit takes seconds, and a core
 =======================================================  ================================================
 
@@ -22,6 +22,7 @@ question                                                 answer
 
 import hashlib
 import json
+import resource
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -90,11 +91,20 @@ class Paired:
 
     def leave(self) -> None:
         """Block until the scheduler ends this process."""
-        self._ask(leave=True)
+        self._ask(leave=True, **context_switches())
 
     def _ask(self, **question: Any) -> Any:
         self._connection.send_bytes(json.dumps(question).encode())
         return json.loads(self._connection.recv_bytes())
+
+
+def context_switches() -> dict[str, int]:
+    """Return the context switches of this process and of all that have ended below it: its cases and their workers."""
+    usages = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "voluntary_switches": sum(usage.ru_nvcsw for usage in usages),
+        "involuntary_switches": sum(usage.ru_nivcsw for usage in usages),
+    }
 
 
 def connect(descriptor: int | None) -> Lockstep:
