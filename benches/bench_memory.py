@@ -1,7 +1,7 @@
 """What does each worker cost in memory?
 
-**Read**, not timed: the memory of the case's process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass, while
-the loop pauses so that the queues are as full as they get. PSS (a page shared by n processes counts 1/n in each)
+**Read**, not timed: the memory of the case's process and all its workers, at the 1st, 2nd, 4th, 8th … batch of a pass,
+while the loop pauses so that the queues are as full as they get. PSS (a page shared by n processes counts 1/n in each)
 is what the machine holds; RSS would count what ``fork`` shares once for every worker.
 
 - ``base_pss_bytes``: before the loader exists;
