@@ -156,6 +156,7 @@ def test_what_was_the_same_in_both_processes_is_recorded(interrupted: tuple[Path
     (block,) = verdict(interrupted[0] / "out")["blocks"]
     assert block["environment"].keys() >= {"MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "PYTHONHASHSEED"}
     assert block["telemetry"].keys() == {"base", "head"}
+    assert all(seen["voluntary_switches"] > 0 for seen in block["telemetry"].values())
 
 
 @pytest.mark.parametrize(
