@@ -4,9 +4,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
+from loaderbench.reports.vocabulary import SETTINGS
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loader import LoaderConfig
+    from loaderbench.benches.harness.own_loader import OwnLoader
     from loaderbench.benches.harness.subject import Subject
 
 HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
@@ -14,9 +16,9 @@ EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --sta
 
 LOADER = (
     "collate_fn", "batch_size", "drop_last", "sampler", "batch_sampler", "num_workers", "worker_init_fn",
-    "prefetch_factor", "start_method", "loader_timeout",
+    "prefetch_factor", "start_method",
 )  # fmt: skip
-NUM_WORKERS = 2  # a loader without workers has little to be checked or explained
+USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has little to be checked or explained
 WRONG = 1  # exit code
 
 
@@ -27,28 +29,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_loader(parser: argparse.ArgumentParser, *others: str) -> None:
     """Declare one loader: its dataset, its collate function, its arguments and `others`."""
-    names = ("dataset", "dataset_args", *LOADER, *others)
-    shared.add(parser, *names, required=("dataset",), defaults={"num_workers": NUM_WORKERS, "device": None})
+    shared.add(parser, "dataset", *LOADER, *others, defaults=USUAL, unset=True)
+    shared.add(parser, "dataset_args", "from_loader", "loader_timeout")
 
 
-def loader_of(subject: "Subject", options: argparse.Namespace) -> "tuple[Subject, LoaderConfig]":
-    """Return the loader that the options declared by `add_loader` describe, and the dataset to build it over."""
+def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subject, LoaderConfig]":
+    """Return the loader that the options declared by `add_loader` describe, and the dataset to build it over.
+
+    `samples` says how much of the dataset that is. Raises RefusedError where none is named.
+    """
     from loaderbench.benches.harness.case_loader import case_loader
     from loaderbench.benches.harness.options import loader_timeout_s
+    from loaderbench.benches.harness.own_loader import own_loader, settings_around
 
-    settings = {**vars(options), "drop_last": options.drop_last and options.batch_size is not None}
-    return case_loader(subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout))
+    own = own_loader(options.from_loader) if options.from_loader else None
+    settings = settings_around(own, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL)
+    subject = subject_of(options, own, samples)
+    return case_loader(subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout), own=own)
+
+
+def subject_of(options: argparse.Namespace, own: "OwnLoader | None", samples: str) -> "Subject":
+    """Return the dataset that is named, or that of the user's own loader; raises RefusedError where there is none."""
+    from loaderbench.benches.harness.errors import RefusedError
+    from loaderbench.benches.harness.subject import DatasetChoice
+
+    if own is not None:
+        return DatasetChoice(given=own.given_dataset, samples=samples).subject(own.named.target)
+    if not getattr(options, "dataset", None):
+        raise RefusedError("name what is loaded: --dataset my.data:Train, or --from-loader my.data:make_loader")
+    return DatasetChoice(dataset_args=options.dataset_args, samples=samples).subject(options.dataset)
 
 
 def run(options: argparse.Namespace) -> int:
     """Show every need and its limit; return 0, or 1 where the loader would crash or be wrong."""
     from loaderbench.benches.explain.check import demand_of, limits
-    from loaderbench.benches.harness.subject import DatasetChoice
     from loaderbench.reports.documents.check import check_document, wrong
     from loaderbench.reports.explain.preflight import findings
     from loaderbench.reports.render.terminal import print_document
 
-    subject = DatasetChoice(dataset_args=options.dataset_args, samples="all").subject(options.dataset)
-    needs = list(findings(demand_of(*loader_of(subject, options)), limits()))
+    needs = list(findings(demand_of(*loader_of(options)), limits()))
     print_document(check_document(needs))
     return WRONG if wrong(needs) else 0

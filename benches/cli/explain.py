@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
 EXAMPLE = "explain --dataset my.data:Train --num-workers 2"
 
-MODEL = ("model", "model_args", "loss", "train_step", "optimizer")
 BUDGET_S = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_loader(parser, "persistent_workers", "pin_memory", "samples", "device", *MODEL)
+    add_loader(parser, "persistent_workers", "pin_memory")
+    shared.add(parser, "samples", "device", *shared.MODEL, defaults={"device": None})
     pause = "in place of a model: a pause for each batch, such as 20ms"
     parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
     budget = "for everything: what promises most is tried first, such as 90s or 10m (default: 2m)"
@@ -38,7 +38,6 @@ def run(options: argparse.Namespace) -> int:
     import msgspec
 
     from loaderbench.benches.explain.explain import explain
-    from loaderbench.benches.harness.subject import DatasetChoice
     from loaderbench.reports.documents.explain import explain_document
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.explain.record import FILE
@@ -46,8 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
     folder = output.new_folder("explain", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes
-    choice = DatasetChoice(dataset_args=options.dataset_args, samples=samples)
-    subject, config = loader_of(choice.subject(options.dataset), options)
+    subject, config = loader_of(options, samples)
     explanation = explain(
         subject,
         config,

@@ -15,37 +15,41 @@ from loaderbench.reports.units import parse_size, parse_time, parse_whole
 from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, Setting
 
 T = TypeVar("T")
+MODEL = ("model", "model_args", "loss", "train_step", "optimizer")  # options of what is trained
 
 
 def add(
     parser: argparse._ActionsContainer,
     *names: str,
-    required: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    unset: bool = False,
 ) -> None:
     """Declare settings and other options of a subject by name; each takes one value.
 
-    `defaults` (by name) stand in for those of the vocabulary.
+    `defaults` (by name) stand in for those of the vocabulary. With `unset` the namespace has only those that are given:
+    the help says the default.
     """
     for name in names:
-        given = {} if name in required else {"default": (defaults or {}).get(name, _default(name))}
+        default = (defaults or {}).get(name, _default(name))
+        kept = argparse.SUPPRESS if unset else default
         if (entry := SUBJECT_OPTIONS.get(name)) is None:
-            _add_setting(parser, SETTINGS[name], required=name in required, **given)
+            _add_setting(parser, SETTINGS[name], default, kept)
         else:
-            parser.add_argument(
-                entry.option, metavar=entry.metavar, help=_escaped(entry.help), required=name in required, **given
-            )
+            parser.add_argument(entry.option, metavar=entry.metavar, help=_escaped(entry.help), default=kept)
 
 
-def add_lists(parser: argparse._ActionsContainer, **defaults: Collection[Any]) -> None:
-    """Declare settings that take several values, with commas; `defaults` has the values of each by its name."""
+def add_lists(parser: argparse._ActionsContainer, *, unset: Collection[str] = (), **defaults: Collection[Any]) -> None:
+    """Declare settings that take several values, with commas; `defaults` has the values of each by its name.
+
+    The namespace has no values for those `unset`, where none are given.
+    """
     for name, values in defaults.items():
         setting = SETTINGS[name]
         usual = ",".join(map(_written, values))
         parser.add_argument(
             setting.option,
             type=comma_list(setting.read, setting.option),
-            default=tuple(values),
+            default=() if name in unset else tuple(values),
             metavar="LIST",
             help=_escaped(f"{setting.help}: {setting.takes}, with commas (default: {usual})"),
         )
@@ -125,16 +129,15 @@ def checked(read: Callable[[str], T], option: str = "") -> Callable[[str], T]:
     return reading
 
 
-def _add_setting(parser: argparse._ActionsContainer, setting: Setting, *, required: bool, **given: Any) -> None:
-    usual = f" (default: {_written(given['default'])})" if given.get("default") is not None else ""
+def _add_setting(parser: argparse._ActionsContainer, setting: Setting, default: Any, kept: Any) -> None:
+    usual = f" (default: {_written(default)})" if default is not None else ""
     takes = "" if setting.kind == "whole" and not setting.takes_none else f": {setting.takes}"
     parser.add_argument(
         setting.option,
         type=checked(setting.read, setting.option),
         metavar="N" if setting.kind == "whole" else "on|off" if setting.kind == "switch" else "NAME",
         help=_escaped(f"{setting.help}{takes}{usual}"),
-        required=required,
-        **given,
+        default=kept,
     )
 
 

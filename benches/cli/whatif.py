@@ -4,32 +4,39 @@ import argparse
 import sys
 from itertools import product
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
+from loaderbench.benches.cli.check import subject_of
+from loaderbench.benches.harness.errors import RefusedError
 
 if TYPE_CHECKING:
+    from loaderbench.benches.harness.loader import LoaderConfig
+    from loaderbench.benches.harness.subject import Subject
     from loaderbench.reports.explain.prediction import Question
 
 HELP = "predict other workers, batches, CPUs, devices or storage, simulated from this loader's own costs"
 EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
 
 BUDGET_S = 60.0
+READING = ("dataset", "collate_fn", "worker_init_fn", "prefetch_factor")  # settings of one loader
+BATCH_SIZE = 32
 REPORT_S = 4.0  # of the budget, to predict and to write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    shared.add(parser, "dataset", "dataset_args", "collate_fn", "samples", "prefetch_factor", required=("dataset",))
-    shared.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(32,))
+    shared.add(parser, *READING, unset=True, defaults={"dataset": None})
+    shared.add(parser, "dataset_args", "from_loader", "samples", *shared.MODEL)
+    shared.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(BATCH_SIZE,), unset=("batch_size",))
     for option, read, default, help_text in (
         ("--cpus", shared.number(0.1), (), "CPUs of the machine (default: this one's)"),
         ("--ranks", shared.whole(1), (1,), "devices, each with a loader of its own (default: 1)"),
     ):
         parser.add_argument(option, type=shared.comma_list(read), default=default, metavar="LIST", help=help_text)
     for option, read, metavar, help_text in (
-        ("--step", shared.time, "TIME", "what the step of a device takes, such as 20ms"),
+        ("--step", shared.time, "TIME", "what the step of a device takes, such as 20ms; measured with --model"),
         ("--storage", shared.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
         ("--sample-bytes", shared.size, "SIZE", "what a sample reads there, such as 150kB"),
     ):
@@ -46,17 +53,17 @@ def run(options: argparse.Namespace) -> int:
     import msgspec
 
     from loaderbench.benches.explain.whatif import whatif
-    from loaderbench.benches.harness.subject import DatasetChoice, collate_fn
     from loaderbench.reports.documents.whatif import whatif_document
     from loaderbench.reports.explain.whatif_record import FILE
 
     folder = output.new_folder("whatif", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # a pass reads as many as there is time for
-    subject = DatasetChoice(dataset_args=options.dataset_args, samples=samples).subject(options.dataset)
+    subject, config = _reading(options, samples)
     predicted = whatif(
         subject,
-        collate_fn(options.collate_fn or subject.collate_fns[0]),
-        _question(options),
+        config.batch_fn,
+        _question(options, config, _step_s(options, subject, config)),
+        worker_init_fn=config.worker_init_fn,
         budget_s=options.budget - (monotonic() - began) - REPORT_S,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
@@ -66,7 +73,36 @@ def run(options: argparse.Namespace) -> int:
     return output.INTERRUPTED if predicted.interrupted else 0
 
 
-def _question(options: argparse.Namespace) -> "Question":
+def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":
+    """Return the dataset, and how a worker reads it; where the user's own loader is named, its batch size too."""
+    from loaderbench.benches.harness.case_loader import case_loader, has_sampler
+    from loaderbench.benches.harness.own_loader import own_loader, settings_around
+
+    own = own_loader(options.from_loader) if options.from_loader else None
+    given: dict[str, Any] = {name: value for name, value in vars(options).items() if name in READING}
+    given |= {"num_workers": 1, **({"batch_size": options.batch_size[0]} if options.batch_size else {})}
+    settings = settings_around(own, given, {"batch_size": BATCH_SIZE})
+    if own is not None and has_sampler(settings):
+        raise own.named.refuse("what its own sampler draws cannot be predicted: name its dataset, with --dataset")
+    if settings["batch_size"] is None or None in options.batch_size:
+        raise RefusedError("--batch-size takes numbers here: batches are made of as many samples")
+    return case_loader(subject_of(options, own, samples), settings, seed=0, timeout_s=0, own=own)
+
+
+def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:
+    """Return the seconds of a step: as they are given, or of the model that is named."""
+    from loaderbench.benches.explain.step_time import step_s
+    from loaderbench.benches.harness.training import ModelChoice
+
+    model = ModelChoice.of(vars(options))
+    if not (model.model or model.train_step):
+        return float(options.step)
+    if options.step or len(options.batch_size) > 1:
+        raise RefusedError("a model's step is measured at one --batch-size: give --step, or --model and one size")
+    return step_s(model, subject, config)
+
+
+def _question(options: argparse.Namespace, config: "LoaderConfig", step_s: float) -> "Question":
     """Return every combination of the ranks, CPUs and workers that are asked about."""
     from loaderbench.benches.harness.system.machine import usable_cpus
     from loaderbench.reports.explain.prediction import Question
@@ -77,10 +113,11 @@ def _question(options: argparse.Namespace) -> "Question":
             num_workers=workers,
             cpus=cpus,
             ranks=ranks,
-            step_s=options.step,
-            prefetch_factor=options.prefetch_factor,
+            step_s=step_s,
+            prefetch_factor=config.prefetch_factor or 2,
             storage_bytes_per_s=options.storage or None,
         )
         for ranks, cpus, workers in product(options.ranks, options.cpus or (usable_cpus(),), options.num_workers)
     )
-    return Question(scenarios=tuple(scenarios), batch_sizes=options.batch_size, sample_bytes=options.sample_bytes)
+    sizes = options.batch_size or (config.batch_size,)
+    return Question(scenarios=tuple(scenarios), batch_sizes=sizes, sample_bytes=options.sample_bytes)

@@ -19,6 +19,7 @@ from torch.utils.data import get_worker_info
 from loaderbench.benches.explain.imports import import_fault
 from loaderbench.benches.explain.loaders import TIMEOUT_S, first_batch
 from loaderbench.benches.explain.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
+from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import Subject
@@ -44,7 +45,7 @@ class _SentBatch:
 def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
     """Return what the loader will do; raises RefusedError where it makes no batch."""
     if not subject.is_stream:
-        subject = subject.part(max(LEAST_SAMPLES, 2 * (config.batch_size or 1)))
+        subject, config = cut(subject, config, max(LEAST_SAMPLES, 2 * (config.batch_size or 1)))
     free = limits().shm_bytes
     batch = in_child(partial(_first_batch, subject, config, free_bytes=UNLIMITED if free is None else free))
     method = str(config.multiprocessing_context or torch.multiprocessing.get_start_method())
@@ -60,14 +61,14 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         batch_error=batch.fault if config.num_workers else None,
         import_error=import_fault(subject.name.partition(":")[0]) if ":" in subject.name and method != "fork" else None,
     )
-    if not config.num_workers or demand.fails_to_start:
+    if not config.num_workers or demand.fails_to_start or config.is_as_is:
         return demand
     return _with_workers(demand, subject, config)
 
 
 def _first_batch(subject: Subject, config: LoaderConfig, *, free_bytes: int) -> _SentBatch:
     """Return what a worker would send of its first batch, and whether that arrives; raises RefusedError."""
-    batch = first_batch(subject, replace(config, pin_memory=False))
+    batch = first_batch(subject, config)
     fault = pickling_fault(batch)
     storages = Storages(count=0, bytes=0) if fault else tensor_storages(batch)
     if fault is None and storages.bytes < LARGEST_SENT * free_bytes:

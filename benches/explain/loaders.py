@@ -5,7 +5,7 @@ from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers, without_workers
+from loaderbench.benches.harness.loader import LoaderConfig, in_process, only_without_workers
 from loaderbench.benches.harness.subject import Subject
 
 TIMEOUT_S = 60.0  # for a batch
@@ -26,7 +26,7 @@ def first_batch(subject: Subject, config: LoaderConfig) -> Any:
     It reads the dataset in this process: call it in one that nothing is measured in.
     """
     try:
-        return next(iter(without_workers(config).build(subject.dataset)))
+        return next(iter(in_process(config).build(subject.dataset)))
     except StopIteration:
         raise RefusedError(f"{subject.name}: it delivers no batch of {config.batch_size}") from None
     except SystemExit as error:

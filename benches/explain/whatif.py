@@ -43,6 +43,7 @@ def whatif(
     collate_fn: Callable[[Any], Any],
     question: Question,
     *,
+    worker_init_fn: Callable[[int], None] | None = None,
     budget_s: float,
     seed: int,
     command: tuple[str, ...],
@@ -63,6 +64,7 @@ def whatif(
     survey = Survey(
         subject=subject,
         collate_fn=collate_fn,
+        worker_init_fn=worker_init_fn,
         schedule=PassSchedule(
             passes=(*cost_passes(sizes, cpus), *held_out_passes(question.batch_sizes, cpus, samples)),
             dataset_samples=samples,
@@ -151,6 +153,7 @@ class Survey:
 
     subject: Subject
     collate_fn: Callable[[Any], Any]
+    worker_init_fn: Callable[[int], None] | None
     schedule: PassSchedule
     shown: list[dict[LoaderPass, Any]] = field(default_factory=list)  # a round each
     interrupted: bool = False
@@ -263,6 +266,7 @@ class Survey:
             num_workers=workers,
             batch_size=size,
             collate_fn=self.collate_fn,
+            worker_init_fn=self.worker_init_fn,
             sampler=partial(FewAtFirst, few=WARM_UP_BATCHES * max(1, workers) * size),
             drop_last=True,
             persistent_workers=workers > 0,

@@ -205,3 +205,18 @@ def check_variation(own: OwnLoader, asked: Collection[str], samples: str) -> Non
         raise own.loader_class.refuse(f"another {varied}")
     if "batch_size" in asked and own.settings["batch_sampler"] is not None and not DRAWING & set(asked):
         raise own.named.refuse("its batch_sampler decides what a batch is: to vary --batch-size, give --sampling too")
+
+
+def settings_around(own: OwnLoader | None, given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of one loader: those `given`, else those of the user's own, else torch's or `usual`.
+
+    Raises RefusedError where what is given cannot be had of the user's own.
+    """
+    if own is not None:
+        check_variation(own, given, "all")
+        settings = {**varied_settings(own, given), **given}
+    else:
+        arguments = names(lambda setting: setting.is_argument)
+        settings = {**{name: SETTINGS[name].default for name in arguments}, **usual, **given}
+    has_no_last = settings["batch_size"] is None or settings["batch_sampler"] is not None
+    return {**settings, "drop_last": False} if has_no_last else settings

@@ -53,7 +53,7 @@ def survey(subject: Subject, budget_s: float = 600.0) -> Survey:
         budget_s=budget_s,
         rng=random.Random(1),
     )
-    return Survey(subject=subject, collate_fn=default_collate, schedule=schedule)
+    return Survey(subject=subject, collate_fn=default_collate, worker_init_fn=None, schedule=schedule)
 
 
 def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseException]) -> None:
