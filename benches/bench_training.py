@@ -22,7 +22,7 @@ A pass is cut to as many batches as the step takes about `PASS_S` for (a power o
 would otherwise turn a pass into minutes.
 
     pytest benches/bench_training.py --dataset images --num-workers 0,2
-    pytest benches/bench_training.py --dataset my.data:Train --model my.model:Net --train-step my.model:step
+    pytest benches/bench_training.py --dataset my.data:Train --model my.model:Net --train-step my.train:step
 """
 
 from collections.abc import Callable

@@ -86,7 +86,7 @@ def _kind(dataset: Any) -> Kind:
         raise InvalidDatasetError(f"{dataset.__name__} is a class, not a dataset: call it and pass what it returns")
     name = _name(dataset)
     if isinstance(dataset, DataLoader):
-        raise InvalidDatasetError(f"it is a {name}, not a dataset: name the dataset that it reads (its .dataset)")
+        raise InvalidDatasetError(f"it is a {name}, not a dataset: give it as --from-loader, or name its .dataset")
     methods = {method for method in ("__getitem__", "__len__", "__iter__") if hasattr(type(dataset), method)}
     if isinstance(dataset, IterableDataset):
         return "iterable"

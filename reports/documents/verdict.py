@@ -24,6 +24,7 @@ TONES: Mapping[Bottleneck, Tone] = {
     "loading": "bad", "step": "good", "turns": "warn", "open": "warn", "unknown": "plain",
 }  # fmt: skip
 
+FROM_LOADER = SUBJECT_OPTIONS["from_loader"].option
 MORE_TIME = "5m"
 MOST_CHOICES = 12  # of other batches, in Markdown
 AS_GOOD = f"within {100 * MARGIN:g}{THIN}% of the best"
@@ -190,10 +191,14 @@ def _at_the_edge(choice: Choice, run: Run) -> bool:
 def _command(recommendation: Recommendation, run: Run) -> str:
     """Return the command that settles the doubts: the same subject, other numbers of workers, more time for rounds."""
     choice, chosen = recommendation.headline, recommendation.headline.chosen
-    words = ["loaderbench", "run", "--dataset", recommendation.dataset, *_carried(run.command)]
+    carried = _carried(run.command)
+    given = {word.partition("=")[0] for word in run.command}
+    is_own_loader = FROM_LOADER in {word.partition("=")[0] for word in carried}
+    words = ["loaderbench", "run", *([] if is_own_loader else ["--dataset", recommendation.dataset]), *carried]
     words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
     for name in names(_says_what_is_loaded):
-        words += _option(SETTINGS[name], chosen.get(name))
+        if not is_own_loader or SETTINGS[name].option in given:  # else it is the loader's own
+            words += _option(SETTINGS[name], chosen.get(name))
     return shlex.join([*words, "--num-workers", ",".join(_workers(choice, run)), "--budget", _more_time(run)])
 
 
@@ -217,6 +222,8 @@ def _option(setting: Setting, value: object) -> list[str]:
     >>> _option(SETTINGS["batch_size"], 32.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
     (['--batch-size', '32'], ['--drop-last', 'on'], [])
     """
+    if setting.takes_none and not setting.is_open and is_missing(value):
+        return [setting.option, "none"]
     if is_missing(value) or (setting.kind == "switch" and not is_on(value)):
         return []
     return [setting.option, "on" if setting.kind == "switch" else plain_number(value)]

@@ -149,7 +149,7 @@ BROKEN = [
     (Augmented(lambda number: number + random.random()), BYPASSED.format(kind="float")),
     (
         DataLoader(TensorDataset(torch.zeros(5))),
-        "it is a DataLoader, not a dataset: name the dataset that it reads (its .dataset)",
+        "it is a DataLoader, not a dataset: give it as --from-loader, or name its .dataset",
     ),
     (
         Items(fails(SystemExit())),
