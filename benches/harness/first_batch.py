@@ -18,7 +18,8 @@ def refuse_unbatchable(cases: Iterable[Mapping[str, Any]], options: Options) -> 
     fault = ""
     for settings in _smallest_batches(cases):
         try:
-            batch_facts(options.datasets.subject(settings["dataset"]).dataset, options.loader(settings))
+            subject, config = options.loaded(settings)
+            batch_facts(subject.dataset, config)
         except (CaseFailedError, ChildError) as error:
             fault = fault or f"--dataset {settings['dataset']}: its first batch cannot be made: {error}"
         else:
@@ -31,6 +32,8 @@ def _smallest_batches(cases: Iterable[Mapping[str, Any]]) -> list[Mapping[str, A
     """Return the settings with the smallest batch of each dataset and collate function, where either is the user's."""
     smallest: dict[tuple[str, str], Mapping[str, Any]] = {}
     for settings in cases:
+        if settings["dataset"] is None:  # a bench of which no case is feasible
+            continue
         names = (settings["dataset"], settings["collate_fn"])
         known = smallest.setdefault(names, settings)
         if (settings["batch_size"] or 0) < (known["batch_size"] or 0):

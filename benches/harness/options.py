@@ -19,7 +19,7 @@ from loaderbench.benches.harness.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.own_loader import OwnLoader, check_variation, own_loader, varied_settings
-from loaderbench.benches.harness.subject import DatasetChoice, collate_fn, own_choice
+from loaderbench.benches.harness.subject import DatasetChoice, Subject, collate_fn, own_choice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
@@ -189,10 +189,14 @@ class Options:
 
     def loader(self, settings: Mapping[str, Any]) -> LoaderConfig:
         """Return the loader of the case that has these settings, to be built over its dataset."""
+        return self.loaded(settings)[1]
+
+    def loaded(self, settings: Mapping[str, Any]) -> tuple[Subject, LoaderConfig]:
+        """Return the dataset of the case that has these settings, and its loader."""
         subject = self.datasets.subject(settings["dataset"])
         return case_loader(
             subject, settings, seed=self.seed, timeout_s=self.timeout_s, placement=self.placement, own=self.own
-        )[1]
+        )
 
     @property
     def extras(self) -> dict[str, Any]:
