@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+import warnings
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.explain.record import FILE
     from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
 
+    warnings.filterwarnings("ignore", message="This DataLoader will create")  # from every block; it is tried anyway
     folder = output.new_folder("explain", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes
     subject, config = loader_of(options, samples)

@@ -24,7 +24,7 @@ EPOCHS = 12
 PAIRS = 3  # of loaders: with objects, and with arrays
 PAIR_EPOCHS = 2  # of each: a worker has then read most of what it ever reads
 LEAST_S = 0.5  # for the passes of one loader, whatever the budget has left
-OVERHEAD_S = 5.0  # of one loader beside its passes, at most: forks, workers, arrays made of objects, readings
+OVERHEAD_S = 15.0  # of one loader beside its passes, at most: forks, workers, arrays made of objects, readings
 PAIRS_SHARE = 0.6  # of the time, where the dataset has many Python objects
 
 

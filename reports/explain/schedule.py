@@ -13,7 +13,8 @@ from loaderbench.reports.explain.ranking import FEWEST_BLOCKS
 MOST_BLOCKS = 10  # of an intervention
 MOST_PAIRS = 3  # of passes, in a block
 LONGEST_PASS_S = 0.3
-FEWEST_BATCHES = 2  # of each worker, in a pass
+USUAL_BATCHES = 2  # of each worker, in a pass
+FEWEST_CAUSES = 4  # that are to be tried where a batch takes long: passes are then as short as can be
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,16 +37,21 @@ def plan_passes(
     """Return the longest passes and the most pairs with which the fewest blocks of all `causes` fit into `budget_s`.
 
     A batch of `batch_samples` takes `batch_s`, and all of them are `batches`; to start the loaders of a block takes
-    `start_s`. A pass is `LONGEST_PASS_S` at most, and never shorter than `FEWEST_BATCHES` of each worker: then there
-    are fewer pairs, and if these are not enough not every intervention will be tried.
+    `start_s`. A pass is `LONGEST_PASS_S` at most. It has `USUAL_BATCHES` of each worker at least, with fewer pairs if
+    need be; and with one pair one batch of each, where not even `FEWEST_CAUSES` could be tried otherwise.
     """
-    fewest = min(batches, FEWEST_BATCHES * max(1, num_workers))
-    block_s = budget_s / (FEWEST_BLOCKS * max(1, causes)) - start_s
-    pass_s = {pairs: min(LONGEST_PASS_S, block_s / passes_of(pairs)) for pairs in range(MOST_PAIRS, 0, -1)}
-    affordable = (pairs for pairs, seconds in pass_s.items() if fewest * batch_s <= seconds)
-    pairs = next(affordable, 1)
-    most = max(fewest, min(batches, int(pass_s[pairs] / batch_s)))
-    return PassPlan(batches=most, batch_samples=batch_samples, pairs=pairs)
+
+    def most_batches(pairs: int, causes: int) -> int:
+        block_s = budget_s / (FEWEST_BLOCKS * max(1, causes)) - start_s
+        return min(batches, int(min(LONGEST_PASS_S, block_s / passes_of(pairs)) / batch_s))
+
+    usual, fewest = (min(batches, number * max(1, num_workers)) for number in (USUAL_BATCHES, 1))
+    for pairs in range(MOST_PAIRS, 0, -1):
+        if (most := most_batches(pairs, causes)) >= usual:
+            return PassPlan(batches=most, batch_samples=batch_samples, pairs=pairs)
+    few = min(causes, FEWEST_CAUSES)
+    affordable = int((budget_s / (FEWEST_BLOCKS * max(1, few)) - start_s) / passes_of(1) / batch_s)
+    return PassPlan(batches=max(fewest, min(usual, affordable)), batch_samples=batch_samples, pairs=1)
 
 
 def passes_of(pairs: int) -> int:
@@ -120,7 +126,13 @@ class Schedule:
             if 0 < needed_s <= left_s:
                 chosen.append(cause)
                 left_s -= needed_s
-        return chosen
+        return chosen or self._first_that_fits(left_s)
+
+    def _first_that_fits(self, left_s: float) -> list[str]:
+        """Return the most promising cause that a block fits of, where there is no time for the fewest of any."""
+        if any(len(taken) >= self.fewest for taken in self.taken_s.values()):
+            return []
+        return [cause for cause in self.taken_s if self.block_s(cause) <= left_s][:1]
 
     def _is_further(self, cause: str, left_s: float) -> bool:
         """Return whether a block more than the fewest of `cause` is to be measured."""

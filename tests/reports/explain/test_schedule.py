@@ -47,6 +47,10 @@ def test_an_intervention_whose_blocks_do_not_fit_leaves_the_time_to_the_next() -
     assert Counter(driven(schedule)) == {"b": 4}
 
 
+def test_where_there_is_no_time_for_the_fewest_blocks_of_any_what_promises_most_has_some() -> None:
+    assert Counter(driven(schedule_of("a", "b", budget_s=3.5))) == {"a": 3}
+
+
 def test_without_a_budget_nothing_is_measured() -> None:
     assert driven(schedule_of("a", "b", budget_s=0.0)) == []
 
@@ -143,5 +147,7 @@ def test_passes_are_cut_and_then_pairs_left_out_until_the_blocks_fit(budget_s: f
     assert 4 * 10 * (0.1 + passes_of(made.pairs) * made.batches * 0.01) <= budget_s
 
 
-def test_a_pass_has_two_batches_of_each_worker_however_long_these_take() -> None:
-    assert plan(batch_s=10.0, num_workers=4) == plan_of(8, 1)
+@pytest.mark.parametrize(("budget_s", "batches"), [(4.2, 4), (3.5, 2), (0.1, 2)])
+def test_where_few_could_be_tried_passes_are_shorter_still(budget_s: float, batches: int) -> None:
+    """A batch of each of two workers, at least."""
+    assert plan(budget_s=budget_s) == plan_of(batches, 1)
