@@ -22,6 +22,7 @@ from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.record import now
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.recipes.compact import collections_of
 from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.explain.record import (
@@ -74,7 +75,13 @@ def explain(
             rng=random.Random(seed),  # noqa: S311 - an order, not a secret
             interventions={intervention.facts.cause: intervention for intervention in interventions},
             not_run=not_run,
-            facts={"version": version("loaderbench"), "started": started, "command": command, "seed": seed},
+            facts={
+                "version": version("loaderbench"),
+                "started": started,
+                "command": command,
+                "seed": seed,
+                "machine": in_child(machine.facts),  # it asks the accelerator, whose driver does not survive a fork
+            },
         )
         try:
             with Interruption() as interruption:
@@ -151,7 +158,6 @@ class Experiment:
         return Explanation(
             schema=SCHEMA,
             **self.facts,
-            machine=machine.facts(),
             loader=_arguments(baseline.config),
             dataset=DatasetFacts(name=baseline.subject.name, samples=baseline.samples, samples_read=samples_read),
             budget_s=self.budget.seconds,
