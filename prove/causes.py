@@ -115,8 +115,9 @@ CAUSES = (
     ),
     Injected(
         cause=TOGETHER,
-        dataset="SlowManyTensors",
-        options=("--num-workers", "1", "--batch-size", "4", "--samples", "64"),
+        dataset="SlowStart",  # one worker is too few, too
+        dataset_args={"start_s": 0.05, "sleep_s": 1.5e-3},
+        options=("--num-workers", "1", "--batch-size", "4", "--samples", "64", "--persistent-workers", "off"),
     ),
 )
 if torch.cuda.is_available():

@@ -220,8 +220,8 @@ class Experiment:
 
     def _combination(self) -> Intervention | None:
         ranked = rank(self.explanation()).interventions
-        helping = [self.interventions[entry.cause] for entry in ranked if entry.outcome == "helps"]
-        return together(self.baseline, helping, list(CAUSES))
+        gains = [(self.interventions[entry.cause], entry.gain) for entry in ranked if entry.outcome == "helps"]
+        return together(self.baseline, gains, list(CAUSES))
 
     def _drop(self, cause: str, why: str) -> None:
         del self.interventions[cause]

@@ -1,5 +1,6 @@
 """An intervention: the loader with a cause of slow loading (control) and without it (treatment); several in one."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +34,9 @@ class Intervention:
     def treatment(self) -> LoaderConfig:
         """Return the loader without the cause."""
         return self.change(self.control)
+
+
+Gain = tuple[Intervention, float]  # and the share of an epoch that it saves
 
 
 def running(config: LoaderConfig) -> LoaderConfig:
@@ -71,19 +75,36 @@ def per_batch(
     )
 
 
-def together(baseline: Baseline, helping: Sequence[Intervention], order: Sequence[str]) -> Intervention | None:
-    """Return the changes of `helping` in one, against the loader as it is; None where fewer than two go together.
+def together(
+    baseline: Baseline, gains: Sequence[tuple[Intervention, float]], order: Sequence[str]
+) -> Intervention | None:
+    """Return interventions that help in one, against the loader as it is; None where one alone promises more.
 
-    Of two that exclude each other the first counts: `helping` has what saves most at its front. Changes are made in the
-    `order` of their causes.
+    `gains` has what each saves of an epoch. Some exclude each other: those are taken that may save most together, as if
+    each left the others what they save of the rest. Changes are made in the `order` of their causes.
     """
-    chosen: list[Intervention] = []
-    for intervention in helping:
-        if not any(_excludes(intervention, other) for other in chosen):
-            chosen.append(intervention)
+    ranked = sorted(gains, key=lambda entry: -entry[1])
+    chosen = max((_compatible(first, ranked) for first in ranked), key=_left, default=[])
     if len(chosen) < 2:  # noqa: PLR2004 - one alone was measured already
         return None
-    chosen.sort(key=lambda intervention: order.index(intervention.facts.cause))
+    return _in_one(baseline, sorted((entry for entry, _ in chosen), key=lambda entry: order.index(entry.facts.cause)))
+
+
+def _compatible(first: Gain, ranked: Sequence[Gain]) -> list[Gain]:
+    """Return `first` and those that go with it, and with each other, those that save most before others."""
+    chosen = [first]
+    for entry in ranked:
+        if entry is not first and not any(_excludes(entry[0], other) for other, _ in chosen):
+            chosen.append(entry)
+    return chosen
+
+
+def _left(chosen: Sequence[Gain]) -> float:
+    """Return minus the share of an epoch that may be left."""
+    return -math.prod(1 - gain for _, gain in chosen)
+
+
+def _in_one(baseline: Baseline, chosen: Sequence[Intervention]) -> Intervention:
     keeps_workers = any(intervention.facts.keeps_workers for intervention in chosen)
 
     def advised(config: LoaderConfig) -> LoaderConfig:

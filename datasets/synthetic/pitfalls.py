@@ -85,16 +85,19 @@ class Indexable(_Sized[tuple[Tensor, Tensor]]):
 
 @dataclass
 class SlowStart(_Sized[int]):
-    """The first sample of each worker takes `start_s` longer, as if it loaded a model or opened a connection."""
+    """The first sample of each worker takes `start_s` longer, as if it loaded a model; every one sleeps `sleep_s`."""
 
     samples: int = 256
     start_s: float = 0.3
+    sleep_s: float = 0.0
     started: bool = field(default=False, init=False)
 
     def __getitem__(self, index: int) -> int:
         if get_worker_info() is not None and not self.started:
             self.started = True
             time.sleep(self.start_s)
+        if self.sleep_s:
+            time.sleep(self.sleep_s)
         return range(self.samples)[index]
 
 
@@ -194,20 +197,6 @@ class PythonDict(Dataset[int]):
 
     def __getitem__(self, index: int) -> int:
         return int(self.scans[f"scan {range(len(self))[index]}"]["points"])
-
-
-@dataclass(frozen=True)
-class SlowManyTensors(_Sized[dict[str, Tensor]]):
-    """Two pitfalls in one: a sample sleeps for `sleep_s`, which more workers shorten, and has `small` tensors."""
-
-    samples: int = 64
-    sleep_s: float = 1e-3
-    small: int = 24
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        number = range(self.samples)[index]
-        time.sleep(self.sleep_s)
-        return {f"field{field_number}": torch.tensor(number) for field_number in range(self.small)}
 
 
 class SharedGenerator(_Sized[float]):

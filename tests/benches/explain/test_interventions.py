@@ -17,21 +17,22 @@ THREADS, MALLOC = "threads in each worker", "memory returned by malloc"
 
 def combined(baseline: Baseline, *helping: str) -> Intervention | None:
     by_cause = {entry.facts.cause: entry for entry in interventions_of(baseline)[0]}
-    return together(baseline, [by_cause[cause] for cause in helping], list(CAUSES))
+    gains = [(by_cause[cause], 0.5 - 0.04 * place) for place, cause in enumerate(helping)]
+    return together(baseline, gains, list(CAUSES))
 
 
 @pytest.mark.parametrize(
     ("helping", "chosen"),
     [
         ((MEMORY, TENSORS, THREADS), (MEMORY, THREADS)),
-        ((NONE, TENSORS, "too few workers"), None),
-        ((TENSORS, NONE, RESTARTED), (TENSORS, RESTARTED)),
+        ((NONE, MEMORY), None),
+        ((NONE, TENSORS, RESTARTED), (TENSORS, RESTARTED)),
         ((MALLOC,), None),
         ((), None),
     ],
-    ids=["reused memory is packed", "no workers", "workers, for what saves more", "one", "none"],
+    ids=["reused memory is packed", "no workers save more", "workers save more with two changes", "one", "none"],
 )
-def test_of_two_that_exclude_each_other_the_one_that_saves_more_is_taken(
+def test_those_are_taken_that_may_save_most_together(
     baseline: Made, helping: Sequence[str], chosen: tuple[str, ...] | None
 ) -> None:
     combination = combined(baseline(), *helping)

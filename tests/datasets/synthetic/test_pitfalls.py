@@ -20,7 +20,6 @@ BUILDERS: list[Callable[[], Any]] = [
     pitfalls.LargeSamples,
     lambda: pitfalls.PythonList(samples=100),
     lambda: pitfalls.PythonDict(samples=100),
-    lambda: pitfalls.SlowManyTensors(samples=8),
     pitfalls.SharedGenerator,
     lambda: pitfalls.TensorsOfLists(samples=8),
     pitfalls.Leaking,
