@@ -29,7 +29,8 @@ _PROTOCOL = 4  # of pickle: fixed, so that a fingerprint is the same under every
 def children(tree: Any) -> Iterator[tuple[Any, Any]] | None:
     """Return the pairs of key, index or field name and child of a container; None if `tree` is a leaf."""
     if _is_mapping(tree):
-        return iter(tree.items())
+        pairs: Iterator[tuple[Any, Any]] = iter(tree.items())
+        return pairs
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return zip(tree._fields, tree, strict=True)
     if isinstance(tree, (list, tuple)):
@@ -83,7 +84,7 @@ def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
     if isinstance(tree, Mapping):
         return type(tree)(mapped)  # type: ignore[call-arg]  # as mappings are constructed
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)._make(mapped.values())  # some check what their constructor is called with
+        return type(tree)._make(mapped.values())  # type: ignore[attr-defined]  # some check what their constructor is called with
     if isinstance(tree, (list, tuple)):
         return type(tree)(mapped.values())
     clone = copy(tree)  # a dataclass; constructing it anew would run its __post_init__ twice

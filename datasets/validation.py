@@ -7,7 +7,7 @@ wrong and what to change.
 import io
 import pickle
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -165,10 +165,10 @@ def _check_getitems(dataset: Any, indices: list[int], first: list[Any], again: l
         )
 
 
-def _hold_the_same(first: Sequence[Any], others: Sequence[Any]) -> bool:
+def _hold_the_same(first: Sequence[Any], others: Any) -> bool:
     """Return whether samples have equal leaves, whatever containers these are in."""
 
-    def content(samples: Sequence[Any]) -> list[list[bytes]]:
+    def content(samples: Iterable[Any]) -> list[list[bytes]]:
         return [[fingerprint(_plain(leaf)) for leaf in tree_leaves(sample)] for sample in samples]
 
     try:
@@ -181,10 +181,10 @@ def _plain(leaf: Any) -> Any:
     return leaf.item() if isinstance(leaf, np.generic) else leaf
 
 
-def _are_alike(first: Sequence[Any], others: Sequence[Any]) -> bool:
+def _are_alike(first: Sequence[Any], others: Any) -> bool:
     """Return whether any sample of `others` has the structure and dtypes of one of `first`, whatever its shapes."""
 
-    def kinds(samples: Sequence[Any]) -> set[str]:
+    def kinds(samples: Iterable[Any]) -> set[str]:
         return {re.sub(r"\((\d+,? ?)*\)|\d+x\d+", "", describe(sample)) for sample in samples}
 
     return bool(kinds(first) & kinds(others))

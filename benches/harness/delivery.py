@@ -154,7 +154,7 @@ class FirstPassCount:
 
 def samples_in(leaf: Any) -> int:
     """Return the length of a tensor or an array, 0 of anything else."""
-    shape = getattr(leaf, "shape", ())
+    shape: tuple[int, ...] = getattr(leaf, "shape", ())
     return int(shape[0]) if len(shape) else 0
 
 

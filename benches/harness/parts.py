@@ -44,14 +44,14 @@ class Blocks(Sequence[int]):
         if not 0 < samples <= length:
             raise ValueError(f"samples must be 1 to {length}, the length of the dataset, got {samples}")
         self.samples = samples
-        self.count = min(MOST_BLOCKS, max(1, samples // SHORTEST_BLOCK))
-        self.block_samples = math.ceil(samples / self.count)
-        self.stride = max(self.block_samples, length // self.count)
+        self.blocks = min(MOST_BLOCKS, max(1, samples // SHORTEST_BLOCK))
+        self.block_samples = math.ceil(samples / self.blocks)
+        self.stride = max(self.block_samples, length // self.blocks)
 
     @property
     def starts(self) -> tuple[int, ...]:
         """Return the first index of each block."""
-        return tuple(number * self.stride for number in range(self.count))
+        return tuple(number * self.stride for number in range(self.blocks))
 
     def __len__(self) -> int:
         return self.samples
@@ -78,8 +78,8 @@ class Part(Subset[Any], Wrapper):
         super().__init__(dataset, Blocks(samples, len(dataset)))
 
     def __str__(self) -> str:
-        blocks = self.indices
-        return f"{len(blocks)} of {len(self.dataset)} samples: {blocks.count} blocks of {blocks.block_samples}"
+        part, whole = self.indices, samples_of(self.dataset)
+        return f"{len(part)} of {whole} samples: {part.blocks} blocks of {part.block_samples}"
 
 
 class StreamPart(IterableDataset[Any], Wrapper):

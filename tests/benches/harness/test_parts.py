@@ -61,7 +61,7 @@ def test_blocks_are_few_long_and_spread(samples: int) -> None:
     blocks = Blocks(samples, MANY)
     assert len(blocks.starts) <= MOST_BLOCKS
     assert blocks.block_samples >= min(samples, SHORTEST_BLOCK)
-    assert blocks.starts[-1] >= MANY * (blocks.count - 1) // blocks.count
+    assert blocks.starts[-1] >= MANY * (blocks.blocks - 1) // blocks.blocks
 
 
 def test_neither_a_part_nor_its_pickle_grows_with_the_dataset() -> None:
