@@ -160,7 +160,8 @@ def _row(verdict: CaseVerdict) -> tuple[Cell, ...]:
     tone, estimate, why = verdict.kind.tone, verdict.estimate, verdict.why
     numbers_of = row("", "", "", "")
     if estimate is not None:
-        why = why or (sentences.detectable(estimate) if verdict.verdict == "unchanged" else "")
+        is_settled = verdict.suspected or verdict.verdict not in ("unchanged", "inconclusive")
+        why = "; ".join(filter(None, [why, "" if is_settled else sentences.detectable(estimate)]))
         numbers_of = row(
             amount(estimate.base, estimate.unit),
             amount(estimate.head, estimate.unit),

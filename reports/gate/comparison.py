@@ -89,6 +89,8 @@ class Comparison:
             partly = not self.moved and {"unchanged", "improved", "inconclusive"} & counts.keys()
             return f"not all could be judged: {self.faults[0]}" if partly else "could not be judged"
         unsure = counts.get("inconclusive", 0)
+        if looks := sum(verdict.suspected == "regressed" for verdict in self.verdicts):
+            return f"no regression confirmed, but {looks} of {unsure} inconclusive look so"
         return f"no regression found, {unsure} inconclusive" if unsure else "no regression"
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from loaderbench.reports.gate.comparison import Comparison, Setup, gravest_first, lacking
 from loaderbench.reports.gate.estimate import (
-    CHANGES,
     EXACT,
     Change,
     Estimate,
@@ -124,9 +123,9 @@ def _of_runs(runs: pd.Series, values: pd.Series, *, is_summed: bool) -> Floats:
 def _verdicts(judged: Sequence[Estimate], plan: Plan, moved: Sequence[str], *, runs: int) -> Iterator[CaseVerdict]:
     suspected = suspected_changes(judged, plan.margin, RATE)
     for estimate in judged:
-        verdict, why = _verdict(estimate, suspected.get((estimate.case, estimate.metric)), plan, runs)
-        explained_by = moved if verdict in CHANGES else ()
-        yield CaseVerdict.of(estimate, verdict, why, margin=plan.margin, moved=explained_by)
+        change = suspected.get((estimate.case, estimate.metric))
+        verdict, why = _verdict(estimate, change, plan, runs)
+        yield CaseVerdict.of(estimate, verdict, why, margin=plan.margin, suspected=change, moved=moved)
 
 
 def _verdict(estimate: Estimate, suspected: Change | None, plan: Plan, runs: int) -> tuple[VerdictName, str]:
@@ -139,8 +138,7 @@ def _verdict(estimate: Estimate, suspected: Change | None, plan: Plan, runs: int
         return suspected, ""
     if estimate.is_within(plan.margin):
         return "unchanged", ""
-    margins = estimate.detectable / estimate.tolerance(plan.margin)
-    return "inconclusive", f"it takes a change of {margins:.1f} margins to tell"
+    return "inconclusive", "the interval is wider than the margin"
 
 
 def _failed(base: Records, head: Records) -> Iterator[CaseVerdict]:

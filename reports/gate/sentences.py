@@ -112,6 +112,9 @@ def notices(comparison: Comparison) -> Iterator[str]:
     """Yield a line for each thing that a reader must know before believing the verdicts."""
     if not comparison.setup.controlled:
         yield "Allocator, threads and placement were not controlled (--as-is): pairs of processes differ by more."
+    if any(verdict.suspected for verdict in comparison.verdicts) and not comparison.is_interrupted:
+        more = "a longer --budget" if comparison.blocks else "more runs"
+        yield f"What looks changed was not confirmed: {more} can tell."
     blocks, cpus = comparison.blocks, comparison.setup.machine.get("cpus", math.inf)
     if stolen := [share for share in telemetry_of(blocks, "steal_share") if share > STEAL]:
         yield (
@@ -153,7 +156,8 @@ def standing(test: SequentialTest) -> str:
     """Return where a test stands: blocks, verdicts so far, what is suspected, what is open."""
     settled = Counter(state.verdict for state in test.states.values() if state.is_settled)
     open_states = {key: state for key, state in test.states.items() if not state.is_settled}
-    suspected = [plain(f"{case} {state.suspected}?") for (case, _), state in open_states.items() if state.suspected]
+    named = (plain(f"{case} {state.suspected}?") for (case, _), state in open_states.items() if state.suspected)
+    suspected = list(dict.fromkeys(named))
     more = len(suspected) - MOST_NAMED
     parts = (
         count(test.blocks, "block"),

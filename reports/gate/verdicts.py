@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from loaderbench.reports.gate.estimate import CHANGES, Estimate
+from loaderbench.reports.gate.estimate import CHANGES, Change, Estimate
 from loaderbench.reports.vocabulary import METRICS
 
 VerdictName = Literal["regressed", "failed", "gone", "unproven", "inconclusive", "improved", "new", "unchanged"]
@@ -61,13 +61,21 @@ class CaseVerdict:
     why: str = ""
     estimate: Estimate | None = None
     tolerance: float = 0.0  # the effect that is too small to matter
+    suspected: Change | None = None  # what it looks like, where that was not confirmed
 
     @classmethod
     def of(
-        cls, estimate: Estimate, verdict: VerdictName, why: str, *, margin: float, moved: Sequence[str] = ()
+        cls,
+        estimate: Estimate,
+        verdict: VerdictName,
+        why: str,
+        *,
+        margin: float,
+        suspected: Change | None,
+        moved: Sequence[str],
     ) -> Self:
         """Return the verdict on a metric; where controls `moved`, which would explain a change, it is unproven."""
-        if moved:
+        if moved and (suspected or verdict in CHANGES):
             verdict, why = "unproven" if verdict in CHANGES else verdict, f"a control moved: {', '.join(moved)}"
         return cls(
             case=estimate.case,
@@ -76,6 +84,7 @@ class CaseVerdict:
             why=why,
             estimate=estimate,
             tolerance=estimate.tolerance(margin),
+            suspected=suspected if verdict == "inconclusive" else None,
         )
 
     @property
