@@ -25,7 +25,8 @@ ABOUT, BLOCKS = "about.json", "blocks.jsonl"
 BUDGET_S = 1800.0
 SHORT_S, LONG_S = 120.0, 300.0  # budgets of whole gates
 DRAWS, FEWEST_DRAWS = 125, 2
-BLOCKS_SHARE = 0.8  # of the budget; the rest is for the replayed gates
+BLOCKS_SHARE = 0.8  # of the budget, for what is measured; the rest is for the replayed gates
+SIZES_SHARE = 0.1  # of the budget, within that
 INTERRUPTED_S = 15.0  # for the replayed gates, where the user waits for the command to end
 
 
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         if (folder / BLOCKS).exists():
             _publish(folder, options.draws, within_s=INTERRUPTED_S)
         return output.INTERRUPTED
+    if not (gates or (folder / BLOCKS).exists()):
+        raise RefusedError(f"the budget of {budget_s:g} s does not hold one block: give more")
     whole_s = sum(gate_s for _, gate_s in gates)
     return _publish(folder, options.draws, within_s=began + budget_s + whole_s - time.monotonic())
 
@@ -91,7 +94,8 @@ def _measure(
         runner = CalibrationRunner(folder=folder, rng=rng, progress=progress, interruption=interruption)
         if not options.again:
             runner.begin(seed)
-            runner.sizes([entry for entry in regressions if entry.expected and not entry.with_load])
+            injected_alone = [entry for entry in regressions if entry.expected and not entry.with_load]
+            runner.sizes(injected_alone, within_s=SIZES_SHARE * budget_s)
         if budget_s:
             runner.blocks(regressions, BLOCKS_SHARE * budget_s - progress.elapsed_s)
         for regression, gate_s in gates:

@@ -50,9 +50,14 @@ class CalibrationRunner:
         }
         (self.folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
-    def sizes(self, regressions: Sequence[InjectedRegression]) -> None:
+    def sizes(self, regressions: Sequence[InjectedRegression], within_s: float) -> None:
         """Measure how large each regression is by itself, with no loader around it."""
-        sizes = {entry.name: measure_sizes(entry, self._runner(entry).revisions) for entry in regressions}
+        sizes = {}
+        for regression in regressions:
+            self.progress.describe(f"{regression.name} by itself")
+            revisions = self._runner(regression).revisions
+            sizes[regression.name] = measure_sizes(regression, revisions, within_s=within_s / len(regressions))
+            self.interruption.check()
         (self.folder / SIZES).write_text(json.dumps(sizes, indent=1), encoding="utf-8")
 
     def blocks(self, regressions: Sequence[InjectedRegression], budget_s: float) -> None:

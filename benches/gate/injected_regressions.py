@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import math
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 FaultSizes = Mapping[str, float]
 Call = Callable[[], object]
+
+FEWEST_RATIOS = 2  # the first is thrown away: it read the files
 
 MODULE = "injected"  # what both revisions call the file
 SOURCE = "loaderbench.datasets.synthetic.injected"
@@ -104,9 +108,15 @@ def make_revisions(regression: InjectedRegression, folder: Path) -> tuple[Revisi
 
 
 def measure_sizes(
-    regression: InjectedRegression, revisions: tuple[Revision, Revision], *, pairs: int = 30
+    regression: InjectedRegression,
+    revisions: tuple[Revision, Revision],
+    *,
+    pairs: int = 30,
+    within_s: float = math.inf,
 ) -> dict[str, tuple[float, float, float]]:
     """Return how many times longer head takes than base, by what was called: median and quartiles over `pairs`.
+
+    There are fewer pairs where they do not fit `within_s`, one at least.
 
     Called in this process, with no loader: samples of each dataset, or batches of them.
     """
@@ -119,7 +129,8 @@ def measure_sizes(
             calls[f"{name}, collated"] = [partial(_collate, module, samples) for module in modules]
         else:
             calls[f"{name}.__getitem__"] = [partial(_read, dataset) for dataset in datasets]
-    return {name: _ratio(base, head, pairs=pairs) for name, (base, head) in calls.items()}
+    each_s = within_s / len(calls)
+    return {name: _ratio(base, head, pairs=pairs, within_s=each_s) for name, (base, head) in calls.items()}
 
 
 def _load(revision: Revision) -> ModuleType:
@@ -134,19 +145,21 @@ def _load(revision: Revision) -> ModuleType:
 
 
 def _read(dataset: "InjectedDataset") -> None:
-    for index in range(100):
+    for index in range(25):
         dataset[index]
 
 
 def _collate(module: ModuleType, samples: "list[Sample]") -> None:
-    for _ in range(20):
+    for _ in range(5):
         module.pad(samples)
 
 
-def _ratio(base: Call, head: Call, *, pairs: int) -> tuple[float, float, float]:
-    ratios = []
-    for number in range(pairs + 1):
-        taken = {call: timeit(call, number=1) for call in ((base, head) if number % 2 else (head, base))}
+def _ratio(base: Call, head: Call, *, pairs: int, within_s: float) -> tuple[float, float, float]:
+    ratios: list[float] = []
+    until = time.monotonic() + within_s
+    while len(ratios) <= pairs and (len(ratios) < FEWEST_RATIOS or time.monotonic() < until):
+        taken = {call: timeit(call, number=1) for call in ((base, head) if len(ratios) % 2 else (head, base))}
         ratios.append(taken[head] / taken[base])
-    ordered = sorted(ratios[1:])  # the first pair read the files
-    return median(ordered), ordered[pairs // 4], ordered[-1 - pairs // 4]
+    ordered = sorted(ratios[1:])
+    quarter = len(ordered) // 4
+    return median(ordered), ordered[quarter], ordered[-1 - quarter]

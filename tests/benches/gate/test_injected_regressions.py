@@ -73,3 +73,12 @@ def test_sizes_are_of_what_the_fault_is_in(
     sizes = measure_sizes(regression, make_revisions(regression, tmp_path), pairs=2)
     assert set(sizes) == called
     assert sizes[min(called)] == (1.25, 0.5, 2.0)
+
+
+def test_a_size_takes_one_pair_where_there_is_time_for_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([9.0, 9.0, 1.0, 2.0] * 2)
+    monkeypatch.setattr(injected_regressions, "timeit", lambda *_call, **_how: next(times))
+    regression = InjectedRegression(name="twice", head={"getitem_share": 1.0})
+    sizes = measure_sizes(regression, make_revisions(regression, tmp_path), within_s=0.0)
+    assert [len(set(size)) for size in sizes.values()] == [1, 1]
+    assert not list(times)
