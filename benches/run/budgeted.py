@@ -1,11 +1,11 @@
 """The pytest plugin of ``loaderbench run``: an answer within ``--budget``, or plain benches where they are asked for.
 
-`reports.stats.allocation` decides which case gets the next round. A case is run once for each round, in a process of
-its own each time, and the record puts its rounds together.
+`reports.stats.allocation` decides which case gets the next rounds. A case is run again for them, each time in a process
+of its own, and the record puts its rounds together.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp, log
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from loaderbench.reports.vocabulary import free, sample_rate
 from loaderbench.reports.wording import size_key, spoken
 
 OUR_BENCHES = "loaderbench.benches"
+ROUNDS = 2  # of a process, once each case has been looked at: two processes differ by more than two rounds of one
 DEFAULT_BUDGET = "1m"
 # Kept for the report, which imports and draws for somewhat longer than pytest and torch took to be imported.
 LEAST_REPORT_S, REPORT_OVER_IMPORTS = 4.0, 1.5
@@ -97,7 +98,8 @@ class BudgetedRun:
         """Of a dataset with a model keep the cases with training, which time the loader alone too; else the others."""
         if not self.budget_s:
             return
-        trained = {dataset for dataset in map(_dataset, items) if _has_model(config, dataset)}
+        options = Session.of(config).options
+        trained = {name for name in map(_dataset, items) if options.model.is_known_for(options.datasets.subject(name))}
         items[:] = [item for item in items if (_bench(item) == "training") == (_dataset(item) in trained)]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -147,9 +149,11 @@ class BudgetedRun:
         if self._progress is not None:
             self._progress.describe(_words(item))
         self._rounds = []
+        is_first = not self._allocation.by_name[item.name].is_seen
+        harness = Session.of(item.config)
+        harness.options = replace(harness.options, rounds=1 if is_first else ROUNDS)
         began = time.monotonic()
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-        is_first = not self._allocation.by_name[item.name].is_seen
         self._allocation.add(item.name, self._rounds, time.monotonic() - began)
         if is_first:
             self._say_first(item)
@@ -215,10 +219,6 @@ def _words(item: pytest.Item) -> str:
     """Return what distinguishes a case: its workers, or that there is one process alone."""
     settings = item.callspec.params  # type: ignore[attr-defined]
     return spoken(settings, ["num_workers"]) if settings.get("num_workers") else "one process"
-
-
-def _has_model(config: pytest.Config, dataset: str) -> bool:
-    return bool(config.getoption("model") or config.getoption("train_step")) or ":" not in dataset
 
 
 def _group(harness: Session, item: pytest.Item) -> tuple[tuple[str, object], ...]:

@@ -41,10 +41,9 @@ def ask(config: pytest.Config) -> None:
         if config.getoption(name) is None:
             setattr(config.option, name, text)
     given = {word.partition("=")[0] for word in config.invocation_params.args}
-    for option, name, text in (("--pass-time", "pass_s", "1s"), ("--pass-batches", "pass_batches", "2")):
+    for option, name, text in (("--pass-time", "pass_s", "500ms"), ("--pass-batches", "pass_batches", "2")):
         if option not in given:
             setattr(config.option, name, text)
-    config.option.rounds = "1"  # of each visit to a case, which has a process of its own: rounds of many, in turns
 
 
 def _list(values: Iterable[object]) -> str:

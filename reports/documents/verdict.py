@@ -217,14 +217,14 @@ def _says_what_is_loaded(setting: Setting) -> bool:
 
 
 def _option(setting: Setting, value: object) -> list[str]:
-    """Return the option that sets a case's value again; none where it is missing, or a switch that is off.
+    """Return the option that sets a case's value again; none where it is missing, the default, or a switch that is off.
 
-    >>> _option(SETTINGS["batch_size"], 32.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
-    (['--batch-size', '32'], ['--drop-last', 'on'], [])
+    >>> _option(SETTINGS["batch_size"], 64.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
+    (['--batch-size', '64'], ['--drop-last', 'on'], [])
     """
     if setting.takes_none and not setting.is_open and is_missing(value):
         return [setting.option, "none"]
-    if is_missing(value) or (setting.kind == "switch" and not is_on(value)):
+    if is_missing(value) or value in (setting.default, "default") or (setting.kind == "switch" and not is_on(value)):
         return []
     return [setting.option, "on" if setting.kind == "switch" else plain_number(value)]
 
