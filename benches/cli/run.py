@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
     if "" not in sys.path:  # as `python -m pytest` would: the user's own dataset is imported from here
         sys.path.insert(0, "")
     # `addopts` of the project are for its tests: --benchmark-skip, -n, -x … would leave nothing to report.
-    plugin = ("-o", "addopts=", "-p", "loaderbench.benches.harness.plugin")
+    # hypothesis's plugin has nothing to do here, and imports for seconds at the end.
+    plugin = ("-o", "addopts=", "-p", "no:hypothesispytest", "-p", "loaderbench.benches.harness.plugin")
     benches = ("--import-mode=importlib", "--pyargs", OUR_BENCHES)
     budgeted = BudgetedRun()
     code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[budgeted]))

@@ -24,10 +24,9 @@ from loaderbench.reports.vocabulary import free, sample_rate
 from loaderbench.reports.wording import size_key, spoken
 
 OUR_BENCHES = "loaderbench.benches"
-ROUNDS = 2  # of a process, once each case has been looked at: two processes differ by more than two rounds of one
 DEFAULT_BUDGET = "1m"
-# Kept for the report, which imports and draws for somewhat longer than pytest and torch took to be imported.
-LEAST_REPORT_S, REPORT_OVER_IMPORTS = 4.0, 1.5
+# Kept for the report, which imports and draws for about as long as pytest and torch took to be imported.
+LEAST_REPORT_S, REPORT_OVER_IMPORTS = 3.0, 1.0
 
 
 @dataclass(eq=False)  # pytest keeps plugins by their hash
@@ -151,7 +150,7 @@ class BudgetedRun:
         self._rounds = []
         is_first = not self._allocation.by_name[item.name].is_seen
         harness = Session.of(item.config)
-        harness.options = replace(harness.options, rounds=1 if is_first else ROUNDS)
+        harness.options = replace(harness.options, rounds=self._allocation.rounds(item.name))
         began = time.monotonic()
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         self._allocation.add(item.name, self._rounds, time.monotonic() - began)

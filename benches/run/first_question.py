@@ -41,7 +41,7 @@ def ask(config: pytest.Config) -> None:
         if config.getoption(name) is None:
             setattr(config.option, name, text)
     given = {word.partition("=")[0] for word in config.invocation_params.args}
-    for option, name, text in (("--pass-time", "pass_s", "500ms"), ("--pass-batches", "pass_batches", "2")):
+    for option, name, text in (("--pass-time", "pass_s", "250ms"), ("--pass-batches", "pass_batches", "2")):
         if option not in given:
             setattr(config.option, name, text)
 

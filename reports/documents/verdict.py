@@ -26,6 +26,7 @@ TONES: Mapping[Bottleneck, Tone] = {
 
 FROM_LOADER = SUBJECT_OPTIONS["from_loader"].option
 MORE_TIME = "5m"
+THEIR_MODEL = "my.model:Net"  # for the reader to replace
 MOST_CHOICES = 12  # of other batches, in Markdown
 AS_GOOD = f"within {100 * MARGIN:g}{THIN}% of the best"
 
@@ -199,6 +200,9 @@ def _command(recommendation: Recommendation, run: Run) -> str:
     for name in names(_says_what_is_loaded):
         if not is_own_loader or SETTINGS[name].option in given:  # else it is the loader's own
             words += _option(SETTINGS[name], chosen.get(name))
+    is_step_missing = recommendation.bottleneck == "unknown" and ":" in recommendation.dataset
+    if is_step_missing and choice.is_shown and not _at_the_edge(choice, run):
+        return shlex.join([*words, "--model", THEIR_MODEL])
     return shlex.join([*words, "--num-workers", ",".join(_workers(choice, run)), "--budget", _more_time(run)])
 
 

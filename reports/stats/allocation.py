@@ -20,6 +20,8 @@ from loaderbench.reports.stats.intervals import ratio
 from loaderbench.reports.stats.noninferiority import Floats, Standing, smallest_as_good, standing
 
 LEAST_ROUNDS = 4  # of a case that is to be recommended: an interval of fewer says little
+ROUNDS = 2  # of a process: two processes differ by more than two rounds of one
+FAR = 0.5  # below so much of the best one more round shows what there is to be shown
 
 Ending = Literal["", "decided", "budget"]
 
@@ -70,6 +72,14 @@ class Allocation:
             return None
         return affordable[0].name
 
+    def rounds(self, name: str) -> int:
+        """Return how many rounds of the candidate to measure: one at first, and where it is far from the best."""
+        candidate = self.by_name[name]
+        if not candidate.rounds:
+            return 1
+        best = max(_mean(other) for other in self._measured(candidate.group))
+        return 1 if _mean(candidate) < best + np.log(FAR) else ROUNDS
+
     def add(self, name: str, rounds: Sequence[Round], cost_s: float) -> None:
         """Take in what measuring the candidate showed: no round where it failed, which is not repeated."""
         candidate = self.by_name[name]
@@ -101,7 +111,7 @@ class Allocation:
         ]
 
     def _expected_s(self, candidate: Candidate) -> float:
-        """Return what a round of `candidate` costs: as its latest, else as the dearest of the others."""
+        """Return what measuring `candidate` costs: as it did last, else as the dearest of the others."""
         known = [other.cost_s for other in self.candidates if other.cost_s is not None]
         return max(known, default=0.0) if candidate.cost_s is None else candidate.cost_s
 
@@ -145,6 +155,10 @@ def _standing(candidates: Sequence[Candidate]) -> tuple[Standing, Floats]:
 def _moments(logs: Sequence[float]) -> tuple[float, float, float]:
     """Return mean, standard deviation (NaN of one) and number."""
     return float(np.mean(logs)), float(np.std(logs, ddof=1)) if len(logs) > 1 else np.nan, float(len(logs))
+
+
+def _mean(candidate: Candidate) -> float:
+    return float(np.mean([one.both for one in candidate.rounds]))
 
 
 def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -123,6 +123,12 @@ def test_without_training_the_step_is_asked_for(rated: RatedCases, judged: Judge
     assert callout.command.startswith("loaderbench run --dataset images")
 
 
+def test_of_a_users_dataset_whose_setting_is_shown_the_model_is_asked_for(rated: RatedCases, judged: Judged) -> None:
+    for workers, rate in ((0, 1000), (8, 100)):
+        rated.epoch(around(rate), workers=workers, dataset="my.data:Train")
+    assert judged(rated).command == "loaderbench run --dataset my.data:Train --model my.model:Net"
+
+
 def test_the_next_command_carries_the_users_own_model_and_arguments(rated: RatedCases, judged: Judged) -> None:
     rated.epoch(around(1000), workers=0, dataset="my.data:Train")
     command = ["-q", "--dataset", "my.data:Train", "--dataset-args", '{"root": "/my data"}', "--model=my.model:Net"]

@@ -88,6 +88,14 @@ def test_where_all_fail_there_is_nothing_to_decide() -> None:
     assert (allocation.next(100), allocation.ending) == (None, "decided")
 
 
+def test_a_first_look_is_one_round_and_so_is_what_is_far_from_the_best() -> None:
+    allocation = of("0", "1", "2")
+    assert allocation.rounds("0") == 1
+    for name, rate in (("0", 1000.0), ("1", 900.0), ("2", 100.0)):
+        allocation.add(name, [Round(both=np.log(rate))], 1.0)
+    assert [allocation.rounds(name) for name in "012"] == [2, 2, 1]
+
+
 def test_groups_are_decided_by_themselves() -> None:
     cases = [Candidate(name=f"{group}{number}", group=group) for group in "ab" for number in range(2)]
     allocation = Allocation(candidates=cases)
