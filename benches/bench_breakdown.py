@@ -24,6 +24,9 @@ timestamps, from which its time is broken down twice (``harness/tracing/{timesta
 The second breakdown adds up to the pass: ``unexplained`` is what it leaves, as a share. ``tracing_overhead`` is what
 the timestamps cost: the pass with them over the same pass without.
 
+Once, before the first round, a pass in this process finds the slowest sample: ``slowest_sample`` is its index in your
+dataset (in a stream, its place), and ``slowest_share`` its share of the time of all samples.
+
 Beside them stand the tensors, other objects and bytes of a batch: rf-detr#1399 had 114 objects a batch, 112 of them
 0.005 % of the bytes, which cost a third of the throughput.
 
@@ -46,6 +49,7 @@ from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
+from loaderbench.benches.harness.tracing.slowest import slowest_sample
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 
 
@@ -93,6 +97,8 @@ class Breakdown:
         self.without_transport = traced_loader(dataset, self.config, self.collate_fn, sends_batches=False)
         self.whole_loader = traced_loader(dataset, self.config, self.collate_fn)
         self.untraced_loader = self.config.build(dataset)
+        self.is_warm = False
+        self.slowest: Metrics = {}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,6 +114,9 @@ class Breakdown:
         if self.on_device:
             self.pass_times["with_transport_s"] = trace_pass(self.whole_loader).seconds
         self.untraced_s = read(self.untraced_loader).seconds
+        if self.is_warm and not self.slowest:
+            self.slowest = slowest_sample(self.subject.dataset)
+        self.is_warm = True
 
     def run(self, _passes: int) -> None:
         """Read the whole loader."""
@@ -128,6 +137,7 @@ class Breakdown:
             **stage_times(self.trace),
             **waits,
             **copies,
+            **self.slowest,
             "blocked_s": blocked_s(self.trace),
             "unexplained": unexplained(self.trace),
             "tracing_overhead": traced_s / self.untraced_s,

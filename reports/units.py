@@ -35,6 +35,8 @@ def quantity(value: float | None, unit: str) -> str:
     ['1 540 samples/s', '2.50 M samples/s']
     >>> quantity(0.034, "share").replace(THIN, " "), quantity(1.5, "ratio"), quantity(None, "s")
     ('3.4 %', '1.50×', '–')
+    >>> quantity(1234567.0, "index")
+    '1234567'
     """
     if value is None or not math.isfinite(value):
         return MISSING
@@ -42,6 +44,8 @@ def quantity(value: float | None, unit: str) -> str:
         return percent(value)
     if unit == "ratio":
         return f"{value:.2f}×"
+    if unit == "index":
+        return f"{value:.0f}"
     if unit in {"s", "bytes", "bytes/s"}:
         return prefixed(value, unit.replace("bytes", "B"))
     return rate(value, unit)

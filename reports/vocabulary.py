@@ -106,7 +106,7 @@ class Metric:
     """The column that holds it."""
     label: str
     unit: str
-    """SI; "share" is a fraction of one, "ratio" a quotient of two like quantities, "" a count."""
+    """SI; "share" is a fraction of one, "ratio" a quotient of two like quantities, "index" a place, "" a count."""
     better: Better | None = None
     """Which way is better, where one is."""
     meaning: str = ""
@@ -419,6 +419,8 @@ for _metric in (
     Metric("wait_loop_s", "waited: the loop itself", "s", "lower"),
     Metric("step_s", "the step", "s"),
     Metric("blocked_s", "waited behind a slower batch", "s", "lower"),
+    Metric("slowest_sample", "slowest sample", "index", None, "Its index in the dataset.", in_table=True),
+    Metric("slowest_share", "its share", "share", "lower", "Of the time of all samples, read in turn.", in_table=True),
     Metric("unexplained", "unexplained", "share"),
     Metric("tracing_overhead", "cost of timestamps", "ratio", "lower"),
     Metric("truth", "known value", "", aggregate="derived"),

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 import psutil
-from torch.utils.data import Subset, _DatasetKind, default_collate
+from torch.utils.data import _DatasetKind, default_collate
 from torch.utils.data._utils import fetch
 
 from loaderbench.benches.harness.errors import RefusedError
@@ -36,7 +36,7 @@ from loaderbench.benches.harness.failures.wording import (
     traceback_of,
     user_place,
 )
-from loaderbench.benches.harness.parts import Wrapper
+from loaderbench.benches.harness.parts import index_in_whole
 
 READ_AGAIN_S = 5.0  # for the batch, or the whole pass where it is not known which batch failed
 STUCK_S = 2.0  # a sample that takes longer, read again, is where a worker has stopped
@@ -109,7 +109,7 @@ def _of_fetch(failure: Failure, frames: Frames, batches: int) -> Failure:
     if "collate_fn" not in linecache.getline(fetch.__file__, line):
         index = indices[len(names.get("data", ()))] if is_stream else _index_asked_for(inner)
         return replace(failure, place=place, samples="" if index is None else f"sample {index}")
-    samples = [indices] if not fetcher.auto_collation else [_index_in(fetcher.dataset, index) for index in indices]
+    samples = [indices] if not fetcher.auto_collation else [index_in_whole(fetcher.dataset, index) for index in indices]
     failure = replace(failure, place=place, samples=_named(samples))
     collate_fn = getattr(fetcher.collate_fn, "collate_fn", fetcher.collate_fn)  # a traced loader wraps it
     is_torchs = collate_fn is default_collate or not any(is_user_code(entry.f_code.co_filename) for entry, _ in inner)
@@ -182,7 +182,7 @@ def _of_stopped_worker(failure: Failure, loader: Any, number: int) -> Failure:
     stopped = follow(loader._dataset, indices, loader._worker_init_fn, seconds=STUCK_S)
     if stopped is None or not stopped[0]:
         return replace(failure, samples=_named_in(loader, batches[:1]))
-    index = _index_in(loader._dataset, int(stopped[0]))
+    index = index_in_whole(loader._dataset, int(stopped[0]))
     return replace(failure, samples=f"sample {index}", place=failure.place or stopped[1])
 
 
@@ -211,20 +211,11 @@ def _index_asked_for(frames: Frames) -> Any:
     return next((frame.f_locals["idx"] for frame, _ in frames if "idx" in frame.f_locals), None)
 
 
-def _index_in(dataset: Any, index: Any) -> Any:
-    """Return the index of a sample in the user's dataset, from that in a part of it."""
-    while isinstance(dataset, Wrapper):
-        if isinstance(dataset, Subset):
-            index = dataset.indices[index]
-        dataset = dataset.dataset
-    return index
-
-
 def _named_in(loader: Any, batches: Sequence[Any]) -> str:
     if not batches:
         return ""
     indices = batches[0] if loader._auto_collation else batches[:1]
-    return _named([_index_in(loader._dataset, index) for index in indices])
+    return _named([index_in_whole(loader._dataset, index) for index in indices])
 
 
 def _named(indices: Sequence[Any]) -> str:

@@ -97,6 +97,15 @@ class StreamPart(IterableDataset[Any], Wrapper):
         return f"the first {self.samples} samples of the stream"
 
 
+def index_in_whole(dataset: Any, index: int) -> int:
+    """Return the index in the user's own dataset of sample `index` of what we made of it."""
+    while isinstance(dataset, Wrapper):
+        if isinstance(dataset, Subset):
+            index = dataset.indices[index]
+        dataset = dataset.dataset
+    return index
+
+
 def share(samples: int, number: int, workers: int) -> int:
     """Return how many of `samples` the worker `number` of `workers` reads.
 
