@@ -235,9 +235,9 @@ class Survey:
 
     def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.Reading:
         """Read a pass, after a short one that is discarded; with the time of each event where costs need it."""
-        dataset, config = self.subject.dataset, self._config(loader_pass)
-        if samples < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
-            dataset = self.subject.part(samples).dataset
+        dataset, config = self.subject.dataset, self._config(loader_pass, samples)
+        if self.schedule.part < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
+            dataset = self.subject.part(self.schedule.part).dataset
         is_traced = loader_pass.is_traced
         loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
         for _ in loader:  # the few samples of the first pass
@@ -260,30 +260,38 @@ class Survey:
         complete = [shown for shown in self.shown if all(cost_pass in shown for cost_pass in self._cost_passes)]
         return complete[1:] or complete
 
-    def _config(self, loader_pass: LoaderPass) -> LoaderConfig:
+    def _config(self, loader_pass: LoaderPass, samples: int) -> LoaderConfig:
         workers, size = loader_pass.num_workers, loader_pass.batch_size
         return loader_config(
             num_workers=workers,
             batch_size=size,
             collate_fn=self.collate_fn,
             worker_init_fn=self.worker_init_fn,
-            sampler=partial(FewAtFirst, few=WARM_UP_BATCHES * max(1, workers) * size),
+            sampler=partial(
+                FewAtFirst,
+                few=WARM_UP_BATCHES * max(1, workers) * size,
+                most=samples,
+                seed=self.schedule.round,
+            ),
             drop_last=True,
             persistent_workers=workers > 0,
         )
 
 
 class FewAtFirst(Sampler[int]):
-    """Samples in random order: `few` in the first pass, by which workers start and warm up, and all in the others."""
+    """Samples in drawn order: `few` in the first pass, by which workers start and warm up, `most` in the others.
 
-    def __init__(self, dataset: Sized, *, few: int) -> None:
-        self.samples, self.few = len(dataset), few
+    Those of one seed begin with the same samples.
+    """
+
+    def __init__(self, dataset: Sized, *, few: int, most: int, seed: int) -> None:
+        self.dataset, self.few, self.most = dataset, few, most
+        self.generator = torch.Generator().manual_seed(seed)
         self.is_first = True
 
     def __iter__(self) -> Iterator[int]:
-        order: list[int] = torch.randperm(self.samples).tolist()
-        read, self.is_first = order[: self.few] if self.is_first else order, False
-        return iter(read)
+        samples, self.is_first = self.few if self.is_first else self.most, False
+        return iter(torch.randperm(len(self.dataset), generator=self.generator)[:samples].tolist())
 
     def __len__(self) -> int:
-        return self.samples
+        return self.most

@@ -72,9 +72,9 @@ class PassSchedule:
         return self._samples(loader_pass, self.samples)
 
     @property
-    def left(self) -> int:
-        """Return the passes that are left at most."""
-        return len(self.waiting) + (ROUNDS - self.round) * len(self.passes)
+    def part(self) -> int:
+        """Return of how many samples the passes of this round draw theirs: all of the same ones, as costs differ."""
+        return max(map(self.samples_of, self.passes))
 
     def _begin_round(self, left_s: float) -> None:
         self.round += 1

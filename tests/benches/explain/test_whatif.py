@@ -9,7 +9,7 @@ import pytest
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from loaderbench.benches.explain import whatif as measuring
-from loaderbench.benches.explain.whatif import Survey, cost_passes, cost_sizes, held_out_passes, whatif
+from loaderbench.benches.explain.whatif import FewAtFirst, Survey, cost_passes, cost_sizes, held_out_passes, whatif
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.subject import Subject, subject_of
 from loaderbench.datasets.synthetic.known_cost import Hanging, Sleeping
@@ -183,3 +183,11 @@ def test_no_pass_that_costs_are_computed_of_is_held_out() -> None:
         held_out = {(entry.num_workers, entry.batch_size) for entry in held_out_passes(asked, 2, samples)}
         assert not costs & held_out
         assert held_out
+
+
+def test_a_first_pass_is_short_and_passes_of_one_round_begin_with_the_same_samples() -> None:
+    short, long = (FewAtFirst(range(100), few=4, most=most, seed=7) for most in (8, 32))
+    assert [len(list(sampler)) for sampler in (short, long)] == [4, 4]
+    assert list(short) == list(long)[:8]
+    assert len(long) == 32
+    assert list(FewAtFirst(range(100), few=4, most=8, seed=8)) != list(FewAtFirst(range(100), few=4, most=8, seed=7))

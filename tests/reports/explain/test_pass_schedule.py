@@ -105,3 +105,11 @@ def test_where_processes_take_long_to_start_passes_are_longer_and_rounds_fewer()
     assert 4 <= max(rounds) < ROUNDS
     assert spent_s <= 60.0
     assert min(samples for number, _, samples in passes if number) * 1e-4 > 0.3
+
+
+def test_all_passes_of_a_round_draw_their_samples_from_the_same_ones() -> None:
+    measured = schedule(60.0)
+    while (loader_pass := measured.next(0.0)) is not None:
+        assert measured.part >= measured.samples_of(loader_pass)
+        assert measured.part >= FEWEST_BATCHES * 64
+        measured.measured(loader_pass, PassTime(seconds=0.1, read_s=0.0, samples=1))
