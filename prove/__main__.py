@@ -18,9 +18,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
 from prove import (
@@ -49,7 +48,7 @@ TOPICS: Sequence[Topic] = (
     answers.TOPIC,
     changes.TOPIC,
     scale.TOPIC,
-    *((device_waits.TOPIC,) if torch.cuda.is_available() else ()),
+    *((device_waits.TOPIC,) if "cuda" in available() else ()),
 )
 IN_THIS_PROCESS = (breakdown.TOPIC,)  # it forks workers: measured before there are threads
 

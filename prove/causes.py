@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
+from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.documents.document import Cell, Column, Table, Tone
 from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import Ranking, read_ranking
@@ -120,7 +119,7 @@ CAUSES = (
         options=("--num-workers", "1", "--batch-size", "4", "--samples", "64", "--persistent-workers", "off"),
     ),
 )
-if torch.cuda.is_available():
+if "cuda" in available():
     CAUSES += (
         Injected(  # workers that keep up with the step, so that the copy in the loop is what costs
             cause="pageable batches",

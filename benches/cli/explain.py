@@ -68,11 +68,10 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
 
     from loaderbench.benches.explain.consumer import Consumer
     from loaderbench.benches.harness.errors import RefusedError
-    from loaderbench.benches.harness.system.child import in_child
     from loaderbench.benches.harness.system.devices import available
     from loaderbench.benches.harness.training import ModelChoice
 
-    devices = in_child(available)  # asking initialises the driver, which does not survive a fork
+    devices = available()
     if options.device and options.device not in devices:
         raise RefusedError(f"--device {options.device}: this machine has {', '.join(devices)}")
     device = torch.device(options.device or devices[-1])

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise, takewhile
 from pathlib import Path
 
-from loaderbench.benches.harness.system.child import RemoteTraceback
+from loaderbench.benches.harness.system.child import ChildError, RemoteTraceback
 from loaderbench.datasets import collate
 
 LONGEST = 500  # characters of a line
@@ -74,8 +74,8 @@ class CaseFailedError(Exception):
 
 def reason(error: BaseException) -> str:
     """Return why `error` was raised, in one line; of an error in a DataLoader worker, the original's."""
-    if isinstance(error, CaseFailedError):
-        return str(error)
+    if isinstance(error, CaseFailedError) or (isinstance(error, ChildError) and error.__cause__ is None):
+        return shortened(str(error))  # the latter: how a process ended, without an error of its own
     return failure_of(traceback_of(error)).line
 
 

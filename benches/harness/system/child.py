@@ -238,7 +238,8 @@ def _sendable(error: BaseException) -> BaseException:
 def _death(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        hint = ": by the kernel, if memory was short" if name == "SIGKILL" else ""
+        is_kill = signal.Signals(-exitcode) is signal.SIGKILL
+        hint = ", by the kernel if memory was short: use fewer workers, or smaller batches" if is_kill else ""
         return f"its process was killed by {name}{hint}"
     return f"its process ended with exit code {exitcode}"
 

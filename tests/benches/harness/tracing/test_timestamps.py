@@ -6,10 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import torch
 from torch.utils.data import Dataset, IterableDataset, Subset, default_collate, get_worker_info
 
 from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.tracing.timestamps import (
     EVENTS,
     BatchTrace,
@@ -182,7 +182,7 @@ def test_samples_of_a_pass_are_those_of_its_batches() -> None:
     assert PassTrace(batches=batches).samples == 7
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="batches are pinned only where there is an accelerator")
+@pytest.mark.skipif(len(available()) == 1, reason="batches are pinned only where there is an accelerator")
 def test_pinning_is_recorded() -> None:
     for batch in traced(Busy(SAMPLES, 0.0), num_workers=1, pin_memory=True):
         assert batch.timestamps.unpickled <= batch.timestamps.pinning <= batch.timestamps.pinned
