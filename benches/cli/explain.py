@@ -12,7 +12,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.cli.check import add_loader, loader_of
 
 if TYPE_CHECKING:
-    from loaderbench.benches.explain.consumer import Consumer
+    from loaderbench.benches.explain.first_look.consumer import Consumer
     from loaderbench.benches.harness.subject import Subject
 
 HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
@@ -66,7 +66,7 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     """Return what is done with each batch: a step of a model, a pause, or nothing but placing it on the device."""
     import torch
 
-    from loaderbench.benches.explain.consumer import Consumer
+    from loaderbench.benches.explain.first_look.consumer import Consumer
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.system.devices import available
     from loaderbench.benches.harness.training import ModelChoice

@@ -6,8 +6,8 @@ their workers: a fresh pair of loaders, in a process forked for it, is one block
 
 import random
 
-from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.interventions import Intervention
+from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays

@@ -16,9 +16,9 @@ import psutil
 import torch
 from torch.utils.data import get_worker_info
 
+from loaderbench.benches.explain.first_look.loaders import TIMEOUT_S, first_batch
+from loaderbench.benches.explain.first_look.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.explain.imports import import_fault
-from loaderbench.benches.explain.loaders import TIMEOUT_S, first_batch
-from loaderbench.benches.explain.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig

@@ -8,11 +8,11 @@ from time import perf_counter
 from typing import Any
 
 from loaderbench.benches.explain.ab_passes import block_in_child, shortened, turns_of
-from loaderbench.benches.explain.baseline import Baseline, measure_baseline
-from loaderbench.benches.explain.batches import name_of
-from loaderbench.benches.explain.causes import CAUSES, interventions_of
-from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.interventions import TOGETHER, Intervention, together
+from loaderbench.benches.explain.first_look.baseline import Baseline, measure_baseline
+from loaderbench.benches.explain.first_look.batches import name_of
+from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention, together
+from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
 from loaderbench.benches.explain.memory_growth import loader_memory
 from loaderbench.benches.explain.observations import observations_of
 from loaderbench.benches.harness.failures.wording import reason

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from loaderbench.benches.explain.baseline import Baseline
+from loaderbench.benches.explain.first_look.baseline import Baseline
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system import processes

@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import Sampler
 
 from loaderbench.benches.explain.costs import pass_costs
-from loaderbench.benches.explain.loaders import loader_config
+from loaderbench.benches.explain.first_look.loaders import loader_config
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from loaderbench.benches.explain.baseline import Baseline, FirstLook, FirstPasses
-from loaderbench.benches.explain.batches import batch_facts_of
-from loaderbench.benches.explain.loaders import loader_config
+from loaderbench.benches.explain.first_look.baseline import Baseline, FirstLook, FirstPasses
+from loaderbench.benches.explain.first_look.batches import batch_facts_of
+from loaderbench.benches.explain.first_look.loaders import loader_config
 from loaderbench.benches.harness.subject import DatasetChoice, Subject
 
 SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from loaderbench.benches.explain.ab_passes import SHORT_PASS, block_in_child, measure_block, shortened, turns_of
-from loaderbench.benches.explain.baseline import Baseline
-from loaderbench.benches.explain.causes import interventions_of
-from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.interventions import Intervention
+from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.interventions.intervention import Intervention
+from loaderbench.benches.explain.interventions.known import interventions_of
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import ChildError
 from loaderbench.benches.harness.system.devices import available

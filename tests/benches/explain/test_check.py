@@ -11,8 +11,8 @@ import torch
 from torch.nn.utils.rnn import pack_sequence
 
 from loaderbench.benches.explain.check import limits
+from loaderbench.benches.explain.first_look.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.explain.imports import import_fault
-from loaderbench.benches.explain.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 
 ROWS = torch.eye(4).to_sparse_coo().coalesce()
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.explain import causes as known
 from loaderbench.benches.explain import explain as explaining
-from loaderbench.benches.explain.baseline import Baseline, measure_baseline
-from loaderbench.benches.explain.causes import interventions_of
-from loaderbench.benches.explain.consumer import Consumer
 from loaderbench.benches.explain.explain import Budget, Experiment, explain
-from loaderbench.benches.explain.interventions import TOGETHER, Intervention
+from loaderbench.benches.explain.first_look.baseline import Baseline, measure_baseline
+from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.interventions import known
+from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention
+from loaderbench.benches.explain.interventions.known import interventions_of
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress

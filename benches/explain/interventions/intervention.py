@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loaderbench.benches.explain.baseline import Baseline
-from loaderbench.benches.explain.batches import loader_call
+from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.first_look.batches import loader_call
 from loaderbench.benches.harness.loader import LoaderConfig, without_workers
 from loaderbench.reports.explain.record import InterventionFacts
 
@@ -75,9 +75,7 @@ def per_batch(
     )
 
 
-def together(
-    baseline: Baseline, gains: Sequence[tuple[Intervention, float]], order: Sequence[str]
-) -> Intervention | None:
+def together(baseline: Baseline, gains: Sequence[Gain], order: Sequence[str]) -> Intervention | None:
     """Return interventions that help in one, against the loader as it is; None where one alone promises more.
 
     `gains` has what each saves of an epoch. Some exclude each other: those are taken that may save most together, as if
@@ -139,3 +137,9 @@ def _excludes(one: Intervention, other: Intervention) -> bool:
 def no_workers(config: LoaderConfig) -> LoaderConfig:
     """Return the loader read in the main process; a ``worker_init_fn`` has nothing to do there."""
     return replace(without_workers(config), worker_init_fn=None)
+
+
+def require_workers(baseline: Baseline, otherwise: str = "no workers") -> None:
+    """Raise NotApplicableError where the loader has no workers; `otherwise` is what that means."""
+    if not baseline.config.num_workers:
+        raise NotApplicableError(f"{otherwise}: num_workers is 0")

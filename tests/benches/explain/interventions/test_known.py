@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.explain.baseline import Baseline
-from loaderbench.benches.explain.batches import ConstantObjects
-from loaderbench.benches.explain.causes import CAUSES, interventions_of
-from loaderbench.benches.explain.interventions import Intervention
+from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.first_look.batches import ConstantObjects
+from loaderbench.benches.explain.interventions.intervention import Intervention
+from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
 from loaderbench.benches.harness.subject import DatasetChoice, subject_of
 from loaderbench.datasets.recipes.transport import Packed, Reused
 from loaderbench.datasets.recipes.worker_init import InTurn, one_thread

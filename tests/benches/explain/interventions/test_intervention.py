@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from loaderbench.benches.explain.baseline import Baseline
-from loaderbench.benches.explain.causes import CAUSES, interventions_of
-from loaderbench.benches.explain.interventions import Intervention, together
+from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.interventions.intervention import Intervention, together
+from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
 
 Made = Callable[..., Baseline]
 OBJECTS, TENSORS, MEMORY = "Python objects in a batch", "many tensors in a batch", "new shared memory for each batch"

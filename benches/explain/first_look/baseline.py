@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import psutil
 
-from loaderbench.benches.explain.batches import BatchFacts, batch_facts_of, indexes_batches
-from loaderbench.benches.explain.consumer import Consumer
-from loaderbench.benches.explain.loaders import first_batch
+from loaderbench.benches.explain.first_look.batches import BatchFacts, batch_facts_of, indexes_batches
+from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.first_look.loaders import first_batch
 from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, default_collate
 
-from loaderbench.benches.explain.storages import tensor_storages
+from loaderbench.benches.explain.first_look.storages import tensor_storages
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.datasets.collate import default

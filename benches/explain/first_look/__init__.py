@@ -1,0 +1,1 @@
+"""What a loader shows before anything is changed: its first batch, two passes, what its batches occupy."""

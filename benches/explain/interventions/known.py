@@ -1,0 +1,43 @@
+"""The known causes of slow loading: for each, whether the loader at hand may have it, and how it is taken away.
+
+What cannot be applied to the loader is listed with the reason: nothing is claimed that was not run. A `promise` is a
+first guess, from the baseline, of the share of a pass that a change may save: it decides what is tried first.
+"""
+
+from collections.abc import Callable, Mapping
+
+from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.interventions import delivery, workers
+from loaderbench.benches.explain.interventions.intervention import Intervention, NotApplicableError
+from loaderbench.reports.explain.record import NotRun
+
+Build = Callable[[str, Baseline], Intervention]
+
+CAUSES: Mapping[str, Build] = {  # in the order in which changes are made together
+    workers.TOO_FEW: workers.more_workers,
+    workers.TOO_MANY: workers.fewer_workers,
+    "samples requested one by one": delivery.batched_indexing,
+    "Python objects in a batch": delivery.arrays_for_objects,
+    delivery.MANY_TENSORS: delivery.packed_tensors,
+    "new shared memory for each batch": delivery.reused_memory,
+    "threads in each worker": workers.one_thread_each,
+    "memory returned by malloc": workers.kept_memory,
+    "workers started in every epoch": workers.persistent_workers,
+    "start method of the workers": workers.forked_workers,
+    "batches wait for a slower one": delivery.out_of_order,
+    "few batches prefetched": delivery.deeper_prefetching,
+    "pageable batches": delivery.pinned_memory,
+    workers.ANY_WORKERS: workers.in_the_main_process,
+}
+
+
+def interventions_of(baseline: Baseline) -> tuple[list[Intervention], list[NotRun]]:
+    """Return the interventions that can be applied to the loader, and why the others cannot."""
+    applicable: list[Intervention] = []
+    not_run: list[NotRun] = []
+    for cause, build in CAUSES.items():
+        try:
+            applicable.append(build(cause, baseline))
+        except NotApplicableError as refusal:
+            not_run.append(NotRun(cause=cause, reason=str(refusal)))
+    return applicable, not_run
