@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from loaderbench.benches.harness.delivery import audit, surveyed
+from loaderbench.benches.harness.delivery import audit, prepare_audit
 from loaderbench.benches.harness.loader import LoaderConfig
 from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.devices import DeviceUse, Timeline, place, synchronise
@@ -127,8 +127,7 @@ class Epoch:
         self.subject, self.config, self.device, self.step = subject, config, device, step
         self.steady = config.persistent_workers or not config.num_workers
         self._deterministic = subject.properties.deterministic
-        if subject.is_stream:  # here, not in the case's own process: so every case knows of it
-            surveyed(config, subject.dataset, deterministic=self._deterministic)
+        prepare_audit(config, subject.dataset, deterministic=self._deterministic)  # here, for all cases
 
     def __enter__(self) -> Self:
         self._audit = audit(self.config, self.subject.dataset, deterministic=self._deterministic)

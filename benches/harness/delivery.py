@@ -154,7 +154,7 @@ class FirstPassCount:
 
 def samples_in(leaf: Any) -> int:
     """Return the length of a tensor or an array, 0 of anything else."""
-    shape: tuple[int, ...] = getattr(leaf, "shape", ())
+    shape: Sequence[int] = getattr(leaf, "shape", ())
     return int(shape[0]) if len(shape) else 0
 
 
@@ -167,6 +167,12 @@ def audit(
     if isinstance(dataset, IterableDataset):
         return StreamAudit(config, dataset, deterministic=deterministic)
     return SamplerAudit(config, dataset)
+
+
+def prepare_audit(config: LoaderConfig, dataset: Dataset[Any], *, deterministic: bool) -> None:
+    """Take the survey that an audit of this loader needs, if any: once for all processes forked from this one."""
+    if isinstance(dataset, IterableDataset) and not config.is_as_is:
+        surveyed(config, dataset, deterministic=deterministic)
 
 
 def fingerprints(samples: list[Any]) -> list[bytes]:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.delivery import Delivered, DeliveryError, audit, stream_fault
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.delivery import Delivered, DeliveryError, audit, prepare_audit, stream_fault
+from loaderbench.benches.harness.loader import AsIs, LoaderConfig
 from loaderbench.benches.harness.parts import StreamPart
 from loaderbench.benches.harness.sampling import sampling_arguments
+from loaderbench.benches.harness.subject import NamedObject
 from loaderbench.datasets.synthetic.known_cost import Duplicated
 from loaderbench.reports.vocabulary import SETTINGS
 
@@ -177,3 +178,15 @@ def test_a_stream_is_surveyed_in_a_process_of_its_own() -> None:
     audited = audit(LoaderConfig(batch_size=3), Watched())
     assert seen == []
     assert audited.samples([4]) == 10
+
+
+class Unreadable(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        raise AssertionError("it was read")
+
+
+def test_a_stream_is_surveyed_before_its_audit_but_not_where_its_loader_is_read_as_it_is() -> None:
+    with pytest.raises(AssertionError, match="it was read"):
+        prepare_audit(LoaderConfig(), Unreadable(), deterministic=True)
+    as_is = AsIs(named=NamedObject(option="--from-loader", target="my:loader"), kind="Mine", arguments={})
+    prepare_audit(LoaderConfig(loader_class=as_is), Unreadable(), deterministic=True)
