@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     folder = output.new_folder("explain", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes
     subject, config = loader_of(options, samples)
+    if config.is_as_is:
+        raise config.loader_class.refuse("one cause less")
     explanation = explain(
         subject,
         config,
