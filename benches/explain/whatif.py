@@ -188,9 +188,10 @@ class Survey:
 
     @property
     def not_measured(self) -> tuple[LoaderPass, ...]:
-        """Return the held-out passes for which there was no time."""
+        """Return the passes for which there was no time."""
         measured = {loader_pass for shown in self._rounds for loader_pass in shown}
-        return tuple(loader_pass for loader_pass in self.schedule.passes if loader_pass not in measured)
+        unmeasured = [loader_pass for loader_pass in self.schedule.passes if loader_pass not in measured]
+        return (*unmeasured, *self.schedule.left_out)
 
     def run(self) -> None:
         """Measure until the schedule ends; raises RefusedError where a pass raises or no round is complete."""

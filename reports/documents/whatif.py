@@ -42,11 +42,14 @@ def _notices(whatif: WhatIf) -> Iterator[str]:
         yield f"Interrupted: predicted from {rounds} of measuring."
     elif whatif.rounds < FEWEST_ROUNDS:
         yield f"There was time for {rounds} of measuring only: give more --budget."
-    if whatif.not_measured:
-        cases = "; ".join(
-            f"{case.num_workers} workers with batches of {case.batch_size}" for case in whatif.not_measured
-        )
+    if held_out := [entry for entry in whatif.not_measured if entry.purpose == "held out"]:
+        cases = "; ".join(f"{entry.num_workers} workers with batches of {entry.batch_size}" for entry in held_out)
         yield f"There was no time to compare these predictions with a pass: {cases}."
+    if sizes := {entry.batch_size for entry in whatif.not_measured if entry.purpose == "costs"}:
+        yield (
+            f"There was no time to measure what batches of {min(sizes)} cost: what is predicted for more samples than "
+            "were measured is a straight line from smaller batches."
+        )
 
 
 def _columns(*labels: str) -> tuple[Column, ...]:

@@ -49,11 +49,13 @@ class PassSchedule:
     round: int = -1
     samples: int = 1  # of a pass, and more where its batches are large
     waiting: list[LoaderPass] = field(default_factory=list)  # for their turn in this round
+    left_out: list[LoaderPass] = field(default_factory=list)  # costs of a batch size that takes too long
     times: dict[LoaderPass, PassTime] = field(default_factory=dict)  # of the last pass of each
 
     def next(self, spent_s: float) -> LoaderPass | None:
         """Return the pass that is next when `spent_s` seconds were spent; None to stop."""
         left_s = self.budget_s - spent_s
+        self._leave_out_sizes(left_s)
         self._leave_out(left_s)
         if not self.waiting:
             if self.round == ROUNDS:
@@ -83,6 +85,20 @@ class PassSchedule:
         self.waiting = self.rng.sample(self.passes, len(self.passes))
         if self.round == 0 or sum(map(self._estimate_s, self.waiting)) > left_s:
             self.waiting.sort(key=lambda loader_pass: (loader_pass.purpose == "held out", loader_pass.batch_size))
+
+    def _leave_out_sizes(self, left_s: float) -> None:
+        """Do without the costs of the larger batch sizes, but for two, that would take more than half of what is left.
+
+        They are the last ones in round 0: what the smaller ones took is known then.
+        """
+        costs = [loader_pass for loader_pass in self.passes if loader_pass.purpose == "costs"]
+        for size in sorted({loader_pass.batch_size for loader_pass in costs})[2:]:
+            of_size = [loader_pass for loader_pass in costs if loader_pass.batch_size == size]
+            is_begun = any(loader_pass in self.times for loader_pass in of_size)
+            if not is_begun and sum(map(self._estimate_s, of_size)) > left_s / 2:
+                self.left_out += of_size
+                self.passes = [loader_pass for loader_pass in self.passes if loader_pass not in of_size]
+                self.waiting = [loader_pass for loader_pass in self.waiting if loader_pass not in of_size]
 
     def _leave_out(self, left_s: float) -> None:
         """Leave out passes that would not end in time, and a round of which no costs can be computed any more."""

@@ -84,7 +84,7 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     rounds: int  # of measuring
     held_out: tuple[HeldOutPass, ...]
-    not_measured: tuple[LoaderPass, ...] = ()  # held-out passes for which there was no time
+    not_measured: tuple[LoaderPass, ...] = ()  # for lack of time
     predictions: tuple[Prediction, ...]
     workers_needed: tuple[WorkersNeeded, ...]
     interrupted: bool = False

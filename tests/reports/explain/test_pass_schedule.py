@@ -113,3 +113,26 @@ def test_all_passes_of_a_round_draw_their_samples_from_the_same_ones() -> None:
         assert measured.part >= measured.samples_of(loader_pass)
         assert measured.part >= FEWEST_BATCHES * 64
         measured.measured(loader_pass, PassTime(seconds=0.1, read_s=0.0, samples=1))
+
+
+def with_large_batches(budget_s: float) -> PassSchedule:
+    large = [LoaderPass(purpose="costs", num_workers=workers, batch_size=128) for workers in (0, 1)]
+    return PassSchedule(
+        passes=(*COSTS, *large, *HELD_OUT), dataset_samples=100_000, budget_s=budget_s, rng=random.Random(1)
+    )
+
+
+def test_large_batches_of_slow_samples_are_left_out_so_that_something_can_be_predicted_and_compared() -> None:
+    """A sample takes 20 ms: 512 of them, with and without a worker, would take 20 s of the 33 that are left."""
+    measured = with_large_batches(40.0)
+    passes, spent_s = run(measured, 0.02)
+    assert {loader_pass.batch_size for loader_pass in measured.left_out} == {128}
+    assert {loader_pass for _, loader_pass, _ in passes} >= {*COSTS, *HELD_OUT}
+    assert spent_s <= 40.0
+
+
+def test_large_batches_of_fast_samples_are_measured() -> None:
+    measured = with_large_batches(40.0)
+    passes, _ = run(measured, 1e-3)
+    assert measured.left_out == []
+    assert {loader_pass.batch_size for _, loader_pass, _ in passes} == {8, 16, 32, 64, 128}
