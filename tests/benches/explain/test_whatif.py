@@ -23,9 +23,9 @@ QUESTION = Question(scenarios=(Scenario(num_workers=4, cpus=64, step_s=0.002),),
 
 
 @pytest.fixture(autouse=True)
-def two_rounds_on_two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_round_on_two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shortest passes, of as many samples in every round."""
-    monkeypatch.setattr(pass_schedule, "ROUNDS", 2)
+    monkeypatch.setattr(pass_schedule, "ROUNDS", 1)
     monkeypatch.setattr(pass_schedule, "LONGEST_PASS_S", 0.0)
     monkeypatch.setattr(measuring.machine, "usable_cpus", lambda: 2)
 
@@ -34,13 +34,29 @@ def predicted(subject: Subject, question: Question = QUESTION, budget_s: float =
     return whatif(subject, default_collate, question, budget_s=budget_s, seed=1, command=("loaderbench", "whatif"))
 
 
-def test_every_held_out_pass_is_measured_in_every_round_and_predicted(no_leaks: None) -> None:
-    result = predicted(subject_of(Sleeping(128, 0.0)))
+class CountsReads(Dataset[int]):
+    """Samples that know how many were read in the process that asks."""
+
+    reads = 0
+
+    def __len__(self) -> int:
+        return 128
+
+    def __getitem__(self, index: int) -> int:
+        type(self).reads += 1
+        return index
+
+
+def test_every_held_out_pass_is_measured_and_predicted_and_no_sample_is_read_in_this_process(no_leaks: None) -> None:
+    subject = subject_of(CountsReads())
+    CountsReads.reads = 0
+    result = predicted(subject)
+    assert CountsReads.reads == 0
     cases = {(held_out.num_workers, held_out.batch_size) for held_out in result.held_out}
     assert cases == {(workers, size) for workers in (0, 1, 2) for size in (4, 16)} | {(2, 8)}
-    assert {len(held_out.rounds_s) for held_out in result.held_out} == {2}
+    assert {len(held_out.rounds_s) for held_out in result.held_out} == {1}
     assert all(held_out.batches == 4 for held_out in result.held_out)
-    assert (result.rounds, result.samples, result.interrupted) == (2, 128, False)
+    assert (result.rounds, result.samples, result.interrupted) == (1, 128, False)
     assert result.not_measured == ()
     assert [prediction.scenario for prediction in result.predictions] == list(QUESTION.scenarios)
     assert len(result.workers_needed) == 1
@@ -71,6 +87,7 @@ def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseEx
 def test_ctrl_c_keeps_the_rounds_that_were_complete(
     subject: Subject, monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
+    monkeypatch.setattr(pass_schedule, "ROUNDS", 2)
     passes_until(monkeypatch, 2 * 9, KeyboardInterrupt)
     measured = survey(subject)
     measured.run()
@@ -110,26 +127,6 @@ def test_a_dataset_of_too_few_batches_is_refused(subject: Subject) -> None:
     question = Question(scenarios=QUESTION.scenarios, batch_sizes=(16,))
     with pytest.raises(RefusedError, match="32 samples are not 4 batches of 16"):
         predicted(subject, question)
-
-
-class CountsReads(Dataset[int]):
-    """Samples that know how many were read in the process that asks."""
-
-    reads = 0
-
-    def __len__(self) -> int:
-        return 64
-
-    def __getitem__(self, index: int) -> int:
-        type(self).reads += 1
-        return index
-
-
-def test_no_sample_is_read_in_the_process_that_forks_the_passes() -> None:
-    subject = subject_of(CountsReads())
-    CountsReads.reads = 0
-    predicted(subject)
-    assert CountsReads.reads == 0
 
 
 def test_a_pass_that_raises_is_refused_in_one_line() -> None:
