@@ -33,7 +33,8 @@ def loader(rng: np.random.Generator) -> Floats:
     """Return (k,) logarithms of the throughputs of a made-up loader, one for each of `WORKERS`."""
     make_s, send_s = 10 ** rng.uniform(-5, -2), 10 ** rng.uniform(-5, -3.5)
     slowed = 1 + rng.uniform(0, 0.15) * np.maximum(WORKERS - 1, 0)
-    return np.log(np.where(WORKERS == 0, 1 / make_s, 1 / np.maximum(make_s * slowed / np.maximum(WORKERS, 1), send_s)))
+    sample_s = np.where(WORKERS == 0, make_s, np.maximum(make_s * slowed / np.maximum(WORKERS, 1), send_s))
+    return np.asarray(-np.log(sample_s))
 
 
 def close(rng: np.random.Generator) -> Floats:
