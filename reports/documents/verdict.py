@@ -198,8 +198,10 @@ def _command(recommendation: Recommendation, run: Run) -> str:
     words = ["loaderbench", "run", *([] if is_own_loader else ["--dataset", recommendation.dataset]), *carried]
     words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
     for name in names(_says_what_is_loaded):
-        if not is_own_loader or SETTINGS[name].option in given:  # else it is the loader's own
+        if not is_own_loader:
             words += _option(SETTINGS[name], chosen.get(name))
+        elif SETTINGS[name].option in given:  # else it is the loader's own, whose defaults are not torch's
+            words += _option(SETTINGS[name], chosen.get(name), default=None)
     is_step_missing = recommendation.bottleneck == "unknown" and ":" in recommendation.dataset
     if is_step_missing and choice.is_shown and not _at_the_edge(choice, run):
         return shlex.join([*words, "--model", THEIR_MODEL])
@@ -220,15 +222,21 @@ def _says_what_is_loaded(setting: Setting) -> bool:
     return setting.is_argument and (setting.cost_rank is None or setting.is_open)
 
 
-def _option(setting: Setting, value: object) -> list[str]:
+def _option(setting: Setting, value: object, default: object = "default") -> list[str]:
     """Return the option that sets a case's value again; none where it is missing, the default, or a switch that is off.
+
+    `default` is None where what is not given is not torch's own.
 
     >>> _option(SETTINGS["batch_size"], 64.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
     (['--batch-size', '64'], ['--drop-last', 'on'], [])
     """
     if setting.takes_none and not setting.is_open and is_missing(value):
         return [setting.option, "none"]
-    if is_missing(value) or value in (setting.default, "default") or (setting.kind == "switch" and not is_on(value)):
+    if (
+        is_missing(value)
+        or (default and value in (setting.default, default))
+        or (setting.kind == "switch" and not is_on(value))
+    ):
         return []
     return [setting.option, "on" if setting.kind == "switch" else plain_number(value)]
 

@@ -138,6 +138,26 @@ def test_the_next_command_carries_the_users_own_model_and_arguments(rated: Rated
     assert "--model=my.model:Net" in words
 
 
+def test_the_next_command_gives_every_argument_of_the_loader_again(rated: RatedCases, judged: Judged) -> None:
+    given = {"sampler": "my.data:sampler", "worker_init_fn": "my.data:init", "drop_last": True}
+    callout = judged(rated.epoch(around(1000), workers=1, dataset="my.data:Train", **given))
+    words = shlex.split(callout.command)
+    for option, value in (("sampler", "my.data:sampler"), ("worker-init-fn", "my.data:init"), ("drop-last", "on")):
+        assert words[words.index(f"--{option}") + 1] == value
+    for argument in ("sampler=sampler(dataset)", "worker_init_fn=init", "drop_last=True"):
+        assert f"    {argument},\n" in callout.code.code
+
+
+def test_the_next_command_leaves_to_a_loader_of_the_user_s_own_what_was_not_varied(
+    rated: RatedCases, judged: Judged
+) -> None:
+    rated.epoch(around(1000), workers=0, dataset="my.data:loader", collate_fn="my.data:loader.collate_fn")
+    words = shlex.split(judged(rated, command=["--from-loader", "my.data:loader", "--batch-size", "32"]).command)
+    assert words[words.index("--from-loader") + 1] == "my.data:loader"
+    assert "--batch-size" in words
+    assert not {"--dataset", "--collate-fn"} & set(words)
+
+
 def test_the_next_command_quotes_what_a_shell_would_obey(rated: RatedCases, judged: Judged) -> None:
     callout = judged(rated.epoch(around(1000), workers=0, dataset="x; rm -rf $HOME"))
     assert shlex.split(callout.command)[3] == "x; rm -rf $HOME"
