@@ -109,10 +109,10 @@ def count(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as one waits for it, to the second, minute or tenth of an hour.
+    """Write a time as one waits for it, to the second, minute (below ten: its tenth) or tenth of an hour.
 
-    >>> duration(42.4).replace(THIN, " "), duration(600).replace(THIN, " "), duration(4e4).replace(THIN, " ")
-    ('42 s', '10 min', '11.1 h')
+    >>> [duration(seconds).replace(THIN, " ") for seconds in (42.4, 120, 207, 600, 4e4)]
+    ['42 s', '2 min', '3.5 min', '10 min', '11.1 h']
     """
     if not math.isfinite(seconds):
         return MISSING
@@ -120,7 +120,8 @@ def duration(seconds: float) -> str:
     if abs(seconds) < 1.5 * minute:
         text, unit = f"{seconds:.0f}", "s"
     elif abs(seconds) < 1.5 * hour:
-        text, unit = f"{seconds / minute:.0f}", "min"
+        decimals = 1 if abs(seconds) < 10 * minute else 0
+        text, unit = f"{seconds / minute:.{decimals}f}".removesuffix(".0"), "min"
     else:
         text, unit = f"{seconds / hour:.1f}", "h"
     return f"{text}{THIN}{unit}".replace("-", MINUS)

@@ -68,13 +68,16 @@ class BlockRunner:
         folder.mkdir(parents=True)
         environment = self._environment()
         load = BackgroundLoad(loaded=self.rng.choice(NAMES)) if self._loads() else None
-        limits = {"limit_s": self.limit_s, "until": time.monotonic() + within_s}
+        until = time.monotonic() + within_s
         processes: list[RevisionProcess] = []
         try:
             with load or nullcontext():
                 for revision, command, variables in self._commands(cases, folder, environment).values():
                     log = folder / f"{revision.name}.log"
-                    processes.append(RevisionProcess.start(revision, command, variables, log, **limits))
+                    started = RevisionProcess.start(
+                        revision, command, variables, log, limit_s=self.limit_s, until=until
+                    )
+                    processes.append(started)
                 schedule = Scheduler(
                     processes=processes,
                     arrange=lambda base, head: self._arrange(base, head, cases),

@@ -59,7 +59,14 @@ class RevisionProcess:
 
     @classmethod
     def start(
-        cls, revision: Revision, command: Sequence[str], environment: Mapping[str, str], log: Path, **limits: float
+        cls,
+        revision: Revision,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        limit_s: float,
+        until: float,
     ) -> Self:
         """Start it; it asks its questions through a socket that it inherits."""
         ours, theirs = socketpair()
@@ -74,7 +81,8 @@ class RevisionProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C reaches the command alone, which ends this process
             )
-        return cls(revision=revision, process=process, connection=Connection(ours.detach()), log=log, **limits)
+        connection = Connection(ours.detach())
+        return cls(revision=revision, process=process, connection=connection, log=log, limit_s=limit_s, until=until)
 
     @property
     def is_gone(self) -> bool:
@@ -186,7 +194,7 @@ class Scheduler:
             cases=tuple(self.cases),
             turns=turns,
             faults={process.revision.name: process.fault for process in self.processes if process.fault},
-            telemetry={process.revision.name: counters.since() | process.switches for process in self.processes},
+            telemetry={process.revision.name: {**counters.since(), **process.switches} for process in self.processes},
             seconds=time.monotonic() - began,
         )
 

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from loaderbench.reports.documents.document import ON_PAPER, Code, Document, Section, Table, Text
+from loaderbench.reports.documents.document import ON_PAPER, Code, Column, Document, Section, Table, Text
 from loaderbench.reports.documents.provenance import machine_words
-from loaderbench.reports.documents.tables import columns, numbers, row
+from loaderbench.reports.documents.tables import row
 from loaderbench.reports.gate.calibration import Calibration
-from loaderbench.reports.gate.estimate import CHANGES
+from loaderbench.reports.gate.estimate import CHANGES, FEWEST
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.replay import THROUGHPUT, GateRun, Outcome, Pool, Rate, signs, spreads
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
-from loaderbench.reports.units import MISSING, count, duration, percent
+from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
 
 Rows = Sequence[Sequence[str]]
+
+WRAPPED = 24  # characters: longer cells may take several lines
 
 
 def calibration_document(calibration: Calibration) -> Document:
@@ -23,6 +25,7 @@ def calibration_document(calibration: Calibration) -> Document:
     return Document(
         title="How often the gate errs here",
         about=(f"{machine} · {calibration.about.started[:10]}",),
+        notices=tuple(_notices(calibration)),
         parts=(
             Code(code=shell(calibration.about.command), language="sh", on=ON_PAPER),
             *_identical(calibration),
@@ -35,11 +38,22 @@ def calibration_document(calibration: Calibration) -> Document:
     )
 
 
+def _notices(calibration: Calibration) -> Iterator[str]:
+    if not calibration.replayed:
+        yield (
+            f"Too few blocks to replay a gate: that takes {FEWEST} of one comparison. "
+            "Go on with --again and a --budget, or give a longer one."
+        )
+
+
 def _section(title: str, note: str, labels: Sequence[str], rows: Rows) -> Iterator[Section]:
-    first, *others = labels
     if rows:
+        longest = [max(map(len, texts)) for texts in zip(*rows, strict=True)]
         table = Table(
-            columns=columns(first) + numbers(*others),
+            columns=tuple(
+                Column(label=label, wide=length > WRAPPED, number=place > 0 and length <= WRAPPED)
+                for place, (label, length) in enumerate(zip(labels, longest, strict=True))
+            ),
             rows=tuple(row(*texts) for texts in rows),
             name=title.lower().replace(" ", "-"),
         )
@@ -57,7 +71,7 @@ def rate_words(counted: Rate) -> str:
 def _outcomes(calibration: Calibration, *, identical: bool) -> Iterator[tuple[Outcome, tuple[str, ...]]]:
     """Yield outcomes, each with its first cells: a replayed gate is never longer than the blocks there are."""
     recorded = {pool.name: len(pool.blocks) for pool in calibration.pools}
-    every = [(f"replayed on {recorded[outcome.name]} blocks", outcome) for outcome in calibration.replayed]
+    every = [(f"replayed on {count(recorded[outcome.name], 'block')}", outcome) for outcome in calibration.replayed]
     for how, outcome in (*every, *(("whole", outcome) for outcome in calibration.whole)):
         if identical is not bool(outcome.expected):
             plan = duration(outcome.budget_s), percent(outcome.margin)
@@ -151,7 +165,7 @@ def _pool_row(pool: Pool, calibration: Calibration) -> Sequence[str]:
         str(len(pool.blocks)),
         duration(median(block.seconds for block in pool.blocks)),
         ", ".join(sizes) or MISSING,
-        f"{percent(mean.min())} to {percent(mean.max())}",
-        f"{percent(sd.min())}, {percent(sd.median())}, {percent(sd.max())}",
+        interval(mean.min(), mean.max(), "share"),
+        ", ".join(quantity(value, "share") for value in (sd.min(), sd.median(), sd.max())),
         f"{above.count} of {above.of}",
     )

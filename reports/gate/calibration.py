@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.gate.comparison import Reliability
+from loaderbench.reports.gate.estimate import FEWEST
 from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.replay import (
     GateRun,
@@ -216,6 +217,8 @@ def _pools(lines: Sequence[BlockLine]) -> Iterator[Pool]:
 
 def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
     for pool in pools:
+        if len(pool.blocks) < FEWEST:
+            continue
         recorded_s = sum(block.seconds for block in pool.blocks)
         for before_s, plan in zip((0.0, *(plan.budget_s for plan in PLANS)), PLANS, strict=False):
             if recorded_s > before_s:
