@@ -28,7 +28,7 @@ from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.reports.explain.batch_costs import CostRound
-from loaderbench.reports.explain.calibration import MeasuredPass, calibrate
+from loaderbench.reports.explain.cost_correction import MeasuredPass, cost_correction
 from loaderbench.reports.explain.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime
 from loaderbench.reports.explain.prediction import Question, check_predictions, predict
 from loaderbench.reports.explain.whatif_record import SCHEMA, WhatIf
@@ -73,7 +73,8 @@ def whatif(
         ),
     )
     survey.run()
-    costs = [calibrate(survey.costs, survey.calibrating, cpus).apply(of_round) for of_round in survey.costs]
+    correction = cost_correction(survey.costs, survey.correcting, cpus)
+    costs = list(map(correction.apply, survey.costs))
     held_out = check_predictions(costs, survey.held_out, cpus)
     predictions, needed = predict(costs, held_out, question)
     return WhatIf(
@@ -164,8 +165,8 @@ class Survey:
         return [self._costs_of(shown) for shown in self._rounds]
 
     @property
-    def calibrating(self) -> list[MeasuredPass]:
-        """Return the passes with workers that costs are calibrated by."""
+    def correcting(self) -> list[MeasuredPass]:
+        """Return the passes with workers that costs are corrected by."""
         passes = [cost_pass for cost_pass in self._cost_passes if cost_pass.num_workers and not cost_pass.is_traced]
         return list(map(self._measured, passes))
 

@@ -1,7 +1,7 @@
 """Predictions: what a loader's costs come to in scenarios that were not run, and how far that can be believed.
 
-Costs are measured at a few batch sizes, and taken to be linear between them and beyond. They are then calibrated by
-passes that were measured and simulated: see `calibration.py`. Each round of measurements is simulated by itself: an
+Costs are measured at a few batch sizes, and taken to be linear between them and beyond. They are then corrected by
+passes that were measured and simulated: see `cost_correction.py`. Each round of measurements is simulated by itself: an
 interval spans the rounds, and is widened by the error of predictions of passes that were measured and not used.
 """
 
@@ -14,7 +14,7 @@ from statistics import fmean, median
 import msgspec
 
 from loaderbench.reports.explain.batch_costs import CostRound, costs_at, nearest_size
-from loaderbench.reports.explain.calibration import MeasuredPass
+from loaderbench.reports.explain.cost_correction import MeasuredPass
 from loaderbench.reports.explain.simulation import Costs, Scenario, batch_seconds, pass_seconds
 from loaderbench.reports.explain.whatif_record import HeldOutPass, Prediction, WorkersNeeded, widening
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from loaderbench.reports.explain.batch_costs import CostRound, PassCosts
-from loaderbench.reports.explain.calibration import MeasuredPass
+from loaderbench.reports.explain.cost_correction import MeasuredPass
 from loaderbench.reports.explain.prediction import Question, check_predictions, predict, workers_needed
 from loaderbench.reports.explain.simulation import Costs, Scenario
 from loaderbench.reports.explain.whatif_record import HeldOutPass, widening

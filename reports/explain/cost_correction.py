@@ -1,4 +1,4 @@
-"""Costs calibrated by whole passes that were measured without timestamps, with one worker and with one for each CPU.
+"""Costs corrected by whole passes that were measured without timestamps, with one worker and with one for each CPU.
 
 Costs come from timestamps, which cost something themselves, and from a pass with one worker, beside which another CPU
 was idle. Two numbers for each batch size make up for it. All costs of workers and of taking their batches are
@@ -31,14 +31,14 @@ class MeasuredPass:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Calibration:
+class CostCorrection:
     """By batch size: what costs are multiplied by, and the speed of a process while all CPUs are busy."""
 
     factors: Mapping[int, float]
     crowded_speeds: Mapping[int, float]
 
     def apply(self, costs: CostRound) -> dict[int, PassCosts]:
-        """Return the calibrated costs; a size without a factor of its own has that of the nearest one."""
+        """Return the corrected costs; a size without a factor of its own has that of the nearest one."""
         return {
             size: replace(
                 of_size,
@@ -51,7 +51,7 @@ class Calibration:
         }
 
 
-def calibrate(rounds: Sequence[CostRound], measured: Sequence[MeasuredPass], cpus: float) -> Calibration:
+def cost_correction(rounds: Sequence[CostRound], measured: Sequence[MeasuredPass], cpus: float) -> CostCorrection:
     """Return what makes up for the difference between `measured` passes and those simulated from `rounds` of costs.
 
     Each pass has the seconds of the same rounds, in their order.
@@ -60,7 +60,7 @@ def calibrate(rounds: Sequence[CostRound], measured: Sequence[MeasuredPass], cpu
     all_busy = {entry.batch_size: entry for entry in measured if entry.num_workers == max(2, math.floor(cpus))}
     speeds = {size: _crowded_speed(rounds, one[size], all_busy[size], cpus) for size in all_busy if size in one}
     factors = {size: _factor(rounds, entry, _nearest(speeds, size, 1.0), cpus) for size, entry in one.items()}
-    return Calibration(factors=factors, crowded_speeds=speeds)
+    return CostCorrection(factors=factors, crowded_speeds=speeds)
 
 
 def _crowded_speed(rounds: Sequence[CostRound], one: MeasuredPass, all_busy: MeasuredPass, cpus: float) -> float:
