@@ -35,5 +35,9 @@ def why_nothing_was_measured(skipped: Sequence[str], *, is_disabled: bool, is_sk
     reasons = list(dict.fromkeys(skipped))
     more = len(reasons) - 1
     others = f" (and {more} other reason{'' if more == 1 else 's'})" if more > 0 else ""
-    why = f"every case was skipped: {reasons[0]}{others}" if reasons else "no case has ended"
+    why = (
+        f"every case was skipped: {reasons[0]}{others}"
+        if reasons
+        else "no case has ended: give it more time (--budget)"
+    )
     return f"nothing was measured: {why}"

@@ -89,7 +89,7 @@ def _torch_watches_no_worker() -> Iterator[None]:
 def _located(failure: Failure, frames: Frames, batches: int | None) -> Failure:
     if any("batch" in frame.f_locals and frame.f_locals["batch"] is None for frame, _ in frames if _is_ours(frame)):
         return replace(failure, detail="the collate_fn returned None in place of a batch")
-    loader = next((frame.f_locals["self"] for frame, _ in frames if _is_loader(frame.f_locals.get("self"))), None)
+    loader: Any = next((frame.f_locals["self"] for frame, _ in frames if _is_loader(frame.f_locals.get("self"))), None)
     fetching = list(dropwhile(lambda entry: not _is_fetch(entry[0]), frames))
     if fetching:
         return _of_fetch(failure, fetching, loader._num_yielded if batches is None else batches)

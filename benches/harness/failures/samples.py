@@ -90,7 +90,7 @@ def _unknown_type(values: list[Any], field: str) -> SampleFault | None:
 
 def _kind(value: Any) -> str:
     """Return the kind of a value, of those that default_collate treats in ways of their own."""
-    kinds = {torch.Tensor: "a tensor", np.ndarray: "an array", (str, bytes): "text", Mapping: "a dict"}
+    kinds: dict[Any, str] = {torch.Tensor: "a tensor", np.ndarray: "an array", (str, bytes): "text", Mapping: "a dict"}
     for types, kind in kinds.items():
         if isinstance(value, types):
             return kind
