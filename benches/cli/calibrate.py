@@ -16,7 +16,7 @@ from loaderbench.benches.harness.progress import Progress
 
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression
-    from loaderbench.reports.gate.calibration import Calibration
+    from loaderbench.reports.gate.calibration import GateCalibration
 
 HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
 EXAMPLE = "calibrate --budget 30m"
@@ -130,7 +130,7 @@ def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
     return 0
 
 
-def _computed(folder: Path, draws: int) -> "Calibration":
+def _computed(folder: Path, draws: int) -> "GateCalibration":
     from loaderbench.reports.gate.calibration import read_folder
     from loaderbench.reports.records.reading import MalformedError
 

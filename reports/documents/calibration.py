@@ -6,7 +6,7 @@ from statistics import median
 from loaderbench.reports.documents.document import ON_PAPER, Code, Column, Document, Section, Table, Text
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import row
-from loaderbench.reports.gate.calibration import Calibration
+from loaderbench.reports.gate.calibration import GateCalibration
 from loaderbench.reports.gate.estimate import CHANGES, FEWEST
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.replay import THROUGHPUT, GateRun, Outcome, Pool, Rate, signs, spreads
@@ -19,7 +19,7 @@ Rows = Sequence[Sequence[str]]
 WRAPPED = 24  # characters: longer cells may take several lines
 
 
-def calibration_document(calibration: Calibration) -> Document:
+def calibration_document(calibration: GateCalibration) -> Document:
     """Return what a calibration comes to; what was not measured has no table."""
     machine = machine_words(machine_facts(calibration.about.machine))
     return Document(
@@ -38,7 +38,7 @@ def calibration_document(calibration: Calibration) -> Document:
     )
 
 
-def _notices(calibration: Calibration) -> Iterator[str]:
+def _notices(calibration: GateCalibration) -> Iterator[str]:
     if not calibration.replayed:
         yield (
             f"Too few blocks to replay a gate: that takes {FEWEST} of one comparison. "
@@ -68,7 +68,7 @@ def rate_words(counted: Rate) -> str:
     return f"{counted.count} of {counted.of} ({percent(counted.share)}; {percent(low)} to {percent(high)})"
 
 
-def _outcomes(calibration: Calibration, *, identical: bool) -> Iterator[tuple[Outcome, tuple[str, ...]]]:
+def _outcomes(calibration: GateCalibration, *, identical: bool) -> Iterator[tuple[Outcome, tuple[str, ...]]]:
     """Yield outcomes, each with its first cells: a replayed gate is never longer than the blocks there are."""
     recorded = {pool.name: len(pool.blocks) for pool in calibration.pools}
     every = [(f"replayed on {count(recorded[outcome.name], 'block')}", outcome) for outcome in calibration.replayed]
@@ -78,7 +78,7 @@ def _outcomes(calibration: Calibration, *, identical: bool) -> Iterator[tuple[Ou
             yield outcome, (outcome.name, f"{outcome.gates} {how}", *plan, rate_words(outcome.hits))
 
 
-def _identical(calibration: Calibration) -> Iterator[Section]:
+def _identical(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Identical code",
         "Replayed: on recorded blocks, drawn anew for each gate, so that gates share blocks and the intervals are "
@@ -89,7 +89,7 @@ def _identical(calibration: Calibration) -> Iterator[Section]:
     )
 
 
-def _regressions(calibration: Calibration) -> Iterator[Section]:
+def _regressions(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Injected regressions",
         "Found: cases whose throughput was called regressed (or improved, where head is faster).",
@@ -106,7 +106,7 @@ def _least(outcome: Outcome) -> str:
     return f"{case}: {percent(outcome.by_case[case].share)}"
 
 
-def _needed(calibration: Calibration) -> Iterator[Section]:
+def _needed(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Time needed",
         "The least budget in which 95 % of all cases are found that became slower by so much: identical code, each "
@@ -116,7 +116,7 @@ def _needed(calibration: Calibration) -> Iterator[Section]:
     )
 
 
-def _intervals(calibration: Calibration) -> Iterator[Section]:
+def _intervals(calibration: GateCalibration) -> Iterator[Section]:
     by_blocks = calibration.coverage
     return _section(
         "Intervals",
@@ -130,7 +130,7 @@ def _intervals(calibration: Calibration) -> Iterator[Section]:
     )
 
 
-def _faults(calibration: Calibration) -> Iterator[Section]:
+def _faults(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Faults that users have met",
         "A whole gate on each.",
@@ -144,7 +144,7 @@ def _called(gate: GateRun) -> str:
     return ", ".join(sorted({called for called in every if called.endswith(CHANGES)})) or "nothing"
 
 
-def _blocks(calibration: Calibration) -> Iterator[Section]:
+def _blocks(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Blocks",
         "By themselves: how many times longer the changed code takes with no loader around it. Effect: mean log ratio "
@@ -155,7 +155,7 @@ def _blocks(calibration: Calibration) -> Iterator[Section]:
     )
 
 
-def _pool_row(pool: Pool, calibration: Calibration) -> Sequence[str]:
+def _pool_row(pool: Pool, calibration: GateCalibration) -> Sequence[str]:
     spread = spreads(pool)
     spread = spread[(spread["metric"] == THROUGHPUT) & ~spread["case"].map(is_control)]
     sizes = (f"{name} {middle:.3f}×" for name, (middle, *_) in calibration.sizes.get(pool.name, {}).items())

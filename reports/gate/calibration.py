@@ -102,7 +102,7 @@ def spans(document: Mapping[str, Any]) -> dict[str, float]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Calibration:
+class GateCalibration:
     """A machine's calibration: what was recorded, and what it comes to."""
 
     about: CalibrationAbout
@@ -153,7 +153,7 @@ def reliability_on(machine: Mapping[str, Any], file: Path) -> Reliability | None
     return calibrated.reliability if all(there.get(name) == here.get(name) for name in SAME_MACHINE) else None
 
 
-def read_folder(folder: Path, draws: int) -> Calibration:
+def read_folder(folder: Path, draws: int) -> GateCalibration:
     """Work out what was recorded in a calibration's folder; raises MalformedError where it cannot be read."""
     sizes = folder / SIZES
     return calibration(
@@ -179,7 +179,7 @@ def _lines(file: Path, kind: type[T]) -> list[T]:
 
 def calibration(
     about: CalibrationAbout, blocks: Sequence[BlockLine], gates: Sequence[GateRun], *, sizes: Sizes, draws: int
-) -> Calibration:
+) -> GateCalibration:
     """Work out what was recorded: `draws` gates are replayed of every comparison, by each plan of `PLANS`.
 
     A later plan is used only where more was recorded than the one before it can use.
@@ -192,7 +192,7 @@ def calibration(
         whole.setdefault((gate.name, gate.budget_s), []).append(gate)
     identical = next((pool for pool in pools if pool.name == IDENTICAL), None)
     quiet = [pool for name in reversed(QUIET) for pool in pools if pool.name == name]
-    return Calibration(
+    return GateCalibration(
         about=about,
         sizes=sizes,
         pools=pools,
