@@ -64,30 +64,28 @@ def explain(
     budget = Budget(seconds=budget_s, began=perf_counter() if began is None else began)
     started = now().isoformat()
     subject, config = shortened(subject, config, MOST_SAMPLES)
-    with Progress.of_budget(budget.left_s) as progress:
-        progress.describe("the loader as it is")
-        baseline = measure_baseline(subject, config, consumer, longest_s=max(0.1, FIRST_LOOK * budget_s))
-        interventions, not_run = interventions_of(baseline)
-        experiment = Experiment(
-            baseline=baseline,
-            consumer=consumer,
-            budget=budget,
-            rng=random.Random(seed),  # noqa: S311 - an order, not a secret
-            interventions={intervention.facts.cause: intervention for intervention in interventions},
-            not_run=not_run,
-            facts={
-                "version": version("loaderbench"),
-                "started": started,
-                "command": command,
-                "seed": seed,
-                "machine": in_child(machine.facts),  # it asks the accelerator, whose driver does not survive a fork
-            },
-        )
-        try:
-            with Interruption() as interruption:
-                experiment.run(interruption, progress)
-        except KeyboardInterrupt:
-            experiment.interrupted = True
+    baseline = measure_baseline(subject, config, consumer, longest_s=max(0.1, FIRST_LOOK * budget_s))
+    interventions, not_run = interventions_of(baseline)
+    experiment = Experiment(
+        baseline=baseline,
+        consumer=consumer,
+        budget=budget,
+        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        interventions={intervention.facts.cause: intervention for intervention in interventions},
+        not_run=not_run,
+        facts={
+            "version": version("loaderbench"),
+            "started": started,
+            "command": command,
+            "seed": seed,
+            "machine": in_child(machine.facts),  # it asks the accelerator, whose driver does not survive a fork
+        },
+    )
+    try:
+        with Interruption() as interruption, Progress.of_budget(budget.left_s) as progress:
+            experiment.run(interruption, progress)
+    except KeyboardInterrupt:
+        experiment.interrupted = True
     return experiment.explanation()
 
 
