@@ -119,5 +119,5 @@ def _question(options: argparse.Namespace, config: "LoaderConfig", step_s: float
         )
         for ranks, cpus, workers in product(options.ranks, options.cpus or (usable_cpus(),), options.num_workers)
     )
-    sizes = options.batch_size or (config.batch_size,)
+    sizes: tuple[int, ...] = options.batch_size or (config.batch_size or BATCH_SIZE,)
     return Question(scenarios=tuple(scenarios), batch_sizes=sizes, sample_bytes=options.sample_bytes)

@@ -4,7 +4,7 @@ What a step costs may depend on its batch: a shape that it has not met is compil
 batches that are kept would flatter it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Self
@@ -48,7 +48,7 @@ class BatchSource(AbstractContextManager["BatchSource"]):
             size += count_leaves(batches[-1]).bytes
         return batches
 
-    def _endless(self) -> Iterator[Any]:
+    def _endless(self) -> Generator[Any, None, None]:
         while True:
             is_empty = True
             for batch in self._loader:

@@ -89,7 +89,8 @@ def cut(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, 
         return subject, config
     for name in SAMPLERS:
         if (sampler := getattr(config, name)) is not None:
-            return subject, replace(config, **{name: partial(_first_drawn, sampler, samples)})
+            drawn: dict[str, Any] = {name: partial(_first_drawn, sampler, samples)}
+            return subject, replace(config, **drawn)
     return subject.part(samples), config
 
 

@@ -127,12 +127,7 @@ def _sampling(loader: "DataLoader[Any]") -> str | None:
     if type(sampler) is SequentialSampler:
         return "sequential"
     is_shuffle = (
-        type(sampler) is RandomSampler
-        and not sampler.replacement
-        and sampler.num_samples
-        == len(
-            sampler.data_source  # type: ignore[arg-type]
-        )
+        type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == len(sampler.data_source)
     )
     return "shuffle" if is_shuffle else None
 
