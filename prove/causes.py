@@ -43,7 +43,7 @@ class Injected:
         return *named, "--start-method", "fork", "--persistent-workers", "on", *self.options
 
 
-CAUSES = (
+CAUSES: tuple[Injected, ...] = (
     Injected(
         cause="few workers",
         dataset=SLEEPING,
@@ -210,7 +210,7 @@ def imagined(ranking: Ranking) -> list[str]:
 def leaks(ranking: Ranking) -> bool:
     """Return whether memory is said to grow with every epoch."""
     memory = ranking.explanation.memory
-    readings = memory and memory.readings
+    readings = memory.readings if memory is not None else None
     return readings is not None and memory_growth(readings.pss_bytes).course == "grows"
 
 

@@ -40,7 +40,7 @@ def loader(rng: np.random.Generator) -> Floats:
 def close(rng: np.random.Generator) -> Floats:
     """Return (k,) logarithms of throughputs that lie up to 10 % below the best, which is one of them."""
     rates = rng.uniform(0.9, 1.0, len(WORKERS))
-    return np.log(rates / rates.max())
+    return np.asarray(np.log(rates / rates.max()))
 
 
 KINDS: Mapping[str, Callable[[np.random.Generator], Floats]] = {"loaders": loader, "close settings": close}

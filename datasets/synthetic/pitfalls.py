@@ -188,7 +188,7 @@ class PythonDict(Dataset[int]):
     """The same by name, in a dict of dicts; a sample is a number."""
 
     def __init__(self, samples: int = 100_000) -> None:
-        self.scans = {
+        self.scans: dict[str, dict[str, Any]] = {
             f"scan {number}": {"path": f"/data/{number:08}.pcd", "points": number} for number in range(samples)
         }
 
