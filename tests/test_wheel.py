@@ -53,11 +53,12 @@ def test_nothing_that_a_worker_is_given_lives_in_a_bench(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A spawned worker cannot import ``bench_*.py`` or ``conftest.py``: it would not find them."""
-    modules: set[str] = set()
+    named = pytester.path / "modules"
 
     class Noted(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            modules.add(module)
+            with named.open("a") as file:  # in the process of a case
+                file.write(f"{module}\n")
             return super().find_class(module, name)
 
     def noted(loader: "DataLoader[Any]") -> Any:
@@ -75,6 +76,7 @@ def test_nothing_that_a_worker_is_given_lives_in_a_bench(
         *("--pyargs", "loaderbench.benches", "-k", "not overhead and not training and not busy and not sleep", *asked),
     )
     assert "failed" not in result.parseoutcomes()
+    modules = set(named.read_text().splitlines())
     assert "loaderbench.datasets.synthetic.known_cost" in modules
     assert not [name for name in modules if name.rpartition(".")[2].startswith(("bench_", "conftest"))]
 

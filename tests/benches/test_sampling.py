@@ -39,10 +39,14 @@ class Told:
         return range(16)[index]
 
     def __getitems__(self, indices):
-        return ["in one call" for _ in indices]
+        global is_in_one_call
+        is_in_one_call = True
+        return [self[index] for index in indices]
+
+is_in_one_call = False  # of this process: each case, and each look at the dataset, has one of its own
 
 def listed(samples):
-    return samples
+    return ["in one call" for _ in samples] if is_in_one_call else samples
 """
 
 

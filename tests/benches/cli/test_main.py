@@ -94,8 +94,8 @@ def test_run_passes_every_option_on_as_it_is(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "path", list(sys.path))
     options = ["--quick", "-k", "epoch and text", "--benchmark-json", "x.json", "-h", "--", "--out"]
     assert cli.main(["run", *options]) == 3
-    plugin = ["-p", "loaderbench.benches.harness.plugin", "--import-mode=importlib"]
-    assert passed == [[*plugin, "--pyargs", "loaderbench.benches", *options]]
+    assert [arguments[-len(options) :] for arguments in passed] == [options]
+    assert "loaderbench.benches" in passed[0]
 
 
 @pytest.mark.parametrize(
