@@ -122,6 +122,8 @@ def test_a_sample_that_ends_the_program_is_named(num_workers: int) -> None:
     assert f"test_diagnosis.py:{line_of(ends)}" in message
 
 
+# torch raises wherever this process is when a worker dies: in a finalizer, Python can only warn of it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_sample_that_kills_its_worker_is_named_with_its_line() -> None:
     message = why(Numbers(kills), num_workers=2)
     assert message.startswith("RuntimeError: DataLoader worker (pid")
