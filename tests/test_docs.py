@@ -55,7 +55,7 @@ USER = {
 # What makes a command short; everything else is as written.
 SHORT = {
     "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
-    "whatif": ["--samples", "128"],
+    "whatif": ["--samples", "128", "--budget", "30s"],
     "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0", "--num-workers", "0", "--batch-size", "32"],
 }
 RUNS = ("20261125-040000-abcd1234", *(f"{side}-{number}" for side in ("old", "new") for number in range(1, 5)))
@@ -136,7 +136,9 @@ def shortened(command: str) -> list[str]:
 
 
 # Of these one is run; the others differ in options alone, which are parsed.
-MEASURING = [line for name in ("explain", "gate", "calibrate") for line in typed(DOCUMENTS, f"loaderbench {name} ")]
+MEASURING = [
+    line for name in ("explain", "whatif", "gate", "calibrate") for line in typed(DOCUMENTS, f"loaderbench {name} ")
+]
 PARSED = [line for line in MEASURING if line not in {typed(DOCUMENTS, f"loaderbench {name} ")[0] for name in SHORT}]
 
 
