@@ -12,14 +12,11 @@ mapped. Every string and number is pickled by itself. These send fewer things::
 With ``num_workers=0`` nothing is sent, and `Packed` and `Reused` return the batch of the wrapped collate function.
 """
 
-import io
 import os
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from multiprocessing.reduction import ForkingPickler
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +25,7 @@ from torch.utils.data import default_collate, get_worker_info
 
 from loaderbench.datasets.collate import default, empty_batch, stack_into, stack_samples
 from loaderbench.datasets.recipes.compact import CompactSequence
+from loaderbench.datasets.recipes.tensor_pickling import with_tensors, without_tensors
 
 Collate = Callable[[Any], Any]
 SlotName = tuple[int, int, int]  # the worker's process, the number of its `Reused` in it, the number of the slot
@@ -90,7 +88,7 @@ class Reused:
         buffer.clear()
         stacks = self.collate_fn in _STACKING
         batch = stack_samples(samples, buffer.allocate) if stacks else self.collate_fn(samples)
-        rest, tensors = _without_tensors(batch)
+        rest, tensors = without_tensors(batch)
         return _SlotBatch((*self.owner, slot), rest, buffer.store(tensors), buffer.take_if_new())
 
 
@@ -164,61 +162,6 @@ def release_slots() -> None:
     _received.clear()
 
 
-class _TensorRemover(ForkingPickler):
-    """A pickler that leaves the dense tensors out of a batch and lists them; their places are numbered.
-
-    It knows every container that pickle knows; of a sparse tensor, the dense ones that it consists of are left out.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.tensors: list[Tensor] = []
-
-    def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is not Tensor or not _can_be_a_view(obj):
-            return NotImplemented  # as torch sends it; a subclass of Tensor is more than its values
-        if obj.layout is not torch.strided:
-            return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-        self.tensors.append(obj)
-        return _numbered, (len(self.tensors) - 1,)
-
-
-def _can_be_a_view(tensor: Tensor) -> bool:
-    """Return whether `tensor`, or each part of it, can be a view of other memory; a nested one takes all of that."""
-    return tensor.device.type == "cpu" and not (tensor.is_quantized or tensor.requires_grad or tensor.is_nested)
-
-
-def _numbered(number: int) -> Tensor:
-    """Stand in a pickle for the tensor of that number; `_TensorInserter` puts it there."""
-    raise RuntimeError(f"tensor {number} of a batch was read without the others")
-
-
-class _TensorInserter(pickle.Unpickler):
-    """An unpickler that puts tensors in the places that a `_TensorRemover` has numbered."""
-
-    def __init__(self, file: IO[bytes], tensors: Sequence[Tensor]) -> None:
-        super().__init__(file)
-        self._tensors = tensors
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        if (module_name, global_name) == (__name__, _numbered.__name__):
-            return self._tensors.__getitem__
-        return super().find_class(module_name, global_name)
-
-
-def _without_tensors(batch: Any) -> tuple[bytes, list[Tensor]]:
-    """Return the pickle of `batch` without its dense tensors, and these."""
-    file = io.BytesIO()
-    remover = _TensorRemover(file)
-    remover.dump(batch)
-    return file.getvalue(), remover.tensors
-
-
-def _with_tensors(rest: bytes, tensors: Sequence[Tensor]) -> Any:
-    """Return the batch that `_without_tensors` took apart."""
-    return _TensorInserter(io.BytesIO(rest), tensors).load()
-
-
 @dataclass(frozen=True, slots=True)
 class _TensorSlice:
     """Where the content of a tensor lies: the first element (or byte) of it, its dtype and shape."""
@@ -233,7 +176,7 @@ class _PackedBatch:
 
     def __init__(self, batch: Any) -> None:
         # The batch is taken apart here and not in __reduce__: an error that is raised while it is pickled is lost.
-        self.rest, tensors = _without_tensors(batch)
+        self.rest, tensors = without_tensors(batch)
         self.pieces: dict[torch.dtype, list[Tensor]] = {}
         self.lengths: dict[torch.dtype, int] = {}
         self.slices = [self._add(tensor) for tensor in tensors]
@@ -257,7 +200,7 @@ def _concatenated(pieces: list[Tensor]) -> Tensor:
 
 def _unpack(rest: bytes, slices: Sequence[_TensorSlice], packed: Mapping[torch.dtype, Tensor]) -> Any:
     tensors = [packed[part.dtype][part.start : part.start + part.shape.numel()].view(part.shape) for part in slices]
-    return _with_tensors(rest, tensors)
+    return with_tensors(rest, tensors)
 
 
 class _SharedBuffer:
@@ -336,7 +279,7 @@ def _read_slot(name: SlotName, rest: bytes, slices: Sequence[_TensorSlice], new_
         size = part.shape.numel() * part.dtype.itemsize
         return memory[part.start : part.start + size].view(part.dtype).view(part.shape)
 
-    return _with_tensors(rest, [view(part) for part in slices])
+    return with_tensors(rest, [view(part) for part in slices])
 
 
 def _release_slots_of_ended_workers() -> None:
