@@ -43,9 +43,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from loaderbench.benches.harness.clock import Metrics, read
-from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from loaderbench.benches.harness.clock import Epoch
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 
 
 @pytest.mark.sweep(persistent_workers=(True,), expected_s=1.3)

@@ -27,9 +27,9 @@ import pytest
 import torch
 
 from loaderbench.benches.harness.clock import Epoch, Metrics
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import processes
 
 SETTLE_S = 0.02  # for the workers to fill the queues while the loop pauses

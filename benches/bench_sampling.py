@@ -21,9 +21,9 @@ import torch
 
 from loaderbench.benches.harness.case_sets import distinct
 from loaderbench.benches.harness.clock import Epoch
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.reports.vocabulary import SETTINGS
 
 

@@ -35,9 +35,9 @@ from torch.utils.data import IterableDataset
 
 from loaderbench.benches.harness.case_sets import distinct
 from loaderbench.benches.harness.clock import Metrics
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.tracing.startup import trace_startup
 from loaderbench.datasets.synthetic.known_cost import Payload
 

@@ -34,13 +34,13 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.batch_source import BatchSource, have_one_shape
-from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.clock import Epoch, Metrics, keep
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.pass_length import power_of_two
+from loaderbench.benches.harness.loading.batch_source import BatchSource, have_one_shape
+from loaderbench.benches.harness.loading.case_loader import cut
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.pass_length import power_of_two
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task

@@ -22,9 +22,9 @@ import pytest
 import torch
 
 from loaderbench.benches.harness.clock import Metrics
-from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.datasets.pytree import count_leaves

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch.utils.data import Dataset, default_collate
 
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.datasets.synthetic.known_cost import Busy, Sleeping, SlowCollate, Straggler, spin

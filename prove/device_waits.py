@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from loaderbench.benches.harness.clock import Epoch
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import subject_of
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import subject_of
 from loaderbench.datasets.synthetic.known_cost import Sleeping
 from prove.goals import Goal, Measured, Scope, Topic
 

@@ -16,7 +16,7 @@ time.sleep({MAIN_S})
 
 if __name__ == "__main__":
     import json
-    from loaderbench.benches.harness.loader import LoaderConfig
+    from loaderbench.benches.harness.loading.loader import LoaderConfig
     from loaderbench.benches.harness.tracing.startup import trace_startup
     from loaderbench.datasets.synthetic.known_cost import Payload
 

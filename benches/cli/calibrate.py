@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.system.interruption import Interruption
 
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression

@@ -7,9 +7,9 @@ from loaderbench.benches.cli import options as shared
 from loaderbench.reports.vocabulary import SETTINGS
 
 if TYPE_CHECKING:
-    from loaderbench.benches.harness.loader import LoaderConfig
-    from loaderbench.benches.harness.own_loader import OwnLoader
-    from loaderbench.benches.harness.subject import Subject
+    from loaderbench.benches.harness.loading.loader import LoaderConfig
+    from loaderbench.benches.harness.loading.own_loader import OwnLoader
+    from loaderbench.benches.harness.loading.subject import Subject
 
 HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
 EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
@@ -38,9 +38,9 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
 
     `samples` says how much of the dataset that is. Raises RefusedError where none is named.
     """
-    from loaderbench.benches.harness.case_loader import case_loader
+    from loaderbench.benches.harness.loading.case_loader import case_loader
+    from loaderbench.benches.harness.loading.own_loader import own_loader, settings_around
     from loaderbench.benches.harness.options import loader_timeout_s
-    from loaderbench.benches.harness.own_loader import own_loader, settings_around
 
     own = own_loader(options.from_loader) if options.from_loader else None
     settings = settings_around(own, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL)
@@ -51,7 +51,7 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
 def subject_of(options: argparse.Namespace, own: "OwnLoader | None", samples: str) -> "Subject":
     """Return the dataset that is named, or that of the user's own loader; raises RefusedError where there is none."""
     from loaderbench.benches.harness.errors import RefusedError
-    from loaderbench.benches.harness.subject import DatasetChoice
+    from loaderbench.benches.harness.loading.subject import DatasetChoice
 
     if own is not None:
         return DatasetChoice(given=own.given_dataset, samples=samples).subject(own.named.target)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli.gate import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.session.record import now
 
 if TYPE_CHECKING:
     from loaderbench.reports.records.frame import Records

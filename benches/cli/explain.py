@@ -13,7 +13,7 @@ from loaderbench.benches.cli.check import add_loader, loader_of
 
 if TYPE_CHECKING:
     from loaderbench.benches.explain.first_look.consumer import Consumer
-    from loaderbench.benches.harness.subject import Subject
+    from loaderbench.benches.harness.loading.subject import Subject
 
 HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
 EXAMPLE = "explain --dataset my.data:Train --num-workers 2"

@@ -14,9 +14,9 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.revisions import NAMES, RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.session.record import now
+from loaderbench.benches.harness.system.interruption import Interruption
 
 # pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from loaderbench.benches.cli.check import subject_of
 from loaderbench.benches.harness.errors import RefusedError
 
 if TYPE_CHECKING:
-    from loaderbench.benches.harness.loader import LoaderConfig
-    from loaderbench.benches.harness.subject import Subject
+    from loaderbench.benches.harness.loading.loader import LoaderConfig
+    from loaderbench.benches.harness.loading.subject import Subject
     from loaderbench.reports.explain.prediction import Question
 
 HELP = "predict other workers, batches, CPUs, devices or storage, simulated from this loader's own costs"
@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":
     """Return the dataset, and how a worker reads it; where the user's own loader is named, its batch size too."""
-    from loaderbench.benches.harness.case_loader import case_loader, has_sampler
-    from loaderbench.benches.harness.own_loader import own_loader, settings_around
+    from loaderbench.benches.harness.loading.case_loader import case_loader, has_sampler
+    from loaderbench.benches.harness.loading.own_loader import own_loader, settings_around
 
     own = own_loader(options.from_loader) if options.from_loader else None
     given: dict[str, Any] = {name: value for name, value in vars(options).items() if name in READING}

@@ -8,10 +8,10 @@ import random
 
 from loaderbench.benches.explain.first_look.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
-from loaderbench.benches.harness.case_loader import cut
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.case_loader import cut
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import NoStrays
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.recipes.transport import release_slots
 from loaderbench.reports.explain.record import PassBlock

@@ -19,10 +19,10 @@ from torch.utils.data import get_worker_info
 from loaderbench.benches.explain.first_look.loaders import TIMEOUT_S, first_batch
 from loaderbench.benches.explain.first_look.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.explain.imports import import_fault
-from loaderbench.benches.harness.case_loader import cut
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.loading.case_loader import cut
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint

@@ -16,13 +16,13 @@ from loaderbench.benches.explain.interventions.known import CAUSES, intervention
 from loaderbench.benches.explain.memory_growth import loader_memory
 from loaderbench.benches.explain.observations import observations_of
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.interruption import Interruption
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.record import now
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.datasets.recipes.compact import collections_of
 from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.explain.record import (

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from loaderbench.benches.explain.first_look.baseline import Baseline
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.child import in_child

@@ -5,9 +5,9 @@ from time import perf_counter
 
 import torch
 
-from loaderbench.benches.harness.batch_source import BatchSource
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.loading.batch_source import BatchSource
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import available, place, synchronise
 from loaderbench.benches.harness.training import ModelChoice

@@ -19,13 +19,13 @@ from loaderbench.benches.explain.first_look.loaders import loader_config
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.interruption import Interruption
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.record import now
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.reports.explain.batch_costs import CostRound
 from loaderbench.reports.explain.cost_correction import MeasuredPass, cost_correction

@@ -17,10 +17,10 @@ from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
 from loaderbench.benches.gate.scheduler import BlockCutError
-from loaderbench.benches.harness.interruption import Interruption
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
 from loaderbench.reports.gate.replay import Pool, gate_run

@@ -9,7 +9,7 @@ from loaderbench.benches.gate.block_record import Record
 from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.scheduler import BlockCutError
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.interruption import Interruption
+from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.units import duration

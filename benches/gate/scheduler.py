@@ -1,8 +1,8 @@
 """The scheduler of a block: two live processes measure the same cases in turns, and never at the same time.
 
 Both revisions run the same benches unmodified. Whenever a process is about to set up a case or to measure a round it
-asks for the turn (``harness/lockstep.py``) and waits. The one that is behind goes next; where both stand at the same
-round, a drawn order decides, and the opposite order decides the round after: balanced, and shuffled.
+asks for the turn (``harness/session/lockstep.py``) and waits. The one that is behind goes next; where both stand at the
+same round, a drawn order decides, and the opposite order decides the round after: balanced, and shuffled.
 """
 
 import json

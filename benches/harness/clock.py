@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from loaderbench.benches.harness.delivery import audit, prepare_audit
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.devices import DeviceUse, Timeline, place, synchronise
 
 Step = Callable[[Any], object]

@@ -14,12 +14,12 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness import grid, options
-from loaderbench.benches.harness.case_loader import has_sampler
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
-from loaderbench.benches.harness.loader import LoaderConfig, WithoutGetitems, batch_facts
+from loaderbench.benches.harness.loading.case_loader import has_sampler
+from loaderbench.benches.harness.loading.loader import LoaderConfig, WithoutGetitems, batch_facts
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.session import Session
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.training import Task
 

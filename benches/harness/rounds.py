@@ -16,8 +16,8 @@ from typing import Any, Protocol, Self
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness.clock import Metrics
-from loaderbench.benches.harness.diagnosis import explained
-from loaderbench.benches.harness.record import columns
+from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.session.record import columns
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.child import Child
 

@@ -16,7 +16,7 @@ import pytest
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.session import Session, is_case
+from loaderbench.benches.harness.session.session import Session, is_case
 from loaderbench.benches.run import first_question
 from loaderbench.reports.stats.allocation import Allocation, Candidate, Round
 from loaderbench.reports.units import parse_time, quantity
@@ -111,7 +111,7 @@ class BudgetedRun:
         if not self.budget_s:
             return
         harness = Session.of(session.config)
-        harness.progress = None  # its total is a number of cases: here it is a time
+        harness.display.hide()  # its total is a number of cases: here it is a time
         harness.is_quiet = True
         cases = [item for item in session.items if is_case(item)]
         self._items = {item.name: item for item in cases}

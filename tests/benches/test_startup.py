@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.bench_startup import Startup, shortened
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.tracing.startup import PARTS
 from loaderbench.datasets.synthetic.known_cost import Busy
 

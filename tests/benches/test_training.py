@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from loaderbench.benches.bench_training import Training
-from loaderbench.benches.harness.batch_source import BatchSource, have_one_shape
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import subject_of
+from loaderbench.benches.harness.loading.batch_source import BatchSource, have_one_shape
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import subject_of
 
 Benches = Callable[[str], dict[str, dict[str, Any]]]
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from loaderbench.benches.bench_transfer import COPIES, Transfer
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.subject import subject_of
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import subject_of
 from loaderbench.datasets.synthetic.known_cost import Bytes
 
 

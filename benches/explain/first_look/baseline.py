@@ -17,9 +17,9 @@ from loaderbench.benches.explain.first_look.loaders import first_batch
 from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import NoStrays
-from loaderbench.benches.harness.subject import Subject
 from loaderbench.benches.harness.system import machine, processes
 from loaderbench.benches.harness.system.child import ChildError, in_child
 from loaderbench.benches.harness.system.devices import available

@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, def
 
 from loaderbench.benches.explain.first_look.storages import tensor_storages
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.collate import default
 from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from loaderbench.benches.harness import clock
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.system.devices import place, synchronise
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.loader import LoaderConfig, in_process, only_without_workers
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process, only_without_workers
+from loaderbench.benches.harness.loading.subject import Subject
 
 TIMEOUT_S = 60.0  # for a batch
 

@@ -13,7 +13,7 @@ from loaderbench.benches.explain.interventions.intervention import (
     require_workers,
     running,
 )
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.recipes.transport import Arrayed, Packed, Reused
 from loaderbench.reports.units import percent, quantity
 

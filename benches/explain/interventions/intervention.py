@@ -7,7 +7,7 @@ from typing import Any
 
 from loaderbench.benches.explain.first_look.baseline import Baseline
 from loaderbench.benches.explain.first_look.batches import loader_call
-from loaderbench.benches.harness.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.reports.explain.record import InterventionFacts
 
 Change = Callable[[LoaderConfig], LoaderConfig]

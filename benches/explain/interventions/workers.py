@@ -18,7 +18,7 @@ from loaderbench.benches.explain.interventions.intervention import (
     require_workers,
     running,
 )
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.recipes.worker_init import InTurn, keep_memory, one_thread
 from loaderbench.reports.explain.record import InterventionFacts
 from loaderbench.reports.units import percent

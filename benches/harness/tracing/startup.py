@@ -31,7 +31,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.parts import Wrapper
 from loaderbench.benches.harness.tracing.timestamps import PickleTimes, samples_at
 

@@ -11,7 +11,7 @@ from torch.utils.data import default_collate
 from loaderbench.benches.explain.first_look.baseline import Baseline, FirstLook, FirstPasses
 from loaderbench.benches.explain.first_look.batches import batch_facts_of
 from loaderbench.benches.explain.first_look.loaders import loader_config
-from loaderbench.benches.harness.subject import DatasetChoice, Subject
+from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject
 
 SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
 

@@ -12,7 +12,7 @@ from loaderbench.benches.explain.first_look.baseline import Baseline
 from loaderbench.benches.explain.first_look.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.explain.interventions.known import interventions_of
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.child import ChildError
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.explain.schedule import PassPlan

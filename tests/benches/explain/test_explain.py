@@ -18,9 +18,9 @@ from loaderbench.benches.explain.interventions import known
 from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention
 from loaderbench.benches.explain.interventions.known import interventions_of
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.interruption import Interruption
+from loaderbench.benches.harness.loading.subject import Subject, subject_of
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.subject import Subject, subject_of
+from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.explain.ranking import FEWEST_BLOCKS, rank
 from loaderbench.reports.explain.record import Explanation, PassBlock
 from loaderbench.reports.explain.schedule import MOST_BLOCKS

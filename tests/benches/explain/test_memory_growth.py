@@ -9,7 +9,7 @@ from made_up_explanations import readings_of
 from loaderbench.benches.explain import memory_growth
 from loaderbench.benches.explain.first_look.baseline import Baseline
 from loaderbench.benches.explain.memory_growth import EPOCHS, PAIR_EPOCHS, PAIRS, loader_memory, memory_readings
-from loaderbench.benches.harness.subject import DatasetChoice, Subject
+from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject
 from loaderbench.benches.harness.system.child import ChildError
 from loaderbench.reports.explain.record import MemoryReadings
 

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, IterableDataset, default_collate
 from loaderbench.benches.explain import whatif as measuring
 from loaderbench.benches.explain.whatif import FewAtFirst, Survey, cost_passes, cost_sizes, held_out_passes, whatif
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.subject import Subject, subject_of
+from loaderbench.benches.harness.loading.subject import Subject, subject_of
 from loaderbench.datasets.synthetic.known_cost import Hanging, Sleeping
 from loaderbench.reports.explain import pass_schedule
 from loaderbench.reports.explain.pass_schedule import LoaderPass, PassSchedule

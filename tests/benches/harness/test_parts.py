@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.loader import LoaderConfig, as_dataset
+from loaderbench.benches.harness.loading.loader import LoaderConfig, as_dataset
 from loaderbench.benches.harness.parts import (
     MOST_BLOCKS,
     SHORTEST_BLOCK,

@@ -11,7 +11,7 @@ from loaderbench.benches.explain.first_look.baseline import Baseline
 from loaderbench.benches.explain.first_look.batches import ConstantObjects
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
-from loaderbench.benches.harness.subject import DatasetChoice, subject_of
+from loaderbench.benches.harness.loading.subject import DatasetChoice, subject_of
 from loaderbench.datasets.recipes.transport import Packed, Reused
 from loaderbench.datasets.recipes.worker_init import InTurn, one_thread
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.tracing.startup import (
     PARTS,
     StartupTimestamps,
@@ -128,7 +128,7 @@ with open("imports", "a") as file:
 
 if __name__ == "__main__":
     import json
-    from loaderbench.benches.harness.loader import LoaderConfig
+    from loaderbench.benches.harness.loading.loader import LoaderConfig
     from loaderbench.benches.harness.tracing.startup import trace_startup
     from loaderbench.datasets.synthetic.known_cost import Payload
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch.utils.data import Dataset, IterableDataset, Subset, default_collate, get_worker_info
 
-from loaderbench.benches.harness.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.tracing.timestamps import (
     EVENTS,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loaderbench.benches.harness.configuration import SIDE_BY_SIDE, why_nothing_was_measured
+from loaderbench.benches.harness.session.configuration import SIDE_BY_SIDE, why_nothing_was_measured
 
 Suite = Callable[..., pytest.RunResult]
 CASES = ("--pyargs", "loaderbench.benches.bench_epoch", "--dataset", "mine:Numbers", "--batch-size", "8")

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from loaderbench.benches.harness.interruption import Interruption
+from loaderbench.benches.harness.system.interruption import Interruption
 
 
 class Finalized:

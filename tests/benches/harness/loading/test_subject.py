@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.subject import DatasetChoice, NamedObject, collate_fn
+from loaderbench.benches.harness.loading.subject import DatasetChoice, NamedObject, collate_fn
 from loaderbench.datasets.catalog import CATALOG
 
 Suite = Callable[..., pytest.RunResult]

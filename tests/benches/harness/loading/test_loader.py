@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from loaderbench.benches.harness.loader import (
+from loaderbench.benches.harness.loading.loader import (
     LoaderConfig,
     as_dataset,
     batch_facts,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.benches.harness.descriptors import Reserve
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.descriptors import Reserve
 
 
 @pytest.fixture

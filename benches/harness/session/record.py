@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from loaderbench.benches.harness.more_rounds import with_more_rounds
+from loaderbench.benches.harness.session.more_rounds import with_more_rounds
 from loaderbench.reports.records.schema import JOURNAL, RECORD
 
 Entry = dict[str, Any]

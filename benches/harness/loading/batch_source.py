@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Self
 
-from loaderbench.benches.harness.loader import LoaderConfig, in_process
-from loaderbench.benches.harness.subject import Subject
+from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.datasets.pytree import count_leaves, tree_leaves
 
 KEPT_BYTES = 256 * 2**20  # of batches at once

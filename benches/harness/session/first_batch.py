@@ -5,7 +5,7 @@ from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import CaseFailedError
-from loaderbench.benches.harness.loader import batch_facts
+from loaderbench.benches.harness.loading.loader import batch_facts
 from loaderbench.benches.harness.options import Options
 from loaderbench.benches.harness.system.child import ChildError
 

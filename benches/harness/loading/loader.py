@@ -10,8 +10,8 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, default_convert
 
-from loaderbench.benches.harness.diagnosis import explained
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
+from loaderbench.benches.harness.failures.diagnosis import explained
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
 from loaderbench.benches.harness.failures.wording import CaseFailedError
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker

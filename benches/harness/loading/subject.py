@@ -18,9 +18,9 @@ from typing import Any
 from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.loader import as_dataset
+from loaderbench.benches.harness.loading.loader import as_dataset
+from loaderbench.benches.harness.loading.pass_length import UnreadableSampleError, affordable_samples
 from loaderbench.benches.harness.parts import Part, StreamPart, part_of, samples_of
-from loaderbench.benches.harness.pass_length import UnreadableSampleError, affordable_samples
 from loaderbench.benches.harness.system.child import ChildError, in_child
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from loaderbench.benches.harness.time_left import CaseCost, TimeLeft
+from loaderbench.benches.harness.session.time_left import CaseCost, TimeLeft
 
 
 def planned(*cases: tuple[str, str, float]) -> dict[str, CaseCost]:

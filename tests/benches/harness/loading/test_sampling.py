@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from torch.utils.data import BatchSampler, SequentialSampler
 
-from loaderbench.benches.harness.loader import LoaderConfig
-from loaderbench.benches.harness.sampling import FirstDrawn, sampling_arguments
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.sampling import FirstDrawn, sampling_arguments
 from loaderbench.reports.vocabulary import SETTINGS
 
 TEN = list(range(10))

@@ -20,8 +20,8 @@ from torch.utils.data import (
     default_convert,
 )
 
-from loaderbench.benches.harness.loader import AsIs, LoaderConfig, only_without_workers
-from loaderbench.benches.harness.subject import GivenDataset, NamedObject
+from loaderbench.benches.harness.loading.loader import AsIs, LoaderConfig, only_without_workers
+from loaderbench.benches.harness.loading.subject import GivenDataset, NamedObject
 from loaderbench.benches.harness.system import processes
 from loaderbench.reports.vocabulary import SETTINGS, names, of_workers
 

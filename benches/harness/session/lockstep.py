@@ -120,7 +120,7 @@ def origin(name: str) -> str:
 
 def digest() -> str:
     """Return a hash of the source of the benches and the datasets, which tells one loaderbench from another."""
-    folders = [Path(__file__).parents[1], Path(validation.__file__).parent]
+    folders = [Path(__file__).parents[2], Path(validation.__file__).parent]
     files = sorted((file.relative_to(folder).as_posix(), file) for folder in folders for file in folder.rglob("*.py"))
     source = hashlib.sha256()
     for name, file in files:

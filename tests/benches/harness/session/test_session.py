@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.record import now
+from loaderbench.benches.harness.session.record import now
 from loaderbench.reports.records.frame import read_records
 
 Suite = Callable[..., pytest.RunResult]
@@ -89,7 +89,7 @@ def test_runs_of_one_second_and_commit_have_folders_of_their_own(
     suite: Suite, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = now()
-    monkeypatch.setattr("loaderbench.benches.harness.session.now", lambda: moment)
+    monkeypatch.setattr("loaderbench.benches.harness.session.session.now", lambda: moment)
     for _ in range(3):
         suite(*BENCHES, *FIVE, *BRIEF, *ONE)
     folders = sorted((pytester.path / "runs").iterdir())

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader
 
-from loaderbench.benches.harness.case_loader import case_loader
 from loaderbench.benches.harness.delivery import AsIsAudit, DeliveryError
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
-from loaderbench.benches.harness.loader import in_process
-from loaderbench.benches.harness.own_loader import OwnLoader, check_variation, own_loader, varied_settings
-from loaderbench.benches.harness.subject import DatasetChoice
+from loaderbench.benches.harness.loading.case_loader import case_loader
+from loaderbench.benches.harness.loading.loader import in_process
+from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, own_loader, varied_settings
+from loaderbench.benches.harness.loading.subject import DatasetChoice
 
 THEIRS = """
 import torch

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from loaderbench.benches.harness.loader import LoaderConfig, only_without_workers, worker_init
-from loaderbench.benches.harness.own_loader import OwnLoader
-from loaderbench.benches.harness.sampling import FirstDrawn, sampling_arguments
-from loaderbench.benches.harness.subject import NamedObject, Subject, collate_fn
+from loaderbench.benches.harness.loading.loader import LoaderConfig, only_without_workers, worker_init
+from loaderbench.benches.harness.loading.own_loader import OwnLoader
+from loaderbench.benches.harness.loading.sampling import FirstDrawn, sampling_arguments
+from loaderbench.benches.harness.loading.subject import NamedObject, Subject, collate_fn
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.reports.vocabulary import SETTINGS, names
 

@@ -2,30 +2,29 @@
 
 import random
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from string import hexdigits
-from time import monotonic
 from typing import Any, cast
 
 import pytest
 
-from loaderbench.benches.harness import configuration, grid
-from loaderbench.benches.harness.descriptors import Reserve
+from loaderbench.benches.harness import grid
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.first_batch import refuse_unbatchable
-from loaderbench.benches.harness.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.options import Options
-from loaderbench.benches.harness.outcome import result, skip_reason
-from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.record import Entry, Journal, make_new_folder, new_run, now
-from loaderbench.benches.harness.resume import check_new, resumed
+from loaderbench.benches.harness.session import configuration
+from loaderbench.benches.harness.session.display import Display
+from loaderbench.benches.harness.session.first_batch import refuse_unbatchable
+from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
+from loaderbench.benches.harness.session.outcome import result, skip_reason
+from loaderbench.benches.harness.session.record import Entry, Journal, make_new_folder, new_run, now
+from loaderbench.benches.harness.session.resume import check_new, resumed
+from loaderbench.benches.harness.session.time_left import CaseCost
 from loaderbench.benches.harness.system import machine
-from loaderbench.benches.harness.time_left import CaseCost, TimeLeft
+from loaderbench.benches.harness.system.descriptors import Reserve
 from loaderbench.reports.records.schema import ENDINGS, JOURNAL, SCHEMA
 
 
@@ -35,14 +34,12 @@ class Session:
 
     config: pytest.Config
     options: Options
+    display: Display
     lockstep: Lockstep = field(default_factory=Unpaired)
     planned: list[str] = field(default_factory=list)
     measured_before: list[Entry] = field(default_factory=list)  # by an earlier part of this run
     header: Entry = field(default_factory=dict)  # and what that part recorded of itself
     journal: Journal | None = None
-    progress: Progress | None = None
-    time_left: TimeLeft = field(default_factory=lambda: TimeLeft({}))
-    last_end: float = field(default_factory=monotonic)  # when the last case ended
     record: Path | None = None
     fault: str = ""  # why there is no record
     reserve: Reserve = field(default_factory=Reserve)
@@ -65,7 +62,8 @@ class Session:
         """
         descriptor = config.getoption("lockstep")
         lockstep = connect(None if descriptor is None else int(descriptor))
-        session = cls(config=config, options=Options.from_pytest(config, lockstep.agree), lockstep=lockstep)
+        options = Options.from_pytest(config, lockstep.agree)
+        session = cls(config=config, options=options, display=Display(config), lockstep=lockstep)
         if config.getoption("resume") and config.getoption("run_dir"):
             raise RefusedError("--resume and --run-dir both say where the record goes: give one")
         if config.getoption("run_dir"):
@@ -115,19 +113,7 @@ class Session:
         if not (self.config.option.collectonly or self.has_tests):
             with_loader = [case for case in left if "loader" in getattr(case, "fixturenames", ())]
             refuse_unbatchable([self.described(case)["settings"] for case in with_loader], self.options)
-        self._show_progress(left)
-
-    def _show_progress(self, cases: list[pytest.Item]) -> None:
-        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is None or terminal.verbosity > 0:  # then pytest has a line of its own for each case
-            return
-        terminal.showfspath = False
-        terminal._show_progress_info = False  # noqa: SLF001 - pytest's own percentage, at the end of our line
-        self.time_left = TimeLeft({case.name: self._cost(case) for case in cases})
-        stream = terminal._tw._file  # noqa: SLF001 - pytest has no public word for it
-        self.progress = Progress(len(cases), stream=stream, is_live=terminal.isatty)
-        self.last_end = monotonic()
-        self.progress.estimate_by(lambda: self.time_left.seconds(monotonic() - self.last_end))
+        self.display.begin({case.name: self._cost(case) for case in left})
 
     def _cost(self, case: pytest.Item) -> CaseCost:
         described = self.described(case)
@@ -141,23 +127,13 @@ class Session:
         kind, entry, words = self._ending(item, report, call)
         if kind == "failed" and self.config.option.tbstyle == "auto":
             report.longrepr = entry["reason"]  # one line; --tb=long shows the traceback
-        self._show_ending(item.name, words, is_bad=kind != "benchmark")
+        self.display.end_case(item.name, words, is_measured=kind == "benchmark")
         if entry and not self._is_disabled:
             try:
                 with self.reserve.released():
                     self._journal().add(kind, entry)
             except OSError as error:  # a disk that is full: what comes after could not be recorded either
                 item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
-
-    def _show_ending(self, name: str, words: str, *, is_bad: bool) -> None:
-        self.time_left.ended(name, monotonic() - self.last_end)
-        self.last_end = monotonic()
-        if self.progress is None:
-            return
-        if is_bad:
-            self.progress.say(f"{name} {words}")
-            words = words.partition(":")[0]  # the reason has been said
-        self.progress.advance(text=f"{name} {words}")
 
     def _ending(
         self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
@@ -202,24 +178,18 @@ class Session:
     def before_round(self, name: str, done: int, rounds: int) -> None:
         """Wait for the turn of a round of the case `name`, after `done` of `rounds`, and show it."""
         self.lockstep.wait(name, done)
-        if self.progress is None:
-            return
-        capture = self.config.pluginmanager.get_plugin("capturemanager")  # which would swallow what is shown in a test
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            self.progress.describe(f"{name} · round {done + 1} of {rounds}")
+        self.display.begin_round(name, done, rounds)
 
     def status(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Return no letter for a case, which the progress shows; None leaves the report to pytest."""
         ended = report.when == "call" or not report.passed
-        shown = self.progress is not None and ended and report.nodeid.partition("::")[2] in self.planned
+        shown = self.display.progress is not None and ended and report.nodeid.partition("::")[2] in self.planned
         return (report.outcome, "", report.outcome.upper()) if shown else None
 
     def close(self, status: int) -> int:
         """Complete the record; return the session's exit status, in view of that."""
         self.reserve.release()  # pytest's cache needs some too
-        if self.progress is not None:
-            self.progress.finish(is_whole=self.progress.done >= self.progress.total)
-        self._leave_out_tracebacks()
+        self.display.finish(self.planned)
         measured = self.journal.of("benchmark") if self.journal else []
         is_green = status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
         if self.planned and is_green and not (measured or self.has_tests or self.config.option.collectonly):
@@ -239,16 +209,6 @@ class Session:
         skipped = [case["reason"] for case in self.journal.of("skipped")] if self.journal else []
         is_skipping = self.config.getoption("benchmark_skip")
         return configuration.why_nothing_was_measured(skipped, is_disabled=self._is_disabled, is_skipping=is_skipping)
-
-    def _leave_out_tracebacks(self) -> None:
-        """Keep pytest from showing once more, at the end, the failed cases that were shown in a line each."""
-        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is None or self.progress is None or self.config.option.tbstyle != "auto":
-            return
-        bad = [*terminal.stats.get("failed", ()), *terminal.stats.get("error", ())]
-        if all(report.nodeid.partition("::")[2] in self.planned for report in bad):
-            self.config.option.tbstyle = "no"
-            terminal.reportchars = "".join(set(terminal.reportchars) - set("fE"))
 
     def summary(self) -> list[str]:
         """Return lines that say what was measured, where the record is and what to do next; none without a record."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.benches.harness.record import Journal
-from loaderbench.benches.harness.resume import earlier_run
+from loaderbench.benches.harness.session.record import Journal
+from loaderbench.benches.harness.session.resume import earlier_run
 from loaderbench.reports.records.reading import MalformedError
 
 HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}

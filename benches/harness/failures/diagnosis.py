@@ -239,7 +239,7 @@ def _is_loader(thing: Any) -> bool:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return Path(frame.f_code.co_filename).is_relative_to(Path(__file__).parents[1])
+    return Path(frame.f_code.co_filename).is_relative_to(Path(__file__).parents[2])
 
 
 def _is_torchs(frame: FrameType) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.outcome import result
+from loaderbench.benches.harness.session.outcome import result
 
 EPOCH = "loaderbench.benches.bench_epoch"
 KNOWN = "loaderbench.datasets.synthetic.known_cost"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.case_loader import case_loader, cut, loader_object
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.subject import Subject, subject_of
+from loaderbench.benches.harness.loading.case_loader import case_loader, cut, loader_object
+from loaderbench.benches.harness.loading.subject import Subject, subject_of
 
 THEIRS = """
 import torch

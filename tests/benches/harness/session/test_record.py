@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.record import Journal, columns, dumps, make_new_folder
-from loaderbench.benches.harness.resume import earlier_run
+from loaderbench.benches.harness.session.record import Journal, columns, dumps, make_new_folder
+from loaderbench.benches.harness.session.resume import earlier_run
 
 HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
 A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loaderbench.benches.harness.more_rounds import with_more_rounds
+from loaderbench.benches.harness.session.more_rounds import with_more_rounds
 
 
 def entry(*seconds: float, **more: list[float | None]) -> dict[str, Any]:

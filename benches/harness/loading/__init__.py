@@ -1,0 +1,1 @@
+"""What is loaded: the subject, the part of it that is read, and the DataLoader of a case."""

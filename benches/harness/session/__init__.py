@@ -1,0 +1,1 @@
+"""One session of pytest: what is planned, what has ended, and the record of it."""
