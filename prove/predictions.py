@@ -6,8 +6,8 @@ from statistics import median
 from time import perf_counter
 
 from loaderbench.reports.documents.document import Cell, Column, Table
-from loaderbench.reports.explain.whatif_record import HeldOutPass, read_whatif
 from loaderbench.reports.units import percent, quantity
+from loaderbench.reports.whatif.whatif_record import HeldOutPass, read_whatif
 from prove.commands import loaderbench
 from prove.goals import Goal, Measured, Scope, Topic
 

@@ -27,7 +27,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform ==
 sys.exit(code)
 """
 IMPORT = (
-    "import loaderbench.benches.cli.main, loaderbench.reports.history.queries, loaderbench.reports.documents.history"
+    "import loaderbench.benches.cli.main, loaderbench.reports.history.queries, "
+    "loaderbench.reports.documents.history_document"
 )
 SIZES = ((100, 10), (1_000, 10), (1_000, 100), (10_000, 10))  # cases, rounds
 SECONDS = "report: 100 000 case-rounds, from run.json to all outputs"

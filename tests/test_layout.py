@@ -16,8 +16,9 @@ SOURCES = sorted(path for name in TOP for path in (CLONE / name).rglob("*.py"))
 
 # What each part may import, beside what lies in itself.
 LOWER = tuple(f"reports.{name}" for name in ("vocabulary", "units", "wording", "text", "records", "stats"))
-MEANING = ("reports.gate", "reports.explain", "reports.history")
+MEANING = tuple(f"reports.{name}" for name in ("check", "explain", "gate", "history", "whatif"))
 HARNESS = ("datasets", "benches.harness")
+COMMANDS = tuple(f"benches.{name}" for name in ("check", "explain", "gate", "run", "whatif"))
 ALLOWED: Mapping[str, tuple[str, ...]] = {
     "datasets": (),
     **{name: LOWER[:place] for place, name in enumerate(LOWER)},
@@ -30,14 +31,12 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
         "reports.vocabulary",
         "reports.units",
         "reports.records.schema",
-        "reports.records.reading",
+        "reports.records.json_files",
         "reports.records.run_json",
     ),
     "benches.bench": (*HARNESS, "reports.vocabulary"),
-    "benches.gate": (*HARNESS, "reports"),
-    "benches.explain": (*HARNESS, "reports"),
-    "benches.run": (*HARNESS, "reports"),
-    "benches.cli": (*HARNESS, "benches.gate", "benches.explain", "benches.run", "reports"),
+    **dict.fromkeys(COMMANDS, (*HARNESS, "reports")),
+    "benches.cli": (*HARNESS, *COMMANDS, "reports"),
 }
 NEVER_TORCH = "reports"
 

@@ -117,7 +117,7 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float
 
 def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
     """Compute the calibration by `draws` gates a row, or as many as are replayed within so many seconds; write it."""
-    from loaderbench.reports.documents import calibration as documents
+    from loaderbench.reports.documents import calibration_document as documents
     from loaderbench.reports.gate.calibration import NAME
 
     began = time.monotonic()
@@ -132,7 +132,7 @@ def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
 
 def _computed(folder: Path, draws: int) -> "GateCalibration":
     from loaderbench.reports.gate.calibration import read_folder
-    from loaderbench.reports.records.reading import MalformedError
+    from loaderbench.reports.records.json_files import MalformedError
 
     try:
         return read_folder(folder, draws)

@@ -40,7 +40,7 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
     """
     from loaderbench.benches.harness.loading.case_loader import case_loader
     from loaderbench.benches.harness.loading.own_loader import own_loader, settings_around
-    from loaderbench.benches.harness.options import loader_timeout_s
+    from loaderbench.benches.harness.pytest_options import loader_timeout_s
 
     own = own_loader(options.from_loader) if options.from_loader else None
     settings = settings_around(own, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL)
@@ -62,9 +62,9 @@ def subject_of(options: argparse.Namespace, own: "OwnLoader | None", samples: st
 
 def run(options: argparse.Namespace) -> int:
     """Show every need and its limit; return 0, or 1 where the loader would crash or be wrong."""
-    from loaderbench.benches.explain.check import demand_of, limits
-    from loaderbench.reports.documents.check import check_document, wrong
-    from loaderbench.reports.explain.preflight import findings
+    from loaderbench.benches.check.loader_demand import demand_of, limits
+    from loaderbench.reports.check.preflight import findings
+    from loaderbench.reports.documents.check_document import check_document, wrong
     from loaderbench.reports.render.terminal import print_document
 
     needs = list(findings(demand_of(*loader_of(options)), limits()))

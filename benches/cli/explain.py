@@ -12,7 +12,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.cli.check import add_loader, loader_of
 
 if TYPE_CHECKING:
-    from loaderbench.benches.explain.first_look.consumer import Consumer
+    from loaderbench.benches.explain.baseline.consumer import Consumer
     from loaderbench.benches.harness.loading.subject import Subject
 
 HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> int:
     began = perf_counter()
     import msgspec
 
-    from loaderbench.benches.explain.explain import explain
-    from loaderbench.reports.documents.explain import explain_document
+    from loaderbench.benches.explain.ab_experiment import explain
+    from loaderbench.reports.documents.explain_document import explain_document
+    from loaderbench.reports.explain.explain_record import FILE
     from loaderbench.reports.explain.ranking import rank
-    from loaderbench.reports.explain.record import FILE
     from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
 
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # from every block; it is tried anyway
@@ -68,7 +68,7 @@ def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     """Return what is done with each batch: a step of a model, a pause, or nothing but placing it on the device."""
     import torch
 
-    from loaderbench.benches.explain.first_look.consumer import Consumer
+    from loaderbench.benches.explain.baseline.consumer import Consumer
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.system.devices import available
     from loaderbench.benches.harness.training import ModelChoice

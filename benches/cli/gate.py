@@ -153,7 +153,7 @@ def setup_of(options: argparse.Namespace, *, seed: int = 0, **more: Any) -> "Set
 def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability | None":
     """Return what is known of the gate on a machine like this one; a file that cannot be read is passed over."""
     from loaderbench.reports.gate.calibration import reliability_on
-    from loaderbench.reports.records.reading import MalformedError
+    from loaderbench.reports.records.json_files import MalformedError
 
     file = file or max(output.RUNS.glob("*/calibration.json"), default=None, key=lambda path: path.stat().st_mtime)
     try:
@@ -165,10 +165,10 @@ def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability 
 
 def publish_comparison(comparison: "Comparison", folder: Path) -> int:
     """Write a comparison's files, print its document, and return its exit code."""
-    from loaderbench.reports.documents import gate
+    from loaderbench.reports.documents import gate_document
     from loaderbench.reports.gate import junit, verdict_file
 
-    junit_xml = junit.junit(comparison, gate.machine_of(comparison)).encode()
+    junit_xml = junit.junit(comparison, gate_document.machine_of(comparison)).encode()
     data = [(VERDICT, verdict_file.encode(comparison)), (junit.NAME, junit_xml)]
-    output.publish(gate.gate_document(comparison), folder, stem="gate", data=data)
+    output.publish(gate_document.gate_document(comparison), folder, stem="gate", data=data)
     return comparison.exit_code

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 
 from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.reports.documents.history import case_trend, change_list, run_list
+from loaderbench.reports.documents.history_document import case_trend, change_list, run_list
 from loaderbench.reports.history import queries
 from loaderbench.reports.history.case_search import SearchResult, search
 from loaderbench.reports.history.database import History, HistoryError
 from loaderbench.reports.history.trends import changes, main_metric, with_levels
 from loaderbench.reports.records.files import in_one_line, read_run, run_folders
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.render.terminal import print_document
 from loaderbench.reports.units import count
 
@@ -75,7 +75,7 @@ def show(history: History, options: argparse.Namespace) -> int:
     print_document(case_trend(trend, [name for name in names if name != case.name]))
     if options.out:
         from loaderbench.reports.figures.catalogue import picture  # matplotlib takes a second to import
-        from loaderbench.reports.figures.history import PLOT
+        from loaderbench.reports.figures.trend import PLOT
 
         drawn = picture(PLOT, trend)
         if drawn is None:

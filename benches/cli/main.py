@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 
 # Modules of this package, in the order in which a new user meets them.
 COMMANDS = ("run", "report", "check", "explain", "whatif", "gate", "compare", "calibrate", "history")

@@ -10,7 +10,7 @@ from loaderbench.benches.cli.history import DATABASE
 from loaderbench.benches.harness.errors import RefusedError
 
 if TYPE_CHECKING:
-    from loaderbench.reports.documents.report import Report
+    from loaderbench.reports.documents.report_document import Report
 
 HELP = "report on runs: an HTML page, Markdown, tables and figures"
 EXAMPLE = "report"
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report and print what it says; return 0, or 2 where not all that was named can be read."""
-    from loaderbench.reports.documents.report import assemble, report_document
+    from loaderbench.reports.documents.report_document import assemble, report_document
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
     from loaderbench.reports.explain import ranking
-    from loaderbench.reports.records.reading import MalformedError
+    from loaderbench.reports.records.json_files import MalformedError
 
     try:
         return replace(report, explained=(*report.explained, ranking.read_ranking(path))), 0
@@ -64,7 +64,7 @@ def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
 def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
     """Add the trends of the newest run's cases, on its kind of machine."""
     from loaderbench.reports.figures.catalogue import picture
-    from loaderbench.reports.figures.history import PLOT
+    from loaderbench.reports.figures.trend import PLOT
     from loaderbench.reports.history import queries, trends
     from loaderbench.reports.history.database import HistoryError, opened
     from loaderbench.reports.history.rows import identity, machine_key

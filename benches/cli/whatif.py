@@ -14,7 +14,7 @@ from loaderbench.benches.harness.errors import RefusedError
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
     from loaderbench.benches.harness.loading.subject import Subject
-    from loaderbench.reports.explain.prediction import Question
+    from loaderbench.reports.whatif.prediction import Question
 
 HELP = "predict other workers, batches, CPUs, devices or storage, simulated from this loader's own costs"
 EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
@@ -52,9 +52,9 @@ def run(options: argparse.Namespace) -> int:
     began = monotonic()
     import msgspec
 
-    from loaderbench.benches.explain.whatif import whatif
-    from loaderbench.reports.documents.whatif import whatif_document
-    from loaderbench.reports.explain.whatif_record import FILE
+    from loaderbench.benches.whatif.pass_measuring import whatif
+    from loaderbench.reports.documents.whatif_document import whatif_document
+    from loaderbench.reports.whatif.whatif_record import FILE
 
     folder = output.new_folder("whatif", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # a pass reads as many as there is time for
@@ -91,8 +91,8 @@ def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, Loade
 
 def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:
     """Return the seconds of a step: as they are given, or of the model that is named."""
-    from loaderbench.benches.explain.step_time import step_s
     from loaderbench.benches.harness.training import ModelChoice
+    from loaderbench.benches.whatif.step_time import step_s
 
     model = ModelChoice.of(vars(options))
     if not (model.model or model.train_step):
@@ -105,8 +105,8 @@ def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConf
 def _question(options: argparse.Namespace, config: "LoaderConfig", step_s: float) -> "Question":
     """Return every combination of the ranks, CPUs and workers that are asked about."""
     from loaderbench.benches.harness.system.machine import usable_cpus
-    from loaderbench.reports.explain.prediction import Question
-    from loaderbench.reports.explain.simulation import Scenario
+    from loaderbench.reports.whatif.prediction import Question
+    from loaderbench.reports.whatif.simulation import Scenario
 
     scenarios = (
         Scenario(

@@ -1,1 +1,1 @@
-"""What `explain`, `whatif` and `check` measure: interventions side by side, costs of a loader, what it will need."""
+"""What `explain` measures: the loader as it is, and interventions side by side with it."""

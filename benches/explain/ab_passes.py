@@ -6,7 +6,7 @@ their workers: a fresh pair of loaders, in a process forked for it, is one block
 
 import random
 
-from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -14,8 +14,8 @@ from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.recipes.transport import release_slots
-from loaderbench.reports.explain.record import PassBlock
-from loaderbench.reports.explain.schedule import PassPlan
+from loaderbench.reports.explain.ab_schedule import PassPlan
+from loaderbench.reports.explain.explain_record import PassBlock
 
 SHORT_PASS = 2  # batches of each worker, where only their start matters
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from types import FrameType
 from typing import Any
 
-from loaderbench.reports.explain.record import Observation
+from loaderbench.reports.explain.explain_record import Observation
 from loaderbench.reports.units import percent
 
 EVERY_S = 1e-3

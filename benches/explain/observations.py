@@ -15,7 +15,7 @@ from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint
-from loaderbench.reports.explain.record import Observation
+from loaderbench.reports.explain.explain_record import Observation
 
 DEEPEST = 3  # wrappers around a dataset, or objects in objects, that are looked into
 GENERATORS = {  # types whose copies in forked workers are in the same state, by module and name

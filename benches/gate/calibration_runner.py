@@ -23,7 +23,7 @@ from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
-from loaderbench.reports.gate.replay import Pool, gate_run
+from loaderbench.reports.gate.replayed_gates import Pool, gate_run
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.units import duration
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaderbench.benches.harness import grid, options
+from loaderbench.benches.harness import grid, pytest_options
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loading.case_loader import has_sampler
 from loaderbench.benches.harness.loading.loader import LoaderConfig, WithoutGetitems, batch_facts
@@ -34,7 +34,7 @@ def _usage_errors() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    options.declare(parser)
+    pytest_options.declare(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -118,7 +118,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 
 @pytest.fixture
-def bench_options(request: pytest.FixtureRequest) -> options.Options:
+def bench_options(request: pytest.FixtureRequest) -> pytest_options.Options:
     """What this session measures."""
     return Session.of(request.config).options
 
@@ -130,7 +130,7 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 
 @pytest.fixture
-def dataset(request: pytest.FixtureRequest, bench_options: options.Options, fetch: str) -> Subject:
+def dataset(request: pytest.FixtureRequest, bench_options: pytest_options.Options, fetch: str) -> Subject:
     """The dataset of this case, checked; with ``fetch="getitem"`` its ``__getitems__`` is hidden."""
     subject = bench_options.datasets.subject(request.param)
     if has_sampler(request.node.callspec.params):
@@ -140,13 +140,13 @@ def dataset(request: pytest.FixtureRequest, bench_options: options.Options, fetc
 
 
 @pytest.fixture
-def loader(request: pytest.FixtureRequest, bench_options: options.Options) -> LoaderConfig:
+def loader(request: pytest.FixtureRequest, bench_options: pytest_options.Options) -> LoaderConfig:
     """The DataLoader's arguments in this case: every setting of the vocabulary that is one, by its name."""
     return bench_options.loader(request.node.callspec.params)
 
 
 @pytest.fixture
-def task(dataset: Subject, device: torch.device, bench_options: options.Options) -> Callable[[], Task]:
+def task(dataset: Subject, device: torch.device, bench_options: pytest_options.Options) -> Callable[[], Task]:
     """Makes the model to train on this dataset, in the case's own process; the case is skipped where there is none."""
     if not bench_options.model.is_known_for(dataset):
         pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")

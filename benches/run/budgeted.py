@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.wording import reason
+from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.session import Session, is_case
 from loaderbench.benches.run import first_question

@@ -1,1 +1,1 @@
-"""What slows a loader down: interventions ranked by what they save, memory growth, predictions of other settings."""
+"""What slows a loader down: interventions ranked by what they save, and memory growth."""

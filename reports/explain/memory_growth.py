@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
+from loaderbench.reports.explain.explain_record import LoaderMemory
 from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
-from loaderbench.reports.explain.record import LoaderMemory
 
 Course = Literal["grows", "settles", "flat", "unclear"]
 

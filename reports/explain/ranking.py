@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
+from loaderbench.reports.explain.explain_record import Explanation, InterventionFacts, PassBlock, read_explanation
 from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
-from loaderbench.reports.explain.record import Explanation, InterventionFacts, PassBlock, read_explanation
 from loaderbench.reports.stats.significance import discoveries
 
 InterventionOutcome = Literal["helps", "harms", "no difference", "unclear", "not run"]

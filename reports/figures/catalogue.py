@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures import breakdown, costs, loading, training
+from loaderbench.reports.figures import breakdown, loading, other_costs, training
 from loaderbench.reports.figures.over_setting import over_setting
 from loaderbench.reports.figures.style import in_our_style, png, svg
 from loaderbench.reports.vocabulary import METRICS
@@ -73,7 +73,7 @@ _BY_SECTION = {
             "one process, and what they read must then be transported.",
         ),
         Plot(
-            "startup", "Starting and stopping workers", costs.startup,
+            "startup", "Starting and stopping workers", other_costs.startup,
             "Paid once a run, or with workers that are not persistent once an epoch. Throughput never shows it.",
         ),
         Plot(
@@ -82,17 +82,17 @@ _BY_SECTION = {
             "grows with its size. Under fork it is there already.",
         ),
         Plot(
-            "memory", "Memory against throughput", costs.memory,
+            "memory", "Memory against throughput", other_costs.memory,
             "Up and left is better. A case off the line can be replaced by one that is faster and smaller.",
         ),
         Plot(
-            "transfer", "Copies to the device", costs.transfer,
+            "transfer", "Copies to the device", other_costs.transfer,
             "Small batches pay for the call, large ones for the link. non_blocking only helps from pinned memory.",
         ),
     ),
     "Trust": (
         Plot(
-            "fidelity", "Can the figures be believed?", costs.fidelity,
+            "fidelity", "Can the figures be believed?", other_costs.fidelity,
             "The instrument reading what is known beforehand, on this machine, in this run.",
         ),
     ),

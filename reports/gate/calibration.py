@@ -16,7 +16,7 @@ import pandas as pd
 from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.gate.estimate import FEWEST
 from loaderbench.reports.gate.paired_effects import effects
-from loaderbench.reports.gate.replay import (
+from loaderbench.reports.gate.replayed_gates import (
     GateRun,
     Outcome,
     Pool,
@@ -31,7 +31,7 @@ from loaderbench.reports.gate.replay import (
 )
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.records.files import machine_facts
-from loaderbench.reports.records.reading import MalformedError, content_of, convert, parse, read
+from loaderbench.reports.records.json_files import MalformedError, content_of, convert, parse, read
 from loaderbench.reports.records.schema import SAME_MACHINE
 
 # What stands in a calibration's folder.

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from msgspec.structs import replace
 
-from loaderbench.reports.records.reading import MalformedError, convert, convert_each
+from loaderbench.reports.records.json_files import MalformedError, convert, convert_each
 from loaderbench.reports.records.run_json import name_of, run_document
 from loaderbench.reports.records.schema import (
     JOURNAL,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.records.files import RecordedRun, in_one_line, read_run, run_folders
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.records.schema import IDENTITY, Columns, Run, Scalar
 from loaderbench.reports.wording import in_order
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from loaderbench.reports.records.reading import MalformedError, content_of, convert, parse, require_schema
+from loaderbench.reports.records.json_files import MalformedError, content_of, convert, parse, require_schema
 from loaderbench.reports.records.schema import ENDINGS, LONGEST_TEXT, SCHEMA
 
 

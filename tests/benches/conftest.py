@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.plugin import get_cpu_info
 
+from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject
+
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest")  # it is imported anew in every run
 BRIEF = ("--rounds", "2", "--round-time", "0.001", "--num-workers", "0", "--batch-size", "8")
 
@@ -147,3 +149,13 @@ def benches(within: Callable[..., list[dict[str, Any]]]) -> Callable[[str], dict
         return {case["name"].removeprefix(f"bench_{bench}"): case["extra_info"] for case in result}
 
     return of
+
+
+SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
+
+
+@pytest.fixture(scope="session")
+def subject() -> Subject:
+    """32 samples that cost nothing."""
+    choice = DatasetChoice(dataset_args='{"samples": 32, "sleep_s": 0}', samples="all")
+    return choice.subject(SLEEPING)

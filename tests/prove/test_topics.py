@@ -8,8 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, rank
-from loaderbench.reports.explain.record import (
+from loaderbench.reports.explain.explain_record import (
     DatasetFacts,
     Explanation,
     InterventionFacts,
@@ -17,6 +16,7 @@ from loaderbench.reports.explain.record import (
     MemoryReadings,
     PassBlock,
 )
+from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, rank
 from loaderbench.reports.stats.recommendation import Recommendation
 from prove.__main__ import TOPICS
 from prove.answers import Answer

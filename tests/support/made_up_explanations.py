@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.explain.record import (
+from loaderbench.reports.explain.explain_record import (
     SCHEMA,
     DatasetFacts,
     Explanation,

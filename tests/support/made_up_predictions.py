@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from loaderbench.reports.explain.simulation import Scenario
-from loaderbench.reports.explain.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
+from loaderbench.reports.whatif.simulation import Scenario
+from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
 
 
 def made_up_whatif(**facts: Any) -> WhatIf:

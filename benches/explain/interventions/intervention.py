@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loaderbench.benches.explain.first_look.baseline import Baseline
-from loaderbench.benches.explain.first_look.batches import loader_call
+from loaderbench.benches.explain.baseline.baseline import Baseline
+from loaderbench.benches.explain.baseline.batch_facts import loader_call
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
-from loaderbench.reports.explain.record import InterventionFacts
+from loaderbench.reports.explain.explain_record import InterventionFacts
 
 Change = Callable[[LoaderConfig], LoaderConfig]
 

@@ -6,27 +6,27 @@ first guess, from the baseline, of the share of a pass that a change may save: i
 
 from collections.abc import Callable, Mapping
 
-from loaderbench.benches.explain.first_look.baseline import Baseline
-from loaderbench.benches.explain.interventions import delivery, workers
+from loaderbench.benches.explain.baseline.baseline import Baseline
+from loaderbench.benches.explain.interventions import batches, workers
 from loaderbench.benches.explain.interventions.intervention import Intervention, NotApplicableError
-from loaderbench.reports.explain.record import NotRun
+from loaderbench.reports.explain.explain_record import NotRun
 
 Build = Callable[[str, Baseline], Intervention]
 
 CAUSES: Mapping[str, Build] = {  # in the order in which changes are made together
     workers.TOO_FEW: workers.more_workers,
     workers.TOO_MANY: workers.fewer_workers,
-    "samples requested one by one": delivery.batched_indexing,
-    "Python objects in a batch": delivery.arrays_for_objects,
-    delivery.MANY_TENSORS: delivery.packed_tensors,
-    "new shared memory for each batch": delivery.reused_memory,
+    "samples requested one by one": batches.batched_indexing,
+    "Python objects in a batch": batches.arrays_for_objects,
+    batches.MANY_TENSORS: batches.packed_tensors,
+    "new shared memory for each batch": batches.reused_memory,
     "threads in each worker": workers.one_thread_each,
     "memory returned by malloc": workers.kept_memory,
     "workers started in every epoch": workers.persistent_workers,
     "start method of the workers": workers.forked_workers,
-    "batches wait for a slower one": delivery.out_of_order,
-    "few batches prefetched": delivery.deeper_prefetching,
-    "pageable batches": delivery.pinned_memory,
+    "batches wait for a slower one": batches.out_of_order,
+    "few batches prefetched": batches.deeper_prefetching,
+    "pageable batches": batches.pinned_memory,
     workers.ANY_WORKERS: workers.in_the_main_process,
 }
 

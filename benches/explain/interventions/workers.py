@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from torch.multiprocessing import get_all_start_methods, get_start_method
 
-from loaderbench.benches.explain.first_look.baseline import Baseline
-from loaderbench.benches.explain.first_look.batches import loader_call
-from loaderbench.benches.explain.first_look.loaders import TIMEOUT_S
+from loaderbench.benches.explain.baseline.baseline import Baseline
+from loaderbench.benches.explain.baseline.batch_facts import loader_call
 from loaderbench.benches.explain.interventions.intervention import (
     Change,
     Intervention,
@@ -18,9 +17,10 @@ from loaderbench.benches.explain.interventions.intervention import (
     require_workers,
     running,
 )
+from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.recipes.worker_init import InTurn, keep_memory, one_thread
-from loaderbench.reports.explain.record import InterventionFacts
+from loaderbench.reports.explain.explain_record import InterventionFacts
 from loaderbench.reports.units import percent
 
 TOO_FEW, TOO_MANY, ANY_WORKERS = "too few workers", "too many workers", "workers where none would do"

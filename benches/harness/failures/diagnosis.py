@@ -25,10 +25,7 @@ from torch.utils.data import _DatasetKind, default_collate
 from torch.utils.data._utils import fetch
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.position import place_of
-from loaderbench.benches.harness.failures.replay import follow, read_again
-from loaderbench.benches.harness.failures.samples import fault_of
-from loaderbench.benches.harness.failures.wording import (
+from loaderbench.benches.harness.failures.failure_line import (
     CaseFailedError,
     Failure,
     failure_of,
@@ -36,6 +33,9 @@ from loaderbench.benches.harness.failures.wording import (
     traceback_of,
     user_place,
 )
+from loaderbench.benches.harness.failures.position import place_of
+from loaderbench.benches.harness.failures.replay import follow, read_again
+from loaderbench.benches.harness.failures.samples import fault_of
 from loaderbench.benches.harness.parts import index_in_whole
 
 READ_AGAIN_S = 5.0  # for the batch, or the whole pass where it is not known which batch failed

@@ -8,7 +8,7 @@ from multiprocessing import util
 from pathlib import Path
 from time import monotonic, sleep
 
-from loaderbench.benches.harness.failures.wording import innermost_last, user_place
+from loaderbench.benches.harness.failures.failure_line import innermost_last, user_place
 
 _SIGNAL = getattr(signal, "SIGUSR1", None)
 _ANSWERS_WITHIN_S = 2.0

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 from torch.utils.data._utils import fetch
 
-from loaderbench.benches.harness.failures.wording import is_user_code, user_place
+from loaderbench.benches.harness.failures.failure_line import is_user_code, user_place
 from loaderbench.benches.harness.system.child import ChildError, in_child
 
 _LONGEST = 4096  # bytes of a position

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
-from loaderbench.benches.harness.failures.wording import CaseFailedError
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent, once_in_child
 from loaderbench.datasets.pytree import count_leaves

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.failures.wording import shortened
+from loaderbench.benches.harness.failures.failure_line import shortened
 
 
 def result(extra_info: Mapping[str, Any]) -> str:

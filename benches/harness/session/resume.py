@@ -5,7 +5,7 @@ from pathlib import Path
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import Entry, records_in
 from loaderbench.benches.harness.system import machine
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.records.run_json import run_document
 from loaderbench.reports.records.schema import JOURNAL, RECORD
 

@@ -13,16 +13,16 @@ import pytest
 
 from loaderbench.benches.harness import grid
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.wording import reason
-from loaderbench.benches.harness.options import Options
+from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.pytest_options import Options
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
-from loaderbench.benches.harness.session.first_batch import refuse_unbatchable
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.session.outcome import result, skip_reason
 from loaderbench.benches.harness.session.record import Entry, Journal, make_new_folder, new_run, now
 from loaderbench.benches.harness.session.resume import check_new, resumed
 from loaderbench.benches.harness.session.time_left import CaseCost
+from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.descriptors import Reserve
 from loaderbench.reports.records.schema import ENDINGS, JOURNAL, SCHEMA

@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(subject=subject, config=config, consumer=consumer, **others)
         return made_up_explanation({"many tensors": 0.4}, **asked["facts"])
 
-    monkeypatch.setattr("loaderbench.benches.explain.explain.explain", explain)
+    monkeypatch.setattr("loaderbench.benches.explain.ab_experiment.explain", explain)
     return asked
 
 

@@ -7,7 +7,7 @@ import pytest
 from made_up_predictions import made_up_whatif
 
 from loaderbench.benches.cli.main import main
-from loaderbench.reports.explain.whatif_record import read_whatif
+from loaderbench.reports.whatif.whatif_record import read_whatif
 
 DATASET = (
     "--dataset",
@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         asked.update(question=question, **others)
         return made_up_whatif(**asked["facts"])
 
-    monkeypatch.setattr("loaderbench.benches.explain.whatif.whatif", whatif)
+    monkeypatch.setattr("loaderbench.benches.whatif.pass_measuring.whatif", whatif)
     return asked
 
 

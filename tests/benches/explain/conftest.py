@@ -8,19 +8,10 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from loaderbench.benches.explain.first_look.baseline import Baseline, FirstLook, FirstPasses
-from loaderbench.benches.explain.first_look.batches import batch_facts_of
-from loaderbench.benches.explain.first_look.loaders import loader_config
-from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject
-
-SLEEPING = "loaderbench.datasets.synthetic.known_cost:Sleeping"
-
-
-@pytest.fixture(scope="session")
-def subject() -> Subject:
-    """32 samples that cost nothing."""
-    choice = DatasetChoice(dataset_args='{"samples": 32, "sleep_s": 0}', samples="all")
-    return choice.subject(SLEEPING)
+from loaderbench.benches.explain.baseline.baseline import Baseline, FirstLook, FirstPasses
+from loaderbench.benches.explain.baseline.batch_facts import batch_facts_of
+from loaderbench.benches.harness.loading.first_batch import loader_config
+from loaderbench.benches.harness.loading.subject import Subject
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from loaderbench.benches.explain.ab_passes import SHORT_PASS, block_in_child, measure_block, shortened, turns_of
-from loaderbench.benches.explain.first_look.baseline import Baseline
-from loaderbench.benches.explain.first_look.consumer import Consumer
+from loaderbench.benches.explain.baseline.baseline import Baseline
+from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.explain.interventions.known import interventions_of
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.child import ChildError
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.reports.explain.schedule import PassPlan
+from loaderbench.reports.explain.ab_schedule import PassPlan
 
 Made = Callable[..., Baseline]
 CPU = Consumer(device=torch.device("cpu"))

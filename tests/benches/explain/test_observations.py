@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from torch.utils.data import Dataset
 
-from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.observations import observations_of, parts_of
 from loaderbench.benches.harness.loading.subject import Subject, subject_of
 from loaderbench.datasets.synthetic.pitfalls import SharedGenerator

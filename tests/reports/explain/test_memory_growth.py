@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from made_up_explanations import readings_of
 
+from loaderbench.reports.explain.explain_record import LoaderMemory
 from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
-from loaderbench.reports.explain.record import LoaderMemory
 
 MB = 1_000_000
 NOISE = np.random.default_rng(0).normal(0, 0.1 * MB, 13)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from made_up_explanations import RESTARTS, intervention_of
 
+from loaderbench.reports.explain.explain_record import Explanation, PassBlock
 from loaderbench.reports.explain.ranking import RankedIntervention, rank
-from loaderbench.reports.explain.record import Explanation, PassBlock
 
 Explained = Callable[..., Explanation]
 

@@ -11,11 +11,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from loaderbench.reports.documents.report import Report
+from loaderbench.reports.documents.report_document import Report
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.catalogue import pictures, plots
-from loaderbench.reports.figures.costs import memory, startup
 from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput
+from loaderbench.reports.figures.other_costs import memory, startup
 from loaderbench.reports.figures.training import ceiling
 
 NAMES = [plot.name for plot in plots()]

@@ -10,7 +10,7 @@ import pytest
 
 from loaderbench.reports.gate.calibration import reliability_on, spans
 from loaderbench.reports.gate.comparison import Reliability
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus_affinity": 8, "accelerator": None, "torch": "2.13.0"}
 RELIABILITY = Reliability(

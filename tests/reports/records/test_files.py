@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mutations import mutations
 
 from loaderbench.reports.records.files import in_one_line, machine_facts, read_run
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 
 Document = dict[str, Any]
 Write = Callable[..., Path]

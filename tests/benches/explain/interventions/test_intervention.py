@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from loaderbench.benches.explain.first_look.baseline import Baseline
+from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.interventions.intervention import Intervention, together
 from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
 

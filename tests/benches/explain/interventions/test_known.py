@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.explain.first_look.baseline import Baseline
-from loaderbench.benches.explain.first_look.batches import ConstantObjects
+from loaderbench.benches.explain.baseline.baseline import Baseline
+from loaderbench.benches.explain.baseline.batch_facts import ConstantObjects
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
 from loaderbench.benches.harness.loading.subject import DatasetChoice, subject_of

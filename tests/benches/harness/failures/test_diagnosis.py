@@ -17,7 +17,7 @@ from loaderbench.benches.harness.clock import keep, read
 from loaderbench.benches.harness.delivery import audit
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import explained
-from loaderbench.benches.harness.failures.wording import CaseFailedError
+from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.parts import part_of
 from loaderbench.benches.harness.rounds import NoStrays

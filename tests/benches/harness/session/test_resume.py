@@ -7,7 +7,7 @@ import pytest
 
 from loaderbench.benches.harness.session.record import Journal
 from loaderbench.benches.harness.session.resume import earlier_run
-from loaderbench.reports.records.reading import MalformedError
+from loaderbench.reports.records.json_files import MalformedError
 
 HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
 A, B = ({"name": name, "stats": {"data": [1.0]}} for name in "ab")

@@ -1,0 +1,1 @@
+"""What `check` reads: the demand of a loader from its first batches, and the limits of the machine."""

@@ -1,0 +1,137 @@
+"""What ``loaderbench check`` reads: the demand of a loader, from its first batches, and the limits of this machine.
+
+All samples are read in other processes (see `in_child`).
+"""
+
+import resource
+import shutil
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch.utils.data import get_worker_info
+
+from loaderbench.benches.check.imports import import_fault
+from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.loading.case_loader import cut
+from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
+from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
+from loaderbench.datasets.pytree import fingerprint
+from loaderbench.reports.check.preflight import Demand, Limits
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where torch shares batches, not a temporary file
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+UNLIMITED = 1 << 62  # bytes: more than any machine has
+LEAST_SAMPLES = 1024  # of a map-style dataset, from which a shuffled first batch is drawn
+COMPARED_SAMPLES = 64  # of each of two workers
+LARGEST_SENT = 0.5  # of the free shared memory: a larger batch is not sent to see whether it arrives
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SentBatch:
+    storages: Storages
+    fault: str | None  # why it cannot be sent or received
+
+
+def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
+    """Return what the loader will do; raises RefusedError where it makes no batch."""
+    if not subject.is_stream:
+        subject, config = cut(subject, config, max(LEAST_SAMPLES, 2 * (config.batch_size or 1)))
+    free = limits().shm_bytes
+    batch = in_child(partial(_first_batch, subject, config, free_bytes=UNLIMITED if free is None else free))
+    method = str(config.multiprocessing_context or torch.multiprocessing.get_start_method())
+    demand = Demand(
+        num_workers=config.num_workers,
+        prefetch_factor=config.prefetch_factor or 2,
+        start_method=method,
+        storages=batch.storages.count,
+        storage_bytes=batch.storages.bytes,
+        pickled_bytes=subject.properties.pickled_bytes,
+        pickle_error=subject.properties.pickle_error or _collate_fn_fault(config),
+        shared_by_name=torch.multiprocessing.get_sharing_strategy() == "file_system",
+        batch_error=batch.fault if config.num_workers else None,
+        import_error=import_fault(subject.name.partition(":")[0]) if ":" in subject.name and method != "fork" else None,
+    )
+    if not config.num_workers or demand.fails_to_start or config.is_as_is:
+        return demand
+    return _with_workers(demand, subject, config)
+
+
+def _first_batch(subject: Subject, config: LoaderConfig, *, free_bytes: int) -> _SentBatch:
+    """Return what a worker would send of its first batch, and whether that arrives; raises RefusedError."""
+    batch = first_batch(subject, config)
+    fault = pickling_fault(batch)
+    storages = Storages(count=0, bytes=0) if fault else tensor_storages(batch)
+    if fault is None and storages.bytes < LARGEST_SENT * free_bytes:
+        fault = unpickling_fault(batch)
+    return _SentBatch(storages=storages, fault=fault)
+
+
+def _collate_fn_fault(config: LoaderConfig) -> str | None:
+    try:
+        ForkingPickler.dumps(config.collate_fn)
+    except Exception as error:  # noqa: BLE001 - pickling an object of the user's may raise anything
+        return f"collate_fn: {reason(error)}"
+    return None
+
+
+def _with_workers(demand: Demand, subject: Subject, config: LoaderConfig) -> Demand:
+    """Return `demand` with what two workers show: an error, or a stream's samples that both deliver."""
+    workers = replace(config, num_workers=min(2, config.num_workers), timeout=TIMEOUT_S, pin_memory=False)
+    is_compared = subject.is_stream and workers.num_workers > 1
+    try:
+        if is_compared:
+            return replace(demand, repeated=in_child(partial(repeated_samples, subject.dataset, workers)))
+        in_child(partial(_read_batches, subject.dataset, workers))
+    except Exception as error:  # noqa: BLE001 - a user's dataset may raise anything
+        return replace(demand, worker_error=reason(error))
+    return demand
+
+
+def _read_batches(dataset: Any, config: LoaderConfig) -> None:
+    """Read a batch of each worker."""
+    for _ in islice(config.build(dataset), config.num_workers):
+        pass
+
+
+def limits() -> Limits:
+    """Return what this machine has now."""
+    return Limits(
+        shm_bytes=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.exists() else None,
+        memory_bytes=min(psutil.virtual_memory().available, _control_group_memory()),
+        descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        cpus=machine.usable_cpus(),
+        cpus_affinity=machine.affinity(),
+    )
+
+
+def _control_group_memory() -> int:
+    """Return the bytes that the control group leaves; `UNLIMITED` where it sets no limit."""
+    limit, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
+    if not limit.exists() or limit.read_text().strip() == "max":
+        return UNLIMITED
+    return max(0, int(limit.read_text()) - int(used.read_text()))
+
+
+def repeated_samples(dataset: Any, config: LoaderConfig) -> tuple[int, int]:
+    """Return how many of the first samples of two workers both delivered, and how many the one with fewer delivered."""
+    loader = replace(config, batch_size=None, drop_last=False, num_workers=2, collate_fn=_fingerprinted).build(dataset)
+    delivered: dict[int, set[bytes]] = {0: set(), 1: set()}
+    for worker, sample in islice(loader, 2 * COMPARED_SAMPLES):
+        delivered[worker].add(sample)
+    return len(delivered[0] & delivered[1]), min(map(len, delivered.values()))
+
+
+def _fingerprinted(sample: Any) -> tuple[int, bytes]:
+    """Return which worker made a sample, and a hash of its content."""
+    worker = get_worker_info()
+    return (worker.id if worker else 0), fingerprint(sample)

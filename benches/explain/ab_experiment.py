@@ -1,0 +1,238 @@
+"""What ``loaderbench explain`` measures: each intervention against the loader as it is, within a budget of time."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+from loaderbench.benches.explain.ab_passes import block_in_child, shortened, turns_of
+from loaderbench.benches.explain.baseline.baseline import Baseline, measure_baseline
+from loaderbench.benches.explain.baseline.batch_facts import name_of
+from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention, together
+from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
+from loaderbench.benches.explain.loader_memory import loader_memory
+from loaderbench.benches.explain.observations import observations_of
+from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.session.record import now
+from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.datasets.recipes.compact import collections_of
+from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_of, plan_passes
+from loaderbench.reports.explain.explain_record import (
+    SCHEMA,
+    DatasetFacts,
+    Explanation,
+    LoaderMemory,
+    NotRun,
+    Observation,
+    PassBlock,
+)
+from loaderbench.reports.explain.ranking import rank
+
+OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
+WRITING_S = 1.0  # that showing and writing the result takes, about
+LONGEST_WRITING = 0.1  # of the budget
+FIRST_LOOK, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each look without A/B passes
+COMBINING, MEMORY, MEMORY_OF_OBJECTS = 0.15, 0.12, 0.3  # of what is left then, at least
+OVERRUN = 0.1  # of the budget: the most that a block may exceed it by
+MOST_SAMPLES = 1 << 20  # that are ever read: a sampler draws an order of all that a loader has
+FORK_S = 0.15  # of a block: its process, and the workers of two loaders
+
+
+def explain(
+    subject: Subject,
+    config: LoaderConfig,
+    consumer: Consumer,
+    *,
+    budget_s: float,
+    seed: int,
+    command: tuple[str, ...],
+    began: float | None = None,
+) -> Explanation:
+    """Measure the interventions that apply to the loader, and its memory; Ctrl-C keeps what was measured.
+
+    All of it takes `budget_s` seconds from `began` on, by ``perf_counter`` (default: from now on). Raises RefusedError
+    where the loader as it is cannot be read.
+    """
+    budget = Budget(seconds=budget_s, began=perf_counter() if began is None else began)
+    started = now().isoformat()
+    subject, config = shortened(subject, config, MOST_SAMPLES)
+    baseline = measure_baseline(subject, config, consumer, longest_s=max(0.1, FIRST_LOOK * budget_s))
+    interventions, not_run = interventions_of(baseline)
+    experiment = Experiment(
+        baseline=baseline,
+        consumer=consumer,
+        budget=budget,
+        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        interventions={intervention.facts.cause: intervention for intervention in interventions},
+        not_run=not_run,
+        facts={
+            "version": version("loaderbench"),
+            "started": started,
+            "command": command,
+            "seed": seed,
+            "machine": in_child(machine.facts),  # it asks the accelerator, whose driver does not survive a fork
+        },
+    )
+    try:
+        with Interruption() as interruption, Progress.of_budget(budget.left_s) as progress:
+            experiment.run(interruption, progress)
+    except KeyboardInterrupt:
+        experiment.interrupted = True
+    return experiment.explanation()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """Seconds that a command may take, and when they began to count, by ``perf_counter``."""
+
+    seconds: float
+    began: float
+
+    @property
+    def spent_s(self) -> float:
+        """Return the seconds since it began."""
+        return perf_counter() - self.began
+
+    @property
+    def left_s(self) -> float:
+        """Return the seconds that are left for measuring: what comes then is shown and written."""
+        return max(0.0, self.seconds - self.spent_s - min(WRITING_S, LONGEST_WRITING * self.seconds))
+
+
+@dataclass(kw_only=True)
+class Experiment:
+    """What is measured, one after the other, and what came of it."""
+
+    baseline: Baseline
+    consumer: Consumer
+    budget: Budget
+    rng: random.Random
+    interventions: dict[str, Intervention]
+    not_run: list[NotRun]
+    facts: dict[str, Any]  # of the record
+    blocks: list[PassBlock] = field(default_factory=list)
+    observations: Sequence[Observation] = ()
+    memory: LoaderMemory | None = None
+    interrupted: bool = False
+    plan: PassPlan = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plan = PassPlan(batches=1, batch_samples=self.baseline.passes.batch_samples, pairs=1)
+
+    def run(self, interruption: Interruption, progress: Progress) -> None:
+        """Observe, measure every intervention and then those that help in one, and memory; within the budget."""
+        progress.describe("what a sample costs")
+        self.observations = observations_of(
+            self.baseline.subject, self.baseline.config, most_s=OBSERVING * self.budget.seconds
+        )
+        interruption.check()
+        has_objects = collections_of(self.baseline.subject.dataset) and self.baseline.config.num_workers
+        measuring_s = (1 - (MEMORY_OF_OBJECTS if has_objects else MEMORY)) * self.budget.left_s
+        self.plan = self._plan((1 - COMBINING) * measuring_s)
+        until_s = self.budget.spent_s + measuring_s
+        schedule = self._schedule(self.interventions.values(), until_s - COMBINING * measuring_s)
+        self._measure(schedule, interruption, progress)
+        if combination := self._combination():
+            self.interventions[TOGETHER] = combination
+            self._measure(self._schedule([combination], until_s), interruption, progress)
+        schedule.budget_s = until_s
+        self._measure(schedule, interruption, progress)
+        progress.describe("memory over the epochs")
+        self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
+        interruption.check()
+
+    def explanation(self) -> Explanation:
+        """Return the record of what has been measured."""
+        baseline = self.baseline
+        samples_read = min(self.plan.samples, baseline.samples)
+        return Explanation(
+            schema=SCHEMA,
+            **self.facts,
+            loader=_arguments(baseline.config),
+            dataset=DatasetFacts(name=baseline.subject.name, samples=baseline.samples, samples_read=samples_read),
+            budget_s=self.budget.seconds,
+            time_shares=dict(baseline.passes.time_shares),
+            start_s=0.0 if baseline.config.persistent_workers else baseline.passes.start_s,
+            interventions=tuple(intervention.facts for intervention in self.interventions.values()),
+            not_run=tuple(self.not_run),
+            blocks=tuple(self.blocks),
+            observations=tuple(self.observations),
+            memory=self.memory,
+            interrupted=self.interrupted,
+        )
+
+    def _plan(self, budget_s: float) -> PassPlan:
+        baseline = self.baseline
+        return plan_passes(
+            budget_s=budget_s,
+            causes=len(self.interventions),
+            batch_s=baseline.passes.batch_s,
+            start_s=FORK_S + 2 * baseline.passes.start_s,
+            batches=MOST_SAMPLES if baseline.passes.is_cut else baseline.passes.batches,
+            batch_samples=baseline.passes.batch_samples,
+            num_workers=baseline.config.num_workers,
+        )
+
+    def _schedule(self, interventions: Any, budget_s: float) -> Schedule:
+        facts = [intervention.facts for intervention in interventions]
+        passes = self.baseline.passes
+        passes_s = passes_of(self.plan.pairs) * self.plan.batches * passes.batch_s
+        starting_s = {True: self.plan.pairs * passes.start_s, False: 0.0}
+        return Schedule(
+            promises={entry.cause: entry.promise for entry in facts},
+            expected_s={
+                entry.cause: FORK_S + 2 * passes.start_s + passes_s + starting_s[entry.keeps_workers] for entry in facts
+            },
+            budget_s=budget_s,
+            rng=self.rng,
+        )
+
+    def _measure(self, schedule: Schedule, interruption: Interruption, progress: Progress) -> None:
+        """Measure block after block; an intervention whose loader fails is one that was not run."""
+        while (cause := schedule.next(self.budget.spent_s)) is not None:
+            progress.describe(cause)
+            began = perf_counter()
+            timeout_s = schedule.budget_s - self.budget.spent_s + OVERRUN * self.budget.seconds
+            turns = turns_of(self.plan.pairs, self.rng)
+            subject = self.baseline.subject
+            try:
+                block = block_in_child(
+                    self.interventions[cause], subject, self.consumer, self.plan, turns, timeout_s=timeout_s
+                )
+            except Exception as error:  # noqa: BLE001 - a user's dataset may fail under the change in any way
+                interruption.check()
+                schedule.failed(cause)
+                self._drop(cause, f"it failed: {reason(error)}")
+            else:
+                schedule.measured(cause, perf_counter() - began)
+                self.blocks.append(block)
+            interruption.check()
+
+    def _combination(self) -> Intervention | None:
+        ranked = rank(self.explanation()).interventions
+        gains = [(self.interventions[entry.cause], entry.gain) for entry in ranked if entry.outcome == "helps"]
+        return together(self.baseline, gains, list(CAUSES))
+
+    def _drop(self, cause: str, why: str) -> None:
+        del self.interventions[cause]
+        self.blocks = [block for block in self.blocks if block.cause != cause]
+        self.not_run.append(NotRun(cause=cause, reason=why))
+
+
+def _arguments(config: LoaderConfig) -> dict[str, Any]:
+    """Return the loader's arguments that are not torch's defaults, as texts and numbers."""
+    defaults = LoaderConfig()
+    values = {name: getattr(config, name) for name in LoaderConfig.__dataclass_fields__ if name not in OURS}
+    return {name: _plain(value) for name, value in values.items() if value != getattr(defaults, name)}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (int, float, str)) else name_of(value)

@@ -1,0 +1,220 @@
+"""The baseline: the loader as its user has it, and what a first look shows before anything is changed.
+
+Whatever reads the dataset does so in a process forked for it: the one that all blocks are forked from reads nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeVar
+
+import psutil
+
+from loaderbench.benches.explain.baseline.batch_facts import BatchFacts, batch_facts_of, indexes_batches
+from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.harness.clock import keep
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.loading.first_batch import first_batch
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.rounds import NoStrays
+from loaderbench.benches.harness.system import machine, processes
+from loaderbench.benches.harness.system.child import ChildError, in_child
+from loaderbench.benches.harness.system.devices import available
+from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times
+from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
+from loaderbench.datasets.recipes.worker_init import thread_pools
+
+T = TypeVar("T")
+
+FAULT_S = 0.5e-6  # what one page fault costs, about
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FirstLook:
+    """What the first batch shows, made without workers in a process of its own."""
+
+    batch: BatchFacts
+    indexes_batches: bool  # dataset[[0, 1, …]] is a batch
+    sets_epoch: bool  # the dataset has set_epoch
+    thread_pools: Mapping[str, int]  # threads of the native libraries that it has loaded
+    has_accelerator: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FirstPasses:
+    """What two traced passes show: one that starts the workers, and one with them running."""
+
+    time_shares: Mapping[str, float]  # of a pass, by what the loop waited for, and its step
+    blocked_share: float  # of a pass: a later batch was ready, and the loop waited
+    making_share: float  # of a pass: fetching and collating, added up over the workers
+    other_threads_share: float  # of CPU time: that of threads other than those that fetch and collate
+    faults_share: float  # of a pass: page faults of the workers, by their number
+    batches: int  # of a pass
+    samples: int  # of a pass
+    pass_s: float
+    start_s: float  # that the first pass took more
+    is_cut: bool  # the pass was not read to its end
+
+    @property
+    def batch_samples(self) -> int:
+        """Return the samples of a batch; of batches that differ, their mean, rounded up."""
+        return -(-self.samples // self.batches)
+
+    @property
+    def batch_s(self) -> float:
+        """Return the seconds from batch to batch."""
+        return self.pass_s / self.batches
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """A loader as its user has it, and what is known of it."""
+
+    subject: Subject
+    config: LoaderConfig
+    look: FirstLook
+    passes: FirstPasses
+    cpus: int  # that may be used
+    samples: int  # of an epoch
+    device: str  # where batches go
+
+    @property
+    def prefetch_factor(self) -> int:
+        """Return the batches in flight for each worker."""
+        return self.config.prefetch_factor or 2
+
+    @property
+    def start_share(self) -> float:
+        """Return the share of an epoch that starting its workers takes."""
+        epoch_s = self.passes.pass_s * self.samples / self.passes.samples
+        return self.passes.start_s / (self.passes.start_s + epoch_s)
+
+    @property
+    def step_share(self) -> float:
+        """Return the share of a pass that the loop's step takes."""
+        return self.passes.time_shares.get("step_s", 0.0)
+
+    def waits(self, *names: str) -> float:
+        """Return the share of a pass in which the loop waited for these."""
+        return sum(self.passes.time_shares.get(f"wait_{name}_s", 0.0) for name in names)
+
+
+def measure_baseline(subject: Subject, config: LoaderConfig, consumer: Consumer, *, longest_s: float) -> Baseline:
+    """Look at the first batch, then trace two passes of `longest_s` at most; raises RefusedError where one fails."""
+    look = _refusing(subject, "its first batch", lambda: first_look(subject, config))
+    passes = _refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
+    length = None if subject.is_stream else subject.properties.length
+    return Baseline(
+        subject=subject,
+        config=config,
+        look=look,
+        passes=passes,
+        cpus=machine.usable_cpus(),
+        samples=max(length or 0, passes.samples),
+        device=consumer.device.type,
+    )
+
+
+def _refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
+    """Return what `work` returns in a process of its own; raises RefusedError in one line, whatever it raises."""
+    try:
+        return in_child(work)
+    except RefusedError:
+        raise
+    except ChildError as error:
+        raise RefusedError(f"{subject.name}: {what}: {error}") from error
+    except Exception as error:
+        raise RefusedError(f"{subject.name}: {what} raised {reason(error)}") from error
+
+
+def first_look(subject: Subject, config: LoaderConfig) -> FirstLook:
+    """Read the first batch without workers; it reads the dataset in this process."""
+    batch = batch_facts_of(first_batch(subject, config))
+    is_plain = not subject.is_stream and config.sampler is None and config.batch_sampler is None
+    return FirstLook(
+        batch=batch,
+        indexes_batches=is_plain and indexes_batches(subject.dataset, config.batch_fn),
+        sets_epoch=any(callable(getattr(part, "set_epoch", None)) for part in (subject.source, subject.dataset)),
+        thread_pools=thread_pools(),
+        has_accelerator=len(available()) > 1,
+    )
+
+
+def first_passes(subject: Subject, config: LoaderConfig, consumer: Consumer, longest_s: float) -> FirstPasses:
+    """Trace a pass that starts the workers and one with them running, each of `longest_s` or until its end."""
+    steady = replace(config, persistent_workers=config.num_workers > 0)
+    step = None if consumer.step is keep else consumer.on_device(config)
+    with NoStrays():
+        loader = TimeLimited(traced_loader(subject.dataset, steady, config.batch_fn), longest_s)
+        starting = trace_pass(loader)
+        before = _usage()
+        trace = trace_pass(loader, step)
+        after = _usage()
+        del loader.loader
+    if not starting.samples or not trace.samples:
+        raise RefusedError(
+            f"{subject.name}: its second pass has {trace.samples} samples, the first {starting.samples}: "
+            "iter() must begin anew for every epoch"
+        )
+    return FirstPasses(
+        time_shares={name: seconds / trace.seconds for name, seconds in loop_times(trace).items()},
+        blocked_share=blocked_s(trace) / trace.seconds,
+        making_share=sum(stage_times(trace)[stage] for stage in ("fetch_s", "collate_s")) / trace.seconds,
+        other_threads_share=_other_threads_share(trace, after.cpu_s - before.cpu_s),
+        faults_share=min(1.0, FAULT_S * (after.faults - before.faults) / trace.seconds / max(1, config.num_workers)),
+        batches=len(trace.batches),
+        samples=trace.samples,
+        pass_s=trace.seconds,
+        start_s=max(0.0, _first_wait_s(starting) - _first_wait_s(trace)) if config.num_workers else 0.0,
+        is_cut=loader.is_cut,
+    )
+
+
+@dataclass(slots=True)
+class TimeLimited:
+    """A loader whose passes end after `longest_s` seconds, or where they end anyway; each has one batch at least."""
+
+    loader: Any
+    longest_s: float
+    is_cut: bool = field(default=False, init=False)
+
+    def __iter__(self) -> Iterator[Any]:
+        began = perf_counter()
+        for batch in self.loader:
+            yield batch
+            self.is_cut = perf_counter() - began > self.longest_s
+            if self.is_cut:
+                return
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Usage:
+    """CPU seconds of the tree of processes, and page faults of the workers in it that needed no file."""
+
+    cpu_s: float
+    faults: int
+
+
+def _usage() -> _Usage:
+    readers = processes.workers() or {psutil.Process()}
+    return _Usage(cpu_s=processes.cpu_s(), faults=sum(_faults(process.pid) for process in readers))
+
+
+def _faults(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])  # minflt of proc(5)
+    except (OSError, IndexError):
+        return 0
+
+
+def _first_wait_s(trace: PassTrace) -> float:
+    return trace.batches[0].received - trace.batches[0].requested
+
+
+def _other_threads_share(trace: PassTrace, cpu_s: float) -> float:
+    """Return the share of the tree's CPU time that is not of the threads which fetch and collate."""
+    making_s = sum(batch.timestamps.cpu_s for batch in trace.batches)
+    return max(0.0, 1 - making_s / cpu_s) if cpu_s else 0.0

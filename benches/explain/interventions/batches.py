@@ -1,0 +1,190 @@
+"""Interventions on how batches are made, sent and delivered."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from loaderbench.benches.explain.baseline.baseline import Baseline
+from loaderbench.benches.explain.baseline.batch_facts import ConstantObjects, WholeBatches
+from loaderbench.benches.explain.interventions.intervention import (
+    Intervention,
+    NotApplicableError,
+    per_batch,
+    replacing,
+    require_workers,
+    running,
+)
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.datasets.recipes.transport import Arrayed, Packed, Reused
+from loaderbench.reports.units import percent, quantity
+
+DEEPER = 4  # times the prefetch_factor
+FEW_TENSORS = 2  # of a batch: fewer are not worth packing
+MANY = 100  # tensors or objects in a batch: their number surely matters
+LARGE_BYTES = 4e6  # of a batch: its memory surely matters
+MANY_TENSORS = "many tensors in a batch"
+NO_TRANSPORT = "nothing crosses from a worker"
+
+
+def batched_indexing(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: a whole batch of indices in one call; raises NotApplicableError."""
+    config = baseline.config
+    if baseline.subject.is_stream:
+        raise NotApplicableError("a stream has no indices")
+    if not baseline.look.indexes_batches:
+        if baseline.subject.is_batched:
+            raise NotApplicableError("it has __getitems__ already")
+        raise NotApplicableError("dataset[[0, 1, …]] is not what collate_fn makes of those samples")
+    if config.sampler is not None or config.batch_sampler is not None:
+        raise NotApplicableError("the sampler is the user's own")
+    size = config.batch_size or 1
+    change = replacing(
+        sampler=WholeBatches(size, config.shuffle, config.drop_last),
+        batch_size=None,
+        shuffle=False,
+        drop_last=False,
+        collate_fn=None,
+    )
+    return per_batch(
+        baseline,
+        change,
+        needs_workers=False,
+        cause=cause,
+        evidence=f"dataset[[0, 1, …]] is a batch; the loader indexes it {size} times instead",
+        change="sampler=BatchSampler(RandomSampler(dataset), batch_size, drop_last), batch_size=None, collate_fn=None",
+        promise=baseline.waits("fetch", "collate") * (1 - 1 / size),
+    )
+
+
+def _packing(config: LoaderConfig) -> LoaderConfig:
+    return replace(config, collate_fn=Packed(config.batch_fn))
+
+
+def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: the tensors of a batch packed; raises NotApplicableError."""
+    require_workers(baseline, NO_TRANSPORT)
+    tensors = baseline.look.batch.leaves.tensors
+    if tensors < FEW_TENSORS:
+        raise NotApplicableError(f"a batch has {tensors} tensor")
+    _require_rebuildable(baseline)
+    return per_batch(
+        baseline,
+        _packing,
+        cause=cause,
+        evidence=f"{tensors} tensors in a batch, each sent by itself",
+        change="collate_fn=Packed(collate_fn), of loaderbench.datasets.recipes.transport; or return one tensor of "
+        "each dtype",
+        promise=_sending(baseline) * min(1.0, tensors / MANY),
+    )
+
+
+def _sending(baseline: Baseline) -> float:
+    """Return the share of a pass that sending batches may take: memory for them is taken while they are collated."""
+    return baseline.waits("transport") + 0.5 * baseline.waits("collate", "loop")
+
+
+def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: arrays in place of a batch's Python objects; raises NotApplicableError."""
+    require_workers(baseline, NO_TRANSPORT)
+    batch = baseline.look.batch
+    if not batch.objects:
+        raise NotApplicableError("a batch has none")
+    if batch.not_to_arrays:
+        raise NotApplicableError(f"its lists cannot become arrays: {batch.not_to_arrays}")
+    if batch.objects <= batch.objects_left:
+        raise NotApplicableError(f"the {batch.objects} of a batch are in no lists")
+    return per_batch(
+        baseline,
+        lambda config: replace(config, collate_fn=ConstantObjects(config.batch_fn)),
+        advised=lambda config: replace(config, collate_fn=Arrayed(config.batch_fn)),
+        cause=cause,
+        evidence=f"{batch.leaves.strings} strings and {batch.leaves.objects} other objects in a batch, each pickled by "
+        "itself",
+        change="return arrays (the time to make them is not counted here). Arrayed(collate_fn), of "
+        "loaderbench.datasets.recipes.transport, makes arrays of a batch's lists",
+        promise=_sending(baseline) * min(1.0, batch.objects / MANY),
+    )
+
+
+def reused_memory(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: shared memory that is used again; raises NotApplicableError."""
+    require_workers(baseline, NO_TRANSPORT)
+    leaves = baseline.look.batch.leaves
+    if not leaves.tensors:
+        raise NotApplicableError("a batch has no tensors")
+    _require_rebuildable(baseline)
+    slots = baseline.prefetch_factor + (baseline.config.num_workers + 1 if baseline.subject.is_stream else 2)
+    is_packed = leaves.tensors >= FEW_TENSORS  # what packing saves is another cause's
+    return per_batch(
+        baseline,
+        lambda config: replace(config, collate_fn=Reused(_unpacked(config.batch_fn), slots)),
+        advised=lambda config: replace(running(config), collate_fn=Reused(_unpacked(config.batch_fn), slots)),
+        control={"collate_fn": Packed(baseline.config.batch_fn)} if is_packed else None,
+        excludes=(MANY_TENSORS,),
+        cause=cause,
+        evidence=f"{quantity(leaves.bytes, 'bytes')} in a batch, in new files of shared memory",
+        change=f"collate_fn=Reused(collate_fn, slots={slots}), of loaderbench.datasets.recipes.transport, and "
+        "persistent_workers=True",
+        caveat="Memory that is used again is overwritten: copy a batch that you keep.",
+        builds_on=MANY_TENSORS if is_packed else "",
+        promise=_sending(baseline) * min(1.0, leaves.bytes / LARGE_BYTES),
+    )
+
+
+def _unpacked(collate_fn: Callable[..., object]) -> Callable[..., object]:
+    return collate_fn.collate_fn if isinstance(collate_fn, Packed) else collate_fn
+
+
+def out_of_order(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: batches as they are ready; raises NotApplicableError."""
+    if baseline.config.num_workers < 2:  # noqa: PLR2004 - one worker's batches have one order
+        raise NotApplicableError(f"num_workers is {baseline.config.num_workers}")
+    if not baseline.config.in_order:
+        raise NotApplicableError("in_order is off already")
+    return per_batch(
+        baseline,
+        replacing(in_order=False),
+        cause=cause,
+        evidence=f"{percent(baseline.passes.blocked_share)} of a pass is waiting while a later batch is ready",
+        change="in_order=False",
+        caveat="Batches come as they are ready, not as the sampler drew them.",
+        promise=baseline.passes.blocked_share,
+    )
+
+
+def deeper_prefetching(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: more batches prefetched; raises NotApplicableError."""
+    require_workers(baseline)
+    factor = baseline.prefetch_factor
+    waits = baseline.waits("begin", "fetch", "collate", "transport")
+    return per_batch(
+        baseline,
+        replacing(prefetch_factor=DEEPER * factor),
+        cause=cause,
+        evidence=f"prefetch_factor is {factor}: up to {factor * baseline.config.num_workers} batches are made ahead",
+        change=f"prefetch_factor={DEEPER * factor}",
+        promise=min(waits, baseline.step_share),
+    )
+
+
+def pinned_memory(cause: str, baseline: Baseline) -> Intervention:
+    """Return the intervention: pinned memory; raises NotApplicableError."""
+    if not baseline.look.has_accelerator:
+        raise NotApplicableError("no accelerator here")
+    if baseline.device == "cpu":
+        raise NotApplicableError("batches stay on the CPU")
+    if baseline.config.pin_memory:
+        raise NotApplicableError("pin_memory is on already")
+    return per_batch(
+        baseline,
+        replacing(pin_memory=True),
+        needs_workers=False,
+        cause=cause,
+        evidence="batches are copied to the device from pageable memory",
+        change="pin_memory=True, and batch.to(device, non_blocking=True)",
+        promise=baseline.step_share * min(1.0, baseline.look.batch.leaves.bytes / LARGE_BYTES),
+    )
+
+
+def _require_rebuildable(baseline: Baseline) -> None:
+    if refusal := baseline.look.batch.not_rebuilt:
+        raise NotApplicableError(f"a batch cannot be put together again: {refusal}")

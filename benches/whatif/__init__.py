@@ -1,0 +1,1 @@
+"""What `whatif` measures: costs of batches, and passes to compare predictions with."""

@@ -1,0 +1,299 @@
+"""What ``loaderbench whatif`` measures: the costs of a loader's batches, and passes to compare predictions with.
+
+Each pass is read in a process of its own, in which its loader is built: nothing is read in the process that forks them.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch.utils.data import Sampler
+
+from loaderbench.benches.harness import clock
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.loading.first_batch import loader_config
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.session.record import now
+from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
+from loaderbench.benches.whatif.trace_costs import pass_costs
+from loaderbench.reports.units import quantity
+from loaderbench.reports.whatif.batch_costs import CostRound
+from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_correction
+from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime
+from loaderbench.reports.whatif.prediction import Question, check_predictions, predict
+from loaderbench.reports.whatif.whatif_record import SCHEMA, WhatIf
+
+APART = 4  # the ratio of two batch sizes at which costs are measured
+WARM_UP_BATCHES = 2  # of each worker, before a pass
+
+
+def whatif(
+    subject: Subject,
+    collate_fn: Callable[[Any], Any],
+    question: Question,
+    *,
+    worker_init_fn: Callable[[int], None] | None = None,
+    budget_s: float,
+    seed: int,
+    command: tuple[str, ...],
+) -> WhatIf:
+    """Measure for `budget_s` seconds at most, and predict what was asked; Ctrl-C keeps the rounds that were complete.
+
+    Raises RefusedError for a stream, a dataset that is too small, a pass that raises, and a budget in which no round
+    was complete; KeyboardInterrupt where none was complete before Ctrl-C.
+    """
+    started = now().isoformat()
+    cpus = machine.usable_cpus()
+    samples = _samples(subject)
+    sizes = cost_sizes(question.batch_sizes, samples)
+    if max(sizes) * FEWEST_BATCHES > samples:
+        raise RefusedError(
+            f"--dataset {subject.name}: {samples} samples are not {FEWEST_BATCHES} batches of {max(sizes)}"
+        )
+    survey = Survey(
+        subject=subject,
+        collate_fn=collate_fn,
+        worker_init_fn=worker_init_fn,
+        schedule=PassSchedule(
+            passes=(*cost_passes(sizes, cpus), *held_out_passes(question.batch_sizes, cpus, samples)),
+            dataset_samples=samples,
+            budget_s=budget_s,
+            rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        ),
+    )
+    survey.run()
+    correction = cost_correction(survey.costs, survey.correcting, cpus)
+    costs = list(map(correction.apply, survey.costs))
+    held_out = check_predictions(costs, survey.held_out, cpus)
+    predictions, needed = predict(costs, held_out, question)
+    return WhatIf(
+        schema=SCHEMA,
+        version=version("loaderbench"),
+        started=started,
+        command=command,
+        seed=seed,
+        machine=machine.facts(),
+        dataset=subject.name,
+        samples=subject.properties.length or samples,
+        rounds=len(survey.costs),
+        held_out=held_out,
+        not_measured=survey.not_measured,
+        predictions=predictions,
+        workers_needed=needed,
+        interrupted=survey.interrupted,
+    )
+
+
+def _samples(subject: Subject) -> int:
+    if subject.is_stream:
+        raise RefusedError(
+            f"--dataset {subject.name}: a stream cannot be predicted, as its workers split it in their own way"
+        )
+    return len(subject.dataset)  # type: ignore[arg-type]  # a map-style dataset
+
+
+def cost_sizes(batch_sizes: Sequence[int], samples: int) -> list[int]:
+    """Return the batch sizes at which costs are measured.
+
+    They are the middle one that is asked about, and one on either side, so that those that are asked about lie between.
+    The largest is left out where there are too few samples for it.
+    """
+    middle = _middle(batch_sizes)
+    smallest, largest = min(*batch_sizes, max(1, middle // APART)), max(*batch_sizes, APART * middle)
+    sizes = sorted({smallest, middle, largest})
+    return [size for size in sizes if size < largest or size * FEWEST_BATCHES <= samples]
+
+
+def cost_passes(sizes: Sequence[int], cpus: int) -> list[LoaderPass]:
+    """Return the passes that costs are computed of.
+
+    At each size they are without workers, and with one, with timestamps and without; and at the two outer sizes with a
+    worker for each CPU.
+    """
+    passes = [
+        LoaderPass(purpose="costs", num_workers=workers, batch_size=size, is_traced=is_traced)
+        for size in sizes
+        for workers, is_traced in ((0, False), (1, False), (1, True))
+    ]
+    outer = sorted({min(sizes), max(sizes)}) if cpus > 1 else []
+    return [*passes, *(LoaderPass(purpose="costs", num_workers=cpus, batch_size=size) for size in outer)]
+
+
+def held_out_passes(batch_sizes: Sequence[int], cpus: int, samples: int) -> list[LoaderPass]:
+    """Return the passes that are measured only to be compared with their predictions."""
+    middle = _middle(batch_sizes)
+    used = {(entry.num_workers, entry.batch_size) for entry in cost_passes(cost_sizes(batch_sizes, samples), cpus)}
+    sizes = [size for size in sorted({max(1, middle // 2), 2 * middle}) if size * FEWEST_BATCHES <= samples]
+    cases = [(workers, size) for workers in sorted({0, 1, 2, cpus}) for size in sizes]
+    cases += [(workers, middle) for workers in sorted({2, cpus})]
+    return [
+        LoaderPass(purpose="held out", num_workers=workers, batch_size=size)
+        for workers, size in dict.fromkeys(cases)
+        if (workers, size) not in used
+    ]
+
+
+def _middle(batch_sizes: Sequence[int]) -> int:
+    return sorted(batch_sizes)[len(batch_sizes) // 2]
+
+
+@dataclass(kw_only=True)
+class Survey:
+    """Passes in the order of a `PassSchedule`, and what they showed in each of its rounds."""
+
+    subject: Subject
+    collate_fn: Callable[[Any], Any]
+    worker_init_fn: Callable[[int], None] | None
+    schedule: PassSchedule
+    shown: list[dict[LoaderPass, Any]] = field(default_factory=list)  # a round each
+    interrupted: bool = False
+
+    @property
+    def costs(self) -> list[CostRound]:
+        """Return the costs of each round that is complete: round 0 warms up, and is used where there is no other."""
+        return [self._costs_of(shown) for shown in self._rounds]
+
+    @property
+    def correcting(self) -> list[MeasuredPass]:
+        """Return the passes with workers that costs are corrected by."""
+        passes = [cost_pass for cost_pass in self._cost_passes if cost_pass.num_workers and not cost_pass.is_traced]
+        return list(map(self._measured, passes))
+
+    @property
+    def held_out(self) -> list[MeasuredPass]:
+        """Return the held-out passes that were measured."""
+        measured = {loader_pass for shown in self._rounds for loader_pass in shown}
+        passes = [loader_pass for loader_pass in self.schedule.passes if loader_pass.purpose == "held out"]
+        return [self._measured(loader_pass) for loader_pass in passes if loader_pass in measured]
+
+    def _measured(self, loader_pass: LoaderPass) -> MeasuredPass:
+        """Return what a pass showed in the rounds in which it was measured."""
+        readings = [shown[loader_pass] for shown in self._rounds if loader_pass in shown]
+        return MeasuredPass(
+            num_workers=loader_pass.num_workers,
+            batch_size=loader_pass.batch_size,
+            batches=readings[0].batches[0],
+            rounds_s=tuple(reading.seconds for reading in readings),
+        )
+
+    @property
+    def not_measured(self) -> tuple[LoaderPass, ...]:
+        """Return the passes for which there was no time."""
+        measured = {loader_pass for shown in self._rounds for loader_pass in shown}
+        unmeasured = [loader_pass for loader_pass in self.schedule.passes if loader_pass not in measured]
+        return (*unmeasured, *self.schedule.left_out)
+
+    def run(self) -> None:
+        """Measure until the schedule ends; raises RefusedError where a pass raises or no round is complete."""
+        with Interruption() as interruption:
+            try:
+                self._run(interruption)
+            except KeyboardInterrupt:
+                self.interrupted = True
+        if not self.costs and self.interrupted:
+            raise KeyboardInterrupt
+        if not self.costs:
+            raise RefusedError(
+                f"--budget: {quantity(max(0.0, self.schedule.budget_s), 's')} of it were left to measure "
+                f"{self.subject.name}, too few for a pass with one worker and one without any at two batch sizes: "
+                "give more"
+            )
+
+    def _run(self, interruption: Interruption) -> None:
+        with Progress.of_budget(max(0.0, self.schedule.budget_s)) as progress:
+            while (loader_pass := self.schedule.next(progress.elapsed_s)) is not None:
+                workers, size = loader_pass.num_workers, loader_pass.batch_size
+                progress.describe(f"round {self.schedule.round}: {workers} workers, batches of {size}")
+                self._measure(loader_pass, self.schedule.budget_s - progress.elapsed_s, interruption)
+
+    def _measure(self, loader_pass: LoaderPass, left_s: float, interruption: Interruption) -> None:
+        began = perf_counter()
+        try:
+            shown = in_child(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)), timeout_s=left_s)
+        except Exception as error:
+            interruption.check()
+            if perf_counter() - began >= left_s:
+                return  # and the schedule ends
+            raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
+        interruption.check()
+        if len(self.shown) == self.schedule.round:
+            self.shown.append({})
+        self.shown[-1][loader_pass] = shown
+        time = PassTime(
+            seconds=perf_counter() - began, read_s=shown.seconds, samples=self.schedule.samples_of(loader_pass)
+        )
+        self.schedule.measured(loader_pass, time)
+
+    def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.Reading:
+        """Read a pass, after a short one that is discarded; with the time of each event where costs need it."""
+        dataset, config = self.subject.dataset, self._config(loader_pass, samples)
+        if self.schedule.part < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
+            dataset = self.subject.part(self.schedule.part).dataset
+        is_traced = loader_pass.is_traced
+        loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
+        for _ in loader:  # the few samples of the first pass
+            pass
+        return trace_pass(loader) if is_traced else clock.read(loader)
+
+    def _costs_of(self, shown: Mapping[LoaderPass, Any]) -> CostRound:
+        """Return the costs at each batch size that a round showed."""
+        traces = {entry.batch_size: shown[entry] for entry in self._cost_passes if entry.is_traced}
+        alone = {entry.batch_size: shown[entry] for entry in self._cost_passes if not entry.num_workers}
+        return {size: pass_costs(trace, alone[size].waits_s[0].tolist()) for size, trace in traces.items()}
+
+    @property
+    def _cost_passes(self) -> list[LoaderPass]:
+        return [loader_pass for loader_pass in self.schedule.passes if loader_pass.purpose == "costs"]
+
+    @property
+    def _rounds(self) -> list[dict[LoaderPass, Any]]:
+        """Return the rounds whose costs are complete, without the one that warmed up where there are others."""
+        complete = [shown for shown in self.shown if all(cost_pass in shown for cost_pass in self._cost_passes)]
+        return complete[1:] or complete
+
+    def _config(self, loader_pass: LoaderPass, samples: int) -> LoaderConfig:
+        workers, size = loader_pass.num_workers, loader_pass.batch_size
+        return loader_config(
+            num_workers=workers,
+            batch_size=size,
+            collate_fn=self.collate_fn,
+            worker_init_fn=self.worker_init_fn,
+            sampler=partial(
+                FewAtFirst,
+                few=WARM_UP_BATCHES * max(1, workers) * size,
+                most=samples,
+                seed=self.schedule.round,
+            ),
+            drop_last=True,
+            persistent_workers=workers > 0,
+        )
+
+
+class FewAtFirst(Sampler[int]):
+    """Samples in drawn order: `few` in the first pass, by which workers start and warm up, `most` in the others.
+
+    Those of one seed begin with the same samples.
+    """
+
+    def __init__(self, dataset: Sized, *, few: int, most: int, seed: int) -> None:
+        self.dataset, self.few, self.most = dataset, few, most
+        self.generator = torch.Generator().manual_seed(seed)
+        self.is_first = True
+
+    def __iter__(self) -> Iterator[int]:
+        samples, self.is_first = self.few if self.is_first else self.most, False
+        return iter(torch.randperm(len(self.dataset), generator=self.generator)[:samples].tolist())
+
+    def __len__(self) -> int:
+        return self.most

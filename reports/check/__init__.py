@@ -1,0 +1,1 @@
+"""What a loader will need, against what the machine has."""

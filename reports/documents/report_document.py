@@ -1,0 +1,142 @@
+"""What ``loaderbench report`` says: verdicts, figures, what explain found, and every case."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from loaderbench.reports.documents.cases import cases_table
+from loaderbench.reports.documents.document import ON_PAPER, Document, Outputs, Part, Section, Terms, Text
+from loaderbench.reports.documents.explain_document import explain_section
+from loaderbench.reports.documents.pictures import figure_sections
+from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
+from loaderbench.reports.documents.recommendation_section import AS_GOOD, nothing_to_recommend, verdict_callout
+from loaderbench.reports.documents.results import failures, results_table
+from loaderbench.reports.explain.ranking import Ranking
+from loaderbench.reports.figures.catalogue import Picture, pictures
+from loaderbench.reports.records.frame import Records
+from loaderbench.reports.records.schema import Run
+from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
+from loaderbench.reports.stats.recommendation import MOST_SUBJECTS, Recommendation, recommend
+from loaderbench.reports.stats.summary import latest, summarise
+from loaderbench.reports.units import count, percent, quantity
+
+IN_HTML: Outputs = frozenset({"html"})
+IN_MARKDOWN: Outputs = frozenset({"markdown"})
+
+SPREAD = (
+    "Within-run spread is the 95 % t interval over a case's rounds: what varies within one process, "
+    "not a confidence interval of the truth."
+)
+TERMS = (
+    (
+        "throughput",
+        "Total samples over total time, over whole passes and all rounds. Warm-up rounds are not counted.",
+    ),
+    (
+        "within-run spread",
+        (
+            "The 95 % t interval of the mean log throughput of a case's rounds; of a ratio, Welch's. It shows what "
+            "varies between rounds of one process. Another process can differ by more: it is not a confidence interval "
+            "of the truth."
+        ),
+    ),
+    (
+        AS_GOOD,
+        (
+            f"Shown with {percent(LEVEL)} confidence: the throughput is more than {quantity(1 - MARGIN, 'ratio')} that "
+            "of every other setting tried (non-inferiority). The smallest such setting is recommended: fewest workers, "
+            "then less prefetching, then no pinning. Where the rounds show it of none, the fastest is recommended."
+        ),
+    ),
+    (
+        "batch size",
+        (
+            "It changes what is trained, as do the collate function, the sampling and the model. A setting is "
+            "therefore chosen within each of them; the fastest comes first."
+        ),
+    ),
+    ("waiting", "The share of a training pass that the step spends without a batch."),
+    ("bound, overlap", "The lower of loader alone and step alone; and the share of it that training reaches."),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """Records, and what was made of them."""
+
+    records: Records
+    cases: pd.DataFrame
+    """One row for each run and case: `summary.summarise`."""
+    recommendations: tuple[Recommendation, ...]
+    """One for each dataset and device."""
+    pictures: tuple[Picture, ...]
+    explained: tuple[Ranking, ...] = ()
+    """What ``loaderbench explain`` found, where the report was given it."""
+
+    @property
+    def run(self) -> Run:
+        """Return the newest run: verdicts and figures show its cases where it has them."""
+        return self.records.runs[-1]
+
+
+def assemble(records: Records) -> Report:
+    """Make a report of records."""
+    cases = summarise(records.frame)
+    current = latest(cases)
+    return Report(
+        records=records,
+        cases=cases,
+        recommendations=tuple(recommend(current)),
+        pictures=tuple(pictures(current)),
+    )
+
+
+def report_document(report: Report) -> Document:
+    """Return what a report says: on a terminal the best cases and the verdicts, on the page everything."""
+    return Document(
+        title="loaderbench",
+        about=(machine_line(report.run), provenance_line(report.run)),
+        notices=tuple(_notices(report)),
+        parts=(
+            results_table(report.cases),
+            failures(report.records.missed),
+            *_verdicts(report),
+            *figure_sections(report.pictures, on=IN_HTML),
+            *_explained(report),
+            *_every_case(report),
+            Section(title="Terms", parts=(Terms(terms=TERMS),), on=IN_HTML),
+            Text(text=SPREAD, on=IN_MARKDOWN),
+        ),
+        footer=(
+            *(run_line(run) for run in report.records.runs),
+            "All rounds: records.csv, records.parquet. Figures: figures/.",
+        ),
+    )
+
+
+def _notices(report: Report) -> Iterator[str]:
+    yield from notices(report.records)
+    if len(report.recommendations) == MOST_SUBJECTS:
+        yield f"No more than {MOST_SUBJECTS} datasets and devices are given a verdict; every case is in the table."
+
+
+def _verdicts(report: Report) -> Iterator[Part]:
+    runs = {run.name: run for run in report.records.runs}
+    for recommendation in report.recommendations:
+        yield verdict_callout(recommendation, runs[recommendation.run])
+    if not report.recommendations:
+        yield nothing_to_recommend()
+
+
+def _explained(report: Report) -> Iterator[Part]:
+    for number, ranking in enumerate(report.explained, start=1):
+        yield replace(explain_section(ranking, f"explained-{number}"), on=ON_PAPER)
+
+
+def _every_case(report: Report) -> Iterator[Part]:
+    """Yield the table of all cases: to search on the page, the first rows to unfold in Markdown."""
+    table = cases_table(report.cases, report.records)
+    how = Text(text="Failed and skipped ones too, with their reasons. A heading sorts; words filter.", tone="muted")
+    yield Section(title="All cases", parts=(how, table), on=IN_HTML)
+    yield Section(title=f"All {count(len(table.rows), 'case')}", parts=(table,), folded=True, on=IN_MARKDOWN)

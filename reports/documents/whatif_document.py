@@ -1,0 +1,182 @@
+"""What `loaderbench whatif` says: predictions, the workers that feed a step, and how well predictions matched."""
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Column, Document, Figure, Section, Table, Text
+from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.figures.predictions import held_out_passes
+from loaderbench.reports.figures.style import png, svg
+from loaderbench.reports.records.files import machine_facts
+from loaderbench.reports.text import shell
+from loaderbench.reports.units import MISSING, count, interval, percent, quantity
+from loaderbench.reports.whatif.prediction import FED, MOST_WORKERS_PER_CPU
+from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
+
+FIGURE = "whatif"
+FEWEST_ROUNDS = 3  # whose median means something
+USABLE = 0.15  # an error beyond it is stated above the predictions
+
+
+def whatif_document(whatif: WhatIf) -> Document:
+    """Return everything that the command says."""
+    machine = machine_words(machine_facts(dict(whatif.machine)))
+    return Document(
+        title="What other settings would give",
+        about=(f"{whatif.dataset} · {machine} · {whatif.started[:10]}",),
+        notices=tuple(_notices(whatif)),
+        parts=(
+            _predictions(whatif),
+            *_workers_needed(whatif),
+            _held_out(whatif),
+            Code(code=shell(whatif.command), language="sh", on=ON_PAPER),
+        ),
+    )
+
+
+def _notices(whatif: WhatIf) -> Iterator[str]:
+    rounds = count(whatif.rounds, "round")
+    if whatif.interrupted:
+        yield f"Interrupted: predicted from {rounds} of measuring."
+    elif whatif.rounds < FEWEST_ROUNDS:
+        yield f"There was time for {rounds} of measuring only: give more --budget."
+    if held_out := [entry for entry in whatif.not_measured if entry.purpose == "held out"]:
+        cases = "; ".join(f"{entry.num_workers} workers with batches of {entry.batch_size}" for entry in held_out)
+        yield f"There was no time to compare these predictions with a pass: {cases}."
+    if sizes := {entry.batch_size for entry in whatif.not_measured if entry.purpose == "costs"}:
+        yield (
+            f"There was no time to measure what batches of {min(sizes)} cost: what is predicted for more samples than "
+            "were measured is a straight line from smaller batches."
+        )
+
+
+def _columns(*labels: str) -> tuple[Column, ...]:
+    return tuple(Column(label=label, number=True) for label in labels)
+
+
+def _held_out(whatif: WhatIf) -> Section:
+    """Return the passes that were measured to be compared with their predictions, as a table and a figure."""
+    title = "How well predictions matched measurements"
+    if not whatif.held_out:
+        return Section(title=title, parts=(Text(text="There was no time to compare any.", tone="bad"),))
+    note = (
+        f"These passes were measured and not used: median error {percent(whatif.median_error)}; 9 of 10 predictions "
+        f"are off by less than {percent(math.expm1(whatif.widening))}."
+    )
+    table = Table(
+        name="held-out",
+        columns=_columns("workers", "batch", "measured", "predicted", "off by"),
+        rows=tuple(_held_out_row(held_out) for held_out in whatif.held_out),
+    )
+    return Section(title=title, parts=(Text(text=note), table, _figure(whatif)))
+
+
+def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
+    sign = "+" if held_out.error > 0 else ""
+    return (
+        _count(held_out.num_workers),
+        _count(held_out.batch_size),
+        _amount(held_out.measured_s, "s"),
+        _amount(held_out.predicted_s, "s"),
+        Cell(text=f"{sign}{percent(held_out.error)}", number=held_out.error),
+    )
+
+
+def _figure(whatif: WhatIf) -> Figure:
+    rows = [(case.batch_size, case.num_workers, case.measured_s, case.predicted_s) for case in whatif.held_out]
+    drawn = held_out_passes(pd.DataFrame(rows, columns=["batch_size", "num_workers", "measured_s", "predicted_s"]))
+    return Figure(
+        name=FIGURE,
+        title="Measured and predicted",
+        reading="Two dots close together are a pass that was predicted well.",
+        svg=svg(drawn, FIGURE),
+        png=png(drawn),
+        width=72 * float(drawn.get_figwidth()),
+    )
+
+
+def _predictions(whatif: WhatIf) -> Section:
+    note = (
+        "Throughput of all ranks together in a long pass. The interval spans the rounds of measuring, widened by what "
+        "predictions were off. The error is the largest of the passes below with the nearest number of workers, on "
+        "this machine: for other CPUs and ranks nothing was compared."
+    )
+    table = Table(
+        name="predictions",
+        columns=_columns(
+            "ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "error", "the step waits"
+        ),
+        rows=tuple(_prediction_row(prediction, is_checked=bool(whatif.held_out)) for prediction in whatif.predictions),
+    )
+    return Section(title="Predictions", parts=(*_limits(whatif), Text(text=note), table))
+
+
+def _limits(whatif: WhatIf) -> Iterator[Text]:
+    """Yield for what the predictions are not to be used, where one was further off than `USABLE`."""
+    worst = whatif.worst
+    if worst is not None and abs(worst.error) > USABLE:
+        workers = count(worst.num_workers, "worker")
+        yield Text(
+            text=f"Not to be used to choose between settings that differ by less than {percent(abs(worst.error))}: so "
+            f"far off was the prediction for {workers} with batches of {worst.batch_size}. Measure those that matter "
+            "with loaderbench run.",
+            tone="bad",
+        )
+
+
+def _prediction_row(prediction: Prediction, *, is_checked: bool) -> tuple[Cell, ...]:
+    scenario = prediction.scenario
+    samples = scenario.ranks * prediction.batch_size
+    rates = interval(samples / prediction.high_s, samples / prediction.low_s, "") if is_checked else MISSING
+    waits = percent(prediction.stall_share) if scenario.step_s else MISSING
+    return (
+        _count(scenario.ranks),
+        Cell(text=f"{scenario.cpus:g}", number=scenario.cpus),
+        _count(scenario.num_workers),
+        _count(prediction.batch_size),
+        _amount(prediction.samples_per_s, ""),
+        Cell(text=rates),
+        Cell(text=MISSING if prediction.error is None else percent(prediction.error), number=prediction.error),
+        Cell(text=waits, number=prediction.stall_share),
+    )
+
+
+def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
+    if not whatif.workers_needed:
+        return
+    step_s = whatif.workers_needed[0].scenario.step_s
+    note = (
+        f"So that the step waits for less than {percent(FED)} of its time. None: not with {MOST_WORKERS_PER_CPU} "
+        "workers for each CPU either."
+    )
+    table = Table(
+        name="workers-needed",
+        columns=_columns("ranks", "CPUs", "batch", "workers a rank", "at best", "at worst"),
+        rows=tuple(_needed_row(needed, is_checked=bool(whatif.held_out)) for needed in whatif.workers_needed),
+    )
+    title = f"Fewest workers that feed a step of {quantity(step_s, 's')}"
+    yield Section(title=title, name="workers", parts=(Text(text=note), table))
+
+
+def _needed_row(needed: WorkersNeeded, *, is_checked: bool) -> tuple[Cell, ...]:
+    scenario = needed.scenario
+    return (
+        _count(scenario.ranks),
+        Cell(text=f"{scenario.cpus:g}", number=scenario.cpus),
+        _count(needed.batch_size),
+        *(
+            Cell(text="none") if workers is None else _count(workers)
+            for workers in (needed.likely, *((needed.best, needed.worst) if is_checked else ()))
+        ),
+        *(() if is_checked else (Cell(text=MISSING), Cell(text=MISSING))),
+    )
+
+
+def _count(number: int) -> Cell:
+    return Cell(text=str(number), number=number)
+
+
+def _amount(value: float, unit: str) -> Cell:
+    return Cell(text=quantity(value, unit), number=value)

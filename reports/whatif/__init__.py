@@ -1,0 +1,1 @@
+"""Predictions of settings that were not run, from the costs of batches."""

@@ -1,0 +1,121 @@
+"""The file ``whatif.json``: what was measured, what was predicted, and how well predictions matched measurements."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from loaderbench.reports.records.json_files import read
+from loaderbench.reports.whatif.pass_schedule import LoaderPass
+from loaderbench.reports.whatif.simulation import Scenario
+
+SCHEMA = 2
+FILE = "whatif.json"
+COVERAGE = 0.9  # of held-out passes have a smaller error than the intervals allow for
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class HeldOutPass(msgspec.Struct, frozen=True, kw_only=True):
+    """A pass that was measured only to be compared with its prediction."""
+
+    num_workers: int
+    batch_size: int
+    batches: int
+    rounds_s: Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=1)]
+    predicted_s: Seconds
+
+    @property
+    def measured_s(self) -> float:
+        """Return the median of its rounds."""
+        return median(self.rounds_s)
+
+    @property
+    def error(self) -> float:
+        """Return by what share of the measurement the prediction is off."""
+        return self.predicted_s / self.measured_s - 1
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of a batch of one rank in a scenario, and their interval."""
+
+    scenario: Scenario
+    batch_size: int
+    batch_s: float
+    low_s: float
+    high_s: float
+    error: float | None  # the largest, without sign, of the held-out passes with the nearest number of workers
+
+    @property
+    def samples_per_s(self) -> float:
+        """Return the throughput of all ranks together."""
+        return self.scenario.ranks * self.batch_size / self.batch_s
+
+    @property
+    def stall_share(self) -> float:
+        """Return the share of a step's time that it waits for its batch."""
+        return max(0.0, 1 - self.scenario.step_s / self.batch_s)
+
+
+class WorkersNeeded(msgspec.Struct, frozen=True, kw_only=True):
+    """The fewest workers that feed a step; None where no number does."""
+
+    scenario: Scenario
+    batch_size: int
+    likely: int | None
+    best: int | None  # costs lower by what predictions are off
+    worst: int | None  # costs higher by as much
+
+
+class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was asked and predicted."""
+
+    schema: int
+    version: str
+    started: str
+    command: tuple[str, ...]
+    seed: int
+    machine: dict[str, Any]
+    dataset: str
+    samples: int
+    rounds: int  # of measuring
+    held_out: tuple[HeldOutPass, ...]
+    not_measured: tuple[LoaderPass, ...] = ()  # for lack of time
+    predictions: tuple[Prediction, ...]
+    workers_needed: tuple[WorkersNeeded, ...]
+    interrupted: bool = False
+
+    @property
+    def median_error(self) -> float:
+        """Return the median of the absolute errors of the held-out passes; NaN where there was no time for any."""
+        return median(abs(held_out.error) for held_out in self.held_out) if self.held_out else math.nan
+
+    @property
+    def worst(self) -> HeldOutPass | None:
+        """Return the held-out pass whose prediction is furthest off; None where there was no time for any."""
+        return max(self.held_out, key=lambda held_out: abs(held_out.error), default=None)
+
+    @property
+    def widening(self) -> float:
+        """Return by what log ratio intervals are widened."""
+        return widening(self.held_out)
+
+
+def widening(held_out: Sequence[HeldOutPass]) -> float:
+    """Return the log ratio of prediction and measurement that `COVERAGE` of the held-out passes stay below.
+
+    0 where there is no such pass: nothing is known of the error.
+    """
+    if not held_out:
+        return 0.0
+    errors = [abs(math.log(measured.predicted_s / measured.measured_s)) for measured in held_out]
+    return float(np.quantile(errors, COVERAGE))
+
+
+def read_whatif(path: Path) -> WhatIf:
+    """Return the ``whatif.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
+    return read(path / FILE if path.is_dir() else path, WhatIf, schema=SCHEMA, what="whatif")

@@ -1,0 +1,197 @@
+"""What ``loaderbench whatif`` measures; what it predicts is tested in tests/reports/whatif."""
+
+import random
+from collections.abc import Iterator
+from itertools import count, product
+from typing import Any
+
+import pytest
+from torch.utils.data import Dataset, IterableDataset, default_collate
+
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.loading.subject import Subject, subject_of
+from loaderbench.benches.whatif import pass_measuring as measuring
+from loaderbench.benches.whatif.pass_measuring import (
+    FewAtFirst,
+    Survey,
+    cost_passes,
+    cost_sizes,
+    held_out_passes,
+    whatif,
+)
+from loaderbench.datasets.synthetic.known_cost import Hanging, Sleeping
+from loaderbench.reports.whatif import pass_schedule
+from loaderbench.reports.whatif.pass_schedule import LoaderPass, PassSchedule
+from loaderbench.reports.whatif.prediction import Question
+from loaderbench.reports.whatif.simulation import Scenario
+from loaderbench.reports.whatif.whatif_record import WhatIf
+
+QUESTION = Question(scenarios=(Scenario(num_workers=4, cpus=64, step_s=0.002),), batch_sizes=(8,))
+
+
+@pytest.fixture(autouse=True)
+def one_round_on_two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shortest passes, of as many samples in every round."""
+    monkeypatch.setattr(pass_schedule, "ROUNDS", 1)
+    monkeypatch.setattr(pass_schedule, "LONGEST_PASS_S", 0.0)
+    monkeypatch.setattr(measuring.machine, "usable_cpus", lambda: 2)
+
+
+def predicted(subject: Subject, question: Question = QUESTION, budget_s: float = 600.0) -> WhatIf:
+    return whatif(subject, default_collate, question, budget_s=budget_s, seed=1, command=("loaderbench", "whatif"))
+
+
+class CountsReads(Dataset[int]):
+    """Samples that know how many were read in the process that asks."""
+
+    reads = 0
+
+    def __len__(self) -> int:
+        return 128
+
+    def __getitem__(self, index: int) -> int:
+        type(self).reads += 1
+        return index
+
+
+def test_every_held_out_pass_is_measured_and_predicted_and_no_sample_is_read_in_this_process(no_leaks: None) -> None:
+    subject = subject_of(CountsReads())
+    CountsReads.reads = 0
+    result = predicted(subject)
+    assert CountsReads.reads == 0
+    cases = {(held_out.num_workers, held_out.batch_size) for held_out in result.held_out}
+    assert cases == {(workers, size) for workers in (0, 1, 2) for size in (4, 16)} | {(2, 8)}
+    assert {len(held_out.rounds_s) for held_out in result.held_out} == {1}
+    assert all(held_out.batches == 4 for held_out in result.held_out)
+    assert (result.rounds, result.samples, result.interrupted) == (1, 128, False)
+    assert result.not_measured == ()
+    assert [prediction.scenario for prediction in result.predictions] == list(QUESTION.scenarios)
+    assert len(result.workers_needed) == 1
+
+
+def survey(subject: Subject, budget_s: float = 600.0) -> Survey:
+    schedule = PassSchedule(
+        passes=(*cost_passes([2, 8], cpus=2), LoaderPass(purpose="held out", num_workers=0, batch_size=4)),
+        dataset_samples=32,
+        budget_s=budget_s,
+        rng=random.Random(1),
+    )
+    return Survey(subject=subject, collate_fn=default_collate, worker_init_fn=None, schedule=schedule)
+
+
+def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseException]) -> None:
+    """So many passes are read; `then` is raised in place of the next one."""
+    real, numbers = measuring.in_child, count()
+
+    def in_child(work: Any, **limits: Any) -> Any:
+        if next(numbers) == number:
+            raise then
+        return real(work, **limits)
+
+    monkeypatch.setattr(measuring, "in_child", in_child)
+
+
+def test_ctrl_c_keeps_the_rounds_that_were_complete(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, no_leaks: None
+) -> None:
+    monkeypatch.setattr(pass_schedule, "ROUNDS", 2)
+    passes_until(monkeypatch, 2 * 9, KeyboardInterrupt)
+    measured = survey(subject)
+    measured.run()
+    assert measured.interrupted
+    assert len(measured.costs) == 1
+    assert [len(held_out.rounds_s) for held_out in measured.held_out] == [1]
+
+
+def test_ctrl_c_before_the_first_round_has_nothing_to_keep(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes_until(monkeypatch, 0, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        survey(subject).run()
+
+
+def test_costs_that_there_is_no_time_for_are_refused_with_the_option(subject: Subject) -> None:
+    with pytest.raises(RefusedError, match="--budget: 0.s of it were left to measure .*: give more"):
+        survey(subject, budget_s=-1.0).run()
+
+
+def test_a_dataset_that_hangs_is_given_up_when_the_budget_ends(no_leaks: None) -> None:
+    """Its workers hang; this process does not."""
+    with pytest.raises(RefusedError, match="--budget: 1.s of it were left"):
+        survey(subject_of(Hanging(32, 5)), budget_s=1.0).run()
+
+
+class Numbers(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(100))
+
+
+def test_a_stream_is_refused() -> None:
+    with pytest.raises(RefusedError, match="a stream cannot be predicted"):
+        predicted(subject_of(Numbers()))
+
+
+def test_a_dataset_of_too_few_batches_is_refused(subject: Subject) -> None:
+    question = Question(scenarios=QUESTION.scenarios, batch_sizes=(16,))
+    with pytest.raises(RefusedError, match="32 samples are not 4 batches of 16"):
+        predicted(subject, question)
+
+
+def test_a_pass_that_raises_is_refused_in_one_line() -> None:
+
+    def collate(_: list[int]) -> int:
+        raise ValueError("it does not fit")
+
+    with pytest.raises(RefusedError, match="a pass raised ValueError: it does not fit"):
+        whatif(subject_of(Sleeping(64, 0.0)), collate, QUESTION, budget_s=600.0, seed=1, command=())
+
+
+@pytest.mark.parametrize(
+    ("asked", "samples", "sizes"),
+    [
+        ((32,), 1000, [8, 32, 128]),
+        ((8, 32, 512), 10_000, [8, 32, 512]),
+        ((1,), 1000, [1, 4]),
+        ((32,), 500, [8, 32]),
+    ],
+)
+def test_costs_are_measured_at_the_middle_batch_size_and_on_either_side(
+    asked: tuple[int, ...], samples: int, sizes: list[int]
+) -> None:
+    assert cost_sizes(asked, samples) == sizes
+
+
+def test_costs_are_of_passes_without_workers_with_one_and_with_one_for_each_cpu() -> None:
+    passes = cost_passes([8, 32, 128], cpus=4)
+    assert {entry.num_workers for entry in passes} == {0, 1, 4}
+    assert {entry.batch_size for entry in passes if entry.num_workers == 4} == {8, 128}
+    assert {entry.num_workers for entry in passes if entry.is_traced} == {1}
+
+
+def test_on_one_cpu_there_are_no_workers_beside_each_other() -> None:
+    assert {entry.num_workers for entry in cost_passes([8, 32], cpus=1)} == {0, 1}
+
+
+def test_passes_are_held_out_at_batch_sizes_that_costs_are_not_measured_at() -> None:
+    cases = held_out_passes((32,), cpus=4, samples=1000)
+    assert {case.batch_size for case in cases} == {16, 64, 32}
+    assert {case.num_workers for case in cases if case.batch_size == 32} == {2, 4}
+
+
+def test_a_batch_larger_than_the_dataset_is_not_held_out() -> None:
+    assert {case.batch_size for case in held_out_passes((32,), cpus=2, samples=200)} == {16}
+
+
+def test_no_pass_that_costs_are_computed_of_is_held_out() -> None:
+    for asked, samples in product([(1,), (2,), (32,), (8, 16, 32)], [500, 1000]):
+        costs = {(entry.num_workers, entry.batch_size) for entry in cost_passes(cost_sizes(asked, samples), cpus=2)}
+        held_out = {(entry.num_workers, entry.batch_size) for entry in held_out_passes(asked, 2, samples)}
+        assert not costs & held_out
+        assert held_out
+
+
+def test_a_first_pass_is_short_and_passes_of_one_round_begin_with_the_same_samples() -> None:
+    short, long = (FewAtFirst(range(100), few=4, most=most, seed=7) for most in (8, 32))
+    assert [len(list(sampler)) for sampler in (short, long)] == [4, 4]
+    assert list(short) == list(long)[:8]
+    assert len(long) == 32
+    assert list(FewAtFirst(range(100), few=4, most=8, seed=8)) != list(FewAtFirst(range(100), few=4, most=8, seed=7))
