@@ -38,14 +38,18 @@ class Setting:
     without_workers: object = ANY
     """Its only value with num_workers=0, where DataLoader refuses or ignores any other."""
     cost_rank: int | None = None
-    """Where it changes how fast batches come and not which: its place among such settings, the dearest to have more
-    of first (memory, processes). That is the order in which "the smallest setting" is decided."""
+    """Its rank among the settings that change speed only, not which batches come; 0 costs most per unit (a worker).
+
+    "The smallest setting" is decided in this order.
+    """
     is_subject: bool = False
     """Whether it says what a verdict and a panel are about."""
     is_swept: bool = True
     """Whether it has an option that takes a list of values."""
     is_argument: bool = False
     """Whether it is an argument of DataLoader by its own name."""
+    makes_argument: bool = False
+    """Whether it is the value of arguments with other names: start_method is ``multiprocessing_context``."""
     has_column: bool = False
     """Whether it has a column of its own in the table of cases; the others share one."""
     phrase: str = ""
@@ -190,8 +194,18 @@ def of_workers() -> Mapping[str, object]:
     return {name: entry.without_workers for name, entry in SETTINGS.items() if entry.without_workers is not ANY}
 
 
+def loader_arguments() -> tuple[str, ...]:
+    """Return the settings that are arguments of DataLoader by their own names."""
+    return names(lambda setting: setting.is_argument)
+
+
+def loader_settings() -> tuple[str, ...]:
+    """Return the settings that make a DataLoader: its arguments, under their own names or others."""
+    return names(lambda setting: setting.is_argument or setting.makes_argument)
+
+
 def free() -> tuple[str, ...]:
-    """Return the settings that change how fast batches come and not which, the dearest to have more of first."""
+    """Return the settings that change speed only, not which batches come; the one that costs most per unit first."""
     ranked = [(setting.cost_rank, name) for name, setting in SETTINGS.items() if setting.cost_rank is not None]
     return tuple(name for _, name in sorted(ranked))
 
@@ -216,13 +230,14 @@ def ranked(by: Literal["result_rank", "trend_rank"]) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(places))
 
 
-# What a sample is called, where a dataset of ours knows.
+# Our datasets, each with what its samples are called; `datasets/catalog.py` builds them.
 SAMPLES: Mapping[str, str] = {
     "images": "images",
     "shards": "images",
     "text": "texts",
     "tokens": "sequences",
     "table": "rows",
+    "rows": "rows",
 }
 
 
@@ -258,7 +273,7 @@ for _entry in (
         choices=("default", "pad", "pack", "stack_into"), is_open=True, is_argument=True, has_column=True,
     ),
     Setting(
-        name="sampling", help="the order and choice of samples", default="shuffle",
+        name="sampling", help="the order and choice of samples", default="shuffle", makes_argument=True,
         choices=("sequential", "shuffle", "weighted", "batches", "blocks"),
     ),
     Setting(
@@ -290,11 +305,11 @@ for _entry in (
         without_workers=None, cost_rank=1, is_argument=True, phrase="prefetch={}",
     ),
     Setting(
-        name="persistent_workers", help="workers live on between epochs", kind="switch", default=False,
+        name="persistent_workers", help="workers are kept from epoch to epoch", kind="switch", default=False,
         without_workers=False, cost_rank=3, is_argument=True, phrase="persistent", phrase_off="restarted",
     ),
     Setting(
-        name="start_method", help="how workers are started", without_workers=None, cost_rank=4,
+        name="start_method", help="how workers are started", without_workers=None, cost_rank=4, makes_argument=True,
         choices=tuple(name for name in ("fork", "forkserver", "spawn") if name in get_all_start_methods()),
     ),
     Setting(
@@ -384,7 +399,7 @@ for _metric in (
     Metric("process_s", "a worker's process", "s", "lower", "It starts, and its interpreter; or it is forked."),
     Metric("main_s", "the main module again", "s", "lower", "Imported by a worker that is not forked."),
     Metric("imports_s", "a worker's imports", "s", "lower", "Torch, and what the dataset's class needs."),
-    Metric("init_s", "its first sample", "s", "lower"),
+    Metric("init_s", "waiting for the other workers", "s", "lower", "Until its first sample is requested."),
     Metric("first_fetch_s", "its first batch", "s", "lower"),
     Metric("deliver_s", "sending it", "s", "lower"),
     Metric("pss_bytes", "memory (PSS)", "bytes", "lower", trend_rank=4, gate=GateRule(margins=0.5, floor=8 * 2**20)),

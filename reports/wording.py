@@ -1,17 +1,18 @@
 """Settings in words and in code: the name of a case, the arguments of a call, which of two values is smaller."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from loaderbench.reports.units import MISSING
-from loaderbench.reports.vocabulary import SETTINGS, free
+from loaderbench.reports.vocabulary import SETTINGS, Setting, free, loader_settings
 
 SWITCH = (bool, np.bool_)  # the latter where a column of switches is taken apart
 Row = Mapping[Hashable, object] | pd.Series
+_ALWAYS_WRITTEN = ("batch_size", "num_workers")  # in a call of DataLoader, torch's defaults too
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:
@@ -145,46 +146,36 @@ def loader_call(row: Row, default_start_method: object = None) -> str:
     return "DataLoader(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
 
 
-def _arguments(row: Row, default_start_method: object) -> list[tuple[str, str]]:
-    start_method = row.get("start_method")
-    sampling = row.get("sampling")
-    shuffled = sampling == "shuffle" or is_on(row.get("shuffle"))
-    is_unbatched = "batch_size" in row and is_missing(row["batch_size"]) and is_missing(row.get("batch_sampler"))
-    candidates: Sequence[tuple[str, object, bool]] = (
-        ("batch_size", "None" if is_unbatched else row.get("batch_size"), True),
-        ("shuffle", True, shuffled),
-        ("num_workers", row.get("num_workers"), True),
-        ("collate_fn", _callable(row.get("collate_fn")), row.get("collate_fn") != "default"),
-        ("pin_memory", True, is_on(row.get("pin_memory"))),
-        ("drop_last", True, is_on(row.get("drop_last"))),
-        ("sampler", _made_of_dataset(row.get("sampler")), True),
-        ("batch_sampler", _made_of_dataset(row.get("batch_sampler")), True),
-        ("worker_init_fn", _callable(row.get("worker_init_fn")), True),
-        ("multiprocessing_context", repr(start_method), start_method != default_start_method),
-        (
-            "prefetch_factor",
-            row.get("prefetch_factor"),
-            row.get("prefetch_factor") != SETTINGS["prefetch_factor"].default,
-        ),
-        ("persistent_workers", True, is_on(row.get("persistent_workers"))),
-        ("in_order", False, isinstance(row.get("in_order"), SWITCH) and not is_on(row.get("in_order"))),
-    )
-    shown = [(name, value) for name, value, differs in candidates if differs and not is_missing(value)]
-    missing_method = is_missing(start_method)
-    return [
-        (name, plain_number(value))
-        for name, value in shown
-        if not (name == "multiprocessing_context" and missing_method)
-    ]
+def _arguments(row: Row, default_start_method: object) -> Iterator[tuple[str, str]]:
+    """Yield the arguments of the call in the order in which they are usually written."""
+    others = (name for name in loader_settings() if name not in _ALWAYS_WRITTEN and name != "sampling")
+    is_unbatched = is_missing(row.get("batch_size", 0)) and is_missing(row.get("batch_sampler"))
+    for name in ("batch_size", "sampling", "num_workers", *others):
+        value = row.get(name)
+        if name == "sampling":
+            if value == "shuffle":
+                yield "shuffle", "True"
+        elif name == "start_method":
+            if not is_missing(value) and value != default_start_method:
+                yield "multiprocessing_context", repr(value)
+        elif name == "batch_size" and is_unbatched:
+            yield name, "None"
+        elif not is_missing(value) and (name in _ALWAYS_WRITTEN or not _is_default(SETTINGS[name], value)):
+            yield name, _code(SETTINGS[name], value)
 
 
-def _made_of_dataset(name: object) -> object:
-    """Return the call that makes a sampler of a dataset."""
-    return f"{_callable(name)}(dataset)" if isinstance(name, str) else None
+def _is_default(setting: Setting, value: object) -> bool:
+    return value == ("default" if setting.name == "collate_fn" else setting.default)
 
 
-def _callable(name: object) -> object:
+def _code(setting: Setting, value: object) -> str:
+    """Return a setting's value as an argument is written; a sampler is made of the dataset."""
+    if setting.kind != "name":
+        return plain_number(value)
+    return f"{_callable(value)}(dataset)" if setting.name in {"sampler", "batch_sampler"} else _callable(value)
+
+
+def _callable(name: object) -> str:
     """Return the name by which a function is called in code; a text that is none is quoted."""
-    if not isinstance(name, str):
-        return None
-    return name.rpartition(":")[2] if re.fullmatch(r"(?:[\w.]+:)?[A-Za-z_][\w.]*", name) else repr(name)
+    text = str(name)
+    return text.rpartition(":")[2] if re.fullmatch(r"(?:[\w.]+:)?[A-Za-z_][\w.]*", text) else repr(text)

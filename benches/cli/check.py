@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
-from loaderbench.reports.vocabulary import SETTINGS
+from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
 EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
 
-LOADER = (
-    "collate_fn", "batch_size", "drop_last", "sampler", "batch_sampler", "num_workers", "worker_init_fn",
-    "prefetch_factor", "start_method",
-)  # fmt: skip
 USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has little to be checked or explained
 WRONG = 1  # exit code
 
@@ -27,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_loader(parser)
 
 
-def add_loader(parser: argparse.ArgumentParser, *others: str) -> None:
-    """Declare one loader: its dataset, its collate function, its arguments and `others`."""
-    shared.add(parser, "dataset", *LOADER, *others, defaults=USUAL, unset=True)
+def add_loader(parser: argparse.ArgumentParser) -> None:
+    """Declare one loader: its dataset, and every setting that makes a DataLoader."""
+    shared.add(parser, "dataset", *loader_settings(), defaults=USUAL, unset=True)
     shared.add(parser, "dataset_args", "from_loader", "loader_timeout")
 
 

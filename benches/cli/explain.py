@@ -23,7 +23,7 @@ BUDGET_S = 120.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_loader(parser, "persistent_workers", "pin_memory")
+    add_loader(parser)
     shared.add(parser, "samples", "device", *shared.MODEL, defaults={"device": None})
     pause = "in place of a model: a pause for each batch, such as 20ms"
     parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes
     subject, config = loader_of(options, samples)
     if config.is_as_is:
-        raise config.loader_class.refuse("one cause less")
+        raise config.loader_class.refuse("explain cannot vary it")
     explanation = explain(
         subject,
         config,

@@ -13,15 +13,13 @@ from loaderbench.benches.harness.loading.sampling import OF_BATCHES
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.pytest_options import Options
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.reports.vocabulary import SETTINGS, names, of_workers, subjects, swept
+from loaderbench.reports.vocabulary import SETTINGS, loader_settings, of_workers, subjects, swept
 
 Combination = dict[str, Any]
 """One value for each setting of a bench."""
 
 # Settings whose value is the name of the object that a bench gets.
 _OBJECTS = ("device", "dataset")
-# What the fixture `loader` needs in addition to the settings that are arguments of DataLoader.
-_OF_LOADER = ("sampling", "start_method")
 # What a bench's sweep mark may hold in addition to the values of settings.
 _MARK = {"rounds", "expected_s", "together"}
 _SET_UP_S = 0.7  # of a case, before its first round
@@ -131,7 +129,7 @@ def _word(setting: str, value: Any) -> str:
 
 def settings_for(fixtures: Collection[str]) -> tuple[str, ...]:
     """Return the settings of a bench that takes these fixtures: those named, and those that `loader` is made of."""
-    needed = (*names(lambda setting: setting.is_argument), *_OF_LOADER) if "loader" in fixtures else ()
+    needed = loader_settings() if "loader" in fixtures else ()
     return tuple(name for name in swept() if name in fixtures or name in needed)
 
 

@@ -42,8 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("python_functions", "bench_*")
     config.addinivalue_line(
         "markers",
-        "sweep(**settings, rounds, expected_s): values of settings where the command line is silent, the usual one "
-        "first; how many rounds; roughly how many seconds a case takes, for the time left.",
+        "sweep(**settings, together, rounds, expected_s): the values of settings that the command line does not name, "
+        "the usual one first; settings of which every combination is measured; how many rounds; roughly how many "
+        "seconds a case takes, for the estimate of the time left.",
     )
     # A case that fails in its warm-up never reached the clock: its failure says why, and needs no further warning.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used at all")

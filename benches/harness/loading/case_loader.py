@@ -8,12 +8,13 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig, only_without_workers, worker_init
 from loaderbench.benches.harness.loading.own_loader import OwnLoader
-from loaderbench.benches.harness.loading.sampling import FirstDrawn, sampling_arguments
+from loaderbench.benches.harness.loading.sampling import OF_BATCHES, FirstDrawn, sampling_arguments
 from loaderbench.benches.harness.loading.subject import NamedObject, Subject, collate_fn
 from loaderbench.benches.harness.system.placement import Placement
-from loaderbench.reports.vocabulary import SETTINGS, names
+from loaderbench.reports.vocabulary import SETTINGS, loader_arguments
 
 SAMPLERS = ("sampler", "batch_sampler")
 
@@ -35,7 +36,7 @@ def case_loader(
     """
     if own is not None and own.is_as_is:
         return subject.whole(), own.config_as_is()
-    arguments = {name: settings[name] for name in names(lambda setting: setting.is_argument) if name in settings}
+    arguments = {name: settings[name] for name in loader_arguments() if name in settings}
     arguments |= {name: _object(name, settings.get(name), own) for name in (*SAMPLERS, "worker_init_fn")}
     arguments["collate_fn"] = _collate_fn(settings, subject, own)
     arguments["worker_init_fn"] = worker_init(placement, arguments["worker_init_fn"])
@@ -45,14 +46,23 @@ def case_loader(
     if has_sampler(settings):
         subject, arguments = _with_sampler(subject, arguments)
     else:
+        name, size = _sampling(settings, subject), settings["batch_size"]
         drop_last = bool(settings.get("drop_last"))
-        usual = None if subject.is_stream else SETTINGS["sampling"].default
-        name = settings.get("sampling", usual)
-        size = settings["batch_size"]
         arguments |= sampling_arguments(name, subject.dataset, size, seed, drop_last=drop_last)
     if not arguments["num_workers"]:
         arguments |= only_without_workers()
     return subject, LoaderConfig(**arguments)
+
+
+def _sampling(settings: Mapping[str, Any], subject: Subject) -> str | None:
+    """Return how samples are drawn; raises RefusedError where that cannot be had of this dataset, or its batches."""
+    usual = "sequential" if subject.is_stream else SETTINGS["sampling"].default
+    name = settings.get("sampling", usual)
+    if subject.is_stream and name not in {"sequential", None}:
+        raise RefusedError(f"--sampling {name}: {subject.name} is a stream, which is read in its own order")
+    if name in OF_BATCHES and settings["batch_size"] is None:
+        raise RefusedError(f"--sampling {name} needs a --batch-size")
+    return None if name is None else str(name)
 
 
 def has_sampler(settings: Mapping[str, Any]) -> bool:

@@ -38,9 +38,9 @@ class Named(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class AsIs:
-    """A loader of the user's of which no other one can be built: its class has methods of its own.
+    """A loader of the user's that can only be measured as it is: its class has an ``__init__`` and methods of its own.
 
-    It is made anew in each process that reads it.
+    No loader with other arguments can be built from such a class. It is made anew in each process that reads it.
     """
 
     named: Named
@@ -58,12 +58,12 @@ class AsIs:
         names = (entry.name for entry in fields(config) if entry.name not in {"seed", "loader_class"})
         changed = [name for name in names if getattr(config, name) != self.arguments.get(name, _DEFAULTS[name])]
         if changed:
-            raise self.refuse(f"another {changed[0]}")
+            raise self.refuse(f"{changed[0]} cannot be varied")
 
     def refuse(self, what: str) -> NotRebuiltError:
-        """Return the error of what would need another loader."""
-        why = f"{self.kind} has methods of its own and is measured as it is: no other one can be built with {what}"
-        return NotRebuiltError(str(self.named.refuse(why)))
+        """Return the error of something that would need another loader, such as "num_workers cannot be varied"."""
+        why = f"{self.kind} has an __init__ and methods of its own, so no other loader can be built from it"
+        return NotRebuiltError(str(self.named.refuse(f"{what}: {why}")))
 
     def make(self) -> "DataLoader[Any]":
         """Return the loader, made anew where it is a function that makes it."""

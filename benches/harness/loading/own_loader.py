@@ -23,10 +23,9 @@ from torch.utils.data import (
 from loaderbench.benches.harness.loading.loader import AsIs, LoaderConfig, only_without_workers
 from loaderbench.benches.harness.loading.subject import GivenDataset, NamedObject
 from loaderbench.benches.harness.system import processes
-from loaderbench.reports.vocabulary import SETTINGS, names, of_workers
+from loaderbench.reports.vocabulary import SETTINGS, loader_arguments, loader_settings, names, of_workers
 
 OPTION = "--from-loader"
-PLAIN = ("num_workers", "batch_size", "pin_memory", "drop_last", "prefetch_factor", "persistent_workers", "in_order")
 DRAWING = frozenset({"sampling", "sampler", "batch_sampler"})
 # What a class may define and still do no more than pass arguments on to DataLoader.
 _OF_NO_CONSEQUENCE = {
@@ -51,7 +50,7 @@ class OwnLoader:
 
     @property
     def is_as_is(self) -> bool:
-        """Return whether it can only be read as it is, as no other one can be built of its arguments."""
+        """Return whether it can only be read as it is: no other loader can be built from its class."""
         return isinstance(self.loader_class, AsIs)
 
     @property
@@ -102,7 +101,7 @@ def own_loader(target: str) -> OwnLoader:
 
 
 def _class_of(loader: "DataLoader[Any]") -> "type[DataLoader[Any]] | None":
-    """Return what another loader of the same behaviour can be built by; None where there is nothing."""
+    """Return a class that builds another loader of the same behaviour; None where there is none."""
     classes = type(loader).__mro__[: type(loader).__mro__.index(DataLoader)]
     if all(set(vars(kind)) <= _OF_NO_CONSEQUENCE for kind in classes):
         return DataLoader  # what a class does to its arguments has been done
@@ -135,8 +134,8 @@ def _sampling(loader: "DataLoader[Any]") -> str | None:
 def _arguments(loader: "DataLoader[Any]", objects: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a LoaderConfig that are not torch's defaults."""
     own_sampler = objects["sampler"] is not None or objects["batch_sampler"] is not None
-    arguments = {name: getattr(loader, name, SETTINGS[name].default) for name in PLAIN}
-    arguments |= {
+    arguments = {
+        **_plain_arguments(loader),
         **objects,
         "shuffle": not own_sampler and _sampling(loader) == "shuffle",
         "timeout": loader.timeout,
@@ -147,19 +146,27 @@ def _arguments(loader: "DataLoader[Any]", objects: Mapping[str, Any]) -> dict[st
     return {**arguments, **({} if loader.num_workers else only_without_workers())}
 
 
+def _plain_arguments(loader: "DataLoader[Any]") -> dict[str, Any]:
+    """Return the arguments that are numbers or switches; objects are named."""
+    plain = names(lambda setting: setting.is_argument and setting.kind != "name")
+    return {name: getattr(loader, name, SETTINGS[name].default) for name in plain}
+
+
 def _settings(loader: "DataLoader[Any]", objects: Mapping[str, Any], target: str) -> dict[str, Any]:
     own_sampler = objects["sampler"] is not None or objects["batch_sampler"] is not None
     context: Any = loader.multiprocessing_context
-    settings = {name: getattr(loader, name, SETTINGS[name].default) for name in PLAIN}
-    settings |= {name: _name(thing, f"{target}.{name}") for name, thing in objects.items()}
-    settings |= {
+    plain = _plain_arguments(loader)
+    named = {name: _name(thing, f"{target}.{name}") for name, thing in objects.items()}
+    settings = {
+        **plain,
+        **named,
         "dataset": target,
-        "collate_fn": settings["collate_fn"] or "default",
+        "collate_fn": named["collate_fn"] or "default",
         "sampling": None if own_sampler else _sampling(loader) or "sequential",
         "start_method": (context or torch.multiprocessing).get_start_method(),
     }
     if not loader.num_workers:  # torch's defaults, for when it is varied
-        settings |= {name: SETTINGS[name].default for name in of_workers() if name in PLAIN}
+        settings |= {name: SETTINGS[name].default for name in of_workers() if name in plain}
     return settings
 
 
@@ -193,11 +200,10 @@ def check_variation(own: OwnLoader, asked: Collection[str], samples: str) -> Non
     if "dataset" in asked:
         raise own.named.refuse("its dataset is measured, leave out --dataset")
     if own.is_as_is and samples not in {"auto", "all"}:
-        raise own.loader_class.refuse(f"--samples {samples}")
-    arguments = names(lambda setting: setting.is_argument)
-    varied = next((name for name in asked if name in {*arguments, "sampling", "start_method", "fetch"}), None)
+        raise own.loader_class.refuse("--samples cannot be given")
+    varied = next((name for name in asked if name in {*loader_settings(), "fetch"}), None)
     if own.is_as_is and varied:
-        raise own.loader_class.refuse(f"another {varied}")
+        raise own.loader_class.refuse(f"{varied} cannot be varied")
     if "batch_size" in asked and own.settings["batch_sampler"] is not None and not DRAWING & set(asked):
         raise own.named.refuse("its batch_sampler decides what a batch is: to vary --batch-size, give --sampling too")
 
@@ -211,7 +217,6 @@ def settings_around(own: OwnLoader | None, given: Mapping[str, Any], usual: Mapp
         check_variation(own, given, "all")
         settings = {**varied_settings(own, given), **given}
     else:
-        arguments = names(lambda setting: setting.is_argument)
-        settings = {**{name: SETTINGS[name].default for name in arguments}, **usual, **given}
+        settings = {**{name: SETTINGS[name].default for name in loader_arguments()}, **usual, **given}
     has_no_last = settings["batch_size"] is None or settings["batch_sampler"] is not None
     return {**settings, "drop_last": False} if has_no_last else settings

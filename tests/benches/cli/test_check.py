@@ -1,11 +1,17 @@
 """``loaderbench check`` as its user calls it."""
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loaderbench.benches.cli import check as check_command
+from loaderbench.benches.cli import explain as explain_command
+from loaderbench.benches.cli.check import loader_of
 from loaderbench.benches.cli.main import main
+from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 
 DATA = """
 import threading
@@ -95,6 +101,16 @@ def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tu
     code, printed = check("--dataset", *arguments)
     assert code == 1
     assert words in printed
+
+
+@pytest.mark.parametrize("command", [check_command, explain_command])
+def test_one_loader_has_an_option_for_every_setting_of_a_loader(command: Any) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = ["--dataset", "table", "--sampling", "sequential", "--in-order", "off", "--persistent-workers", "on"]
+    _, config = loader_of(parser.parse_args(given))
+    assert (config.shuffle, config.in_order, config.persistent_workers) == (False, False, True)
+    assert all(SETTINGS[name].option in parser.format_help() for name in loader_settings())
 
 
 def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:

@@ -164,7 +164,7 @@ def test_the_next_command_quotes_what_a_shell_would_obey(rated: RatedCases, judg
 
 
 def test_the_call_has_the_switches_of_the_chosen_case(rated: RatedCases, judged: Judged) -> None:
-    settings = {"pin_memory": True, "persistent_workers": True, "prefetch_factor": 4, "shuffle": True}
+    settings = {"pin_memory": True, "persistent_workers": True, "prefetch_factor": 4, "sampling": "shuffle"}
     call = judged(rated.epoch(around(1000), workers=2, **settings)).code.code
     assert re.findall(r"(\w+)=True", call) == ["shuffle", "pin_memory", "persistent_workers"]
     assert "prefetch_factor=4," in call

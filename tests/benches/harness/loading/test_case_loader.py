@@ -1,12 +1,14 @@
 """The loader of a case: every argument of DataLoader from the command line, as a setting of the case."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.case_loader import case_loader, cut, loader_object
+from loaderbench.benches.harness.loading.loader import WrappedIterable
 from loaderbench.benches.harness.loading.subject import Subject, subject_of
 
 THEIRS = """
@@ -106,6 +108,15 @@ def test_a_worker_init_fn_runs_beside_the_placement_of_a_comparison(ten: Subject
     _, config = case_loader(ten, settings, seed=0, timeout_s=9, placement=started.append)  # type: ignore[arg-type]
     config.worker_init_fn(3)
     assert started == [3]
+
+
+def test_a_way_of_sampling_that_cannot_be_had_is_refused(ten: Subject) -> None:
+    with pytest.raises(RefusedError, match=r"^--sampling blocks needs a --batch-size$"):
+        of_case(ten, sampling="blocks", batch_size=None)
+    stream = replace(ten, dataset=WrappedIterable(TEN))
+    with pytest.raises(RefusedError, match=r"^--sampling shuffle: list is a stream, which is read in its own order$"):
+        of_case(stream, sampling="shuffle")
+    assert not of_case(stream)[1].shuffle
 
 
 def test_what_is_none_of_these_is_refused_by_its_option() -> None:

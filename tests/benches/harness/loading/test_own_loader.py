@@ -131,9 +131,9 @@ def test_a_subclass_with_an_init_and_methods_is_read_as_it_is_and_nothing_else()
     own = own_of("twice")
     assert own.is_as_is
     assert len(list(built(own))) == 6
-    with pytest.raises(NotRebuiltError, match=r"^--from-loader theirs_own:twice: Twice has methods of its own and is"):
+    with pytest.raises(NotRebuiltError, match=r"^--from-loader theirs_own:twice: .* Twice has an __init__ and methods"):
         check_variation(own, {"num_workers": (0, 2)}, "auto")
-    with pytest.raises(NotRebuiltError, match="no other one can be built with another pin_memory$"):
+    with pytest.raises(NotRebuiltError, match="pin_memory cannot be varied"):
         replace(own.config_as_is(), pin_memory=True)
     assert in_process(own.config_as_is()).is_as_is
 
@@ -192,4 +192,6 @@ def test_a_bench_that_would_need_another_loader_is_skipped_and_says_so(suite: Ca
         "--pyargs", "loaderbench.benches.bench_breakdown", "--from-loader", "theirs_own:twice", "--device", "cpu"
     )
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*skipped: --from-loader theirs_own:twice: Twice has methods of its own*"])
+    result.stdout.fnmatch_lines(
+        ["*skipped: --from-loader theirs_own:twice: *Twice has an __init__ and methods of its own*"]
+    )
