@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     import msgspec
 
     from loaderbench.benches.explain.ab_experiment import explain
+    from loaderbench.benches.harness.pytest_options import loader_timeout_s
     from loaderbench.reports.documents.explain_document import explain_document
     from loaderbench.reports.explain.explain_record import FILE
     from loaderbench.reports.explain.ranking import rank
@@ -58,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
         began=began,
+        timeout_s=loader_timeout_s(options.loader_timeout),
     )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
     output.publish(explain_document(rank(explanation)), folder, stem="explain", data=data)

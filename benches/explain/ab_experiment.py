@@ -16,6 +16,7 @@ from loaderbench.benches.explain.interventions.known import CAUSES, intervention
 from loaderbench.benches.explain.loader_memory import loader_memory
 from loaderbench.benches.explain.observations import observations_of
 from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.progress import Progress
@@ -40,7 +41,9 @@ OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
 WRITING_S = 1.0  # that showing and writing the result takes, about
 LONGEST_WRITING = 0.1  # of the budget
 FIRST_LOOK, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each look without A/B passes
-COMBINING, MEMORY, MEMORY_OF_OBJECTS = 0.15, 0.12, 0.3  # of what is left then, at least
+MEMORY, MEMORY_OF_OBJECTS = 0.12, 0.3  # of what is left then, at least
+COMBINED_BLOCKS = 6  # for which time is kept: the fewest, and some to spare
+BUSY = 1.5  # how much longer blocks may take than the first look promises
 OVERRUN = 0.1  # of the budget: the most that a block may exceed it by
 MOST_SAMPLES = 1 << 20  # that are ever read: a sampler draws an order of all that a loader has
 FORK_S = 0.15  # of a block: its process, and the workers of two loaders
@@ -55,16 +58,18 @@ def explain(
     seed: int,
     command: tuple[str, ...],
     began: float | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Explanation:
     """Measure the interventions that apply to the loader, and its memory; Ctrl-C keeps what was measured.
 
     All of it takes `budget_s` seconds from `began` on, by ``perf_counter`` (default: from now on). Raises RefusedError
-    where the loader as it is cannot be read.
+    where the loader as it is cannot be read. `timeout_s` is for a batch of workers, where the loader itself has none.
     """
     budget = Budget(seconds=budget_s, began=perf_counter() if began is None else began)
     started = now().isoformat()
     subject, config = shortened(subject, config, MOST_SAMPLES)
-    baseline = measure_baseline(subject, config, consumer, longest_s=max(0.1, FIRST_LOOK * budget_s))
+    longest_s = max(0.1, FIRST_LOOK * budget_s)
+    baseline = measure_baseline(subject, config, consumer, longest_s=longest_s, timeout_s=timeout_s)
     interventions, not_run = interventions_of(baseline)
     experiment = Experiment(
         baseline=baseline,
@@ -136,14 +141,14 @@ class Experiment:
         interruption.check()
         has_objects = collections_of(self.baseline.subject.dataset) and self.baseline.config.num_workers
         measuring_s = (1 - (MEMORY_OF_OBJECTS if has_objects else MEMORY)) * self.budget.left_s
-        self.plan = self._plan((1 - COMBINING) * measuring_s)
+        self.plan = self._plan(measuring_s / BUSY)
         until_s = self.budget.spent_s + measuring_s
-        schedule = self._schedule(self.interventions.values(), until_s - COMBINING * measuring_s)
+        schedule = self._schedule(self.interventions.values(), until_s, reserved_blocks=COMBINED_BLOCKS)
         self._measure(schedule, interruption, progress)
         if combination := self._combination():
             self.interventions[TOGETHER] = combination
             self._measure(self._schedule([combination], until_s), interruption, progress)
-        schedule.budget_s = until_s
+        schedule.reserved_blocks = 0
         self._measure(schedule, interruption, progress)
         progress.describe("memory over the epochs")
         self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
@@ -173,7 +178,7 @@ class Experiment:
         baseline = self.baseline
         return plan_passes(
             budget_s=budget_s,
-            causes=len(self.interventions),
+            causes=len(self.interventions) + 1,  # those that help, in one
             batch_s=baseline.passes.batch_s,
             start_s=FORK_S + 2 * baseline.passes.start_s,
             batches=MOST_SAMPLES if baseline.passes.is_cut else baseline.passes.batches,
@@ -181,7 +186,7 @@ class Experiment:
             num_workers=baseline.config.num_workers,
         )
 
-    def _schedule(self, interventions: Any, budget_s: float) -> Schedule:
+    def _schedule(self, interventions: Any, budget_s: float, *, reserved_blocks: int = 0) -> Schedule:
         facts = [intervention.facts for intervention in interventions]
         passes = self.baseline.passes
         passes_s = passes_of(self.plan.pairs) * self.plan.batches * passes.batch_s
@@ -193,6 +198,7 @@ class Experiment:
             },
             budget_s=budget_s,
             rng=self.rng,
+            reserved_blocks=reserved_blocks,
         )
 
     def _measure(self, schedule: Schedule, interruption: Interruption, progress: Progress) -> None:

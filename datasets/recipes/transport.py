@@ -49,7 +49,7 @@ class Packed:
     def __call__(self, samples: Any) -> Any:
         """Return the batch, packed for pickling if this is a worker."""
         batch = self.collate_fn(samples)
-        return batch if get_worker_info() is None else _PackedBatch(batch)
+        return batch if get_worker_info() is None else PackedBatch(batch)
 
 
 class Reused:
@@ -171,7 +171,7 @@ class _TensorSlice:
     shape: torch.Size
 
 
-class _PackedBatch:
+class PackedBatch:
     """A batch that is pickled as one tensor of each dtype, and unpickled as the batch."""
 
     def __init__(self, batch: Any) -> None:

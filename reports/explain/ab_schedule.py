@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean, median
 
-from loaderbench.reports.explain.ranking import FEWEST_BLOCKS
+from loaderbench.reports.explain.ranking import FEWEST_BLOCKS, MARGIN
 
 MOST_BLOCKS = 10  # of an intervention
 MOST_PAIRS = 3  # of passes, in a block
@@ -64,17 +64,20 @@ class Schedule:
     """Blocks of interventions in rounds, within a budget.
 
     A round has a block of each of the interventions that promise most, as many of them as can still have their `fewest`
-    blocks by what blocks have taken so far; once those have them, of all that fit, up to `most`. The first round begins
+    blocks by what blocks have taken so far. Once those have them, rounds go on up to `most` blocks: of those that
+    promise at least `margin`, which is what a difference has to be, and only then of the others. The first round begins
     with what promises most, the others are shuffled. What was measured never decides who comes next: only promises and
     costs do. Ask `next` what to measure; report what came of it with `measured` or `failed`.
     """
 
-    promises: Mapping[str, float]  # of each cause: the share of a pass that removing it may save
+    promises: Mapping[str, float]  # of each cause: the share of a pass that removing it may save at most
     expected_s: Mapping[str, float]  # what a block of each cause may take
     budget_s: float
     rng: random.Random
+    reserved_blocks: int = 0  # for which time is left in the end: as many as others have taken on average
     fewest: int = FEWEST_BLOCKS
     most: int = MOST_BLOCKS
+    margin: float = MARGIN
     taken_s: dict[str, list[float]] = field(default_factory=dict)  # by the blocks of each cause
     waiting: list[str] = field(default_factory=list)  # causes whose block of this round is still to come
 
@@ -84,14 +87,11 @@ class Schedule:
 
     def next(self, spent_s: float) -> str | None:
         """Return the cause whose block is next when `spent_s` seconds were spent; None to stop."""
-        left_s = self.budget_s - spent_s
-        still_owed = self._owed(left_s)
-        if any(cause in still_owed for cause in self.waiting):
-            self.waiting = [cause for cause in self.waiting if cause in still_owed]
-        else:
-            self.waiting = [cause for cause in self.waiting if self._is_further(cause, left_s)]
+        left_s = self.budget_s - spent_s - self._reserved_s
+        chosen = self._owed(left_s) or self._further(left_s)
+        self.waiting = [cause for cause in self.waiting if cause in chosen]
         if not self.waiting:
-            self.waiting = still_owed or [cause for cause in self.taken_s if self._is_further(cause, left_s)]
+            self.waiting = chosen
             if any(self.taken_s.values()):
                 self.rng.shuffle(self.waiting)
         return self.waiting[0] if self.waiting else None
@@ -134,6 +134,17 @@ class Schedule:
             return []
         return [cause for cause in self.taken_s if self.block_s(cause) <= left_s][:1]
 
-    def _is_further(self, cause: str, left_s: float) -> bool:
-        """Return whether a block more than the fewest of `cause` is to be measured."""
-        return self.fewest <= len(self.taken_s[cause]) < self.most and self.block_s(cause) <= left_s
+    def _further(self, left_s: float) -> list[str]:
+        """Return the causes of which blocks beyond the fewest are to be measured: those that promise enough first."""
+        fitting = [
+            cause
+            for cause, taken in self.taken_s.items()
+            if self.fewest <= len(taken) < self.most and self.block_s(cause) <= left_s
+        ]
+        return [cause for cause in fitting if self.promises[cause] >= self.margin] or fitting
+
+    @property
+    def _reserved_s(self) -> float:
+        if not (self.reserved_blocks and self.taken_s):
+            return 0.0
+        return self.reserved_blocks * fmean(map(self.block_s, self.taken_s))

@@ -5,22 +5,21 @@ Whatever reads the dataset does so in a process forked for it: the one that all 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
-import psutil
-
 from loaderbench.benches.explain.baseline.batch_facts import BatchFacts, batch_facts_of, indexes_batches
 from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.explain.baseline.sending import SendingCosts, sending_costs
+from loaderbench.benches.explain.baseline.usage import fault_s, usage
 from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.failure_line import reason
-from loaderbench.benches.harness.loading.first_batch import first_batch
+from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import NoStrays
-from loaderbench.benches.harness.system import machine, processes
+from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import ChildError, in_child
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times
@@ -29,14 +28,13 @@ from loaderbench.datasets.recipes.worker_init import thread_pools
 
 T = TypeVar("T")
 
-FAULT_S = 0.5e-6  # what one page fault costs, about
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstLook:
     """What the first batch shows, made without workers in a process of its own."""
 
     batch: BatchFacts
+    sending: SendingCosts
     indexes_batches: bool  # dataset[[0, 1, …]] is a batch
     sets_epoch: bool  # the dataset has set_epoch
     thread_pools: Mapping[str, int]  # threads of the native libraries that it has loaded
@@ -50,7 +48,7 @@ class FirstPasses:
     time_shares: Mapping[str, float]  # of a pass, by what the loop waited for, and its step
     blocked_share: float  # of a pass: a later batch was ready, and the loop waited
     making_share: float  # of a pass: fetching and collating, added up over the workers
-    other_threads_share: float  # of CPU time: that of threads other than those that fetch and collate
+    other_threads_share: float  # of a pass: CPU time of threads other than those that fetch and collate
     faults_share: float  # of a pass: page faults of the workers, by their number
     batches: int  # of a pass
     samples: int  # of a pass
@@ -80,6 +78,7 @@ class Baseline:
     cpus: int  # that may be used
     samples: int  # of an epoch
     device: str  # where batches go
+    timeout_s: float = TIMEOUT_S  # for a batch of workers, where the loader has none
 
     @property
     def prefetch_factor(self) -> int:
@@ -101,9 +100,24 @@ class Baseline:
         """Return the share of a pass in which the loop waited for these."""
         return sum(self.passes.time_shares.get(f"wait_{name}_s", 0.0) for name in names)
 
+    @property
+    def making_wait(self) -> float:
+        """Return the share of a pass in which the loop waited for a batch to be made, or for a worker to begin it."""
+        return self.waits("begin", "fetch", "collate")
 
-def measure_baseline(subject: Subject, config: LoaderConfig, consumer: Consumer, *, longest_s: float) -> Baseline:
-    """Look at the first batch, then trace two passes of `longest_s` at most; raises RefusedError where one fails."""
+    @property
+    def sending_wait(self) -> float:
+        """Return the share of a pass that sending may take: memory to send a batch in is taken as it is collated."""
+        return self.waits("transport", "collate", "loop")
+
+
+def measure_baseline(
+    subject: Subject, config: LoaderConfig, consumer: Consumer, *, longest_s: float, timeout_s: float = TIMEOUT_S
+) -> Baseline:
+    """Look at the first batch, then trace two passes of `longest_s` at most; raises RefusedError where one fails.
+
+    `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
+    """
     look = _refusing(subject, "its first batch", lambda: first_look(subject, config))
     passes = _refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
     length = None if subject.is_stream else subject.properties.length
@@ -115,6 +129,7 @@ def measure_baseline(subject: Subject, config: LoaderConfig, consumer: Consumer,
         cpus=machine.usable_cpus(),
         samples=max(length or 0, passes.samples),
         device=consumer.device.type,
+        timeout_s=timeout_s,
     )
 
 
@@ -132,10 +147,12 @@ def _refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
 
 def first_look(subject: Subject, config: LoaderConfig) -> FirstLook:
     """Read the first batch without workers; it reads the dataset in this process."""
-    batch = batch_facts_of(first_batch(subject, config))
+    batch = first_batch(subject, config)
+    facts = batch_facts_of(batch)
     is_plain = not subject.is_stream and config.sampler is None and config.batch_sampler is None
     return FirstLook(
-        batch=batch,
+        batch=facts,
+        sending=sending_costs(batch, facts.storage_bytes) if config.num_workers else SendingCosts(),
         indexes_batches=is_plain and indexes_batches(subject.dataset, config.batch_fn),
         sets_epoch=any(callable(getattr(part, "set_epoch", None)) for part in (subject.source, subject.dataset)),
         thread_pools=thread_pools(),
@@ -150,21 +167,22 @@ def first_passes(subject: Subject, config: LoaderConfig, consumer: Consumer, lon
     with NoStrays():
         loader = TimeLimited(traced_loader(subject.dataset, steady, config.batch_fn), longest_s)
         starting = trace_pass(loader)
-        before = _usage()
+        before = usage()
         trace = trace_pass(loader, step)
-        after = _usage()
+        after = usage()
         del loader.loader
     if not starting.samples or not trace.samples:
         raise RefusedError(
             f"{subject.name}: its second pass has {trace.samples} samples, the first {starting.samples}: "
             "iter() must begin anew for every epoch"
         )
+    faults_s = fault_s() * (after.faults - before.faults)
     return FirstPasses(
         time_shares={name: seconds / trace.seconds for name, seconds in loop_times(trace).items()},
         blocked_share=blocked_s(trace) / trace.seconds,
         making_share=sum(stage_times(trace)[stage] for stage in ("fetch_s", "collate_s")) / trace.seconds,
         other_threads_share=_other_threads_share(trace, after.cpu_s - before.cpu_s),
-        faults_share=min(1.0, FAULT_S * (after.faults - before.faults) / trace.seconds / max(1, config.num_workers)),
+        faults_share=min(1.0, faults_s / trace.seconds / max(1, config.num_workers)),
         batches=len(trace.batches),
         samples=trace.samples,
         pass_s=trace.seconds,
@@ -190,31 +208,11 @@ class TimeLimited:
                 return
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Usage:
-    """CPU seconds of the tree of processes, and page faults of the workers in it that needed no file."""
-
-    cpu_s: float
-    faults: int
-
-
-def _usage() -> _Usage:
-    readers = processes.workers() or {psutil.Process()}
-    return _Usage(cpu_s=processes.cpu_s(), faults=sum(_faults(process.pid) for process in readers))
-
-
-def _faults(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])  # minflt of proc(5)
-    except (OSError, IndexError):
-        return 0
-
-
 def _first_wait_s(trace: PassTrace) -> float:
     return trace.batches[0].received - trace.batches[0].requested
 
 
 def _other_threads_share(trace: PassTrace, cpu_s: float) -> float:
-    """Return the share of the tree's CPU time that is not of the threads which fetch and collate."""
+    """Return what the tree's CPU time that is not of the threads which fetch and collate is of the pass, 1 at most."""
     making_s = sum(batch.timestamps.cpu_s for batch in trace.batches)
-    return max(0.0, 1 - making_s / cpu_s) if cpu_s else 0.0
+    return min(1.0, max(0.0, cpu_s - making_s) / trace.seconds)

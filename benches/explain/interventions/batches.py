@@ -19,8 +19,6 @@ from loaderbench.reports.units import percent, quantity
 
 DEEPER = 4  # times the prefetch_factor
 FEW_TENSORS = 2  # of a batch: fewer are not worth packing
-MANY = 100  # tensors or objects in a batch: their number surely matters
-LARGE_BYTES = 4e6  # of a batch: its memory surely matters
 MANY_TENSORS = "many tensors in a batch"
 NO_TRANSPORT = "nothing crosses from a worker"
 
@@ -51,7 +49,7 @@ def batched_indexing(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=f"dataset[[0, 1, …]] is a batch; the loader indexes it {size} times instead",
         change="sampler=BatchSampler(RandomSampler(dataset), batch_size, drop_last), batch_size=None, collate_fn=None",
-        promise=baseline.waits("fetch", "collate") * (1 - 1 / size),
+        promise=baseline.making_wait * (1 - 1 / size),
     )
 
 
@@ -73,13 +71,8 @@ def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"{tensors} tensors in a batch, each sent by itself",
         change="collate_fn=Packed(collate_fn), of loaderbench.datasets.recipes.transport; or return one tensor of "
         "each dtype",
-        promise=_sending(baseline) * min(1.0, tensors / MANY),
+        promise=baseline.sending_wait * baseline.look.sending.by_packing,
     )
-
-
-def _sending(baseline: Baseline) -> float:
-    """Return the share of a pass that sending batches may take: memory for them is taken while they are collated."""
-    return baseline.waits("transport") + 0.5 * baseline.waits("collate", "loop")
 
 
 def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
@@ -101,7 +94,7 @@ def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
         "itself",
         change="return arrays (the time to make them is not counted here). Arrayed(collate_fn), of "
         "loaderbench.datasets.recipes.transport, makes arrays of a batch's lists",
-        promise=_sending(baseline) * min(1.0, batch.objects / MANY),
+        promise=baseline.sending_wait * baseline.look.sending.by_arrays,
     )
 
 
@@ -126,7 +119,7 @@ def reused_memory(cause: str, baseline: Baseline) -> Intervention:
         "persistent_workers=True",
         caveat="Memory that is used again is overwritten: copy a batch that you keep.",
         builds_on=MANY_TENSORS if is_packed else "",
-        promise=_sending(baseline) * min(1.0, leaves.bytes / LARGE_BYTES),
+        promise=baseline.sending_wait * baseline.look.sending.by_used_memory,
     )
 
 
@@ -155,14 +148,13 @@ def deeper_prefetching(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: more batches prefetched; raises NotApplicableError."""
     require_workers(baseline)
     factor = baseline.prefetch_factor
-    waits = baseline.waits("begin", "fetch", "collate", "transport")
     return per_batch(
         baseline,
         replacing(prefetch_factor=DEEPER * factor),
         cause=cause,
         evidence=f"prefetch_factor is {factor}: up to {factor * baseline.config.num_workers} batches are made ahead",
         change=f"prefetch_factor={DEEPER * factor}",
-        promise=min(waits, baseline.step_share),
+        promise=min(baseline.making_wait + baseline.waits("transport"), baseline.step_share),
     )
 
 
@@ -181,7 +173,7 @@ def pinned_memory(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence="batches are copied to the device from pageable memory",
         change="pin_memory=True, and batch.to(device, non_blocking=True)",
-        promise=baseline.step_share * min(1.0, baseline.look.batch.leaves.bytes / LARGE_BYTES),
+        promise=baseline.step_share,
     )
 
 

@@ -1,7 +1,7 @@
 """The known causes of slow loading: for each, whether the loader at hand may have it, and how it is taken away.
 
-What cannot be applied to the loader is listed with the reason: nothing is claimed that was not run. A `promise` is a
-first guess, from the baseline, of the share of a pass that a change may save: it decides what is tried first.
+What cannot be applied to the loader is listed with the reason: nothing is claimed that was not run. A `promise` is
+the share of a pass that a change may save at most, by what the baseline's passes show: it decides what is tried first.
 """
 
 from collections.abc import Callable, Mapping

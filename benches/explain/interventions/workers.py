@@ -17,7 +17,6 @@ from loaderbench.benches.explain.interventions.intervention import (
     require_workers,
     running,
 )
-from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.recipes.worker_init import InTurn, keep_memory, one_thread
 from loaderbench.reports.explain.explain_record import InterventionFacts
@@ -32,15 +31,16 @@ def more_workers(cause: str, baseline: Baseline) -> Intervention:
     evidence = f"num_workers is {workers}, and {baseline.cpus} CPUs can be used"
     if workers >= baseline.cpus:
         raise NotApplicableError(evidence)
+    timeout_s = baseline.config.timeout if workers else baseline.timeout_s  # a loader without workers has none
     return per_batch(
         baseline,
-        replacing(num_workers=baseline.cpus, timeout=TIMEOUT_S),
+        replacing(num_workers=baseline.cpus, timeout=timeout_s),
         needs_workers=False,
         excludes=(TOO_MANY, ANY_WORKERS),
         cause=cause,
         evidence=evidence,
         change=f"num_workers={baseline.cpus}",
-        promise=baseline.waits("begin", "fetch", "collate") * (1 - max(1, workers) / max(2, baseline.cpus)),
+        promise=baseline.making_wait * (1 - max(1, workers) / max(2, baseline.cpus)),
     )
 
 
@@ -57,7 +57,7 @@ def fewer_workers(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=f"num_workers is {workers}, and {baseline.cpus} CPUs can be used",
         change=f"num_workers={fewer}",
-        promise=0.5 * _saved_without_workers(baseline),
+        promise=(1 - fewer / workers) * _saved_without_workers(baseline),
     )
 
 
@@ -88,7 +88,7 @@ def _saved_without_workers(baseline: Baseline) -> float:
     What workers made side by side is then made in turn; nothing is sent, and no worker is waited for.
     """
     in_turn = 1 - baseline.passes.making_share - baseline.step_share
-    return max(in_turn, 0.5 * baseline.waits("begin", "transport", "loop"), 0.0)
+    return max(in_turn, baseline.waits("begin", "transport", "loop"))
 
 
 def _initialising(function: Callable[[int], None]) -> Change:
@@ -118,7 +118,7 @@ def one_thread_each(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"{baseline.config.num_workers} workers × threads of {threads}, on {baseline.cpus} CPUs",
         change="worker_init_fn=one_thread, of loaderbench.datasets.recipes.worker_init; or "
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
-        promise=baseline.waits("fetch", "collate") * baseline.passes.other_threads_share,
+        promise=baseline.making_wait * baseline.passes.other_threads_share,
     )
 
 
@@ -178,6 +178,6 @@ def forked_workers(cause: str, baseline: Baseline) -> Intervention:
         change='multiprocessing_context="fork", before any thread and CUDA is started',
         call=loader_call(change(baseline.config)),
         once_per_epoch=True,
-        promise=0.9 * baseline.start_share,
+        promise=baseline.start_share,
     )
     return Intervention(facts=facts, control=baseline.config, change=change, advised=change)

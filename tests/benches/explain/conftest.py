@@ -10,6 +10,7 @@ from torch.utils.data import default_collate
 
 from loaderbench.benches.explain.baseline.baseline import Baseline, FirstLook, FirstPasses
 from loaderbench.benches.explain.baseline.batch_facts import batch_facts_of
+from loaderbench.benches.explain.baseline.sending import SendingCosts
 from loaderbench.benches.harness.loading.first_batch import loader_config
 from loaderbench.benches.harness.loading.subject import Subject
 
@@ -37,6 +38,7 @@ def baseline(subject: Subject) -> Callable[..., Baseline]:
             look=FirstLook(
                 **{
                     "batch": batch_facts_of(batch),
+                    "sending": SendingCosts(by_packing=0.5, by_arrays=0.1, by_used_memory=0.4),
                     "indexes_batches": False,
                     "sets_epoch": False,
                     "thread_pools": {"openblas": 2},

@@ -59,6 +59,33 @@ def test_further_rounds_are_measured_while_the_budget_lasts() -> None:
     assert len(driven(schedule_of("a", "b", budget_s=11.0))) == 11
 
 
+def test_what_promises_less_than_a_difference_has_further_blocks_only_after_the_others() -> None:
+    schedule = schedule_of("a", "b", "c", budget_s=30.0, promises={"a": 0.5, "b": 0.03, "c": 0.02})
+    order = driven(schedule)
+    assert Counter(order) == {"a": 10, "b": 10, "c": 10}
+    assert sorted(order[:12]) == ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+    assert order[24:] == ["c"] * 6
+
+
+def test_on_a_busy_machine_what_promises_most_has_more_blocks_than_the_rest() -> None:
+    """Twice as long as expected: those that promise nothing have the fewest blocks, and the others the time left."""
+    promises = {"many tensors": 0.6, "no workers": 0.5, "threads": 0.01, "malloc": 0.0}
+    schedule = schedule_of(*promises, budget_s=48.0, promises=promises)
+    assert Counter(driven(schedule, 2.0)) == {"many tensors": 8, "no workers": 8, "threads": 4, "malloc": 4}
+
+
+def test_time_is_reserved_for_blocks_that_come_in_the_end_however_long_they_take() -> None:
+    schedule = schedule_of("a", "b", budget_s=60.0, reserved_blocks=6)
+    assert len(driven(schedule, 3.0)) == 14
+    schedule.reserved_blocks = 0
+    assert schedule.next(42.0) is not None
+
+
+def test_where_not_all_fit_beside_what_is_reserved_what_promises_most_does() -> None:
+    schedule = schedule_of("a", "b", "c", budget_s=20.0, reserved_blocks=6)
+    assert Counter(driven(schedule, 2.0)) == {"a": 4}
+
+
 def test_no_intervention_has_more_than_the_most_blocks() -> None:
     assert Counter(driven(schedule_of("a", "b", budget_s=1e9))) == {"a": 10, "b": 10}
 

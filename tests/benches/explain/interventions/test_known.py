@@ -156,6 +156,34 @@ def test_what_costs_most_of_a_pass_promises_most(baseline: Made) -> None:
     )
 
 
+def test_promises_are_shares_of_a_pass_that_was_measured(baseline: Made) -> None:
+    """What sending takes is split by what of it packing, arrays and used memory save."""
+    waits = {"wait_transport_s": 0.6, "wait_begin_s": 0.1, "wait_fetch_s": 0.1, "step_s": 0.2}
+    batch = {"names": ["a", "b"], "x": torch.arange(2), "y": torch.arange(2)}
+    passes = {"time_shares": waits, "making_share": 0.3, "other_threads_share": 0.5}
+    interventions, _ = interventions_of(baseline(batch=batch, passes=passes, config={"num_workers": 4}))
+    promises = {entry.facts.cause: round(entry.facts.promise, 9) for entry in interventions}
+    assert promises == {
+        "too many workers": 0.35,  # half of them
+        "Python objects in a batch": 0.06,
+        "many tensors in a batch": 0.3,
+        "new shared memory for each batch": 0.24,
+        "threads in each worker": 0.1,
+        "memory returned by malloc": 0.1,
+        "workers started in every epoch": 0.5,
+        "batches wait for a slower one": 0.1,
+        "few batches prefetched": 0.2,
+        "workers where none would do": 0.7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "timeout_s"), [({"timeout": 7.0}, 7.0), ({"num_workers": 0, "timeout": 0}, 5.0)], ids=["own", "none"]
+)
+def test_more_workers_wait_as_long_as_the_user_said(baseline: Made, config: dict[str, Any], timeout_s: float) -> None:
+    assert applied(baseline(config=config, timeout_s=5.0), "too few workers").treatment.timeout == timeout_s
+
+
 class Strict(dict[str, Any]):
     """A container that nothing but its own maker can build."""
 
