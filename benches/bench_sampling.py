@@ -7,8 +7,8 @@
 - ``batches``: a ``batch_sampler`` that hands out whole batches in order;
 - ``blocks``: one that shuffles contiguous blocks, for data that is read fastest in order;
 
-with ``drop_last``, without the last incomplete batch; and, at ``fetch``, whether a batch is asked for by
-``__getitems__``, all indices in one call, or by ``__getitem__``, one index at a time.
+``drop_last`` leaves the last incomplete batch out. ``fetch`` is ``getitems`` (one call of ``__getitems__`` for all
+indices of a batch) or ``getitem`` (one call of ``__getitem__`` for each).
 
 **When it matters**: while a sample costs less than a call. A row of a table is read in less time than the loader
 needs to ask for it (pytorch#106704); with ``__getitems__`` it asks once a batch.

@@ -37,7 +37,7 @@ class Injected:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Options of ``loaderbench explain``; workers are forked and live on, unless `options` say otherwise."""
+        """Options of ``loaderbench explain``; workers are forked and persistent, unless `options` say otherwise."""
         dataset = self.dataset if ":" in self.dataset else f"{PITFALLS}:{self.dataset}"
         named = ("--dataset", dataset, "--dataset-args", json.dumps(dict(self.dataset_args)), "--seed", "1")
         return *named, "--start-method", "fork", "--persistent-workers", "on", *self.options

@@ -32,8 +32,7 @@ INTERRUPTED_S = 15.0  # for the replayed gates, where the user waits for the com
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    budget = "how long it may take, whole gates not counted, such as 30m (the default; none with --again)"
-    parser.add_argument("--budget", type=shared.time, metavar="TIME", help=budget)
+    shared.add_budget(parser, None, "; whole gates are not counted (default: 30m, with --again none)")
     load = "also measure blocks with a background load on one of the revisions"
     parser.add_argument("--loaded", action="store_true", help=load)
     identical = "also measure N whole gates on identical code, 2 min each"

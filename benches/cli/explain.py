@@ -27,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add(parser, "samples", "device", *shared.MODEL, defaults={"device": None})
     pause = "in place of a model: a pause for each batch, such as 20ms"
     parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
-    budget = "for everything: what promises most is tried first, such as 90s or 10m (default: 2m)"
-    parser.add_argument("--budget", type=shared.time, default=BUDGET_S, metavar="TIME", help=budget)
+    shared.add_budget(parser, BUDGET_S, "; causes that may save most are tried first")
     shared.add_seed(parser)
     shared.add_out(parser, "explain")
 

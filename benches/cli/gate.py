@@ -46,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verdict_arguments(parser)
     controlled = "do not control the allocator, threads and placement of the processes"
     parser.add_argument("--as-is", action="store_true", help=controlled)
-    budget = "how long it may take, worktrees and --setup not counted, such as 90s (default: 10m)"
-    parser.add_argument("--budget", type=shared.time, metavar="TIME", default=BUDGET_S, help=budget)
+    shared.add_budget(parser, BUDGET_S, "; worktrees and --setup are not counted")
     shared.add_seed(parser)
     calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
     parser.add_argument("--calibration", type=Path, metavar="FILE", help=calibration)

@@ -55,6 +55,13 @@ def add_lists(parser: argparse._ActionsContainer, *, unset: Collection[str] = ()
         )
 
 
+def add_budget(parser: argparse._ActionsContainer, default_s: float | None, exception: str = "") -> None:
+    """Declare the time that a command may take; `exception` ends its help."""
+    usual = "" if default_s is None else f" (default: {default_s / 60:g}m)"
+    about = f"time for the whole command, such as 2m{exception}{usual}"
+    parser.add_argument("--budget", type=time, default=default_s, metavar="TIME", help=about)
+
+
 def add_out(parser: argparse._ActionsContainer, command: str) -> None:
     """Declare where the files of a command go."""
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"where it goes (default: runs/<when>-{command})")

@@ -41,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--sample-bytes", shared.size, "SIZE", "what a sample reads there, such as 150kB"),
     ):
         parser.add_argument(option, type=read, default=0, metavar=metavar, help=help_text)
-    budget = "what all of it may take, such as 30s or 5m (default: 1m)"
-    parser.add_argument("--budget", type=shared.time, default=BUDGET_S, metavar="TIME", help=budget)
+    shared.add_budget(parser, BUDGET_S)
     shared.add_seed(parser)
     shared.add_out(parser, "whatif")
 

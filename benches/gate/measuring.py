@@ -23,7 +23,7 @@ def measure(
 ) -> list[Record]:
     """Measure until everything is settled, the budget is spent, or the user interrupts it, and return the blocks.
 
-    `on_block` is called after each. The test is told all the time that has passed, not only that within blocks. Raises
+    `on_block` is called after each. The test is given all the time that has passed, not only that within blocks. Raises
     KeyboardInterrupt and RefusedError where there is no block to keep.
     """
     blocks: list[Record] = []

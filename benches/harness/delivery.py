@@ -23,8 +23,8 @@ class DeliveryError(Exception):
 class CountingSampler:
     """A sampler or ``batch_sampler`` that counts what it draws; `first_pass` holds the indices while it is a list.
 
-    To keep every index of every pass would slow a loader of cheap samples by some 5 %: integers that live on cannot
-    be allocated where others have just died. So only the first pass, which is never timed, keeps them.
+    Keeping every index of every pass would slow a loader of cheap samples by some 5 %, as the memory of an integer that
+    is kept cannot be used for the next one. So only the first pass, which is never timed, keeps them.
     """
 
     indices: Iterable[Any]

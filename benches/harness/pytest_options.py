@@ -56,7 +56,8 @@ MEASURING: tuple[MeasuringOption, ...] = (
     ),
     MeasuringOption(
         name="pass_batches", option="--pass-batches", metavar="N", read=parse_whole, default=0,
-        help="What such a pass has at least: largest batches for each worker (default: 512 samples for each second).",
+        help="At least N batches of the largest --batch-size for each worker in such a pass (default: 512 samples for "
+        "each second of --pass-time).",
     ),
     MeasuringOption(
         name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=math.inf,

@@ -53,8 +53,8 @@ class BudgetedRun:
         group.addoption(
             "--budget",
             metavar="TIME",
-            help="The time for an answer about --dataset, all included (default: 1m): more of it gives more rounds "
-            "where they decide something. Not with --quick, --full, -k, --rounds, files: they say what is measured.",
+            help="Time for the whole command, such as 2m, of a run that is given a dataset or a loader and no other "
+            "choice of cases or rounds: no --quick, --full, -k, --rounds, files (default: 1m).",
         )
 
     @pytest.hookimpl(tryfirst=True)

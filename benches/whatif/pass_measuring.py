@@ -59,7 +59,8 @@ def whatif(
     sizes = cost_sizes(question.batch_sizes, samples)
     if max(sizes) * FEWEST_BATCHES > samples:
         raise RefusedError(
-            f"--dataset {subject.name}: {samples} samples are not {FEWEST_BATCHES} batches of {max(sizes)}"
+            f"--dataset {subject.name} has {samples} samples: to predict batch_size={max(sizes)} takes "
+            f"{FEWEST_BATCHES} batches of that size, {FEWEST_BATCHES * max(sizes)} samples"
         )
     survey = Survey(
         subject=subject,

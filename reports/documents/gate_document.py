@@ -191,7 +191,8 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
         after = f"after {', '.join(map(str, comparison.looks))} blocks" if comparison.looks else "none"
         planned = f"{after}, planned when the first block had been measured"
         confirmed = f"each to be confirmed by {count(plan.confirming_blocks, 'fresh block')}"
-        yield "looks", f"{planned}; {percent(plan.suspicion_rate)} false suspicions over all of them, {confirmed}"
+        rate = f"{percent(plan.suspicion_rate)} false candidate changes over all of them"
+        yield "interim analyses", f"{planned}; {rate}, {confirmed}"
         yield "seed", str(setup.seed)
     yield "controls", f"moved: {', '.join(comparison.moved)}" if comparison.moved else "did not move"
     if known := sentences.calibrated(comparison):

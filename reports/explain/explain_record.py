@@ -106,7 +106,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     dataset: DatasetFacts
     budget_s: float
     time_shares: dict[str, float]  # of a pass: what the loop waited for, and its step
-    start_s: float = 0.0  # of every epoch, by one reading: its workers start; 0 where they live on
+    start_s: float = 0.0  # of every epoch, by one reading: its workers start; 0 where they are persistent
     interventions: tuple[InterventionFacts, ...]
     not_run: tuple[NotRun, ...] = ()
     blocks: tuple[PassBlock, ...] = ()

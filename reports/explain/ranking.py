@@ -57,7 +57,7 @@ class EpochTime:
     """Seconds of an epoch of the whole dataset; NaN where no pass was measured."""
 
     passes_s: float  # workers running
-    start_s: float  # of starting and ending its workers, where they do not live on
+    start_s: float  # of starting and ending its workers, where they are not persistent
     scale: float  # the whole dataset's samples, over those that a pass reads
 
     @property
@@ -80,8 +80,8 @@ class Ranking:
         best = self.best
         if best is None:
             return "Nothing that was tried makes this loader faster"
-        times = f"an epoch takes {1 - best.gain:.2f} times as long"
-        return f"With {best.cause}, {times}" if best.combines else f"{best.cause}: without that, {times}"
+        what = best.cause.capitalize() if best.combines else f"Remove '{best.cause}'"
+        return f"{what}: an epoch then takes {1 - best.gain:.2f} times as long"
 
     @property
     def best(self) -> RankedIntervention | None:

@@ -1,6 +1,6 @@
 """The budget of a comparison: whether another block may begin, by what the blocks before it took.
 
-Nothing here has a clock: it is told how long each block took.
+Nothing here has a clock: it is given the time of each block.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -93,7 +93,7 @@ def effort(comparison: Comparison) -> str:
     margin = percent(comparison.plan.margin)
     if not comparison.blocks:
         return f"Recorded runs, compared with a margin of {margin}"
-    looks = f", looked at after {', '.join(map(str, comparison.looks))}" if comparison.looks else ""
+    looks = f", analysed after {', '.join(map(str, comparison.looks))}" if comparison.looks else ""
     prepared_s = comparison.setup.prepared_s
     beside = f" (and {duration(prepared_s)} before, to check out and set up)" if prepared_s >= 1 else ""
     return (
@@ -114,7 +114,7 @@ def notices(comparison: Comparison) -> Iterator[str]:
         yield "Allocator, threads and placement were not controlled (--as-is): pairs of processes differ by more."
     if any(verdict.suspected for verdict in comparison.verdicts) and not comparison.is_interrupted:
         more = "a longer --budget" if comparison.blocks else "more runs"
-        yield f"What looks changed was not confirmed: {more} can tell."
+        yield f"Some cases look changed and were not confirmed: {more} may decide."
     blocks, cpus = comparison.blocks, comparison.setup.machine.get("cpus", math.inf)
     if stolen := [share for share in telemetry_of(blocks, "steal_share") if share > STEAL]:
         yield (
@@ -153,7 +153,7 @@ def conditions(comparison: Comparison) -> str:
 
 
 def standing(test: SequentialTest) -> str:
-    """Return where a test stands: blocks, verdicts so far, what is suspected, what is open."""
+    """Return the state of a test: blocks, verdicts so far, candidate changes, undecided cases."""
     settled = Counter(state.verdict for state in test.states.values() if state.is_settled)
     open_states = {key: state for key, state in test.states.items() if not state.is_settled}
     named = (plain(f"{case} {state.suspected}?") for (case, _), state in open_states.items() if state.suspected)
@@ -162,9 +162,9 @@ def standing(test: SequentialTest) -> str:
     parts = (
         count(test.blocks, "block"),
         *(f"{settled[name]} {name}" for name in VERDICTS if settled[name]),
-        f"{len(open_states)} open" if open_states else "",
+        f"{len(open_states)} undecided" if open_states else "",
         *suspected[:MOST_NAMED],
-        f"{more} more suspected" if more > 0 else "",
-        "" if test.states else f"first look after {next(iter(test.looks), test.plan.first_look)}",
+        f"{more} more candidates" if more > 0 else "",
+        "" if test.states else f"first analysis after {next(iter(test.looks), test.plan.first_look)}",
     )
     return BETWEEN.join(filter(None, parts))

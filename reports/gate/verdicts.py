@@ -39,7 +39,7 @@ _KINDS = (
         "unproven", "warn", "error",
         "It looks changed, but so does a control, which no change to the code can affect: the machine changed.",
     ),
-    VerdictKind("inconclusive", "warn", "skipped", "The budget was spent before the blocks could tell."),
+    VerdictKind("inconclusive", "warn", "skipped", "The measurements do not decide it; the reason is below the case."),
     VerdictKind("improved", "good", "", "Better by more than the margin, shown in the same way as a regression."),
     VerdictKind("new", "plain", "", "Base does not have the case."),
     VerdictKind(

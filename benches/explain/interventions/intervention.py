@@ -26,7 +26,7 @@ class Intervention:
     facts: InterventionFacts
     control: LoaderConfig
     change: Change
-    advised: Change  # what a user is to do: where `change` only shows how much there is to save, it is another one
+    advised: Change  # what the user should do; it differs from `change` where that only measures the saving
     needs_workers: bool = True
     excludes: tuple[str, ...] = ()  # causes that cannot be removed together with this one, or are removed by it
 
@@ -40,7 +40,7 @@ Gain = tuple[Intervention, float]  # and the share of an epoch that it saves
 
 
 def running(config: LoaderConfig) -> LoaderConfig:
-    """Return the loader with workers that live on: what is compared is then passes, not starts."""
+    """Return the loader with persistent workers: passes are compared then, not starts."""
     return replace(config, persistent_workers=config.num_workers > 0)
 
 
@@ -60,7 +60,7 @@ def per_batch(
     excludes: tuple[str, ...] = (),
     **facts: Any,
 ) -> Intervention:
-    """Return an intervention whose cause is paid for each batch, so that it is measured on workers that live on.
+    """Return an intervention whose cause is paid for each batch, so that it is measured on persistent workers.
 
     `control` are arguments that both loaders have changed, `facts` are those of InterventionFacts.
     """

@@ -138,7 +138,7 @@ def kept_memory(cause: str, baseline: Baseline) -> Intervention:
 
 
 def persistent_workers(cause: str, baseline: Baseline) -> Intervention:
-    """Return the intervention: workers that live on; raises NotApplicableError."""
+    """Return the intervention: persistent workers; raises NotApplicableError."""
     require_workers(baseline)
     if baseline.config.persistent_workers:
         raise NotApplicableError("persistent_workers is on already")
@@ -156,8 +156,8 @@ def persistent_workers(cause: str, baseline: Baseline) -> Intervention:
 
 
 EPOCH_CAVEAT = (
-    "The dataset has set_epoch: workers that live on keep the copy of the dataset that they started with, and never "
-    "hear of a later epoch, unless it is kept in shared memory (a torch tensor after share_memory_(), for example)."
+    "The dataset has set_epoch: persistent workers keep the copy of the dataset that they started with, and do not see "
+    "a later set_epoch, unless the epoch is in shared memory (a torch tensor after share_memory_(), for example)."
 )
 
 

@@ -35,7 +35,7 @@ def test_the_ranking_is_shown_and_written_as_json_markdown_and_a_page(
 ) -> None:
     out = tmp_path / "out"
     assert main(["explain", *DATASET, "--out", str(out)]) == 0
-    assert "many tensors: without that" in capsys.readouterr().out
+    assert "Remove 'many tensors': an epoch then takes" in capsys.readouterr().out
     assert read_ranking(out).interventions[0].cause == "many tensors"
     for name in ("explain.md", "explain.html"):
         assert "many tensors" in (out / name).read_text()

@@ -132,7 +132,7 @@ def test_a_stream_is_refused() -> None:
 
 def test_a_dataset_of_too_few_batches_is_refused(subject: Subject) -> None:
     question = Question(scenarios=QUESTION.scenarios, batch_sizes=(16,))
-    with pytest.raises(RefusedError, match="32 samples are not 4 batches of 16"):
+    with pytest.raises(RefusedError, match="has 32 samples: to predict batch_size=16 takes 4 batches"):
         predicted(subject, question)
 
 

@@ -18,7 +18,7 @@ def test_what_saves_most_comes_first_and_what_makes_no_difference_is_named_so(ex
     assert [(intervention.cause, intervention.outcome) for intervention in ranking.interventions] == [
         ("large", "helps"), ("small", "helps"), ("none", "no difference"), ("harm", "harms"), ("pinning", "not run"),
     ]  # fmt: skip
-    assert ranking.headline.startswith("large")
+    assert ranking.headline.startswith("Remove 'large'")
 
 
 def test_a_gain_is_a_share_of_an_epoch_within_its_interval(explained: Explained) -> None:
@@ -78,7 +78,7 @@ def test_a_combination_comes_first_unless_one_alone_saves_more(explained: Explai
     ranking = rank(combined(explained, gain, 0.5))
     assert ranking.best is not None
     assert ranking.best.cause == first
-    assert ranking.headline.startswith("With all, an epoch takes" if first == "all" else "one: without that")
+    assert ranking.headline.startswith("All: an epoch then takes" if first == "all" else "Remove 'one': ")
 
 
 def test_a_loader_that_starts_its_workers_is_scaled_to_an_epoch_with_one_start(explained: Explained) -> None:

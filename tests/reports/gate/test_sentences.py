@@ -90,7 +90,7 @@ def lines_of(cases: dict[str, float], **plan: Any) -> list[str]:
 
 
 def test_before_the_first_look_it_is_said_when_that_is() -> None:
-    assert lines_of({"epoch[a]": 1.0}, budget_s=60)[0] == "1 block · first look after 3"
+    assert lines_of({"epoch[a]": 1.0}, budget_s=60)[0] == "1 block · first analysis after 3"
 
 
 def test_what_is_settled_is_counted_and_what_is_suspected_is_named() -> None:

@@ -133,7 +133,7 @@ def test_fewer_workers_are_half_or_as_many_as_there_are_cpus(baseline: Made, wor
 
 def test_a_dataset_with_set_epoch_has_a_caveat_beside_workers_that_live_on(baseline: Made) -> None:
     cause = "workers started in every epoch"
-    assert "never hear of a later epoch" in applied(baseline(look={"sets_epoch": True}), cause).facts.caveat
+    assert "do not see a later set_epoch" in applied(baseline(look={"sets_epoch": True}), cause).facts.caveat
     assert applied(baseline(), cause).facts.caveat == ""
 
 
