@@ -51,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what was asked for, compute the calibration, write and print it, and return the exit code."""
-    began = time.monotonic()
     folder = options.again or output.new_folder("calibration", options.out)
     if options.again and not (folder / ABOUT).exists():
         raise RefusedError(f"--again {folder}: no calibration is there ({ABOUT} is missing)")
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if not (gates or (folder / BLOCKS).exists()):
         raise RefusedError(f"the budget of {budget_s:g} s does not hold one block: give more")
     whole_s = sum(gate_s for _, gate_s in gates)
-    return _publish(folder, options.draws, within_s=began + budget_s + whole_s - time.monotonic())
+    return _publish(folder, options.draws, within_s=options.began + budget_s + whole_s - time.monotonic())
 
 
 def _measure(
@@ -96,7 +95,7 @@ def _measure(
             injected_alone = [entry for entry in regressions if entry.expected and not entry.with_load]
             runner.sizes(injected_alone, within_s=SIZES_SHARE * budget_s)
         if budget_s:
-            runner.blocks(regressions, BLOCKS_SHARE * budget_s - progress.elapsed_s)
+            runner.blocks(regressions, BLOCKS_SHARE * budget_s - (time.monotonic() - options.began))
         for regression, gate_s in gates:
             runner.gate(regression, gate_s)
 

@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 import warnings
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
@@ -34,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, rank, write and show it; return 0, or 130 where it was interrupted."""
-    began = perf_counter()
     import msgspec
 
     from loaderbench.benches.explain.ab_experiment import explain
@@ -57,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         budget_s=options.budget,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
-        began=began,
+        began=options.began,
         timeout_s=loader_timeout_s(options.loader_timeout),
     )
     data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]

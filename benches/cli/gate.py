@@ -99,7 +99,8 @@ def _measured(
     from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
     began, started = time.monotonic(), now().isoformat()
-    test = SequentialTest(plan=Plan(margin=options.margin, budget_s=options.budget))
+    plan = Plan(margin=options.margin, budget_s=options.budget)
+    test = SequentialTest(plan=plan, started_s=began - options.began)
     with (
         terminated_as_interrupted(),
         Interruption() as interruption,
@@ -115,7 +116,7 @@ def _measured(
             differing=frozenset({*base.pairs, *head.pairs}),
             on_turn=interruption.check,
         )
-        with Progress.of_budget(options.budget) as progress:
+        with Progress.of_budget(max(0.0, options.budget - test.spent_s)) as progress:
             blocks = measure(test, runner, interruption, lambda test: progress.describe(standing(test)))
     machine = blocks[0]["machine"]
     setup = setup_of(

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     # hypothesis's plugin has nothing to do here, and imports for seconds at the end.
     plugin = ("-o", "addopts=", "-p", "no:hypothesispytest", "-p", "loaderbench.benches.harness.plugin")
     benches = ("--import-mode=importlib", "--pyargs", OUR_BENCHES)
-    budgeted = BudgetedRun()
+    budgeted = BudgetedRun(began=options.began)
     code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[budgeted]))
     if budgeted.budget_s and budgeted.record is not None:
         _report(budgeted.record)

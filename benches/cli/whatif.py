@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, predict, write and show it; return 0, or 130 where it was interrupted."""
-    began = monotonic()
     import msgspec
 
     from loaderbench.benches.whatif.pass_measuring import whatif
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         config.batch_fn,
         _question(options, config, _step_s(options, subject, config)),
         worker_init_fn=config.worker_init_fn,
-        budget_s=options.budget - (monotonic() - began) - REPORT_S,
+        budget_s=options.budget - (monotonic() - options.began) - REPORT_S,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
     )

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from loaderbench.benches.explain.ab_passes import block_in_child, shortened, turns_of
@@ -62,10 +62,10 @@ def explain(
 ) -> Explanation:
     """Measure the interventions that apply to the loader, and its memory; Ctrl-C keeps what was measured.
 
-    All of it takes `budget_s` seconds from `began` on, by ``perf_counter`` (default: from now on). Raises RefusedError
-    where the loader as it is cannot be read. `timeout_s` is for a batch of workers, where the loader itself has none.
+    All of it takes `budget_s` seconds from `began` on, by ``time.monotonic`` (default: from now on). `timeout_s` is for
+    a batch of workers, where the loader itself has none. Raises RefusedError where the loader as it is cannot be read.
     """
-    budget = Budget(seconds=budget_s, began=perf_counter() if began is None else began)
+    budget = Budget(seconds=budget_s, began=monotonic() if began is None else began)
     started = now().isoformat()
     subject, config = shortened(subject, config, MOST_SAMPLES)
     longest_s = max(0.1, FIRST_LOOK * budget_s)
@@ -96,7 +96,7 @@ def explain(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """Seconds that a command may take, and when they began to count, by ``perf_counter``."""
+    """Seconds that a command may take, and when they began to count, by ``time.monotonic``."""
 
     seconds: float
     began: float
@@ -104,7 +104,7 @@ class Budget:
     @property
     def spent_s(self) -> float:
         """Return the seconds since it began."""
-        return perf_counter() - self.began
+        return monotonic() - self.began
 
     @property
     def left_s(self) -> float:

@@ -10,7 +10,6 @@ from math import exp, log
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
@@ -36,12 +35,14 @@ class BudgetedRun:
     pytest's own exit code for Ctrl-C is also that of an error during collection.
     """
 
+    began: float = field(default_factory=time.monotonic)
+    """When the budget began to count, by `time.monotonic`."""
     budget_s: float = 0.0
     """0: plain benches."""
     interrupted: bool = False
     record: Path | None = None
     _ends_at: float = 0.0
-    """When the last round must have ended, by `time.time`."""
+    """When the last round must have ended, by `time.monotonic`."""
     _items: dict[str, pytest.Item] = field(default_factory=dict)
     _allocation: Allocation = field(default_factory=lambda: Allocation(candidates=()))
     _progress: Progress | None = None
@@ -68,9 +69,8 @@ class BudgetedRun:
         except RefusedError as error:
             raise pytest.UsageError(str(error)) from error
         if self.budget_s:
-            began_at = psutil.Process().create_time()
-            report_s = max(LEAST_REPORT_S, REPORT_OVER_IMPORTS * (time.time() - began_at))
-            self._ends_at = began_at + self.budget_s - report_s
+            report_s = max(LEAST_REPORT_S, REPORT_OVER_IMPORTS * (time.monotonic() - self.began))
+            self._ends_at = self.began + self.budget_s - report_s
             config.args[:] = first_question.BENCHES
             first_question.ask(config)
             _be_quiet(config)
@@ -142,7 +142,7 @@ class BudgetedRun:
         return True
 
     def _left_s(self) -> float:
-        return self._ends_at - time.time()
+        return self._ends_at - time.monotonic()
 
     def _visit(self, item: pytest.Item) -> None:
         if self._progress is not None:

@@ -50,9 +50,13 @@ class Plan:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
 
-    def looks(self, block_s: float) -> list[int]:
-        """Return after how many blocks to look, where one takes `block_s`; blocks are left to confirm the last look."""
-        affordable = min(self.most_blocks, int(for_blocks_s(self.budget_s) / max(block_s, 1e-9)))
+    def looks(self, block_s: float, started_s: float = 0.0) -> list[int]:
+        """Return after how many blocks to look, where one takes `block_s` and `started_s` were spent before the first.
+
+        Blocks are left to confirm the last look.
+        """
+        blocks_s = for_blocks_s(self.budget_s) - started_s
+        affordable = min(self.most_blocks, int(blocks_s / max(block_s, 1e-9)))
         last = max(affordable - self.confirming_blocks, min(affordable, self.first_look))
         looks, blocks = [], float(self.first_look)
         while round(blocks) < last:
@@ -82,6 +86,7 @@ class SequentialTest:
     """A comparison under way: ask `is_over` and `open_cases`, measure a block, `add` it; then ask for `verdicts`."""
 
     plan: Plan
+    started_s: float = 0.0  # of the budget, before the first block
     effects: list[pd.DataFrame] = field(default_factory=list)  # of each block: case, metric, effect, base, head
     seconds: list[float] = field(default_factory=list)  # of each block
     looks: list[int] = field(default_factory=list)  # planned, by number of blocks
@@ -95,8 +100,8 @@ class SequentialTest:
 
     @property
     def spent_s(self) -> float:
-        """Return the seconds that all blocks took."""
-        return sum(self.seconds)
+        """Return the seconds that all blocks took, and what came before them."""
+        return self.started_s + sum(self.seconds)
 
     @property
     def is_over(self) -> bool:
@@ -136,7 +141,7 @@ class SequentialTest:
         self.seconds.append(seconds)
         self._estimated.clear()
         if self.blocks == 1:
-            self.looks = self.plan.looks(seconds)
+            self.looks = self.plan.looks(seconds, self.started_s)
             return
         if self.blocks in self.looks:
             self._look()

@@ -1,6 +1,7 @@
 """The process tree: its memory, its CPU time, and workers that were left behind."""
 
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +46,11 @@ def memory() -> Memory:
         worker_pss_bytes=sum(info.pss for child, info in below.items() if child in working),
         shm_bytes=shutil.disk_usage(_SHARED_MEMORY).used,
     )
+
+
+def age_s() -> float:
+    """Return the seconds since this process started, its interpreter too; about a second is uncertain."""
+    return max(0.0, time.time() - psutil.Process().create_time())
 
 
 def cpu_s() -> float:

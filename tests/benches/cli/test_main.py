@@ -1,8 +1,10 @@
 """The command `loaderbench`: its list of commands, what each may import, its one-line errors; and `loaderbench run`."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -36,6 +38,33 @@ def test_a_commands_help_ends_with_its_example(name: str, capsys: pytest.Capture
         cli.main([name, "--help"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"  $ loaderbench {name}")
+
+
+def test_a_process_started_for_a_command_counts_from_its_start_and_has_threads_that_wait_without_spinning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(report, "run", lambda options: given.append(options.began) or 0)
+    monkeypatch.setattr(cli, "age_s", lambda: 1000.0)
+    monkeypatch.setattr("sys.argv", ["loaderbench", "report"])
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # as it was before, after this test
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert cli.main() == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert given[0] <= monotonic() - 1000
+
+
+def test_what_the_user_has_set_stays_and_a_call_counts_from_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(report, "run", lambda options: given.append(options.began) or 0)
+    monkeypatch.setattr(cli, "age_s", lambda: 1000.0)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.setattr("sys.argv", ["loaderbench", "report"])
+    cli.main()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    began = monotonic()
+    cli.main(["report"])
+    assert given[1] >= began
 
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from time import perf_counter
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -88,7 +88,7 @@ def experiment(baseline: Baseline, budget_s: float = ENOUGH_S) -> Experiment:
     return Experiment(
         baseline=baseline,
         consumer=CPU,
-        budget=Budget(seconds=budget_s, began=perf_counter()),
+        budget=Budget(seconds=budget_s, began=monotonic()),
         rng=random.Random(1),
         interventions={entry.facts.cause: entry for entry in interventions},
         not_run=not_run,

@@ -42,9 +42,9 @@ def made_up(slower: Mapping[str, float], noise: float = 0.01, seed: int = 0) -> 
     return block
 
 
-def conducted(block: Effects, **plan: float) -> SequentialTest:
+def conducted(block: Effects, *, started_s: float = 0.0, **plan: float) -> SequentialTest:
     """Conduct a test to its end."""
-    test = SequentialTest(plan=Plan(**plan))  # type: ignore[arg-type]
+    test = SequentialTest(plan=Plan(**plan), started_s=started_s)  # type: ignore[arg-type]
     while not test.is_over:
         test.add(block(test.open_cases), BLOCK_S)
     return test
@@ -130,6 +130,13 @@ def test_too_much_noise_is_inconclusive_and_an_error_only_when_strict() -> None:
 
 def test_a_budget_is_kept() -> None:
     assert conducted(made_up({}, noise=0.3), budget_s=95).spent_s <= 95
+
+
+def test_what_is_spent_before_the_first_block_is_part_of_the_budget() -> None:
+    test = conducted(made_up({}, noise=0.3), started_s=40, budget_s=135)
+    assert test.blocks == conducted(made_up({}, noise=0.3), budget_s=95).blocks
+    assert test.spent_s <= 135
+    assert max(test.looks) <= 9
 
 
 def test_the_looks_are_planned_from_the_first_block_alone() -> None:
