@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 
 .PHONY: bench test prove prove-short check format clean
 
+# Every target starts many Pythons: where modules may not be cached, each compiles all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Threads of torch that wait for each other by spinning make no progress for seconds where another process has their core:
 # one pass over the images took 0.6 s, or 3. The record says what was set.
 bench: export OMP_WAIT_POLICY ?= PASSIVE
@@ -15,9 +18,9 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest benches --quick --benchmark-quiet; status=$$?; \
 	$(BIN)/loaderbench report && exit $$status
 
-# In two processes, each file of tests in one of them: most of the time goes to Pythons that import torch.
+# In two processes: neighbouring tests, which share what a file's fixtures made, stay together until one has none left.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 prove: $(VENV)/installed
 	$(BIN)/python -m prove

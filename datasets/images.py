@@ -5,13 +5,13 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib import cbook
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -87,6 +87,7 @@ def _images(folder: Path) -> list[Path]:
 
 def photograph() -> bytes:
     """Return the JPEG file that matplotlib ships: Grace Hopper, 512 by 600 pixels."""
+    cbook = import_module("matplotlib.cbook")  # here alone: a worker that gets the dataset need not wait for it
     return Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).read_bytes()
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -19,13 +20,14 @@ import hypothesis
 import psutil
 import pytest
 import torch
+from pytest_benchmark.plugin import get_cpu_info
 
 # How long an example takes is the machine's affair: no test asserts seconds.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 # xdist names its worker in the environment. A suite that a test starts is none, and pytest-benchmark would not time it.
-os.environ.pop("PYTEST_XDIST_WORKER", None)
+WORKER = os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 pytest_plugins = [
     "pytester",
@@ -157,11 +159,30 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return holds
 
 
+def pytest_collection_finish() -> None:
+    """Collect garbage once: all that torch and the tests' modules hold by now need not be looked at at each time.
+
+    Every suite that a test runs in this process, and every case in a process forked from it, collects garbage.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Our pictures are made once for all tests, and in no one's home."""
+    """Our pictures are made once for all tests, those of another process too, and in no one's home."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if WORKER else own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOADERBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("LOADERBENCH_CACHE", str(folder / "cache"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_look_at_the_cpu() -> Iterator[None]:
+    """pytest-benchmark asks the machine for its CPU at every run, for a quarter of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_benchmark.plugin.get_cpu_info", cache(get_cpu_info))
         yield
 
 

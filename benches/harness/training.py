@@ -145,6 +145,8 @@ class ModelChoice:
 
     def check(self) -> None:
         """Load all that is named in a process of its own; raises RefusedError saying which cannot be had."""
+        if self == ModelChoice():
+            return
         in_child(lambda: bool((self._model(), self._loss(), self._optimizer_class(), self._own_step())))
 
     def task(self, subject: Subject, device: torch.device) -> Task:

@@ -16,8 +16,9 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
+import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 from numpy.typing import NDArray
-from scipy import special, stats  # type: ignore[import-untyped]  # it ships no types
+from scipy import special
 
 from loaderbench.reports.gate.paired_effects import is_control, rule_of, worse_sign
 from loaderbench.reports.stats.significance import discoveries, one_sided, signed_ranks
@@ -161,16 +162,16 @@ def unpaired(case: str, metric: str, base: Floats, head: Floats, *, runs: int) -
     B. L. Welch, Biometrika 34 (1947); H. B. Mann, D. R. Whitney, Ann. Math. Stat. 18 (1947).
     """
     logs = [np.log(values) if rule_of(metric).scale == "ratio" else values for values in (base, head)]
-    error = math.hypot(*(float(stats.sem(values)) if len(values) > 1 else math.inf for values in logs))
+    error = math.hypot(*(float(scipy.stats.sem(values)) if len(values) > 1 else math.inf for values in logs))
     known = 0 < error < math.inf
     exact_up, exact_down = (
-        float(stats.mannwhitneyu(logs[1], logs[0], alternative=way, method="exact").pvalue)
+        float(scipy.stats.mannwhitneyu(logs[1], logs[0], alternative=way, method="exact").pvalue)
         for way in ("greater", "less")
     )
     return Estimate(
         case=case, metric=metric, blocks=runs, base=float(np.median(base)), head=float(np.median(head)),
         effect=float(logs[1].mean() - logs[0].mean()), error=error,
-        freedom=float(stats.ttest_ind(logs[1], logs[0], equal_var=False).df) if known else 0,
+        freedom=float(scipy.stats.ttest_ind(logs[1], logs[0], equal_var=False).df) if known else 0,
         exact_up=exact_up, exact_down=exact_down,
     )  # fmt: skip
 

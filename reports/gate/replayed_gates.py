@@ -13,7 +13,7 @@ from typing import Self
 import msgspec
 import numpy as np
 import pandas as pd
-from scipy import stats  # type: ignore[import-untyped]  # it ships no types
+import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
 from loaderbench.reports.gate.estimate import CHANGES, estimates_of
 from loaderbench.reports.gate.paired_effects import is_control
@@ -50,7 +50,7 @@ class Rate:
         """Return the 95 % interval of the true share (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934)."""
         if not self.of:
             return (0.0, 1.0)
-        interval = stats.binomtest(self.count, self.of).proportion_ci(method="exact")
+        interval = scipy.stats.binomtest(self.count, self.of).proportion_ci(method="exact")
         return (float(interval.low), float(interval.high))
 
 

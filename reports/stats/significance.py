@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 from numpy.typing import NDArray
-from scipy import special, stats  # type: ignore[import-untyped]  # it ships no types
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ def signed_ranks(values: Floats) -> tuple[float, float]:
     known = values[values != 0]
     if not len(known):
         return 1.0, 1.0
-    ranks = np.sign(known) * stats.rankdata(np.abs(known))
+    ranks = np.sign(known) * scipy.stats.rankdata(np.abs(known))
     return _signed_rank_test(tuple(np.sort(ranks).tolist()))
 
 
@@ -52,7 +53,7 @@ def _signed_rank_test(signed_ranks: tuple[float, ...]) -> tuple[float, float]:
     has_ties = len(set(map(abs, signed_ranks))) < len(signed_ranks)
     method = "asymptotic" if has_ties else "exact"
     above, below = (
-        float(stats.wilcoxon(signed_ranks, alternative=alternative, method=method, correction=True).pvalue)
+        float(scipy.stats.wilcoxon(signed_ranks, alternative=alternative, method=method, correction=True).pvalue)
         for alternative in ("greater", "less")
     )
     return above, below
@@ -68,5 +69,5 @@ def discoveries(p_values: Sequence[float], rate: float) -> list[bool]:
     """
     if not len(p_values):
         return []
-    adjusted = stats.false_discovery_control(np.clip(p_values, 0, 1))
+    adjusted = scipy.stats.false_discovery_control(np.clip(p_values, 0, 1))
     return [bool(p_value <= rate) for p_value in adjusted]

@@ -1,14 +1,11 @@
 """The suite within this process: what is said before anything runs, and small runs whose worlds are their own."""
 
-import gc
 import json
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_benchmark.plugin import get_cpu_info
 
 from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject
 
@@ -31,23 +28,6 @@ class Stream:
     def __iter__(self):
         return iter(range(20))
 """
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _little_to_collect() -> Iterator[None]:
-    """Every case collects garbage first: all that torch and pytest hold by now need not be looked at each time."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_look_at_the_cpu() -> Iterator[None]:
-    """pytest-benchmark asks the machine for its CPU at every run, for a quarter of a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pytest_benchmark.plugin.get_cpu_info", cache(get_cpu_info))
-        yield
 
 
 @pytest.fixture
