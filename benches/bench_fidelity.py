@@ -1,9 +1,9 @@
-"""Are readings true, and does measuring slow the loader?
+"""Are the measurements right, and does measuring slow the loader?
 
 The instrument measures itself, on this machine, in every run that has this bench:
 
-**Are readings true?** Datasets whose cost is known by construction (``datasets/synthetic/known_cost.py``) are read like
-any other, and each reading stands beside the truth. Goal: within 2 %.
+**Are the measurements right?** Datasets of known cost (``datasets/synthetic/known_cost.py``) are read like
+any other, and each measurement stands beside the truth. Goal: within 2 %.
 
 **Does measuring slow the loader?** The suite's own pass, with its count of samples and its timestamp of each batch,
 takes turns with a bare ``for batch in loader: pass`` over a plain loader with the same arguments. Which of the two goes
@@ -93,18 +93,18 @@ class KnownPasses(Epoch):
         self.times = passes if self.case.metric in ("seconds", "wait_s") else 1
 
     def after(self) -> Metrics:
-        """Return truth and reading, in seconds."""
+        """Return known and measured value, in seconds."""
         metrics = super().after()
         return {
             "seconds": metrics["seconds"],
             "truth": self.case.truth * self.times,
-            "reading": metrics[self.case.metric],
+            "measured": metrics[self.case.metric],
         }
 
 
 @pytest.mark.parametrize("quantity", TIMES)
 def bench_fidelity_time(measure: Measure, quantity: str) -> None:
-    """A reading in seconds, and the seconds that the dataset takes by construction."""
+    """A measurement in seconds, and the seconds that the dataset takes by construction."""
     measure(KnownPasses(TIMES[quantity]()), unit="s")
 
 
@@ -117,7 +117,7 @@ class WorkerMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Each reading ends its own workers."""
+        """Each round ends its own workers."""
 
     def before(self, _passes: int) -> None:
         """Nothing to prepare."""
@@ -127,10 +127,11 @@ class WorkerMemory:
         began = perf_counter()
         without_bytes, with_bytes = _worker_bytes(0), _worker_bytes(RESIDENT_BYTES)
         truth = 2.0 * RESIDENT_BYTES
-        self.metrics = {"seconds": perf_counter() - began, "truth": truth, "reading": float(with_bytes - without_bytes)}
+        measured = float(with_bytes - without_bytes)
+        self.metrics = {"seconds": perf_counter() - began, "truth": truth, "measured": measured}
 
     def after(self) -> Metrics:
-        """Return truth and reading, in bytes."""
+        """Return known and measured value, in bytes."""
         return self.metrics
 
 
@@ -143,7 +144,7 @@ def _worker_bytes(resident_bytes: int) -> int:
 @pytest.mark.parametrize("quantity", ["128 MiB held by each of 2 workers: PSS"])
 @pytest.mark.sweep(rounds=2)
 def bench_fidelity_memory(measure: Measure, quantity: str) -> None:  # noqa: ARG001 - it names the case
-    """The memory that two workers hold by a reading, and what they allocate by construction."""
+    """The memory that two workers hold as measured, and what they allocate by construction."""
     measure(WorkerMemory(), unit="B")
 
 
@@ -155,9 +156,9 @@ class BatchBytes(Epoch):
         self.truth = sample_bytes * batch_size
 
     def after(self) -> Metrics:
-        """Return truth and reading, in bytes."""
+        """Return known and measured value, in bytes."""
         stated = batch_facts(self.subject.dataset, self.config)["batch_bytes"]
-        return {"seconds": super().after()["seconds"], "truth": float(self.truth), "reading": float(stated)}
+        return {"seconds": super().after()["seconds"], "truth": float(self.truth), "measured": float(stated)}
 
 
 @pytest.mark.parametrize("quantity", ["64 samples of 10 kB: bytes in a batch"])
@@ -219,9 +220,9 @@ class BreakdownPass:
         self.trace = trace_pass(self.loader, self.part.step)
 
     def after(self) -> Metrics:
-        """Return truth and reading, in seconds."""
-        reading = {**stage_times(self.trace), **loop_times(self.trace)}[self.part.metric]
-        return {"seconds": self.trace.seconds, "truth": self.part.truth, "reading": reading}
+        """Return known and measured value, in seconds."""
+        measured = {**stage_times(self.trace), **loop_times(self.trace)}[self.part.metric]
+        return {"seconds": self.trace.seconds, "truth": self.part.truth, "measured": measured}
 
 
 @pytest.mark.parametrize("quantity", PARTS)
@@ -259,9 +260,9 @@ class OverheadPairs(Epoch):
             self.bare_s = self._bare_s()
 
     def after(self) -> Metrics:
-        """Return the seconds of the bare loop as truth, those of the suite as reading."""
+        """Return the seconds of the bare loop as truth, those of the suite as measured."""
         seconds = super().after()["seconds"]
-        return {"truth": self.bare_s, "reading": seconds, "seconds": seconds}
+        return {"truth": self.bare_s, "measured": seconds, "seconds": seconds}
 
     def _bare_s(self) -> float:
         synchronise(self.device)

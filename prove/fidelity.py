@@ -1,6 +1,6 @@
-"""Are readings true? ``benches/bench_fidelity.py``: known costs beside readings, passes beside a bare loop.
+"""Are the measurements right? ``bench_fidelity``: known costs beside measurements, passes beside a bare loop.
 
-The error is the median over rounds of reading over truth, less one. Of an overhead, the truth is the bare loop.
+The error is the median over rounds of measured over known, less one. Of an overhead, the known value is the bare loop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ MANY_PAIRS = ("-k", "overhead", "--rounds", "150")  # of passes: fewer do not sh
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:
-    """Return the errors of the readings, without sign, and the overheads of measuring."""
+    """Return the errors of the measurements, without sign, and the overheads of measuring."""
     runs = [("--rounds", "1", "--round-time", "0")] if scope.short else [("-k", "not overhead"), MANY_PAIRS]
     for number, options in enumerate(runs):
         bench("bench_fidelity.py", *options, run_dir=scope.folder / str(number))

@@ -439,7 +439,7 @@ for _metric in (
     Metric("unexplained", "unexplained", "share"),
     Metric("tracing_overhead", "cost of timestamps", "ratio", "lower"),
     Metric("truth", "known value", "", aggregate="derived"),
-    Metric("reading", "measured value", "", trend_rank=6, aggregate="total"),
+    Metric("measured", "measured value", "", trend_rank=6, aggregate="total"),
     # Of a case, derived in stats/summary.py.
     Metric(
         "samples_per_s", "throughput", "samples/s", "higher", "Total samples over total time.", "derived",

@@ -35,22 +35,26 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
     `samples` says how much of the dataset that is. Raises RefusedError where none is named.
     """
     from loaderbench.benches.harness.loading.case_loader import case_loader
-    from loaderbench.benches.harness.loading.own_loader import own_loader, settings_around
+    from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
     from loaderbench.benches.harness.pytest_options import loader_timeout_s
 
-    own = own_loader(options.from_loader) if options.from_loader else None
-    settings = settings_around(own, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL)
-    subject = subject_of(options, own, samples)
-    return case_loader(subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout), own=own)
+    own_loader = load_own_loader(options.from_loader) if options.from_loader else None
+    settings = settings_around(
+        own_loader, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL
+    )
+    subject = subject_of(options, own_loader, samples)
+    return case_loader(
+        subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout), own_loader=own_loader
+    )
 
 
-def subject_of(options: argparse.Namespace, own: "OwnLoader | None", samples: str) -> "Subject":
+def subject_of(options: argparse.Namespace, own_loader: "OwnLoader | None", samples: str) -> "Subject":
     """Return the dataset that is named, or that of the user's own loader; raises RefusedError where there is none."""
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.loading.subject import DatasetChoice
 
-    if own is not None:
-        return DatasetChoice(given=own.given_dataset, samples=samples).subject(own.named.target)
+    if own_loader is not None:
+        return DatasetChoice(given=own_loader.given_dataset, samples=samples).subject(own_loader.named.target)
     if not getattr(options, "dataset", None):
         raise RefusedError("name what is loaded: --dataset my.data:Train, or --from-loader my.data:make_loader")
     return DatasetChoice(dataset_args=options.dataset_args, samples=samples).subject(options.dataset)

@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
     benches = ("--import-mode=importlib", "--pyargs", OUR_BENCHES)
     budgeted = BudgetedRun(began=options.began)
     code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[budgeted]))
-    if budgeted.budget_s and budgeted.record is not None:
-        _report(budgeted.record)
+    if budgeted.budget_s and budgeted.record_path is not None:
+        _report(budgeted.record_path)
     if budgeted.interrupted:
         return INTERRUPTED
     return REFUSED if code == pytest.ExitCode.USAGE_ERROR else code

@@ -20,14 +20,14 @@ HELP = "predict other workers, batches, CPUs, devices or storage, simulated from
 EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
 
 BUDGET_S = 60.0
-READING = ("dataset", "collate_fn", "worker_init_fn", "prefetch_factor")  # settings of one loader
+LOADER_SETTINGS = ("dataset", "collate_fn", "worker_init_fn", "prefetch_factor")  # settings of one loader
 BATCH_SIZE = 32
 REPORT_S = 4.0  # of the budget, to predict and to write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    shared.add(parser, *READING, unset=True, defaults={"dataset": None})
+    shared.add(parser, *LOADER_SETTINGS, unset=True, defaults={"dataset": None})
     shared.add(parser, "dataset_args", "from_loader", "samples", *shared.MODEL)
     shared.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(BATCH_SIZE,), unset=("batch_size",))
     for option, read, default, help_text in (
@@ -74,17 +74,19 @@ def run(options: argparse.Namespace) -> int:
 def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":
     """Return the dataset, and how a worker reads it; where the user's own loader is named, its batch size too."""
     from loaderbench.benches.harness.loading.case_loader import case_loader, has_sampler
-    from loaderbench.benches.harness.loading.own_loader import own_loader, settings_around
+    from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
 
-    own = own_loader(options.from_loader) if options.from_loader else None
-    given: dict[str, Any] = {name: value for name, value in vars(options).items() if name in READING}
+    own_loader = load_own_loader(options.from_loader) if options.from_loader else None
+    given: dict[str, Any] = {name: value for name, value in vars(options).items() if name in LOADER_SETTINGS}
     given |= {"num_workers": 1, **({"batch_size": options.batch_size[0]} if options.batch_size else {})}
-    settings = settings_around(own, given, {"batch_size": BATCH_SIZE})
-    if own is not None and has_sampler(settings):
-        raise own.named.refuse("what its own sampler draws cannot be predicted: name its dataset, with --dataset")
+    settings = settings_around(own_loader, given, {"batch_size": BATCH_SIZE})
+    if own_loader is not None and has_sampler(settings):
+        raise own_loader.named.refuse(
+            "what its own sampler draws cannot be predicted: name its dataset, with --dataset"
+        )
     if settings["batch_size"] is None or None in options.batch_size:
         raise RefusedError("--batch-size takes numbers here: batches are made of as many samples")
-    return case_loader(subject_of(options, own, samples), settings, seed=0, timeout_s=0, own=own)
+    return case_loader(subject_of(options, own_loader, samples), settings, seed=0, timeout_s=0, own_loader=own_loader)
 
 
 def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:

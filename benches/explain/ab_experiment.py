@@ -40,10 +40,10 @@ from loaderbench.reports.explain.ranking import rank
 OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
 WRITING_S = 1.0  # that showing and writing the result takes, about
 LONGEST_WRITING = 0.1  # of the budget
-FIRST_LOOK, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each look without A/B passes
+FIRST_PASSES, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each observer
 MEMORY, MEMORY_OF_OBJECTS = 0.12, 0.3  # of what is left then, at least
 COMBINED_BLOCKS = 6  # for which time is kept: the fewest, and some to spare
-BUSY = 1.5  # how much longer blocks may take than the first look promises
+BUSY = 1.5  # how much longer blocks may take than the baseline promises
 OVERRUN = 0.1  # of the budget: the most that a block may exceed it by
 MOST_SAMPLES = 1 << 20  # that are ever read: a sampler draws an order of all that a loader has
 FORK_S = 0.15  # of a block: its process, and the workers of two loaders
@@ -68,7 +68,7 @@ def explain(
     budget = Budget(seconds=budget_s, began=monotonic() if began is None else began)
     started = now().isoformat()
     subject, config = shortened(subject, config, MOST_SAMPLES)
-    longest_s = max(0.1, FIRST_LOOK * budget_s)
+    longest_s = max(0.1, FIRST_PASSES * budget_s)
     baseline = measure_baseline(subject, config, consumer, longest_s=longest_s, timeout_s=timeout_s)
     interventions, not_run = interventions_of(baseline)
     experiment = Experiment(

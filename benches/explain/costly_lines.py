@@ -14,7 +14,7 @@ from loaderbench.reports.explain.explain_record import Observation
 from loaderbench.reports.units import percent
 
 EVERY_S = 1e-3
-FEWEST_LOOKS = 30  # with fewer no share is stated
+FEWEST_INTERRUPTS = 30  # with fewer no share is stated
 NOTABLE = 0.2  # of a sample's time
 MOST_LINES = 3
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -51,10 +51,10 @@ def costly_lines(dataset: Any, most_s: float) -> list[Observation]:
     """
     lines: Counter[tuple[str, int]] = Counter()
 
-    def look(_: int, frame: FrameType | None) -> None:
+    def count_line(_: int, frame: FrameType | None) -> None:
         lines[_line_of(frame)] += 1
 
-    previous = signal.signal(signal.SIGALRM, look)
+    previous = signal.signal(signal.SIGALRM, count_line)
     signal.setitimer(signal.ITIMER_REAL, EVERY_S, EVERY_S)
     try:
         _read(dataset, most_s)
@@ -84,17 +84,17 @@ def _line_of(frame: FrameType | None) -> tuple[str, int]:
 
 
 def _observations(lines: "Counter[tuple[str, int]]") -> Iterator[Observation]:
-    looks = lines.total()
-    if looks < FEWEST_LOOKS:
+    interrupts = lines.total()
+    if interrupts < FEWEST_INTERRUPTS:
         return
     for (file, number), count in lines.most_common(MOST_LINES):
-        if not file or count < NOTABLE * looks:
+        if not file or count < NOTABLE * interrupts:
             continue
         text = linecache.getline(file, number).strip()
         if advice := advice_on(text):
             yield Observation(
                 what="a line that costs",
-                evidence=f"{file}:{number} takes {percent(count / looks)} of a sample's time: {text}",
+                evidence=f"{file}:{number} takes {percent(count / interrupts)} of a sample's time: {text}",
                 change=advice,
             )
 

@@ -39,7 +39,7 @@ def loader_memory(baseline: Baseline, *, most_s: float) -> LoaderMemory:
     pairs = _pairs(baseline, PAIRS_SHARE * most_s) if collections else []
     in_flight = baseline.prefetch_factor * baseline.config.num_workers + 1 if baseline.config.num_workers else 0
     memory = LoaderMemory(
-        expected_shm_bytes=in_flight * baseline.look.batch.storage_bytes,
+        expected_shm_bytes=in_flight * baseline.first_batch.batch.storage_bytes,
         collections=tuple(collections),
         in_objects=tuple(in_objects for in_objects, _ in pairs),
         in_arrays=tuple(in_arrays for _, in_arrays in pairs),

@@ -1,10 +1,11 @@
 """What can be seen without A/B passes: lines that cost, randomness that workers share, attributes with side effects.
 
-Each look is taken in a process of its own, which may read samples; one that fails, or takes too long, shows nothing.
+Each observer runs in a process of its own, which may read samples; one that fails, or takes too long, shows nothing.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from torch.utils.data import DataLoader, get_worker_info
@@ -25,15 +26,15 @@ GENERATORS = {  # types whose copies in forked workers are in the same state, by
     ("torch._C", "Generator"),
 }
 
-Look = Callable[[Subject, LoaderConfig, float], list[Observation]]
+Observer = Callable[[Subject, LoaderConfig, float], list[Observation]]
 
 
 def observations_of(subject: Subject, config: LoaderConfig, *, most_s: float) -> list[Observation]:
-    """Return everything that is seen, in `most_s` seconds for each look, about, and a second more."""
+    """Return everything that is seen, in `most_s` seconds for each observer, about, and a second more."""
     seen: list[Observation] = []
-    for look in LOOKS:
+    for observe in OBSERVERS:
         with suppress(Exception):  # what user code raises here, it did not raise in the loader
-            seen += in_child(lambda look=look: look(subject, config, most_s), timeout_s=1.0 + most_s)  # type: ignore[misc]
+            seen += in_child(partial(observe, subject, config, most_s), timeout_s=1.0 + most_s)
     return seen
 
 
@@ -149,4 +150,4 @@ def _costly_lines(subject: Subject, _: LoaderConfig, most_s: float) -> list[Obse
     return costly_lines(subject.part(1 << 16).dataset if not subject.is_stream else subject.dataset, most_s)
 
 
-LOOKS: tuple[Look, ...] = (_frozen_epoch, _indices_mapping, _shared_randomness, _costly_lines)
+OBSERVERS: tuple[Observer, ...] = (_frozen_epoch, _indices_mapping, _shared_randomness, _costly_lines)

@@ -28,7 +28,7 @@ def keep(batch: Any) -> Any:
 
 
 @dataclass(slots=True)
-class Reading:
+class PassTimes:
     """What the host's clock showed of some passes; everything else is computed when the clock has stopped.
 
     The marks of a pass are its start and the arrival of each batch; where batches go through a step, also its end.
@@ -67,24 +67,24 @@ def wait_metrics(waits_s: Sequence[float] | FloatArray) -> Metrics:
     return {"wait_s": float(waits.sum()), **named, "wait_max_s": float(waits.max())}
 
 
-def read(loader: Iterable[Any], step: Step = keep, passes: int = 1, *, device: torch.device = CPU) -> Reading:
+def read(loader: Iterable[Any], step: Step = keep, passes: int = 1, *, device: torch.device = CPU) -> PassTimes:
     """Read `loader` to its end `passes` times, giving each batch to `step`.
 
     One look at the clock a batch is all that is added to ``for batch in loader: pass``, and one more to
     ``for batch in loader: step(batch)``. `device` is synchronised at both edges of the clock and nowhere between them.
     Raises ValueError where a pass delivers nothing.
     """
-    reading = Reading(stepped=step is not keep)
+    times = PassTimes(stepped=step is not keep)
     synchronise(device)
     began = perf_counter()
     for _ in range(passes):
-        marks = _marks_around_steps(loader, step) if reading.stepped else _marks(loader)
+        marks = _marks_around_steps(loader, step) if times.stepped else _marks(loader)
         if len(marks) == 1:
-            raise ValueError(_no_batch(reading.passes))
-        reading.passes.append(marks)
+            raise ValueError(_no_batch(times.passes))
+        times.passes.append(marks)
     synchronise(device)
-    reading.seconds = perf_counter() - began
-    return reading
+    times.seconds = perf_counter() - began
+    return times
 
 
 def _no_batch(passes: Sequence[Marks]) -> str:

@@ -33,13 +33,13 @@ class Grid:
     """
 
     settings: tuple[str, ...]
-    own: Mapping[str, Any]
+    bench_values: Mapping[str, Any]
     options: Options
     together: Collection[str] = ()
     """The settings of which every combination is measured, whatever set of cases is asked for."""
 
     def __post_init__(self) -> None:
-        for name in (*self.own, *self.together):
+        for name in (*self.bench_values, *self.together):
             if name not in swept():
                 raise RefusedError(f"sweep has no setting {name!r}; it has {', '.join(swept())}")
 
@@ -58,13 +58,13 @@ class Grid:
                     yield _name(case, varying), case
 
     def _values(self, setting: str) -> tuple[Any, ...]:
-        return self.options.values(setting, self.own.get(setting))
+        return self.options.values(setting, self.bench_values.get(setting))
 
     def _values_of(self, setting: str, subject: Subject) -> tuple[Any, ...]:
         if setting == "dataset":
             return (subject.name,)
         if setting == "collate_fn" and setting not in self.options.asked:
-            return subject.collate_fns[:1] if self.own.get(setting) == "first" else subject.collate_fns
+            return subject.collate_fns[:1] if self.bench_values.get(setting) == "first" else subject.collate_fns
         return self._values(setting)
 
 
@@ -140,10 +140,13 @@ def parametrize(metafunc: pytest.Metafunc, options: Options) -> None:
         return
     metafunc.fixturenames.extend(setting for setting in settings if setting not in metafunc.fixturenames)
     mark = _mark(metafunc.definition)
-    own, together = {name: values for name, values in mark.items() if name not in _MARK}, mark.get("together", ())
+    bench_values, together = (
+        {name: values for name, values in mark.items() if name not in _MARK},
+        mark.get("together", ()),
+    )
     needs_accelerator = "accelerator" in metafunc.fixturenames
     sets, reasons = [], set()
-    for name, case in Grid(settings=settings, own=own, options=options, together=together).cases():
+    for name, case in Grid(settings=settings, bench_values=bench_values, options=options, together=together).cases():
         if reason := infeasible(case, needs_accelerator=needs_accelerator):
             reasons.add(reason)
         else:
@@ -161,8 +164,8 @@ def rounds(item: pytest.Item, options: Options) -> int:
 
 def expected_s(item: pytest.Item, options: Options) -> float:
     """Return roughly what a case takes on two cores of 2.5 GHz: its bench's own estimate, else of its rounds alone."""
-    own = _mark(item).get("expected_s")
-    return float(own) if own else _SET_UP_S + 1.5 * options.round_s * rounds(item, options)
+    estimate_s = _mark(item).get("expected_s")
+    return float(estimate_s) if estimate_s else _SET_UP_S + 1.5 * options.round_s * rounds(item, options)
 
 
 def _mark(item: pytest.Item) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from loaderbench.benches.harness.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.case_loader import SAMPLERS, case_loader, loader_object
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, own_loader, varied_settings
+from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, load_own_loader, varied_settings
 from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject, collate_fn, own_choice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
@@ -128,7 +128,7 @@ class Options:
     texts: Mapping[str, str] = field(default_factory=dict)
     """What was given for each of `SUBJECT_OPTIONS`."""
     datasets: DatasetChoice = field(default_factory=DatasetChoice)
-    own: OwnLoader | None = None
+    own_loader: OwnLoader | None = None
     model: ModelChoice = field(default_factory=ModelChoice)
     placement: Placement | None = None
 
@@ -149,9 +149,9 @@ class Options:
         given = {option.name: _value(option, config.getoption(option.name)) for option in MEASURING}
         texts = {name: config.getoption(name) for name in SUBJECT_OPTIONS}
         placement = given["placement"]
-        own = own_loader(texts["from_loader"]) if texts["from_loader"] else None
-        if own is not None:
-            check_variation(own, asked, texts["samples"])
+        own_loader = load_own_loader(texts["from_loader"]) if texts["from_loader"] else None
+        if own_loader is not None:
+            check_variation(own_loader, asked, texts["samples"])
         return cls(
             usual=usual,
             asked=asked,
@@ -160,9 +160,9 @@ class Options:
             **{name: given[name] for name in ("rounds", "round_s", "case_s", "seed")},
             timeout_s=loader_timeout_s(texts["loader_timeout"]),
             texts=texts,
-            own=own,
+            own_loader=own_loader,
             datasets=DatasetChoice(
-                given=None if own is None else own.given_dataset,
+                given=None if own_loader is None else own_loader.given_dataset,
                 dataset_args=texts["dataset_args"],
                 samples=texts["samples"],
                 pass_s=given["pass_s"],
@@ -179,7 +179,7 @@ class Options:
         for device in self.asked.get("device", ()):
             if device not in available():
                 raise RefusedError(f"--device {device}: this machine has {', '.join(available())}")
-        for dataset in self.asked.get("dataset", () if self.own is None else (self.own.named.target,)):
+        for dataset in self.asked.get("dataset", () if self.own_loader is None else (self.own_loader.named.target,)):
             self.datasets.subject(dataset)
         for name in self.asked.get("collate_fn", ()):
             collate_fn(name)
@@ -196,7 +196,12 @@ class Options:
         """Return the dataset of the case that has these settings, and its loader."""
         subject = self.datasets.subject(settings["dataset"])
         return case_loader(
-            subject, settings, seed=self.seed, timeout_s=self.timeout_s, placement=self.placement, own=self.own
+            subject,
+            settings,
+            seed=self.seed,
+            timeout_s=self.timeout_s,
+            placement=self.placement,
+            own_loader=self.own_loader,
         )
 
     @property
@@ -205,19 +210,19 @@ class Options:
         given = ((SUBJECT_OPTIONS[name], text) for name, text in self.texts.items())
         return {entry.column or entry.name: text for entry, text in given if entry.identifies and text != entry.default}
 
-    def values(self, setting: str, own: "str | Sequence[Any] | None" = None) -> Values:
-        """Return the values of `setting`: as asked, else that of the user's own loader, the bench's `own`, the set's.
+    def values(self, setting: str, bench_values: "str | Sequence[Any] | None" = None) -> Values:
+        """Return the values of `setting`: as asked, else that of the user's own loader, the bench's own, the set's.
 
-        `own` is a sequence, the usual one first, or "first": the first of the set's values alone.
+        `bench_values` is a sequence, the usual one first, or "first": the first of the set's values alone.
         """
         if setting in self.asked:
             return self.asked[setting]
-        if self.own is not None and setting in (settings := varied_settings(self.own, self.asked)):
+        if self.own_loader is not None and setting in (settings := varied_settings(self.own_loader, self.asked)):
             return (settings[setting],)
-        if own is None or own == "first":
+        if bench_values is None or bench_values == "first":
             values = case_sets.usual_values(self.usual, setting)
-            return values[:1] if own == "first" else values
-        return tuple(own)
+            return values[:1] if bench_values == "first" else values
+        return tuple(bench_values)
 
 
 def _values(name: str, text: str) -> Values:

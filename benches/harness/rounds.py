@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness.clock import Metrics
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.session.record import columns
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.child import Child
@@ -105,7 +105,7 @@ class MeasuredWork:
     def __enter__(self) -> Self:
         with self._stack as stack:
             stack.enter_context(NoStrays())
-            with explained():  # while its workers are alive
+            with as_case_failure():  # while its workers are alive
                 stack.enter_context(self._work)
             self._stack = stack.pop_all()
         return self
@@ -113,14 +113,14 @@ class MeasuredWork:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    @explained()
+    @as_case_failure()
     def once(self) -> Metrics:
         """Return the metrics of one pass."""
         self._work.before(1)
         self._work.run(1)
         return self._work.after()
 
-    @explained()
+    @as_case_failure()
     def warm_up(self, round_s: float) -> tuple[bool, list[Metrics]]:
         """Return whether a round may be several passes, and the metrics of the warm-up.
 
@@ -133,13 +133,13 @@ class MeasuredWork:
         gc.collect()
         return self._work.steady, warmup
 
-    @explained()
+    @as_case_failure()
     def before(self, passes: int) -> None:
         """Prepare a round."""
         self._work.before(passes)
         self._cpu_before_s = processes.cpu_s()
 
-    @explained()
+    @as_case_failure()
     def run(self, passes: int, is_collecting: bool) -> None:
         """Do the work of a round; without the garbage collector where it is off in pytest's process."""
         if is_collecting:
@@ -149,7 +149,7 @@ class MeasuredWork:
             self._work.run(passes)
             gc.enable()
 
-    @explained()
+    @as_case_failure()
     def after(self) -> Metrics:
         """Return the metrics of the round."""
         return {**self._work.after(), "cpu_s": processes.cpu_s() - self._cpu_before_s}

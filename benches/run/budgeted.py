@@ -40,7 +40,7 @@ class BudgetedRun:
     budget_s: float = 0.0
     """0: plain benches."""
     interrupted: bool = False
-    record: Path | None = None
+    record_path: Path | None = None
     _ends_at: float = 0.0
     """When the last round must have ended, by `time.monotonic`."""
     _items: dict[str, pytest.Item] = field(default_factory=dict)
@@ -186,10 +186,10 @@ class BudgetedRun:
     def _note_unseen(self, harness: Session) -> None:
         """Record the cases that the budget had no time for as skipped."""
         for candidate in self._allocation.candidates:
-            if harness.journal is not None and not candidate.is_seen:
+            if harness.record is not None and not candidate.is_seen:
                 why = f"not reached within --budget {self.budget_s:g}s"
                 described = harness.described(self._items[candidate.name])
-                harness.journal.add("skipped", {"name": candidate.name, **described, "reason": why})
+                harness.record.add("skipped", {"name": candidate.name, **described, "reason": why})
 
     def pytest_keyboard_interrupt(self, excinfo: "pytest.ExceptionInfo[BaseException]") -> None:
         self.interrupted = excinfo.type is KeyboardInterrupt
@@ -197,7 +197,7 @@ class BudgetedRun:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         if harness := config.pluginmanager.get_plugin(Session.NAME):
-            self.record = harness.record
+            self.record_path = harness.record_path
 
 
 def _be_quiet(config: pytest.Config) -> None:

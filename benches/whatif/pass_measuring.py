@@ -62,7 +62,7 @@ def whatif(
             f"--dataset {subject.name} has {samples} samples: to predict batch_size={max(sizes)} takes "
             f"{FEWEST_BATCHES} batches of that size, {FEWEST_BATCHES * max(sizes)} samples"
         )
-    survey = Survey(
+    measuring = PassMeasuring(
         subject=subject,
         collate_fn=collate_fn,
         worker_init_fn=worker_init_fn,
@@ -73,10 +73,10 @@ def whatif(
             rng=random.Random(seed),  # noqa: S311 - an order, not a secret
         ),
     )
-    survey.run()
-    correction = cost_correction(survey.costs, survey.correcting, cpus)
-    costs = list(map(correction.apply, survey.costs))
-    held_out = check_predictions(costs, survey.held_out, cpus)
+    measuring.run()
+    correction = cost_correction(measuring.costs, measuring.correcting, cpus)
+    costs = list(map(correction.apply, measuring.costs))
+    held_out = check_predictions(costs, measuring.held_out, cpus)
     predictions, needed = predict(costs, held_out, question)
     return WhatIf(
         schema=SCHEMA,
@@ -87,12 +87,12 @@ def whatif(
         machine=machine.facts(),
         dataset=subject.name,
         samples=subject.properties.length or samples,
-        rounds=len(survey.costs),
+        rounds=len(measuring.costs),
         held_out=held_out,
-        not_measured=survey.not_measured,
+        not_measured=measuring.not_measured,
         predictions=predictions,
         workers_needed=needed,
-        interrupted=survey.interrupted,
+        interrupted=measuring.interrupted,
     )
 
 
@@ -150,7 +150,7 @@ def _middle(batch_sizes: Sequence[int]) -> int:
 
 
 @dataclass(kw_only=True)
-class Survey:
+class PassMeasuring:
     """Passes in the order of a `PassSchedule`, and what they showed in each of its rounds."""
 
     subject: Subject
@@ -236,7 +236,7 @@ class Survey:
         )
         self.schedule.measured(loader_pass, time)
 
-    def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.Reading:
+    def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.PassTimes:
         """Read a pass, after a short one that is discarded; with the time of each event where costs need it."""
         dataset, config = self.subject.dataset, self._config(loader_pass, samples)
         if self.schedule.part < len(dataset):  # type: ignore[arg-type]  # a map-style dataset

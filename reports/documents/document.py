@@ -97,7 +97,7 @@ class Figure:
 
     name: str
     title: str
-    reading: str  # how to read it, in a sentence or two
+    how_to_read: str  # how to read it, in a sentence or two
     svg: str
     png: bytes
     width: float

@@ -49,7 +49,7 @@ _COLUMNS = (
     *numbers("base", "head", "change (95 % interval)", "n"),
 )
 _BLOCK_COLUMNS = numbers("block", "time", "load", "stolen", "throttled periods", "switches, base", "switches, head")
-_READING = (
+_TERMS = (
     (
         "block",
         (
@@ -83,7 +83,7 @@ def gate_document(comparison: Comparison) -> Document:
             Section(title="Verdicts", name="verdicts", parts=tuple(_verdicts(comparison.verdicts))),
             *([Section(title="Figures", parts=drawn, on=HTML)] if drawn else []),
             Section(title="Conditions", name="conditions", parts=tuple(_conditions(comparison)), on=HTML),
-            Section(title="Reading", name="reading", parts=(Terms(terms=_READING),), on=HTML),
+            Section(title="Terms", name="terms", parts=(Terms(terms=_TERMS),), on=HTML),
         ),
         footer=(f"Every sample in its order: {verdict_file.NAME}.",),
         data={"verdict": _data(comparison)},
@@ -188,7 +188,7 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
         yield "machine", sentences.conditions(comparison)
     yield "margin", f"{percent(plan.margin)}: what is too small to matter; a cold start has four times it"
     if comparison.blocks:
-        after = f"after {', '.join(map(str, comparison.looks))} blocks" if comparison.looks else "none"
+        after = f"after {', '.join(map(str, comparison.analyses))} blocks" if comparison.analyses else "none"
         planned = f"{after}, planned when the first block had been measured"
         confirmed = f"each to be confirmed by {count(plan.confirming_blocks, 'fresh block')}"
         rate = f"{percent(plan.suspicion_rate)} false candidate changes over all of them"

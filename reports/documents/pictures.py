@@ -10,8 +10,8 @@ def figure_of(picture: Picture, on: Outputs = ON_PAPER) -> Figure:
     """Return a drawn plot as a figure of a document."""
     plot = picture.plot
     return Figure(
-        name=plot.name, title=plot.title, reading=plot.reading, svg=picture.svg, png=picture.png, width=picture.width,
-        on=on,
+        name=plot.name, title=plot.title, how_to_read=plot.how_to_read, svg=picture.svg, png=picture.png,
+        width=picture.width, on=on,
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def _figure(whatif: WhatIf) -> Figure:
     return Figure(
         name=FIGURE,
         title="Measured and predicted",
-        reading="Two dots close together are a pass that was predicted well.",
+        how_to_read="Two dots close together are a pass that was predicted well.",
         svg=svg(drawn, FIGURE),
         png=png(drawn),
         width=72 * float(drawn.get_figwidth()),

@@ -20,7 +20,7 @@ class Plot:
     name: str  # of its file, without the ending
     title: str
     draw: Callable[[pd.DataFrame], Figure | None]
-    reading: str  # how to read it, in a sentence or two
+    how_to_read: str  # how to read it, in a sentence or two
     section: str = "Figures"
 
 

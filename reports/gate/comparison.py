@@ -50,7 +50,7 @@ class Comparison:
     plan: Plan
     verdicts: tuple[CaseVerdict, ...]
     moved: tuple[str, ...] = ()  # controls that differ, which no change to the code can make them do
-    looks: tuple[int, ...] = ()  # after how many blocks
+    analyses: tuple[int, ...] = ()  # after how many blocks
     blocks: tuple[Mapping[str, Any], ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in place of blocks: case, metric, revision, values
     spent_s: float = 0.0
@@ -89,8 +89,8 @@ class Comparison:
             partly = not self.moved and {"unchanged", "improved", "inconclusive"} & counts.keys()
             return f"not all could be judged: {self.faults[0]}" if partly else "could not be judged"
         unsure = counts.get("inconclusive", 0)
-        if looks := sum(verdict.suspected == "regressed" for verdict in self.verdicts):
-            return f"no regression confirmed, but {looks} of {unsure} inconclusive look so"
+        if regressed := sum(verdict.suspected == "regressed" for verdict in self.verdicts):
+            return f"no regression confirmed, but {regressed} of {unsure} inconclusive look so"
         return f"no regression found, {unsure} inconclusive" if unsure else "no regression"
 
 
@@ -112,7 +112,7 @@ def of_test(
         plan=test.plan,
         verdicts=gravest_first(verdicts),
         moved=test.moved,
-        looks=tuple(test.looks),
+        analyses=tuple(test.analyses),
         blocks=tuple(blocks),
         spent_s=test.spent_s,
         is_interrupted=is_interrupted,
@@ -163,5 +163,5 @@ def _faults(comparison: Comparison) -> Iterator[str]:
         yield f"{count(failed, 'case')} failed"
     if (gone := counts.get("gone")) and not comparison.setup.accept_gone:
         yield f"{count(gone, 'case')} vanished from head; --accept-gone lets that pass"
-    if compares and not comparison.looks and comparison.setup.kind == "gate" and not comparison.is_interrupted:
-        yield f"the budget of {plan.budget_s:.0f} s holds no {plan.first_look} blocks: give more, or fewer cases"
+    if compares and not comparison.analyses and comparison.setup.kind == "gate" and not comparison.is_interrupted:
+        yield f"the budget of {plan.budget_s:.0f} s holds no {plan.first_analysis} blocks: give more, or fewer cases"

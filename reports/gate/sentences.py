@@ -93,12 +93,12 @@ def effort(comparison: Comparison) -> str:
     margin = percent(comparison.plan.margin)
     if not comparison.blocks:
         return f"Recorded runs, compared with a margin of {margin}"
-    looks = f", analysed after {', '.join(map(str, comparison.looks))}" if comparison.looks else ""
+    analyses = f", analysed after {', '.join(map(str, comparison.analyses))}" if comparison.analyses else ""
     prepared_s = comparison.setup.prepared_s
     beside = f" (and {duration(prepared_s)} before, to check out and set up)" if prepared_s >= 1 else ""
     return (
         f"{count(len(comparison.blocks), 'block')} of two fresh processes in {duration(comparison.spent_s)} of a budget"
-        f" of {duration(comparison.plan.budget_s)}{beside}{looks}; margin {margin}, seed {comparison.setup.seed}"
+        f" of {duration(comparison.plan.budget_s)}{beside}{analyses}; margin {margin}, seed {comparison.setup.seed}"
     )
 
 
@@ -165,6 +165,6 @@ def standing(test: SequentialTest) -> str:
         f"{len(open_states)} undecided" if open_states else "",
         *suspected[:MOST_NAMED],
         f"{more} more candidates" if more > 0 else "",
-        "" if test.states else f"first analysis after {next(iter(test.looks), test.plan.first_look)}",
+        "" if test.states else f"first analysis after {next(iter(test.analyses), test.plan.first_analysis)}",
     )
     return BETWEEN.join(filter(None, parts))

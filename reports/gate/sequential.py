@@ -3,7 +3,7 @@
 `SequentialTest` is a state machine without a clock or a process. It says which cases the next block is to measure, and
 is given that block's effects and how many seconds it took.
 
-The looks at the data are planned before the first effect is seen, from what a block takes, and the error is spent over
+The interim analyses are planned before the first effect is seen, from what a block takes, and the error is spent over
 them. What looks changed at one of them is *suspected*, and becomes a verdict only if blocks measured after that show
 the same by themselves: the data that raised a suspicion cannot also confirm it. A case of which every metric is settled
 is not measured any more.
@@ -38,11 +38,11 @@ class Plan:
 
     margin: float = 0.03  # the relative change that is too small to matter
     budget_s: float = 600.0
-    suspicion_rate: float = 0.2  # of false suspicions, over all looks
+    suspicion_rate: float = 0.2  # of false suspicions, over all analyses
     confirming_blocks: int = 3  # that confirm a suspicion, or as many again
     confirming_error: float = 0.05
-    first_look: int = FEWEST  # blocks before it
-    growth: float = 1.4  # of the number of blocks, from look to look
+    first_analysis: int = FEWEST  # blocks before it
+    growth: float = 1.4  # of the number of blocks, from analysis to analysis
     most_blocks: int = 200
 
     def __post_init__(self) -> None:
@@ -50,19 +50,19 @@ class Plan:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
 
-    def looks(self, block_s: float, started_s: float = 0.0) -> list[int]:
-        """Return after how many blocks to look, where one takes `block_s` and `started_s` were spent before the first.
+    def analyses(self, block_s: float, started_s: float = 0.0) -> list[int]:
+        """Return after how many blocks to analyse, where one takes `block_s`, `started_s` before the first.
 
-        Blocks are left to confirm the last look.
+        Blocks are left to confirm what the last suspects.
         """
         blocks_s = for_blocks_s(self.budget_s) - started_s
         affordable = min(self.most_blocks, int(blocks_s / max(block_s, 1e-9)))
-        last = max(affordable - self.confirming_blocks, min(affordable, self.first_look))
-        looks, blocks = [], float(self.first_look)
+        last = max(affordable - self.confirming_blocks, min(affordable, self.first_analysis))
+        analyses, blocks = [], float(self.first_analysis)
         while round(blocks) < last:
-            looks.append(round(blocks))
+            analyses.append(round(blocks))
             blocks *= self.growth
-        return [*looks, last] if last >= self.first_look else []
+        return [*analyses, last] if last >= self.first_analysis else []
 
 
 @dataclass(kw_only=True, slots=True)
@@ -89,7 +89,7 @@ class SequentialTest:
     started_s: float = 0.0  # of the budget, before the first block
     effects: list[pd.DataFrame] = field(default_factory=list)  # of each block: case, metric, effect, base, head
     seconds: list[float] = field(default_factory=list)  # of each block
-    looks: list[int] = field(default_factory=list)  # planned, by number of blocks
+    analyses: list[int] = field(default_factory=list)  # planned, by number of blocks
     states: dict[Key, MetricState] = field(default_factory=dict)
     _estimated: dict[int, dict[Key, Estimate]] = field(default_factory=dict, init=False, repr=False)
 
@@ -108,7 +108,7 @@ class SequentialTest:
         """Return whether no block is to be measured any more: all is settled, or the budget holds no further one."""
         if not self.effects:
             return False
-        if not self.looks or not self._compares or (self.states and not self.open_cases):
+        if not self.analyses or not self._compares or (self.states and not self.open_cases):
             return True
         has_budget = holds_another(for_blocks_s(self.plan.budget_s), self.spent_s, self.seconds)
         return not has_budget or self.blocks >= self.plan.most_blocks
@@ -120,7 +120,7 @@ class SequentialTest:
 
     @property
     def open_cases(self) -> frozenset[str] | None:
-        """Return the cases that the next block is to measure besides the controls; None (all) before the first look."""
+        """Return the cases that the next block is to measure besides controls; None (all) before the first analysis."""
         if not self.states:
             return None
         return frozenset(case for (case, _), state in self.states.items() if not state.is_settled)
@@ -141,10 +141,10 @@ class SequentialTest:
         self.seconds.append(seconds)
         self._estimated.clear()
         if self.blocks == 1:
-            self.looks = self.plan.looks(seconds, self.started_s)
+            self.analyses = self.plan.analyses(seconds, self.started_s)
             return
-        if self.blocks in self.looks:
-            self._look()
+        if self.blocks in self.analyses:
+            self._analyse()
         for key, state in self.states.items():
             if not state.is_settled:
                 self._confirm(key, state)
@@ -159,11 +159,11 @@ class SequentialTest:
         judged = partial(CaseVerdict.of, margin=self.plan.margin, moved=self.moved)
         return [judged(s.estimate, s.verdict, s.why, suspected=s.suspected) for s in states.values()]
 
-    def _look(self) -> None:
-        """Judge all blocks so far, with this look's share of the error."""
+    def _analyse(self) -> None:
+        """Judge all blocks so far, with this analysis's share of the error."""
         estimates = self._judged()
         suspected = suspected_changes(
-            list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.looks)
+            list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.analyses)
         )
         for key, estimate in estimates.items():
             state = self.states.setdefault(key, MetricState(estimate=estimate))
@@ -192,7 +192,7 @@ class SequentialTest:
             and whole.exact_p_value(change) <= EXACT
         ):
             state.settle(change)
-        elif is_second:  # a later look may suspect it again, and then fresh blocks are measured again
+        elif is_second:  # a later analysis may suspect it again, and then fresh blocks are measured again
             state.why, state.suspected = f"looked {change}, and fresh blocks did not confirm it", None
 
     def _close(self, states: dict[Key, MetricState], *, is_interrupted: bool) -> None:
@@ -208,7 +208,7 @@ class SequentialTest:
                 state.why = "interrupted before the blocks could tell"
             elif state.suspected:
                 state.why = f"looks {state.suspected}, and the budget left no room to confirm it"
-            elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_look:
+            elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_analysis:
                 state.settle("unchanged")
             else:
                 state.why = state.why or _too_wide(estimate)

@@ -22,7 +22,7 @@ NAME = "verdict.json"
 SCHEMA = 1
 
 # What is written of a `Comparison` as it is; `values` are those of recorded runs, in place of blocks.
-RESULTS = ("looks", "spent_s", "headline", "exit_code", "is_interrupted", "faults", "moved", "blocks", "values")
+RESULTS = ("analyses", "spent_s", "headline", "exit_code", "is_interrupted", "faults", "moved", "blocks", "values")
 
 
 def encode(comparison: Comparison) -> bytes:

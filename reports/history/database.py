@@ -106,7 +106,7 @@ class History:
             return outcome
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def connected(self) -> Iterator[Connection]:
         """Give a connection; errors of the database become HistoryError."""
         with database_errors(self.name), self.engine.connect() as connection:
             yield connection

@@ -130,5 +130,5 @@ def rounds(history: History, *, identities: Collection[str] | None = None, machi
 
 
 def _all(history: History, query: Select[*tuple[object, ...]]) -> Sequence[Row[*tuple[object, ...]]]:
-    with history.reading() as connection:
+    with history.connected() as connection:
         return connection.execute(query).all()

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from loaderbench.reports.records.json_files import MalformedError, convert, convert_each
 from loaderbench.reports.records.run_json import name_of, run_document
 from loaderbench.reports.records.schema import (
-    JOURNAL,
+    GROWING_RECORD,
     LARGEST,
     LONGEST_TEXT,
     MOST_NAMES,
@@ -51,28 +51,28 @@ class RecordedRun:
 def read_run(path: Path) -> RecordedRun:
     """Read a run's folder or file; raises MalformedError where nothing of it can be used.
 
-    In a folder the record is read, or where it is absent or torn the journal.
+    In a folder the record is read, or where it is absent or torn the growing record.
     """
     if not path.is_dir():
         return _read(path)
-    record, journal = path / RECORD, path / JOURNAL
-    if not journal.exists():
+    record, growing = path / RECORD, path / GROWING_RECORD
+    if not growing.exists():
         if not record.exists():
-            raise MalformedError(f"no {RECORD} and no {JOURNAL} in this folder; name the folder of one run")
+            raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in this folder; name the folder of one run")
         return _read(record)
     if not record.exists():
-        return _read(journal)
+        return _read(growing)
     try:
         return _read(record)
     except MalformedError as error:
-        recorded = _read(journal)
-        recorded.faults.insert(0, f"{RECORD} {error}; its {JOURNAL} was read instead")
+        recorded = _read(growing)
+        recorded.faults.insert(0, f"{RECORD} {error}; its {GROWING_RECORD} was read instead")
         return recorded
 
 
 def run_folders(folder: Path) -> list[Path]:
     """Return the folders of the runs in `folder`, by name: the oldest comes first."""
-    runs = {path.parent for name in (RECORD, JOURNAL) for path in folder.glob(f"*/{name}")}
+    runs = {path.parent for name in (RECORD, GROWING_RECORD) for path in folder.glob(f"*/{name}")}
     return sorted(runs, key=lambda run: run.name)
 
 

@@ -10,14 +10,14 @@ from loaderbench.reports.records.schema import ENDINGS, LONGEST_TEXT, SCHEMA
 def run_document(file: Path, faults: list[str]) -> dict[str, Any]:
     """Return what a run's file holds, in the form of a ``run.json``; raises MalformedError.
 
-    Lines of a journal that cannot be used are left out, and added to `faults`.
+    Lines of a growing record that cannot be used are left out, and added to `faults`.
     """
     content = content_of(file)
     return _journal(content, faults) if file.suffix == ".jsonl" else _checked(parse(content))
 
 
 def _journal(content: bytes, faults: list[str]) -> dict[str, Any]:
-    """Return a journal's header and cases; what follows the last newline was cut off in the writing."""
+    """Return a growing record's header and cases; what follows the last newline was cut off in the writing."""
     head, *lines = content.split(b"\n")
     if not lines:
         raise MalformedError("is cut off: not even its first line is whole")
@@ -41,7 +41,7 @@ def name_of(entry: object, otherwise: str) -> str:
 
 
 def _ending(line: bytes) -> tuple[str, object]:
-    """Return how the case of a journal's line ended, and what is recorded of it."""
+    """Return how the case of a growing record's line ended, and what is recorded of it."""
     entry = convert(parse(line, "line"), dict[str, Any])
     for kind in ENDINGS:
         if kind in entry:

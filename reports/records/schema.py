@@ -1,7 +1,7 @@
 """The record of a run: what the harness writes and the reports read, declared here alone.
 
 A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and where it was killed, ``run.jsonl``
-(`JOURNAL`).
+(`GROWING_RECORD`).
 
 ``run.json`` is pytest-benchmark's JSON, which pytest-benchmark's own tools read, with an object of ours (`RunAbout`)::
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:  # the harness imports this module, and needs neither
 
 SCHEMA = 2
 RECORD = "run.json"
-JOURNAL = "run.jsonl"
-ENDINGS = ("benchmark", "failed", "skipped")  # how a case ends: the key of its line in the journal
+GROWING_RECORD = "run.jsonl"
+ENDINGS = ("benchmark", "failed", "skipped")  # how a case ends: the key of its line in the growing record
 
 # Facts that decide how fast a machine can be: runs that differ in one are of unlike machines. Versions (torch, Python,
 # driver, kernel) may be what is compared, so they are left out; so is the node, as the runners of a pool are alike.

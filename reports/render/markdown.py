@@ -63,7 +63,7 @@ def _rendered(part: Part, level: int) -> Iterator[str]:
             yield from _table(part)
         case Figure():
             yield f"![{_text(part.title)}](figures/{part.name}.svg)"
-            yield _text(part.reading)
+            yield _text(part.how_to_read)
         case Terms():
             yield "\n".join(f"- **{_text(term)}**: {_text(meaning)}" for term, meaning in part.terms)
         case Callout():

@@ -84,7 +84,7 @@ def _quotients(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     others = {name: totals for name, totals in quotients().items() if name not in throughputs}
     amounts = {amount: _metric(rounds, amount) for amount, _ in others.values()}
     amounts["wait_s"] = amounts["wait_s"].where(rounds["bench"] == STEP_BENCH)
-    error = (_metric(rounds, "reading") / _metric(rounds, "truth").replace(0, np.nan) - 1).groupby(groups)
+    error = (_metric(rounds, "measured") / _metric(rounds, "truth").replace(0, np.nan) - 1).groupby(groups)
     return pd.DataFrame(
         {
             **{

@@ -20,7 +20,7 @@ def cases(within: Callable[..., list[dict[str, Any]]]) -> dict[str, dict[str, An
 
 @pytest.fixture(scope="module")
 def rounds(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Truth and reading of the only round."""
+    """Known and measured value of the only round."""
     return {quantity: {name: column[0] for name, column in case["rounds"].items()} for quantity, case in cases.items()}
 
 
@@ -29,12 +29,12 @@ def test_every_quantity_is_measured(rounds: dict[str, dict[str, float]]) -> None
 
 
 def test_truth_stands_beside_every_reading(rounds: dict[str, dict[str, float]]) -> None:
-    assert all(case["truth"] > 0 and case["reading"] > 0 for case in rounds.values())
+    assert all(case["truth"] > 0 and case["measured"] > 0 for case in rounds.values())
 
 
 def test_bytes_of_a_batch_are_read_exactly(rounds: dict[str, dict[str, float]]) -> None:
     case = rounds["64 samples of 10 kB: bytes in a batch"]
-    assert case["reading"] == case["truth"] == 640_000
+    assert case["measured"] == case["truth"] == 640_000
 
 
 def test_a_reading_says_its_unit(cases: dict[str, dict[str, Any]]) -> None:

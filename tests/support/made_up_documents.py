@@ -31,7 +31,7 @@ def figure_of(name: str) -> Figure:
     with in_our_style():
         drawing = Drawing(figsize=(2, 1))
         drawing.add_subplot().plot([1, 2])
-    return Figure(name="line", title=name, reading=name, svg=svg(drawing, "line"), png=png(drawing), width=144.0)
+    return Figure(name="line", title=name, how_to_read=name, svg=svg(drawing, "line"), png=png(drawing), width=144.0)
 
 
 def document_of(text: Callable[[str], str], rows: int = 3) -> Document:

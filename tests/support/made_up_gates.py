@@ -102,7 +102,7 @@ def comparison_of(*verdicts: CaseVerdict, **more: Any) -> Comparison:
     block = block_of(1, {verdict.case: 1.0 for verdict in verdicts}, np.random.default_rng(0), rounds=2)
     return Comparison(
         setup=setup,
-        **{"plan": Plan(), "verdicts": gravest_first(verdicts), "looks": (4,), "blocks": (block,), **more},
+        **{"plan": Plan(), "verdicts": gravest_first(verdicts), "analyses": (4,), "blocks": (block,), **more},
     )
 
 

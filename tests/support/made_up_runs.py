@@ -139,7 +139,7 @@ class Synthetic:
         return {"seconds": self.around(16 * (size / peak + 1e-5), rounds), "bytes": [16.0 * size] * rounds}
 
     def fidelity(self, _: Settings, rounds: int) -> dict[str, list[float]]:
-        return {"seconds": [0.3] * rounds, "truth": [0.3] * rounds, "reading": self.around(0.302, rounds)}
+        return {"seconds": [0.3] * rounds, "truth": [0.3] * rounds, "measured": self.around(0.302, rounds)}
 
     def case(self, bench: str, settings: Settings, rounds: int) -> Document:
         make: Mapping[str, Callable[..., dict[str, list[float]]]] = {

@@ -1,4 +1,4 @@
-"""The baseline: the loader as its user has it, and what a first look shows before anything is changed.
+"""The baseline: the loader as its user has it, and what its first batch and two passes show before anything is changed.
 
 Whatever reads the dataset does so in a process forked for it: the one that all blocks are forked from reads nothing.
 """
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FirstLook:
+class FirstBatchFacts:
     """What the first batch shows, made without workers in a process of its own."""
 
     batch: BatchFacts
@@ -73,7 +73,7 @@ class Baseline:
 
     subject: Subject
     config: LoaderConfig
-    look: FirstLook
+    first_batch: FirstBatchFacts
     passes: FirstPasses
     cpus: int  # that may be used
     samples: int  # of an epoch
@@ -114,17 +114,17 @@ class Baseline:
 def measure_baseline(
     subject: Subject, config: LoaderConfig, consumer: Consumer, *, longest_s: float, timeout_s: float = TIMEOUT_S
 ) -> Baseline:
-    """Look at the first batch, then trace two passes of `longest_s` at most; raises RefusedError where one fails.
+    """Read the first batch, then trace two passes of `longest_s` at most; raises RefusedError where one fails.
 
     `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
     """
-    look = _refusing(subject, "its first batch", lambda: first_look(subject, config))
+    shown = _refusing(subject, "its first batch", lambda: first_batch_facts(subject, config))
     passes = _refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
     length = None if subject.is_stream else subject.properties.length
     return Baseline(
         subject=subject,
         config=config,
-        look=look,
+        first_batch=shown,
         passes=passes,
         cpus=machine.usable_cpus(),
         samples=max(length or 0, passes.samples),
@@ -145,12 +145,12 @@ def _refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
         raise RefusedError(f"{subject.name}: {what} raised {reason(error)}") from error
 
 
-def first_look(subject: Subject, config: LoaderConfig) -> FirstLook:
+def first_batch_facts(subject: Subject, config: LoaderConfig) -> FirstBatchFacts:
     """Read the first batch without workers; it reads the dataset in this process."""
     batch = first_batch(subject, config)
     facts = batch_facts_of(batch)
     is_plain = not subject.is_stream and config.sampler is None and config.batch_sampler is None
-    return FirstLook(
+    return FirstBatchFacts(
         batch=facts,
         sending=sending_costs(batch, facts.storage_bytes) if config.num_workers else SendingCosts(),
         indexes_batches=is_plain and indexes_batches(subject.dataset, config.batch_fn),

@@ -28,7 +28,7 @@ def batched_indexing(cause: str, baseline: Baseline) -> Intervention:
     config = baseline.config
     if baseline.subject.is_stream:
         raise NotApplicableError("a stream has no indices")
-    if not baseline.look.indexes_batches:
+    if not baseline.first_batch.indexes_batches:
         if baseline.subject.is_batched:
             raise NotApplicableError("it has __getitems__ already")
         raise NotApplicableError("dataset[[0, 1, …]] is not what collate_fn makes of those samples")
@@ -60,7 +60,7 @@ def _packing(config: LoaderConfig) -> LoaderConfig:
 def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: the tensors of a batch packed; raises NotApplicableError."""
     require_workers(baseline, NO_TRANSPORT)
-    tensors = baseline.look.batch.leaves.tensors
+    tensors = baseline.first_batch.batch.leaves.tensors
     if tensors < FEW_TENSORS:
         raise NotApplicableError(f"a batch has {tensors} tensor")
     _require_rebuildable(baseline)
@@ -78,7 +78,7 @@ def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
 def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: arrays in place of a batch's Python objects; raises NotApplicableError."""
     require_workers(baseline, NO_TRANSPORT)
-    batch = baseline.look.batch
+    batch = baseline.first_batch.batch
     if not batch.objects:
         raise NotApplicableError("a batch has none")
     if batch.not_to_arrays:
@@ -101,7 +101,7 @@ def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
 def reused_memory(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: shared memory that is used again; raises NotApplicableError."""
     require_workers(baseline, NO_TRANSPORT)
-    leaves = baseline.look.batch.leaves
+    leaves = baseline.first_batch.batch.leaves
     if not leaves.tensors:
         raise NotApplicableError("a batch has no tensors")
     _require_rebuildable(baseline)
@@ -160,7 +160,7 @@ def deeper_prefetching(cause: str, baseline: Baseline) -> Intervention:
 
 def pinned_memory(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: pinned memory; raises NotApplicableError."""
-    if not baseline.look.has_accelerator:
+    if not baseline.first_batch.has_accelerator:
         raise NotApplicableError("no accelerator here")
     if baseline.device == "cpu":
         raise NotApplicableError("batches stay on the CPU")
@@ -178,5 +178,5 @@ def pinned_memory(cause: str, baseline: Baseline) -> Intervention:
 
 
 def _require_rebuildable(baseline: Baseline) -> None:
-    if refusal := baseline.look.batch.not_rebuilt:
+    if refusal := baseline.first_batch.batch.not_rebuilt:
         raise NotApplicableError(f"a batch cannot be put together again: {refusal}")

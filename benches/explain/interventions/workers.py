@@ -107,7 +107,7 @@ def _initialising(function: Callable[[int], None]) -> Change:
 def one_thread_each(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: one thread in each worker; raises NotApplicableError."""
     require_workers(baseline, "no workers that would share the CPUs")
-    pools = {name: threads for name, threads in baseline.look.thread_pools.items() if threads > 1}
+    pools = {name: threads for name, threads in baseline.first_batch.thread_pools.items() if threads > 1}
     if not pools:
         raise NotApplicableError("every thread pool has one thread")
     threads = ", ".join(f"{name} {threads}" for name, threads in pools.items())
@@ -147,7 +147,7 @@ def persistent_workers(cause: str, baseline: Baseline) -> Intervention:
         evidence="persistent_workers is off",
         change="persistent_workers=True",
         call=loader_call(running(baseline.config)),
-        caveat=EPOCH_CAVEAT if baseline.look.sets_epoch else "",
+        caveat=EPOCH_CAVEAT if baseline.first_batch.sets_epoch else "",
         once_per_epoch=True,
         keeps_workers=True,
         promise=baseline.start_share,

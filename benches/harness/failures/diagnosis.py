@@ -49,17 +49,17 @@ Frames = list[tuple[FrameType, int]]
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def as_case_failure() -> Iterator[None]:
     """Raise what user code raises within as CaseFailedError, ``SystemExit`` included: one line that says why."""
     try:
         yield
     except (CaseFailedError, RefusedError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        raise CaseFailedError(explanation(error).line) from error
+        raise CaseFailedError(diagnose(error).line) from error
 
 
-def explanation(error: BaseException, batches: int | None = None) -> Failure:
+def diagnose(error: BaseException, batches: int | None = None) -> Failure:
     """Return why `error` was raised, with the sample, the field and the line to blame as far as they can be known.
 
     `batches` is how many were read before it, where no loader counts them.
@@ -192,7 +192,7 @@ def _read_again(loader: Any, batches: Iterable[Any], error: str) -> Failure | No
         _DatasetKind.create_fetcher,
         *(loader._dataset_kind, loader._dataset, loader._auto_collation, loader._collate_fn, loader._drop_last),
     )
-    again: Failure | None = read_again(made, batches, explanation, seconds=READ_AGAIN_S)
+    again: Failure | None = read_again(made, batches, diagnose, seconds=READ_AGAIN_S)
     return again if again and (again.error == error or again.detail) else None
 
 

@@ -91,11 +91,11 @@ def _nothing(_: object) -> None:
 
 
 def read_again(
-    made: Callable[[], Any], batches: Iterable[Any], explain: Callable[[BaseException, int], Any], *, seconds: float
+    made: Callable[[], Any], batches: Iterable[Any], diagnose: Callable[[BaseException, int], Any], *, seconds: float
 ) -> Any:
-    """Return what `explain` makes of the first error of `batches`, read in one process; None where there is none.
+    """Return what `diagnose` makes of the first error of `batches`, read in one process; None where there is none.
 
-    `made` makes one of torch's fetchers. `explain` is given the error and the number of batches read before. Gives up
+    `made` makes one of torch's fetchers. `diagnose` is given the error and the number of batches read before. Gives up
     after `seconds`.
     """
 
@@ -107,7 +107,7 @@ def read_again(
             except StopIteration:
                 return None
             except BaseException as error:  # noqa: BLE001 - SystemExit too
-                return explain(error, count)
+                return diagnose(error, count)
             if monotonic() > end:
                 return None
         return None

@@ -26,23 +26,24 @@ def case_loader(
     seed: int,
     timeout_s: float,
     placement: Placement | None = None,
-    own: OwnLoader | None = None,
+    own_loader: OwnLoader | None = None,
 ) -> tuple[Subject, LoaderConfig]:
     """Return a loader with these settings (the vocabulary's, by name), and the dataset that it is to be built over.
 
     That is `subject`; with a sampler of the user's own it is the whole of it, of which such a sampler draws, and a
     pass ends when it has drawn as many indices as `subject` has samples. Raises RefusedError naming the object that
-    cannot be had, and ValueError where DataLoader would refuse the combination. Names of `own` stand for its objects.
+    cannot be had, and ValueError where DataLoader would refuse the combination. Names of `own_loader` stand for
+    its objects.
     """
-    if own is not None and own.is_as_is:
-        return subject.whole(), own.config_as_is()
+    if own_loader is not None and own_loader.is_as_is:
+        return subject.whole(), own_loader.config_as_is()
     arguments = {name: settings[name] for name in loader_arguments() if name in settings}
-    arguments |= {name: _object(name, settings.get(name), own) for name in (*SAMPLERS, "worker_init_fn")}
-    arguments["collate_fn"] = _collate_fn(settings, subject, own)
+    arguments |= {name: _object(name, settings.get(name), own_loader) for name in (*SAMPLERS, "worker_init_fn")}
+    arguments["collate_fn"] = _collate_fn(settings, subject, own_loader)
     arguments["worker_init_fn"] = worker_init(placement, arguments["worker_init_fn"])
     arguments |= {"multiprocessing_context": settings.get("start_method"), "timeout": timeout_s, "seed": seed}
-    if own is not None:
-        arguments |= {"loader_class": own.loader_class, "timeout": own.timeout_s or timeout_s}
+    if own_loader is not None:
+        arguments |= {"loader_class": own_loader.loader_class, "timeout": own_loader.timeout_s or timeout_s}
     if has_sampler(settings):
         subject, arguments = _with_sampler(subject, arguments)
     else:
@@ -104,19 +105,21 @@ def cut(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, 
     return subject.part(samples), config
 
 
-def _object(argument: str, name: str | None, own: OwnLoader | None) -> Any:
-    """Return the object that a name stands for: one of `own`, or one that can be imported."""
-    if own is not None:
+def _object(argument: str, name: str | None, own_loader: OwnLoader | None) -> Any:
+    """Return the object that a name stands for: one of `own_loader`, or one that can be imported."""
+    if own_loader is not None:
         with suppress(KeyError):
-            return own.object(argument, name)
+            return own_loader.object(argument, name)
     return loader_object(argument, name)
 
 
-def _collate_fn(settings: Mapping[str, Any], subject: Subject, own: OwnLoader | None) -> Callable[[Any], Any] | None:
+def _collate_fn(
+    settings: Mapping[str, Any], subject: Subject, own_loader: OwnLoader | None
+) -> Callable[[Any], Any] | None:
     name = settings.get("collate_fn") or subject.collate_fns[0]
-    if own is not None:
+    if own_loader is not None:
         with suppress(KeyError):
-            return own.object("collate_fn", name)  # type: ignore[no-any-return]
+            return own_loader.object("collate_fn", name)  # type: ignore[no-any-return]
     is_batched = settings["batch_size"] is not None or settings.get("batch_sampler") is not None
     return collate_fn(name) if is_batched or name != "default" else None  # torch's own for what is no batch
 

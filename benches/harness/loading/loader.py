@@ -11,7 +11,7 @@ from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate, default_convert
 
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
@@ -274,7 +274,7 @@ def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
 
 @once_in_child
 def _batch_facts(config: LoaderConfig, dataset: Dataset[Any]) -> dict[str, int]:
-    with explained():
+    with as_case_failure():
         batch = next(iter(config.build(dataset)))
     parts = count_leaves(batch)
     if batch is None:

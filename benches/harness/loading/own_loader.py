@@ -75,7 +75,7 @@ class OwnLoader:
 
 
 @cache
-def own_loader(target: str) -> OwnLoader:
+def load_own_loader(target: str) -> OwnLoader:
     """Return the loader that `target` (module:attribute) names: a DataLoader, or a function that returns one.
 
     Workers that it has started are ended. Raises RefusedError where it is none.
@@ -181,12 +181,12 @@ def _name(thing: Any, otherwise: str) -> str | None:
         return otherwise
 
 
-def varied_settings(own: OwnLoader, asked: Collection[str]) -> dict[str, Any]:
+def varied_settings(own_loader: OwnLoader, asked: Collection[str]) -> dict[str, Any]:
     """Return the loader's settings where those called `asked` are varied: one way of drawing replaces another.
 
     Without its batch_sampler, batches have torch's usual size.
     """
-    settings = dict(own.settings)
+    settings = dict(own_loader.settings)
     if not DRAWING & set(asked):
         return settings
     if settings["batch_size"] is None and settings["batch_sampler"] is not None:
@@ -195,27 +195,28 @@ def varied_settings(own: OwnLoader, asked: Collection[str]) -> dict[str, Any]:
     return {**settings, "sampler": None, "batch_sampler": None, "sampling": usual}
 
 
-def check_variation(own: OwnLoader, asked: Collection[str], samples: str) -> None:
+def check_variation(own_loader: OwnLoader, asked: Collection[str], samples: str) -> None:
     """Raise RefusedError where what is `asked` cannot be had of this loader."""
     if "dataset" in asked:
-        raise own.named.refuse("its dataset is measured, leave out --dataset")
-    if own.is_as_is and samples not in {"auto", "all"}:
-        raise own.loader_class.refuse("--samples cannot be given")
+        raise own_loader.named.refuse("its dataset is measured, leave out --dataset")
+    if own_loader.is_as_is and samples not in {"auto", "all"}:
+        raise own_loader.loader_class.refuse("--samples cannot be given")
     varied = next((name for name in asked if name in {*loader_settings(), "fetch"}), None)
-    if own.is_as_is and varied:
-        raise own.loader_class.refuse(f"{varied} cannot be varied")
-    if "batch_size" in asked and own.settings["batch_sampler"] is not None and not DRAWING & set(asked):
-        raise own.named.refuse("its batch_sampler decides what a batch is: to vary --batch-size, give --sampling too")
+    if own_loader.is_as_is and varied:
+        raise own_loader.loader_class.refuse(f"{varied} cannot be varied")
+    if "batch_size" in asked and own_loader.settings["batch_sampler"] is not None and not DRAWING & set(asked):
+        fault = "its batch_sampler decides what a batch is: to vary --batch-size, give --sampling too"
+        raise own_loader.named.refuse(fault)
 
 
-def settings_around(own: OwnLoader | None, given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+def settings_around(own_loader: OwnLoader | None, given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of one loader: those `given`, else those of the user's own, else torch's or `usual`.
 
     Raises RefusedError where what is given cannot be had of the user's own.
     """
-    if own is not None:
-        check_variation(own, given, "all")
-        settings = {**varied_settings(own, given), **given}
+    if own_loader is not None:
+        check_variation(own_loader, given, "all")
+        settings = {**varied_settings(own_loader, given), **given}
     else:
         settings = {**{name: SETTINGS[name].default for name in loader_arguments()}, **usual, **given}
     has_no_last = settings["batch_size"] is None or settings["batch_sampler"] is not None

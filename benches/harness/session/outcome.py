@@ -15,7 +15,7 @@ def result(extra_info: Mapping[str, Any]) -> str:
     if "samples" in rounds:
         return f"{sum(rounds['samples']) / sum(rounds['seconds']):,.0f} samples/s"
     if "truth" in rounds:
-        ratio = median(reading / truth for reading, truth in zip(rounds["reading"], rounds["truth"], strict=True))
+        ratio = median(measured / truth for measured, truth in zip(rounds["measured"], rounds["truth"], strict=True))
         return f"{ratio - 1:+.2%} of the known value"
     if "pss_bytes" in rounds:
         added = median(pss - base for pss, base in zip(rounds["pss_bytes"], rounds["base_pss_bytes"], strict=True))

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from loaderbench.benches.harness.session.more_rounds import with_more_rounds
-from loaderbench.reports.records.schema import JOURNAL, RECORD
+from loaderbench.reports.records.schema import GROWING_RECORD, RECORD
 
 Entry = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Journal:
-    """A run's folder: `JOURNAL` grows case by case, and becomes `RECORD`, which pytest-benchmark's tools can read."""
+class RunRecord:
+    """A run's folder. `GROWING_RECORD` grows case by case and becomes `RECORD`, in pytest-benchmark's format."""
 
     folder: Path
     header: Entry
@@ -27,13 +27,13 @@ class Journal:
     _file: TextIO | None = None
 
     def open(self) -> None:
-        """Start the journal, with what an earlier part of this run already knows."""
+        """Start the growing record, with what an earlier part of this run already knows."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        written = self.folder / f"{JOURNAL}.new"
+        written = self.folder / f"{GROWING_RECORD}.new"
         self._file = written.open("w", encoding="utf-8")
         for line in (self.header, *self.entries):
             self._write(line)
-        written.replace(self.folder / JOURNAL)
+        written.replace(self.folder / GROWING_RECORD)
 
     def add(self, kind: str, entry: Entry) -> None:
         """Add a case that has ended, as one of `ENDINGS`: it is on disk when this returns.
@@ -53,9 +53,9 @@ class Journal:
             raise
 
     def close(self) -> Path:
-        """Write the whole record, atomically, drop the journal, and return the record's path.
+        """Write the whole record, atomically, drop the growing one, and return the record's path.
 
-        Where the record cannot be written (OSError), the journal stays.
+        Where the record cannot be written (OSError), the growing one stays.
         """
         if self._file is not None:
             with suppress(OSError):  # the rest of a line that did not fit on the disk
@@ -68,7 +68,7 @@ class Journal:
             written.unlink(missing_ok=True)
             raise
         written.replace(record)
-        (self.folder / JOURNAL).unlink(missing_ok=True)
+        (self.folder / GROWING_RECORD).unlink(missing_ok=True)
         return record
 
     @property
@@ -94,7 +94,7 @@ class Journal:
 
     def _write(self, line: Entry) -> None:
         if self._file is None:
-            raise RuntimeError(f"the journal in {self.folder} is not open")
+            raise RuntimeError(f"the record in {self.folder} is not open")
         self._file.write(f"{dumps(line)}\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -116,7 +116,7 @@ def make_new_folder(folder: Path) -> Path:
 
 def records_in(folder: Path) -> list[str]:
     """Return the names of the records in `folder`, of a run that ended or of one that did not."""
-    return [name for name in (RECORD, JOURNAL) if (folder / name).exists()]
+    return [name for name in (RECORD, GROWING_RECORD) if (folder / name).exists()]
 
 
 def _name(entry: Entry) -> str:

@@ -7,7 +7,7 @@ from loaderbench.benches.harness.session.record import Entry, records_in
 from loaderbench.benches.harness.system import machine
 from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.records.run_json import run_document
-from loaderbench.reports.records.schema import JOURNAL, RECORD
+from loaderbench.reports.records.schema import GROWING_RECORD, RECORD
 
 # What must be the same before rounds of two sessions may stand in one record.
 _SAME = ("cpu_model", "cpus_affinity", "cpus_quota", "python", "torch", "accelerator", "environment")
@@ -39,7 +39,7 @@ def resumed(folder: Path) -> tuple[Entry, list[Entry]]:
 def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
     """Return header and measured cases of the run in `folder`, whether it ended or not; raises MalformedError."""
     if not (names := records_in(folder)):
-        raise MalformedError(f"no {RECORD} and no {JOURNAL} in {folder}")
+        raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in {folder}")
     try:
         document = run_document(folder / names[-1], faults=[])
     except MalformedError as fault:

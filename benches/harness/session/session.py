@@ -19,13 +19,13 @@ from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.session.outcome import result, skip_reason
-from loaderbench.benches.harness.session.record import Entry, Journal, make_new_folder, new_run, now
+from loaderbench.benches.harness.session.record import Entry, RunRecord, make_new_folder, new_run, now
 from loaderbench.benches.harness.session.resume import check_new, resumed
 from loaderbench.benches.harness.session.time_left import CaseCost
 from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.descriptors import Reserve
-from loaderbench.reports.records.schema import ENDINGS, JOURNAL, SCHEMA
+from loaderbench.reports.records.schema import ENDINGS, GROWING_RECORD, SCHEMA
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Session:
     planned: list[str] = field(default_factory=list)
     measured_before: list[Entry] = field(default_factory=list)  # by an earlier part of this run
     header: Entry = field(default_factory=dict)  # and what that part recorded of itself
-    journal: Journal | None = None
-    record: Path | None = None
+    record: RunRecord | None = None
+    record_path: Path | None = None
     fault: str = ""  # why there is no record
     reserve: Reserve = field(default_factory=Reserve)
     nothing: str = ""  # why nothing was measured
@@ -107,7 +107,7 @@ class Session:
             for case in left:
                 case.add_marker(mark)
         if done and not left and not self.config.option.collectonly:
-            self._journal()  # nothing is left to run but to complete the record
+            self._opened_record()  # nothing is left to run but to complete the record
         if done:
             self.config.hook.pytest_deselected(items=done)
         if not (self.config.option.collectonly or self.has_tests):
@@ -131,7 +131,7 @@ class Session:
         if entry and not self._is_disabled:
             try:
                 with self.reserve.released():
-                    self._journal().add(kind, entry)
+                    self._opened_record().add(kind, entry)
             except OSError as error:  # a disk that is full: what comes after could not be recorded either
                 item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
 
@@ -190,15 +190,15 @@ class Session:
         """Complete the record; return the session's exit status, in view of that."""
         self.reserve.release()  # pytest's cache needs some too
         self.display.finish(self.planned)
-        measured = self.journal.of("benchmark") if self.journal else []
+        measured = self.record.of("benchmark") if self.record else []
         is_green = status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
         if self.planned and is_green and not (measured or self.has_tests or self.config.option.collectonly):
             self.nothing = self._why_nothing_was_measured()
             status = pytest.ExitCode.USAGE_ERROR
-        if self.journal is None:
+        if self.record is None:
             return status
         try:
-            self.record = self.journal.close()
+            self.record_path = self.record.close()
         except OSError as error:
             self.fault = error.strerror or str(error)
             return status or pytest.ExitCode.TESTS_FAILED
@@ -206,23 +206,23 @@ class Session:
         return pytest.ExitCode.OK if is_idle else status
 
     def _why_nothing_was_measured(self) -> str:
-        skipped = [case["reason"] for case in self.journal.of("skipped")] if self.journal else []
+        skipped = [case["reason"] for case in self.record.of("skipped")] if self.record else []
         is_skipping = self.config.getoption("benchmark_skip")
         return configuration.why_nothing_was_measured(skipped, is_disabled=self._is_disabled, is_skipping=is_skipping)
 
     def summary(self) -> list[str]:
         """Return lines that say what was measured, where the record is and what to do next; none without a record."""
-        if self.journal is None:
+        if self.record is None:
             return [self.nothing] if self.nothing else []
         if self.is_quiet:
             return [fault for fault in (self.nothing, self.fault) if fault]
-        measured, failed, skipped = (len(self.journal.of(kind)) for kind in ENDINGS)
-        missing = len(self.journal.missing)
+        measured, failed, skipped = (len(self.record.of(kind)) for kind in ENDINGS)
+        missing = len(self.record.missing)
         late = f", {missing} not reached" if missing else ""
         fault = f" ({self.fault})" if self.fault else ""
         lines = [
             f"{measured} cases measured, {failed} failed, {skipped} skipped{late}",
-            f"record: {self.record or self.folder / JOURNAL}{fault}",
+            f"record: {self.record_path or self.folder / GROWING_RECORD}{fault}",
             f"report: loaderbench report {self.folder}",
         ]
         if self.nothing:
@@ -233,21 +233,21 @@ class Session:
 
     def sign(self, output: Entry) -> None:
         """Add ``loaderbench`` to pytest-benchmark's own JSON (``--benchmark-json``, ``--benchmark-save``)."""
-        if self.journal is not None:
-            output["loaderbench"] = self.journal.whole()["loaderbench"]
+        if self.record is not None:
+            output["loaderbench"] = self.record.whole()["loaderbench"]
 
     @property
     def _is_disabled(self) -> bool:
         benchmarks = self.config.pluginmanager.get_plugin("pytest-benchmark")
         return bool(getattr(benchmarks, "disabled", False))  # --benchmark-disable, or xdist: nothing is timed
 
-    def _journal(self) -> Journal:
-        if self.journal is None:
+    def _opened_record(self) -> RunRecord:
+        if self.record is None:
             if not (self.config.getoption("resume") or self.config.getoption("run_dir")):
                 self.folder = make_new_folder(self.folder)
-            self.journal = Journal(folder=self.folder, header=self._header(), entries=list(self.measured_before))
-            self.journal.open()
-        return self.journal
+            self.record = RunRecord(folder=self.folder, header=self._header(), entries=list(self.measured_before))
+            self.record.open()
+        return self.record
 
     def _commit(self) -> Entry:
         commit: Entry = self.config.hook.pytest_benchmark_generate_commit_info(config=self.config)
@@ -259,7 +259,7 @@ class Session:
             "commit_info": self._commit(),
             "datetime": now().isoformat(),
             "version": version("pytest-benchmark"),
-            "loaderbench": _block(self.machine),
+            "loaderbench": _ours(self.machine),
         }
         names = [entry["benchmark"]["name"] for entry in self.measured_before]
         order = list(dict.fromkeys([*names, *self.planned, *header["loaderbench"].get("order", [])]))
@@ -278,7 +278,8 @@ def key(described: Mapping[str, Any]) -> str:
     return f"{described['bench']} {sorted(described['settings'].items())}"
 
 
-def _block(facts: Entry) -> Entry:
+def _ours(facts: Entry) -> Entry:
+    """Return what a new record says under ``loaderbench``."""
     return {
         "schema": SCHEMA,
         "run": new_run(),

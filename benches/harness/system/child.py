@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_info
 
 Result = TypeVar("Result")
 Key = TypeVar("Key")
-Subject = TypeVar("Subject")
+Argument = TypeVar("Argument")
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _OMP_PAUSE_HARD = 2  # omp_pause_resource_t
@@ -134,21 +134,21 @@ def in_child(work: Callable[[], Result], *, timeout_s: float | None = None) -> R
         return child.call("__call__", timeout_s=timeout_s)  # type: ignore[no-any-return]
 
 
-def once_in_child(look: Callable[[Key, Subject], Result]) -> Callable[[Key, Subject], Result]:
-    """Return `look` as it answers in a process forked for it, once for each key and object; what it raises is not kept.
+def once_in_child(read: Callable[[Key, Argument], Result]) -> Callable[[Key, Argument], Result]:
+    """Return `read` as it answers in a process forked for it, once for each key and object; what it raises is not kept.
 
     The object, a dataset, need not be hashable: it is kept beside its answer, so that no other one gets its id. Answers
     that this process has, processes forked from it have too.
     """
-    answers: dict[tuple[Key, int], tuple[Subject, Result]] = {}
+    answers: dict[tuple[Key, int], tuple[Argument, Result]] = {}
 
-    @wraps(look)
-    def once(key: Key, subject: Subject) -> Result:
+    @wraps(read)
+    def once(key: Key, argument: Argument) -> Result:
         if not _is_hashable(key):
-            return in_child(lambda: look(key, subject))
-        if (key, id(subject)) not in answers:
-            answers[key, id(subject)] = (subject, in_child(lambda: look(key, subject)))
-        return answers[key, id(subject)][1]
+            return in_child(lambda: read(key, argument))
+        if (key, id(argument)) not in answers:
+            answers[key, id(argument)] = (argument, in_child(lambda: read(key, argument)))
+        return answers[key, id(argument)][1]
 
     return once
 

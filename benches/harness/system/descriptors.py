@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-_COUNT = 16  # the record and its journal, pytest's cache, an import of several modules, a child process
+_COUNT = 16  # the record and the growing one, pytest's cache, an import of several modules, a child process
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from loaderbench.benches.explain.baseline.baseline import Baseline, FirstLook, FirstPasses
+from loaderbench.benches.explain.baseline.baseline import Baseline, FirstBatchFacts, FirstPasses
 from loaderbench.benches.explain.baseline.batch_facts import batch_facts_of
 from loaderbench.benches.explain.baseline.sending import SendingCosts
 from loaderbench.benches.harness.loading.first_batch import loader_config
@@ -19,14 +19,14 @@ from loaderbench.benches.harness.loading.subject import Subject
 def baseline(subject: Subject) -> Callable[..., Baseline]:
     """A baseline of one worker and a batch of two tensors, with these facts and these arguments changed.
 
-    `look` and `passes` are facts of what was seen first.
+    `first_batch` and `passes` are facts of what was seen first.
     """
 
     def make(
         *,
         batch: Any = None,
         config: dict[str, Any] | None = None,
-        look: dict[str, Any] | None = None,
+        first_batch: dict[str, Any] | None = None,
         passes: dict[str, Any] | None = None,
         **facts: Any,
     ) -> Baseline:
@@ -35,7 +35,7 @@ def baseline(subject: Subject) -> Callable[..., Baseline]:
         made = Baseline(
             subject=subject,
             config=loader_config(**(arguments | (config or {}))),
-            look=FirstLook(
+            first_batch=FirstBatchFacts(
                 **{
                     "batch": batch_facts_of(batch),
                     "sending": SendingCosts(by_packing=0.5, by_arrays=0.1, by_used_memory=0.4),
@@ -43,7 +43,7 @@ def baseline(subject: Subject) -> Callable[..., Baseline]:
                     "sets_epoch": False,
                     "thread_pools": {"openblas": 2},
                     "has_accelerator": False,
-                    **(look or {}),
+                    **(first_batch or {}),
                 }
             ),
             passes=FirstPasses(

@@ -42,7 +42,7 @@ def test_an_explanation_holds_every_block_the_loader_and_its_memory(
     monkeypatch.setattr(known, "CAUSES", {cause: known.CAUSES[cause] for cause in tried})
     monkeypatch.setattr("loaderbench.benches.explain.loader_memory.EPOCHS", 2)
     monkeypatch.setattr("loaderbench.reports.explain.ab_schedule.Schedule.most", FEWEST_BLOCKS)
-    monkeypatch.setattr("loaderbench.benches.explain.observations.LOOKS", ())
+    monkeypatch.setattr("loaderbench.benches.explain.observations.OBSERVERS", ())
     explanation = explained(subject, baseline())
     assert Counter(block.cause for block in explanation.blocks) >= Counter(dict.fromkeys(tried[:2], FEWEST_BLOCKS))
     assert [entry.cause for entry in explanation.not_run] == ["pageable batches"]
@@ -188,7 +188,7 @@ def test_the_baseline_reads_every_batch_in_processes_of_its_own(
     consumer = Consumer(device=torch.device("cpu"), step=read.append)
     measured = measure_baseline(subject, config, consumer, longest_s=60)
     assert (measured.passes.batches, measured.passes.samples, measured.passes.is_cut) == (4, 32, False)
-    assert measured.look.batch.leaves.tensors == 1
+    assert measured.first_batch.batch.leaves.tensors == 1
     assert read == []
 
 

@@ -82,7 +82,7 @@ def test_a_pass_reads_so_many_samples_and_no_more_than_there_are(subject: Subjec
 @pytest.mark.skipif(len(available()) == 1, reason="no accelerator here")
 def test_batches_are_pinned_where_an_accelerator_takes_them(baseline: Made) -> None:
     device = available()[-1]
-    tried = intervention(baseline(device=device, look={"has_accelerator": True}), "pageable batches")
+    tried = intervention(baseline(device=device, first_batch={"has_accelerator": True}), "pageable batches")
     consumer, plan = Consumer(device=torch.device(device)), PassPlan(batches=2, batch_samples=8, pairs=2)
     block = measure_block(tried, baseline().subject, consumer, plan, TURNS)
     assert len(block.treatment_s) == 2

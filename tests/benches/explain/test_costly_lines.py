@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from loaderbench.benches.explain import costly_lines as module
-from loaderbench.benches.explain.costly_lines import FEWEST_LOOKS, advice_on, costly_lines
+from loaderbench.benches.explain.costly_lines import FEWEST_INTERRUPTS, advice_on, costly_lines
 
 HERE = __file__
 
@@ -29,10 +29,10 @@ def test_only_what_is_known_to_be_slow_has_advice(line: str, words: str) -> None
 
 def test_a_line_is_named_where_it_takes_a_notable_share_of_enough_looks() -> None:
     slow = next(number for number, line in enumerate(open(HERE), 1) if "torch.tensor(self" in line)
-    lines = Counter({(HERE, slow): FEWEST_LOOKS, (HERE, 1): FEWEST_LOOKS // 10, ("", 0): 5})
+    lines = Counter({(HERE, slow): FEWEST_INTERRUPTS, (HERE, 1): FEWEST_INTERRUPTS // 10, ("", 0): 5})
     (observation,) = module._observations(lines)
     assert observation.evidence.startswith(f"{HERE}:{slow} takes")
-    assert list(module._observations(Counter({(HERE, slow): FEWEST_LOOKS - 1}))) == []
+    assert list(module._observations(Counter({(HERE, slow): FEWEST_INTERRUPTS - 1}))) == []
 
 
 def test_looking_ends_with_the_samples_and_leaves_no_timer() -> None:

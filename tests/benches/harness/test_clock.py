@@ -50,10 +50,10 @@ def test_a_step_is_no_wait(time: Time) -> None:
     def step(_batch: object) -> None:
         time.now += 10.0
 
-    reading = read(batches(time, 0.5, 0.25, 2.0), step)
-    assert [waits.tolist() for waits in reading.waits_s] == [[0.5, 0.25, 2.0]]
-    assert reading.seconds == 32.75
-    assert reading.metrics()["wait_s"] == 2.75
+    times = read(batches(time, 0.5, 0.25, 2.0), step)
+    assert [waits.tolist() for waits in times.waits_s] == [[0.5, 0.25, 2.0]]
+    assert times.seconds == 32.75
+    assert times.metrics()["wait_s"] == 2.75
 
 
 def test_without_a_step_a_pass_is_all_waiting(time: Time) -> None:

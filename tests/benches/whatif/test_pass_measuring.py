@@ -13,7 +13,7 @@ from loaderbench.benches.harness.loading.subject import Subject, subject_of
 from loaderbench.benches.whatif import pass_measuring as measuring
 from loaderbench.benches.whatif.pass_measuring import (
     FewAtFirst,
-    Survey,
+    PassMeasuring,
     cost_passes,
     cost_sizes,
     held_out_passes,
@@ -69,14 +69,14 @@ def test_every_held_out_pass_is_measured_and_predicted_and_no_sample_is_read_in_
     assert len(result.workers_needed) == 1
 
 
-def survey(subject: Subject, budget_s: float = 600.0) -> Survey:
+def pass_measuring(subject: Subject, budget_s: float = 600.0) -> PassMeasuring:
     schedule = PassSchedule(
         passes=(*cost_passes([2, 8], cpus=2), LoaderPass(purpose="held out", num_workers=0, batch_size=4)),
         dataset_samples=32,
         budget_s=budget_s,
         rng=random.Random(1),
     )
-    return Survey(subject=subject, collate_fn=default_collate, worker_init_fn=None, schedule=schedule)
+    return PassMeasuring(subject=subject, collate_fn=default_collate, worker_init_fn=None, schedule=schedule)
 
 
 def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseException]) -> None:
@@ -96,7 +96,7 @@ def test_ctrl_c_keeps_the_rounds_that_were_complete(
 ) -> None:
     monkeypatch.setattr(pass_schedule, "ROUNDS", 2)
     passes_until(monkeypatch, 2 * 9, KeyboardInterrupt)
-    measured = survey(subject)
+    measured = pass_measuring(subject)
     measured.run()
     assert measured.interrupted
     assert len(measured.costs) == 1
@@ -106,18 +106,18 @@ def test_ctrl_c_keeps_the_rounds_that_were_complete(
 def test_ctrl_c_before_the_first_round_has_nothing_to_keep(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     passes_until(monkeypatch, 0, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
-        survey(subject).run()
+        pass_measuring(subject).run()
 
 
 def test_costs_that_there_is_no_time_for_are_refused_with_the_option(subject: Subject) -> None:
     with pytest.raises(RefusedError, match="--budget: 0.s of it were left to measure .*: give more"):
-        survey(subject, budget_s=-1.0).run()
+        pass_measuring(subject, budget_s=-1.0).run()
 
 
 def test_a_dataset_that_hangs_is_given_up_when_the_budget_ends(no_leaks: None) -> None:
     """Its workers hang; this process does not."""
     with pytest.raises(RefusedError, match="--budget: 1.s of it were left"):
-        survey(subject_of(Hanging(32, 5)), budget_s=1.0).run()
+        pass_measuring(subject_of(Hanging(32, 5)), budget_s=1.0).run()
 
 
 class Numbers(IterableDataset[int]):

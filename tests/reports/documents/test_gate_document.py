@@ -131,7 +131,7 @@ def test_every_block_has_a_row(measured: Comparison) -> None:
 
 
 def test_every_verdict_is_explained(measured: Comparison) -> None:
-    assert terms(gate_document(measured), "Reading").keys() >= set(VERDICTS)
+    assert terms(gate_document(measured), "Terms").keys() >= set(VERDICTS)
 
 
 def test_recorded_runs_have_no_blocks(compared: Compared, verdict: Made) -> None:

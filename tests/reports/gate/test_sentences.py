@@ -89,7 +89,7 @@ def lines_of(cases: dict[str, float], **plan: Any) -> list[str]:
     return lines
 
 
-def test_before_the_first_look_it_is_said_when_that_is() -> None:
+def test_before_the_first_analysis_it_is_said_when_that_is() -> None:
     assert lines_of({"epoch[a]": 1.0}, budget_s=60)[0] == "1 block · first analysis after 3"
 
 

@@ -82,7 +82,7 @@ def test_the_first_blocks_are_of_all_cases_and_what_is_settled_is_not_asked_for_
     while not test.is_over:
         asked.append(test.open_cases)
         test.add(block(test.open_cases), BLOCK_S)
-    assert asked[: test.plan.first_look] == [None] * test.plan.first_look
+    assert asked[: test.plan.first_analysis] == [None] * test.plan.first_analysis
     assert asked[-1] == {CASES[0]}
 
 
@@ -136,17 +136,17 @@ def test_what_is_spent_before_the_first_block_is_part_of_the_budget() -> None:
     test = conducted(made_up({}, noise=0.3), started_s=40, budget_s=135)
     assert test.blocks == conducted(made_up({}, noise=0.3), budget_s=95).blocks
     assert test.spent_s <= 135
-    assert max(test.looks) <= 9
+    assert max(test.analyses) <= 9
 
 
 def test_the_looks_are_planned_from_the_first_block_alone() -> None:
-    assert conducted(made_up({}), budget_s=200).looks == Plan(budget_s=200).looks(BLOCK_S)
-    assert Plan(budget_s=20).looks(BLOCK_S) == []
+    assert conducted(made_up({}), budget_s=200).analyses == Plan(budget_s=200).analyses(BLOCK_S)
+    assert Plan(budget_s=20).analyses(BLOCK_S) == []
 
 
 def test_looks_come_more_rarely_and_leave_room_to_confirm_the_last() -> None:
-    looks = Plan(budget_s=300).looks(BLOCK_S)
-    assert looks == [3, 4, 6, 8, 12, 16, 23, 27]
+    analyses = Plan(budget_s=300).analyses(BLOCK_S)
+    assert analyses == [3, 4, 6, 8, 12, 16, 23, 27]
 
 
 def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:

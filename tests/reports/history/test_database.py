@@ -85,7 +85,7 @@ def add(database: str, *runs: Path) -> int:
 
 def counted(database: str) -> tuple[int, int, int]:
     """Runs, cases, metrics."""
-    with opened(database) as history, history.reading() as connection:
+    with opened(database) as history, history.connected() as connection:
         return tuple(  # type: ignore[return-value]
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in (RUNS, CASES, VALUES)
@@ -94,7 +94,7 @@ def counted(database: str) -> tuple[int, int, int]:
 
 def content(history: databases.History) -> set[tuple[object, ...]]:
     """All that a history holds, but for the order in which it came."""
-    with history.reading() as connection:
+    with history.connected() as connection:
         joined = sa.select(RUNS, CASES, VALUES).outerjoin(CASES, CASES.c.run == RUNS.c.key)
         joined = joined.outerjoin(VALUES, (VALUES.c.run == RUNS.c.key) & (VALUES.c.place == CASES.c.place))
         keys = {"key", "run", "run_1"}
@@ -141,7 +141,7 @@ def test_failed_and_skipped_cases_are_kept_with_their_reasons(
 ) -> None:
     missed = {"name": "bench_epoch[x]", "bench": "epoch", "settings": {}, "reason": "worker killed", "phase": "call"}
     add(database, write(trunk(1, failed=[missed], skipped=[{**missed, "name": "bench_epoch[y]"}])))
-    with opened(database) as history, history.reading() as connection:
+    with opened(database) as history, history.connected() as connection:
         asked = sa.select(CASES.c.name, CASES.c.status, CASES.c.reason).where(CASES.c.status != "measured")
         assert [tuple(row) for row in connection.execute(asked.order_by(CASES.c.name))] == [
             ("bench_epoch[x]", "failed", "worker killed"),

@@ -1,4 +1,4 @@
-"""A run is read from its record or its journal; a faulty file is one line, and a faulty case costs no other."""
+"""A run is read from its record, growing or whole; a faulty file is one line, and a faulty case costs no other."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def document(synthetic: Callable[..., Any]) -> Document:
 
 
 def journal_of(document: Document) -> str:
-    """The journal of a run that was killed after its last case."""
+    """The growing record of a run that was killed after its last case."""
     head = {name: value for name, value in document.items() if name != "benchmarks"}
     lines = [json.dumps(head), *(json.dumps({"benchmark": case}) for case in document["benchmarks"])]
     return "\n".join([*lines, ""])

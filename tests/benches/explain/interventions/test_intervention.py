@@ -52,7 +52,7 @@ def test_every_change_is_made_and_written_as_one_call(baseline: Made) -> None:
 
 
 def test_where_workers_are_to_live_on_the_loader_is_compared_as_it_is(baseline: Made) -> None:
-    combination = combined(baseline(look={"sets_epoch": True}), RESTARTED, MALLOC)
+    combination = combined(baseline(first_batch={"sets_epoch": True}), RESTARTED, MALLOC)
     assert combination is not None
     assert (combination.control.persistent_workers, combination.treatment.persistent_workers) == (False, True)
     assert combination.facts.keeps_workers

@@ -101,7 +101,7 @@ def test_constant_arrays_are_sent_with_each_batch_s_own_tensors() -> None:
 
 def test_a_dataset_that_can_be_indexed_by_a_list_is_asked_for_whole_batches(baseline: Made) -> None:
     subject = DatasetChoice(samples="all").subject(f"{PITFALLS}:Indexable")
-    made = baseline(subject=subject, config={"num_workers": 0}, cpus=0, look={"indexes_batches": True})
+    made = baseline(subject=subject, config={"num_workers": 0}, cpus=0, first_batch={"indexes_batches": True})
     intervention = applied(made, "samples requested one by one")
     first = next(iter(intervention.treatment.build(subject.dataset)))
     assert [len(part) for part in first] == [8, 8]
@@ -121,8 +121,8 @@ def test_a_stream_is_not_indexed_and_its_slots_are_enough_for_workers_that_end_o
 def test_pinning_is_tried_only_where_an_accelerator_takes_the_batches(baseline: Made) -> None:
     there = {"has_accelerator": True}
     assert reason(baseline(), "pageable batches") == "no accelerator here"
-    assert reason(baseline(look=there), "pageable batches") == "batches stay on the CPU"
-    assert applied(baseline(look=there, device="cuda"), "pageable batches").treatment.pin_memory
+    assert reason(baseline(first_batch=there), "pageable batches") == "batches stay on the CPU"
+    assert applied(baseline(first_batch=there, device="cuda"), "pageable batches").treatment.pin_memory
 
 
 @pytest.mark.parametrize(("workers", "fewer"), [(2, 1), (5, 2), (9, 2)])
@@ -133,7 +133,7 @@ def test_fewer_workers_are_half_or_as_many_as_there_are_cpus(baseline: Made, wor
 
 def test_a_dataset_with_set_epoch_has_a_caveat_beside_workers_that_live_on(baseline: Made) -> None:
     cause = "workers started in every epoch"
-    assert "do not see a later set_epoch" in applied(baseline(look={"sets_epoch": True}), cause).facts.caveat
+    assert "do not see a later set_epoch" in applied(baseline(first_batch={"sets_epoch": True}), cause).facts.caveat
     assert applied(baseline(), cause).facts.caveat == ""
 
 

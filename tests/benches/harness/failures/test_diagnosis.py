@@ -16,7 +16,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from loaderbench.benches.harness.clock import keep, read
 from loaderbench.benches.harness.delivery import audit
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.parts import part_of
@@ -85,7 +85,7 @@ def why(dataset: Any, *, step: Callable[[Any], Any] | None = None, **arguments: 
     """Why a pass over `dataset` failed."""
     config = LoaderConfig(**{"batch_size": 8, **arguments})
     loader = config.build(dataset) if isinstance(dataset, Stream) else audit(config, dataset).loader
-    with pytest.raises(CaseFailedError) as failed, NoStrays(), explained():
+    with pytest.raises(CaseFailedError) as failed, NoStrays(), as_case_failure():
         read(loader, step or keep)
     return str(failed.value)
 
@@ -181,15 +181,15 @@ def test_a_collate_fn_that_returns_no_batch_is_to_blame_for_what_the_step_says()
 
 
 def test_what_is_refused_is_no_failure_of_a_case() -> None:
-    with pytest.raises(RefusedError), explained():
+    with pytest.raises(RefusedError), as_case_failure():
         raise RefusedError("no")
 
 
 def test_what_has_been_explained_is_not_explained_again() -> None:
-    with pytest.raises(CaseFailedError, match=r"^once$"), explained():
+    with pytest.raises(CaseFailedError, match=r"^once$"), as_case_failure():
         raise CaseFailedError("once")
 
 
 def test_an_error_without_a_loader_is_explained_by_its_words() -> None:
-    with pytest.raises(CaseFailedError, match="^KeyError: 'id'"), explained():
+    with pytest.raises(CaseFailedError, match="^KeyError: 'id'"), as_case_failure():
         raise KeyError("id")

@@ -12,7 +12,7 @@ from loaderbench.benches.harness.delivery import AsIsAudit, DeliveryError
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loading.case_loader import case_loader
 from loaderbench.benches.harness.loading.loader import in_process
-from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, own_loader, varied_settings
+from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, load_own_loader, varied_settings
 from loaderbench.benches.harness.loading.subject import DatasetChoice
 
 THEIRS = """
@@ -79,17 +79,17 @@ Measured = Callable[..., dict[str, Any]]
 def _theirs(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(theirs_own=THEIRS)
     pytester.syspathinsert()
-    own_loader.cache_clear()
+    load_own_loader.cache_clear()
 
 
 def own_of(name: str) -> OwnLoader:
-    return own_loader(f"theirs_own:{name}")
+    return load_own_loader(f"theirs_own:{name}")
 
 
 def built(own: OwnLoader, **asked: Any) -> "DataLoader[Any]":
     subject = DatasetChoice(given=own.given_dataset, samples="all").subject(own.named.target)
     settings = {**varied_settings(own, asked), **asked}
-    loaded, config = case_loader(subject, settings, seed=0, timeout_s=9, own=own)
+    loaded, config = case_loader(subject, settings, seed=0, timeout_s=9, own_loader=own)
     return config.build(loaded.dataset)
 
 

@@ -162,7 +162,7 @@ def test_a_worker_that_fills_shared_memory_fails_its_case_and_says_so(place: Any
     ("rounds", "words"),
     [
         ({"seconds": [1.0, 3.0], "samples": [2000.0, 4000.0]}, "1,500 samples/s"),
-        ({"seconds": [1.0] * 3, "reading": [1.01, 1.02, 9.0], "truth": [1.0] * 3}, "+2.00% of the known value"),
+        ({"seconds": [1.0] * 3, "measured": [1.01, 1.02, 9.0], "truth": [1.0] * 3}, "+2.00% of the known value"),
         ({"seconds": [1.0, 1.0], "pss_bytes": [2.0**31] * 2, "base_pss_bytes": [2.0**30] * 2}, "1,024 MiB added"),
         ({"seconds": [1.0], "pss_bytes": [2.0**20], "base_pss_bytes": [3 * 2.0**20]}, "-2 MiB added"),
         ({"seconds": [0.25, 0.5, 4.0]}, "0.500 s"),

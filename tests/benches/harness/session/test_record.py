@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.session.record import Journal, columns, dumps, make_new_folder
+from loaderbench.benches.harness.session.record import RunRecord, columns, dumps, make_new_folder
 from loaderbench.benches.harness.session.resume import earlier_run
 
 HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
@@ -18,8 +18,8 @@ A, B, C = ({"name": name, "stats": {"data": [1.0]}} for name in "abc")
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    opened = Journal(folder=tmp_path / "runs" / "one", header=HEADER)
+def run_record(tmp_path: Path) -> RunRecord:
+    opened = RunRecord(folder=tmp_path / "runs" / "one", header=HEADER)
     opened.open()
     return opened
 
@@ -41,67 +41,67 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
         make_new_folder(tmp_path / "runs" / "one")
 
 
-def lines(journal: Journal) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (journal.folder / "run.jsonl").read_text().splitlines()]
+def lines(run_record: RunRecord) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run_record.folder / "run.jsonl").read_text().splitlines()]
 
 
-def test_the_head_is_on_disk_from_the_start(journal: Journal) -> None:
-    assert lines(journal) == [HEADER]
+def test_the_head_is_on_disk_from_the_start(run_record: RunRecord) -> None:
+    assert lines(run_record) == [HEADER]
 
 
-def test_a_case_is_on_disk_when_it_has_ended(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    journal.add("failed", B)
-    journal.add("skipped", C)
-    assert lines(journal)[1:] == [{"benchmark": A}, {"failed": B}, {"skipped": C}]
+def test_a_case_is_on_disk_when_it_has_ended(run_record: RunRecord) -> None:
+    run_record.add("benchmark", A)
+    run_record.add("failed", B)
+    run_record.add("skipped", C)
+    assert lines(run_record)[1:] == [{"benchmark": A}, {"failed": B}, {"skipped": C}]
 
 
-def test_a_closed_journal_becomes_the_record(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    record = journal.close()
-    assert [file.name for file in journal.folder.iterdir()] == ["run.json"]
+def test_a_closed_record_becomes_the_record(run_record: RunRecord) -> None:
+    run_record.add("benchmark", A)
+    record = run_record.close()
+    assert [file.name for file in run_record.folder.iterdir()] == ["run.json"]
     assert json.loads(record.read_text())["benchmarks"] == [A]
 
 
 def test_where_the_record_cannot_be_written_the_journal_stays(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    run_record: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(file: Path, text: str, **_: object) -> None:
         file.write_bytes(text.encode()[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    journal.add("benchmark", A)
+    run_record.add("benchmark", A)
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space left on device"):
-        journal.close()
-    assert [file.name for file in journal.folder.iterdir()] == ["run.jsonl"]
+        run_record.close()
+    assert [file.name for file in run_record.folder.iterdir()] == ["run.jsonl"]
 
 
-def test_a_case_that_cannot_be_written_does_not_count_as_recorded(journal: Journal) -> None:
-    journal._file = open("/dev/full", "w")
+def test_a_case_that_cannot_be_written_does_not_count_as_recorded(run_record: RunRecord) -> None:
+    run_record._file = open("/dev/full", "w")
     with pytest.raises(OSError, match="No space left on device"):
-        journal.add("benchmark", A)
-    assert journal.missing == ["a", "b", "c"]
+        run_record.add("benchmark", A)
+    assert run_record.missing == ["a", "b", "c"]
 
 
-def test_a_record_says_which_cases_failed_and_were_skipped(journal: Journal) -> None:
-    journal.add("failed", B)
-    journal.add("skipped", C)
-    ours = json.loads(journal.close().read_text())["loaderbench"]
+def test_a_record_says_which_cases_failed_and_were_skipped(run_record: RunRecord) -> None:
+    run_record.add("failed", B)
+    run_record.add("skipped", C)
+    ours = json.loads(run_record.close().read_text())["loaderbench"]
     assert (ours["failed"], ours["skipped"]) == ([B], [C])
 
 
-def test_a_record_is_complete_when_every_planned_case_has_ended(journal: Journal) -> None:
+def test_a_record_is_complete_when_every_planned_case_has_ended(run_record: RunRecord) -> None:
     for kind, case in (("benchmark", A), ("failed", B), ("skipped", C)):
-        assert not journal.whole()["loaderbench"]["complete"]
-        journal.add(kind, case)
-    assert journal.whole()["loaderbench"]["complete"]
+        assert not run_record.whole()["loaderbench"]["complete"]
+        run_record.add(kind, case)
+    assert run_record.whole()["loaderbench"]["complete"]
 
 
-def test_a_case_that_fails_after_it_was_measured_does_not_stand_for_another(journal: Journal) -> None:
+def test_a_case_that_fails_after_it_was_measured_does_not_stand_for_another(run_record: RunRecord) -> None:
     for kind, case in (("benchmark", A), ("failed", A), ("benchmark", B)):
-        journal.add(kind, case)
-    assert journal.missing == ["c"]
+        run_record.add(kind, case)
+    assert run_record.missing == ["c"]
 
 
 JSON = st.recursive(
@@ -132,12 +132,12 @@ def test_a_metric_that_a_round_lacks_is_null_in_its_column() -> None:
     assert columns([{"a": 1.0}, {"a": 2.0, "b": 3.0}]) == {"a": [1.0, 2.0], "b": [None, 3.0]}
 
 
-def test_a_case_that_is_measured_again_is_one_case_and_its_last_line_has_all_its_rounds(journal: Journal) -> None:
+def test_a_case_that_is_measured_again_is_one_case_and_its_last_line_has_all_its_rounds(run_record: RunRecord) -> None:
     extra_info = {"rounds": {"seconds": [1.0]}, "warmup": {}}
     again = {**A, "extra_info": extra_info}
     for _ in range(3):
-        journal.add("benchmark", again)
-    assert [len(line["benchmark"]["stats"]["data"]) for line in lines(journal)[1:]] == [1, 2, 3]
-    (whole,) = journal.of("benchmark")
+        run_record.add("benchmark", again)
+    assert [len(line["benchmark"]["stats"]["data"]) for line in lines(run_record)[1:]] == [1, 2, 3]
+    (whole,) = run_record.of("benchmark")
     assert whole["extra_info"]["rounds"] == {"seconds": [1.0, 1.0, 1.0]}
-    assert earlier_run(journal.folder)[1] == [{"benchmark": whole}]
+    assert earlier_run(run_record.folder)[1] == [{"benchmark": whole}]

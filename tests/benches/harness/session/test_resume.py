@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.benches.harness.session.record import Journal
+from loaderbench.benches.harness.session.record import RunRecord
 from loaderbench.benches.harness.session.resume import earlier_run
 from loaderbench.reports.records.json_files import MalformedError
 
@@ -14,29 +14,29 @@ A, B = ({"name": name, "stats": {"data": [1.0]}} for name in "ab")
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    opened = Journal(folder=tmp_path / "runs" / "one", header=HEADER)
+def run_record(tmp_path: Path) -> RunRecord:
+    opened = RunRecord(folder=tmp_path / "runs" / "one", header=HEADER)
     opened.open()
     return opened
 
 
-def test_a_killed_run_is_read_from_its_journal(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    journal.add("failed", B)
-    assert earlier_run(journal.folder) == (HEADER, [{"benchmark": A}])
+def test_a_killed_run_is_read_from_its_growing_record(run_record: RunRecord) -> None:
+    run_record.add("benchmark", A)
+    run_record.add("failed", B)
+    assert earlier_run(run_record.folder) == (HEADER, [{"benchmark": A}])
 
 
-def test_a_line_that_was_cut_off_is_left_out(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    with (journal.folder / "run.jsonl").open("a") as file:
+def test_a_line_that_was_cut_off_is_left_out(run_record: RunRecord) -> None:
+    run_record.add("benchmark", A)
+    with (run_record.folder / "run.jsonl").open("a") as file:
         file.write('{"benchmark": {"name": "b", "st')
-    assert earlier_run(journal.folder) == (HEADER, [{"benchmark": A}])
+    assert earlier_run(run_record.folder) == (HEADER, [{"benchmark": A}])
 
 
-def test_an_ended_run_is_read_from_its_record(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    journal.close()
-    header, entries = earlier_run(journal.folder)
+def test_an_ended_run_is_read_from_its_record(run_record: RunRecord) -> None:
+    run_record.add("benchmark", A)
+    run_record.close()
+    header, entries = earlier_run(run_record.folder)
     assert header["loaderbench"]["order"] == ["a", "b", "c"]
     assert entries == [{"benchmark": A}]
 
@@ -60,11 +60,11 @@ def test_a_record_of_something_else_is_refused_in_a_line(tmp_path: Path, content
         earlier_run(tmp_path)
 
 
-def test_a_journal_is_replaced_whole_when_a_run_goes_on(journal: Journal) -> None:
-    journal.add("benchmark", A)
-    header, entries = earlier_run(journal.folder)
-    later = Journal(folder=journal.folder, header=header, entries=entries)
+def test_a_record_is_replaced_whole_when_a_run_goes_on(run_record: RunRecord) -> None:
+    run_record.add("benchmark", A)
+    header, entries = earlier_run(run_record.folder)
+    later = RunRecord(folder=run_record.folder, header=header, entries=entries)
     later.open()
     later.add("benchmark", B)
-    written = [json.loads(line) for line in (journal.folder / "run.jsonl").read_text().splitlines()]
+    written = [json.loads(line) for line in (run_record.folder / "run.jsonl").read_text().splitlines()]
     assert written == [HEADER, {"benchmark": A}, {"benchmark": B}]

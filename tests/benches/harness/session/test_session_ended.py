@@ -39,7 +39,7 @@ class Ended:
     place: Any
     ret: int
     out: str
-    under_way: list[dict[str, Any]]  # lines of the journal just before
+    under_way: list[dict[str, Any]]  # lines of the growing record just before
     after: list[dict[str, Any]]  # and after it was dead
     emptied: bool  # whether its workers went too
 
@@ -51,20 +51,20 @@ def epochs(place: Any) -> Any:
 
 def ended_by(place: Any, end: Callable[["subprocess.Popen[str]"], None]) -> Ended:
     place = epochs(place).write(slow=SLOW)
-    journal = place.folder / "run" / "run.jsonl"
+    growing = place.folder / "run" / "run.jsonl"
     run = place.start(*FOUR)
-    while run.poll() is None and len(lines(journal)) < 3:
+    while run.poll() is None and len(lines(growing)) < 3:
         sleep(0.01)
-    under_way = lines(journal)
+    under_way = lines(growing)
     end(run)
     out, _ = run.communicate(timeout=600)
-    after = lines(journal)
+    after = lines(growing)
     return Ended(place=place, ret=run.returncode, out=out, under_way=under_way, after=after, emptied=place.emptied())
 
 
-def lines(journal: Path) -> list[dict[str, Any]]:
-    """Whole lines of a journal that may just be written."""
-    text = journal.read_text() if journal.exists() else ""
+def lines(growing: Path) -> list[dict[str, Any]]:
+    """Whole lines of a growing record that may just be written."""
+    text = growing.read_text() if growing.exists() else ""
     return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
