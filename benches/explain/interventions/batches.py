@@ -71,7 +71,7 @@ def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"{tensors} tensors in a batch, each sent by itself",
         change="collate_fn=Packed(collate_fn), of loaderbench.datasets.recipes.transport; or return one tensor of "
         "each dtype",
-        promise=baseline.sending_wait * baseline.look.sending.by_packing,
+        promise=baseline.sending_wait * baseline.first_batch.sending.by_packing,
     )
 
 
@@ -94,7 +94,7 @@ def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
         "itself",
         change="return arrays (the time to make them is not counted here). Arrayed(collate_fn), of "
         "loaderbench.datasets.recipes.transport, makes arrays of a batch's lists",
-        promise=baseline.sending_wait * baseline.look.sending.by_arrays,
+        promise=baseline.sending_wait * baseline.first_batch.sending.by_arrays,
     )
 
 
@@ -119,7 +119,7 @@ def reused_memory(cause: str, baseline: Baseline) -> Intervention:
         "persistent_workers=True",
         caveat="Memory that is used again is overwritten: copy a batch that you keep.",
         builds_on=MANY_TENSORS if is_packed else "",
-        promise=baseline.sending_wait * baseline.look.sending.by_used_memory,
+        promise=baseline.sending_wait * baseline.first_batch.sending.by_used_memory,
     )
 
 
