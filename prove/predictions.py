@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.units import percent, quantity
-from loaderbench.reports.whatif.whatif_record import HeldOutPass, read_whatif
+from loaderbench.reports.whatif.whatif_record import COVERAGE, HeldOutPass, inside, read_whatif
 from prove.commands import loaderbench
 from prove.goals import Goal, Measured, Scope, Topic
 
@@ -20,6 +20,7 @@ BUDGET_S, SHORT_BUDGET_S = 60, 30
 LATE = 1.2  # the factor by which a command may exceed its budget
 MISSED = f"whatif: passes of {', '.join(DATASETS)} that were not used, median error"
 WORST = f"whatif: passes of {', '.join(DATASETS)} that were not used, largest error"
+COVERED = "whatif: those passes in the interval that the others give their prediction"
 ENDED = "whatif: time that a command takes over its budget, the longest"
 FED = f"whatif: workers that feed a step which takes {WORKERS:g}, off by so many"
 
@@ -33,11 +34,14 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     for dataset in DATASETS[: scope.of(len(DATASETS), 0)]:
         arguments = ("--dataset", dataset, "--num-workers", "1,2,4", "--out", dataset)
         shares.append(_share_of_budget(*arguments, scope=scope))
-    errors = [abs(held_out.error) for passes in _held_out(scope).values() for held_out in passes]
+    passes = _held_out(scope).values()
+    errors = [abs(held_out.error) for of_dataset in passes for held_out in of_dataset]
+    covered = [is_inside for of_dataset in passes for is_inside in inside(of_dataset)]
     needed = read_whatif(scope.folder / "waiting").workers_needed[0].likely
     return {
         MISSED: Measured(value=median(errors), note=f"{len(errors)} passes"),
         WORST: Measured(value=max(errors)),
+        COVERED: Measured(value=fmean(covered), note=f"{sum(covered)} of {len(covered)}"),
         FED: Measured(value=abs((needed or 0) - WORKERS)),
         ENDED: Measured(value=max(shares)),
     }
@@ -82,6 +86,7 @@ TOPIC = Topic(
     goals=(
         Goal(what=MISSED, unit="share", at_most=0.05),
         Goal(what=WORST, unit="share", at_most=0.15),
+        Goal(what=COVERED, unit="share", at_least=COVERAGE),
         Goal(what=FED, unit="", at_most=2),
         Goal(what=ENDED, unit="ratio", at_most=LATE),
     ),

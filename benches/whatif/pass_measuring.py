@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
@@ -30,7 +31,7 @@ from loaderbench.benches.whatif.trace_costs import pass_costs
 from loaderbench.reports.units import quantity
 from loaderbench.reports.whatif.batch_costs import CostRound
 from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_correction
-from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime
+from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime, reads
 from loaderbench.reports.whatif.prediction import Question, check_predictions, predict
 from loaderbench.reports.whatif.whatif_record import SCHEMA, WhatIf
 
@@ -237,7 +238,7 @@ class PassMeasuring:
         self.schedule.measured(loader_pass, time)
 
     def _read(self, loader_pass: LoaderPass, samples: int) -> PassTrace | clock.PassTimes:
-        """Read a pass, after a short one that is discarded; with the time of each event where costs need it."""
+        """Return the median one of some passes, after a short one that is discarded; traced where costs need it."""
         dataset, config = self.subject.dataset, self._config(loader_pass, samples)
         if self.schedule.part < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
             dataset = self.subject.part(self.schedule.part).dataset
@@ -245,7 +246,10 @@ class PassMeasuring:
         loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
         for _ in loader:  # the few samples of the first pass
             pass
-        return trace_pass(loader) if is_traced else clock.read(loader)
+        read: Callable[[Any], PassTrace | clock.PassTimes] = trace_pass if is_traced else clock.read
+        first = read(loader)
+        every = sorted((first, *(read(loader) for _ in range(reads(first.seconds) - 1))), key=attrgetter("seconds"))
+        return every[(len(every) - 1) // 2]
 
     def _costs_of(self, shown: Mapping[LoaderPass, Any]) -> CostRound:
         """Return the costs at each batch size that a round showed."""

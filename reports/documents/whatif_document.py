@@ -62,8 +62,8 @@ def _held_out(whatif: WhatIf) -> Section:
     if not whatif.held_out:
         return Section(title=title, parts=(Text(text="There was no time to compare any.", tone="bad"),))
     note = (
-        f"These passes were measured and not used: median error {percent(whatif.median_error)}; 9 of 10 predictions "
-        f"are off by less than {percent(math.expm1(whatif.widening))}."
+        f"These passes were measured and not used: median error {percent(whatif.median_error)}. After them, 9 of 10 "
+        f"predictions are off by less than {percent(math.expm1(whatif.widening))}, by which intervals are widened."
     )
     table = Table(
         name="held-out",

@@ -5,12 +5,14 @@ the other rounds are. A pass that would not end in time is left out; those that 
 that are held out, as without them nothing is predicted.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 ROUNDS, FEWEST_ROUNDS = 10, 4  # of measuring: at most, and what longer passes may leave of them
+READS, READ_S = 5, 0.3  # of a pass in its process: at most, and the seconds after which there are no more
 FEWEST_BATCHES = 4  # of a pass
 LONGEST_PASS_S = 0.5
 MARGIN = 1.1  # of what a pass took before
@@ -28,11 +30,21 @@ class LoaderPass:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassTime:
-    """What a pass took: `seconds` with its process and its workers' start, of which it was read for `read_s`."""
+    """What a pass took: `seconds` with its process, its workers' start and all reads, of which one took `read_s`."""
 
     seconds: float
     read_s: float
     samples: int
+
+    @property
+    def start_s(self) -> float:
+        """Return the seconds in which nothing was read."""
+        return max(0.0, self.seconds - reads(self.read_s) * self.read_s)
+
+
+def reads(read_s: float) -> int:
+    """Return how often a pass is read in one process, if it takes `read_s`: one that takes a moment varies most."""
+    return READS if read_s * READS <= READ_S else max(1, math.ceil(READ_S / read_s))
 
 
 @dataclass(kw_only=True)
@@ -118,7 +130,7 @@ class PassSchedule:
         """Return whether all rounds fit; or a few of them, where most of the time goes into starting processes."""
         reads_s = [self._read_s(loader_pass, samples) for loader_pass in self.passes]
         seconds = sum(self._estimate_s(loader_pass, samples) for loader_pass in self.passes)
-        rounds = ROUNDS if sum(reads_s) > seconds / 2 else FEWEST_ROUNDS
+        rounds = ROUNDS if sum(reads(read_s) * read_s for read_s in reads_s) > seconds / 2 else FEWEST_ROUNDS
         return rounds * seconds <= left_s and max(reads_s) <= LONGEST_PASS_S
 
     def _estimate_s(self, loader_pass: LoaderPass, samples: int | None = None) -> float:
@@ -126,8 +138,8 @@ class PassSchedule:
         known = self._known(loader_pass)
         if known is None:
             return 0.0
-        start_s = known.seconds - known.read_s
-        return MARGIN * (start_s + self._read_s(loader_pass, self.samples if samples is None else samples))
+        read_s = self._read_s(loader_pass, self.samples if samples is None else samples)
+        return MARGIN * (known.start_s + reads(read_s) * read_s)
 
     def _read_s(self, loader_pass: LoaderPass, samples: int) -> float:
         known = self._known(loader_pass)

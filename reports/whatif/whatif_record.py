@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
+import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
 from loaderbench.reports.records.json_files import read
 from loaderbench.reports.whatif.pass_schedule import LoaderPass
@@ -15,7 +15,7 @@ from loaderbench.reports.whatif.simulation import Scenario
 
 SCHEMA = 2
 FILE = "whatif.json"
-COVERAGE = 0.9  # of held-out passes have a smaller error than the intervals allow for
+COVERAGE = 0.9  # of measurements are to lie in the intervals
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -38,6 +38,11 @@ class HeldOutPass(msgspec.Struct, frozen=True, kw_only=True):
     def error(self) -> float:
         """Return by what share of the measurement the prediction is off."""
         return self.predicted_s / self.measured_s - 1
+
+    @property
+    def log_error(self) -> float:
+        """Return the logarithm of the prediction over the measurement."""
+        return math.log(self.predicted_s / self.measured_s)
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,14 +111,22 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def widening(held_out: Sequence[HeldOutPass]) -> float:
-    """Return the log ratio of prediction and measurement that `COVERAGE` of the held-out passes stay below.
+    """Return the log ratio within which a further measurement is predicted with a probability of `COVERAGE`.
 
-    0 where there is no such pass: nothing is known of the error.
+    It is the t interval of one more error, where errors, in their logarithm, are normal about zero. 0 where there is no
+    held-out pass: nothing is known of the error.
     """
     if not held_out:
         return 0.0
-    errors = [abs(math.log(measured.predicted_s / measured.measured_s)) for measured in held_out]
-    return float(np.quantile(errors, COVERAGE))
+    squares = [passed.log_error**2 for passed in held_out]
+    return float(scipy.stats.t.ppf((1 + COVERAGE) / 2, len(squares))) * math.sqrt(fmean(squares))
+
+
+def inside(held_out: Sequence[HeldOutPass]) -> list[bool]:
+    """Return of each held-out pass whether it lies in the interval that the others give its prediction."""
+    return [
+        abs(passed.log_error) <= widening([other for other in held_out if other is not passed]) for passed in held_out
+    ]
 
 
 def read_whatif(path: Path) -> WhatIf:

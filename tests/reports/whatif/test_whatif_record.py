@@ -1,13 +1,16 @@
 """What is read back from a ``whatif.json``."""
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from made_up_predictions import made_up_whatif
 
 from loaderbench.reports.records.json_files import MalformedError
-from loaderbench.reports.whatif.whatif_record import read_whatif
+from loaderbench.reports.whatif.whatif_record import COVERAGE, HeldOutPass, inside, read_whatif, widening
 
 
 def test_it_is_read_back_from_its_folder_as_it_was_written(tmp_path: Path) -> None:
@@ -24,3 +27,24 @@ def test_a_scenario_that_cannot_be_is_refused_in_one_line(tmp_path: Path) -> Non
     (tmp_path / "whatif.json").write_bytes(content)
     with pytest.raises(MalformedError, match="cpus must be > 0"):
         read_whatif(tmp_path)
+
+
+def held_out(log_errors: Iterable[float]) -> tuple[HeldOutPass, ...]:
+    return tuple(
+        HeldOutPass(num_workers=1, batch_size=8, batches=10, rounds_s=(1.0,), predicted_s=math.exp(log_error))
+        for log_error in log_errors
+    )
+
+
+def test_9_of_10_measurements_lie_in_the_interval_that_a_few_held_out_passes_give() -> None:
+    errors = np.random.default_rng(1).normal(0.0, 0.1, size=(2000, 8))
+    covered = [abs(further) <= widening(held_out(seen)) for *seen, further in errors]
+    assert sum(covered) / len(covered) == pytest.approx(COVERAGE, abs=0.02)
+
+
+def test_a_pass_that_is_further_off_than_the_others_allow_for_is_outside() -> None:
+    assert inside(held_out([0.02, -0.01, 0.015, 0.3])) == [True, True, True, False]
+
+
+def test_without_held_out_passes_nothing_is_known_of_the_error() -> None:
+    assert widening(()) == 0.0
