@@ -2,13 +2,14 @@
 
     python -m prove                      # everything: some 90 minutes on an otherwise idle machine
     python -m prove fidelity breakdown   # some topics
-    python -m prove --markdown FILE      # and the table as Markdown, for the docs
+    python -m prove --markdown FILE      # and the tables as Markdown, to paste into docs/prove.md
     python -m prove --short              # a little of every row: whether it can be measured at all, in a minute
 
 Exit code 1: a goal is missed; of the short form, a row is missing or not finite.
 """
 
 import argparse
+import platform
 import sys
 import tempfile
 import time
@@ -17,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+from pytest_benchmark.utils import get_commit_info
 
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.devices import available
@@ -59,7 +62,9 @@ def main() -> int:
     names = [topic.name for topic in TOPICS]
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(names)} (default: all)")
     parser.add_argument("--short", action="store_true", help="a little of every row, in a minute; judges no value")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there as well")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the tables there as well, as docs/prove.md has them"
+    )
     options = parser.parse_args()
     if unknown := set(options.topics) - set(names):
         parser.error(f"no topic {', '.join(sorted(unknown))}; the topics are {', '.join(names)}")
@@ -69,8 +74,17 @@ def main() -> int:
     table = document(results, _about(), short=options.short)
     print_document(table)
     if options.markdown:
-        options.markdown.write_text(markdown(table), encoding="utf-8")
+        options.markdown.write_text(pasted(markdown(table)), encoding="utf-8")
     return exit_code(results, short=options.short)
+
+
+def pasted(page: str) -> str:
+    r"""Return Markdown as a section of another page: without its title, its headings one level lower.
+
+    >>> pasted("# Goals\n\nOn a machine\n\n## gates\n")
+    'On a machine\n\n### gates\n'
+    """
+    return page.partition("\n\n")[2].replace("\n## ", "\n### ")
 
 
 def _measured(topics: Sequence[Topic], scope: Scope) -> list[Result]:
@@ -99,10 +113,14 @@ def _result(topic: Topic, scope: Scope) -> Result:
 
 
 def _about() -> tuple[str, ...]:
-    facts = machine.facts()
+    """Return the command, the code and the machine, in a line."""
+    facts, commit = machine.facts(), get_commit_info()
+    command = " ".join(("python -m prove", *sys.argv[1:])).partition(" --markdown")[0]
+    changed = ", with changes that are not committed" if commit.get("dirty") else ""
+    code = f"loaderbench {version('loaderbench')}, commit {commit['id'][:12]}{changed}"
     cpus = f"{facts.get('cpu_model', 'unknown CPU')}, {machine.usable_cpus()} CPUs"
-    versions = f"torch {facts.get('torch', '?')}, loaderbench {version('loaderbench')}"
-    return (f"{cpus}, {versions}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",)
+    versions = f"torch {facts.get('torch', '?')}, Python {platform.python_version()}"
+    return (f"{command}; {code}; {cpus}; {versions}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",)
 
 
 if __name__ == "__main__":

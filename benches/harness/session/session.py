@@ -26,6 +26,7 @@ from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.descriptors import Reserve
 from loaderbench.reports.records.schema import ENDINGS, GROWING_RECORD, SCHEMA
+from loaderbench.reports.units import count
 
 
 @dataclass
@@ -221,7 +222,7 @@ class Session:
         late = f", {missing} not reached" if missing else ""
         fault = f" ({self.fault})" if self.fault else ""
         lines = [
-            f"{measured} cases measured, {failed} failed, {skipped} skipped{late}",
+            f"{count(measured, 'case')} measured, {failed} failed, {skipped} skipped{late}",
             f"record: {self.record_path or self.folder / GROWING_RECORD}{fault}",
             f"report: loaderbench report {self.folder}",
         ]

@@ -158,7 +158,7 @@ def flawed(suite: Suite, pytester: pytest.Pytester) -> Suite:
 def test_a_run_that_stops_at_a_failure_says_how_to_go_on(flawed: Suite) -> None:
     result = flawed("--run-dir", "run", "--maxfail", "1", "--seed", "1")
     result.stdout.fnmatch_lines(
-        ["* cases measured, 1 failed, 0 skipped*", "resume: the same command with --resume run"]
+        ["* case* measured, 1 failed, 0 skipped*", "resume: the same command with --resume run"]
     )
 
 
