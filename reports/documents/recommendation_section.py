@@ -105,7 +105,10 @@ def _evidence(choice: Choice, rate: str) -> str:
 
 
 def _bars(recommendation: Recommendation) -> Iterator[Bar]:
-    """Yield the loader alone, the step alone and both; of the loader alone the recommended setting and the best."""
+    """Yield the loader alone, the step alone and both; without a step the recommended setting and the best.
+
+    A bar alone would only repeat the sentence: then there is none.
+    """
     chosen, best = recommendation.headline.chosen, recommendation.headline.best
     if recommendation.bench == "training":
         rates = [
@@ -114,10 +117,10 @@ def _bars(recommendation: Recommendation) -> Iterator[Bar]:
             ("both", "both", chosen["samples_per_s"]),
         ]
     else:
-        rates = [("this setting", "loader", chosen["samples_per_s"])]
-        rates += [("the best", "both", best["samples_per_s"])] if chosen["case"] != best["case"] else []
+        rates = [("this setting", "loader", chosen["samples_per_s"]), ("the best", "both", best["samples_per_s"])]
+        rates = rates if chosen["case"] != best["case"] else []
     known = [(label, kind, float(rate)) for label, kind, rate in rates if not pd.isna(rate)]
-    longest = max(rate for _, _, rate in known)
+    longest = max((rate for _, _, rate in known), default=1.0)
     unit = sample_rate(recommendation.dataset)
     for label, kind, rate in known:
         yield Bar(label=label, kind=kind, share=rate / longest, value=quantity(rate, unit))
