@@ -52,20 +52,19 @@ def check_dataset(dataset: Any, *, samples: int = 8, within_s: float = 1.0) -> D
     `dataset` may be anything with ``__getitem__`` and ``__len__``, or with ``__iter__``. At most `samples` samples are
     read, each twice: the first, the last and others between them, or the first ones of an iterable-style dataset, whose
     first pass is read to its end if it ends within `within_s` seconds. With ``__getitems__``, they are read as a batch
-    too, which must hold the same. Then a pickled copy must return a sample. Samples that change between reads and a
-    dataset that cannot be pickled are properties, not errors. Reading may advance the global random number generators.
+    too, which must hold the same. Before that it is pickled, and the copy must return a sample. Samples that change
+    between reads and a dataset that cannot be pickled are properties, not errors. Reading may advance the global random
+    number generators.
     """
     if samples < 1:
         raise ValueError(f"samples must be >= 1, got {samples}")
     kind = _kind(dataset)
-    length: int | None
+    length = _map_length(dataset) if kind == "map" else _stream_length(dataset)
+    pickled_bytes, pickle_error = _pickled(dataset, kind)  # as it is before it is read: a file may be opened then
     if kind == "map":
-        length = _map_length(dataset)
-        first, again = _map_samples(dataset, length, samples)
+        first, again = _map_samples(dataset, length or 0, samples)
     else:
-        length = _stream_length(dataset)
         first, again = _stream_samples(dataset, length, samples, within_s)
-    pickled_bytes, pickle_error = _pickled(dataset, kind)
     counts = [count_leaves(sample) for sample in first]
     return DatasetProperties(
         name=_name(dataset),

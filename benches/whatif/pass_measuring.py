@@ -17,6 +17,7 @@ from torch.utils.data import Sampler
 
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.failures.diagnosis import explained
 from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.first_batch import loader_config
 from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -222,12 +223,13 @@ class PassMeasuring:
     def _measure(self, loader_pass: LoaderPass, left_s: float, interruption: Interruption) -> None:
         began = perf_counter()
         try:
-            shown = in_child(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)), timeout_s=left_s)
+            read = explained()(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)))
+            shown = in_child(read, timeout_s=left_s)
         except Exception as error:
             interruption.check()
             if perf_counter() - began >= left_s:
                 return  # and the schedule ends
-            raise RefusedError(f"{self.subject.name}: a pass raised {reason(error)}") from error
+            raise RefusedError(f"{self.subject.name}: a pass: {reason(error)}") from error
         interruption.check()
         if len(self.shown) == self.schedule.round:
             self.shown.append({})

@@ -189,8 +189,8 @@ def _stream(both: int, read: int) -> Finding:
     return _finding(
         "stream",
         level,
-        "split the stream in __iter__ by torch.utils.data.get_worker_info(): every worker repeats it, and an epoch is "
-        "num_workers times as long as it should be",
+        "split the stream by torch.utils.data.get_worker_info(), in __iter__ or in a --worker-init-fn: every worker "
+        "repeats it, and an epoch is num_workers times as long as it should be",
         needed=both,
         limit=read,
         unit="",

@@ -1,5 +1,6 @@
 """What check_dataset accepts, and the one line it reports for everything else."""
 
+import pickle
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -364,6 +365,20 @@ def test_a_dataset_that_cannot_be_pickled_is_valid(dataset: object, why: str) ->
     properties = check_dataset(dataset)
     assert why in str(properties.pickle_error)
     assert properties.pickled_bytes is None
+
+
+class Opened(Items):
+    """A dataset that opens what no pickle takes when it is first read."""
+
+    def __getitem__(self, index: int) -> object:
+        self.lock = threading.Lock()
+        return super().__getitem__(index)
+
+
+def test_a_dataset_is_pickled_as_it_is_before_it_is_read() -> None:
+    properties = check_dataset(Opened())
+    assert properties.pickle_error is None
+    assert properties.pickled_bytes == len(pickle.dumps(Opened(), pickle.HIGHEST_PROTOCOL))
 
 
 class Incomplete(Items):

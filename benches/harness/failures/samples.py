@@ -84,7 +84,7 @@ def _unknown_type(values: list[Any], field: str) -> SampleFault | None:
     if isinstance(first, (*_PLAIN, Mapping, Sequence)):
         return None
     return SampleFault(
-        position=0, text=f"{_named(field)} is a {type(first).__name__}, which default_collate cannot take"
+        position=0, text=f"{_named(field)} is of type {type(first).__name__}, which default_collate cannot take"
     )
 
 

@@ -1,14 +1,18 @@
 """The loader that a command is asked about: its dataset, its collate function, its arguments, its first batch."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process, only_without_workers
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.reports.vocabulary import SETTINGS
 
 TIMEOUT_S = 60.0  # for a batch
+COLLATE_FN = SETTINGS["collate_fn"].option
 
 
 def loader_config(*, num_workers: int, collate_fn: Callable[[Any], Any], **arguments: Any) -> LoaderConfig:
@@ -26,13 +30,11 @@ def first_batch(subject: Subject, config: LoaderConfig) -> Any:
     It reads the dataset in this process: call it in one that nothing is measured in.
     """
     try:
-        return next(iter(in_process(config).build(subject.dataset)))
-    except StopIteration:
-        raise RefusedError(f"{subject.name}: it delivers no batch of {config.batch_size}") from None
-    except SystemExit as error:
-        raise RefusedError(f"{subject.name}: its first batch ended the program: {reason(error)}") from error
-    except Exception as error:
-        advice = "Name a collate function that fits with --collate-fn"
-        raise RefusedError(
-            f"{subject.name}: its first batch of {config.batch_size} raised {reason(error)}. {advice}"
-        ) from error
+        with explained():
+            batches = list(islice(in_process(config).build(subject.dataset), 1))
+    except CaseFailedError as error:
+        advice = "" if COLLATE_FN in str(error) else f". Name a collate function that fits with {COLLATE_FN}"
+        raise RefusedError(f"{subject.name}: its first batch of {config.batch_size}: {error}{advice}") from error
+    if not batches:
+        raise RefusedError(f"{subject.name}: it delivers no batch of {config.batch_size}")
+    return batches[0]

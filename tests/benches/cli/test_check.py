@@ -121,7 +121,7 @@ def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:
     ("arguments", "words"),
     [
         (("checked:Nothing",), "has no attribute 'Nothing'"),
-        (("checked:Ragged",), "Name a collate function that fits with --collate-fn"),
+        (("checked:Ragged",), "give a --collate-fn that pads them"),
         (("checked:Quits",), "checked:Quits: Quits[0] ended the program (SystemExit: None); "),
         (("checked:loader",), "checked:loader: it is a DataLoader, not a dataset: give it as --from-loader"),
     ],

@@ -27,7 +27,7 @@ IMAGE = torch.zeros(3, 8, 8)
         ([{"a": 1, "b": 2}, {"a": 1}], 1, "there is no field b, which the batch's first sample has"),
         ([[1, 2], [1, 2, 3]], 1, "the sample is of 3 entries, and of 2 entries in the batch's first sample"),
         ([{"x": IMAGE}, {"x": [1]}], 1, "field x is a list, and a tensor in the batch's first sample"),
-        ([{"file": Path("a")}], 0, "field file is a PosixPath, which default_collate cannot take"),
+        ([{"file": Path("a")}], 0, "field file is of type PosixPath, which default_collate cannot take"),
         (
             [{"x": np.zeros(2)}, {"x": np.zeros(3)}],
             1,
