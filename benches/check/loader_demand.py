@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import get_worker_info
 
 from loaderbench.benches.check.imports import import_fault
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
@@ -92,7 +92,7 @@ def _with_workers(demand: Demand, subject: Subject, config: LoaderConfig) -> Dem
     try:
         if is_compared:
             return replace(demand, repeated=in_child(partial(repeated_samples, subject.dataset, workers)))
-        in_child(explained()(partial(_read_batches, subject.dataset, workers)))
+        in_child(as_case_failure()(partial(_read_batches, subject.dataset, workers)))
     except Exception as error:  # noqa: BLE001 - a user's dataset may raise anything
         return replace(demand, worker_error=reason(error))
     return demand

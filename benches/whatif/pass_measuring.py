@@ -17,7 +17,7 @@ from torch.utils.data import Sampler
 
 from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.first_batch import loader_config
 from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -223,7 +223,7 @@ class PassMeasuring:
     def _measure(self, loader_pass: LoaderPass, left_s: float, interruption: Interruption) -> None:
         began = perf_counter()
         try:
-            read = explained()(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)))
+            read = as_case_failure()(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)))
             shown = in_child(read, timeout_s=left_s)
         except Exception as error:
             interruption.check()

@@ -14,7 +14,7 @@ from loaderbench.benches.explain.baseline.sending import SendingCosts, sending_c
 from loaderbench.benches.explain.baseline.usage import fault_s, usage
 from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -137,7 +137,7 @@ def measure_baseline(
 def _refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
     """Return what `work` returns in a process of its own; raises RefusedError in one line, whatever it raises."""
     try:
-        return in_child(explained()(work))
+        return in_child(as_case_failure()(work))
     except (CaseFailedError, ChildError) as error:
         raise RefusedError(f"{subject.name}: {what}: {error}") from error
 

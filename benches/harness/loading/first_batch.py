@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.diagnosis import explained
+from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process, only_without_workers
 from loaderbench.benches.harness.loading.subject import Subject
@@ -30,7 +30,7 @@ def first_batch(subject: Subject, config: LoaderConfig) -> Any:
     It reads the dataset in this process: call it in one that nothing is measured in.
     """
     try:
-        with explained():
+        with as_case_failure():
             batches = list(islice(in_process(config).build(subject.dataset), 1))
     except CaseFailedError as error:
         advice = "" if COLLATE_FN in str(error) else f". Name a collate function that fits with {COLLATE_FN}"
