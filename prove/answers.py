@@ -16,7 +16,7 @@ import pandas as pd
 
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.records.frame import read_records
-from loaderbench.reports.stats.noninferiority import MARGIN
+from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.stats.recommendation import Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import percent, quantity

@@ -22,7 +22,7 @@ MISSED = f"whatif: passes of {', '.join(DATASETS)} that were not used, median er
 WORST = f"whatif: passes of {', '.join(DATASETS)} that were not used, largest error"
 COVERED = "whatif: those passes in the interval that the others give their prediction"
 ENDED = "whatif: time that a command takes over its budget, the longest"
-FED = f"whatif: workers that feed a step which takes {WORKERS:g}, off by so many"
+KEEPS_UP = f"whatif: workers that feed a step which takes {WORKERS:g}, off by so many"
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:
@@ -42,7 +42,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
         MISSED: Measured(value=median(errors), note=f"{len(errors)} passes"),
         WORST: Measured(value=max(errors)),
         COVERED: Measured(value=fmean(covered), note=f"{sum(covered)} of {len(covered)}"),
-        FED: Measured(value=abs((needed or 0) - WORKERS)),
+        KEEPS_UP: Measured(value=abs((needed or 0) - WORKERS)),
         ENDED: Measured(value=max(shares)),
     }
 
@@ -87,7 +87,7 @@ TOPIC = Topic(
         Goal(what=MISSED, unit="share", at_most=0.05),
         Goal(what=WORST, unit="share", at_most=0.15),
         Goal(what=COVERED, unit="share", at_least=COVERAGE),
-        Goal(what=FED, unit="", at_most=2),
+        Goal(what=KEEPS_UP, unit="", at_most=2),
         Goal(what=ENDED, unit="ratio", at_most=LATE),
     ),
     measure=measure,

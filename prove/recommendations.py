@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # it ships no types
 
 from loaderbench.reports.documents.document import Cell, Column, Table
-from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN, smallest_as_good, standing
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
+from loaderbench.reports.stats.noninferiority import smallest_as_good, standing
 from loaderbench.reports.units import percent
 from prove.goals import Goal, Measured, Scope, Topic
 

@@ -42,7 +42,7 @@ class Setting:
 
     "The smallest setting" is decided in this order.
     """
-    is_subject: bool = False
+    is_panel: bool = False
     """Whether it says what a verdict and a panel are about."""
     is_swept: bool = True
     """Whether it has an option that takes a list of values."""
@@ -132,7 +132,7 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SubjectOption:
+class WorkloadOption:
     """An option that says what is loaded or trained, takes one text and is no setting."""
 
     name: str
@@ -180,13 +180,13 @@ def swept() -> tuple[str, ...]:
     return names(lambda setting: setting.is_swept)
 
 
-def subjects() -> tuple[str, ...]:
+def panel_settings() -> tuple[str, ...]:
     """Return the settings that a verdict and a panel are about.
 
-    >>> subjects()
+    >>> panel_settings()
     ('dataset', 'device')
     """
-    return names(lambda setting: setting.is_subject)
+    return names(lambda setting: setting.is_panel)
 
 
 def of_workers() -> Mapping[str, object]:
@@ -204,7 +204,7 @@ def loader_settings() -> tuple[str, ...]:
     return names(lambda setting: setting.is_argument or setting.makes_argument)
 
 
-def free() -> tuple[str, ...]:
+def speed_only_settings() -> tuple[str, ...]:
     """Return the settings that change speed only, not which batches come; the one that costs most per unit first."""
     ranked = [(setting.cost_rank, name) for name, setting in SETTINGS.items() if setting.cost_rank is not None]
     return tuple(name for _, name in sorted(ranked))
@@ -252,11 +252,11 @@ def sample_rate(dataset: object) -> str:
 
 for _entry in (
     Setting(
-        name="dataset", help="what is loaded", choices=tuple(SAMPLES), is_open=True, default="text", is_subject=True,
+        name="dataset", help="what is loaded", choices=tuple(SAMPLES), is_open=True, default="text", is_panel=True,
         has_column=True,
     ),
     Setting(
-        name="device", help="where batches are placed and models run", default="cpu", is_subject=True, has_column=True
+        name="device", help="where batches are placed and models run", default="cpu", is_panel=True, has_column=True
     ),
     Setting(name="model", help="what is trained", is_swept=False),
     Setting(name="quantity", help="what is compared with a known value", is_swept=False, phrase="{}"),
@@ -325,36 +325,36 @@ for _entry in (
 ):  # fmt: skip
     register(_entry)
 
-SUBJECT_OPTIONS: Mapping[str, SubjectOption] = {
+WORKLOAD_OPTIONS: Mapping[str, WorkloadOption] = {
     entry.name: entry
     for entry in (
-        SubjectOption(name="dataset_args", metavar="JSON", help="arguments of the dataset: an object or an array"),
-        SubjectOption(
+        WorkloadOption(name="dataset_args", metavar="JSON", help="arguments of the dataset: an object or an array"),
+        WorkloadOption(
             name="from_loader", metavar="MODULE:NAME", identifies=False,  # it is the name of the dataset
             help="in place of --dataset: your own DataLoader, or a function that returns one; measured as it is, and "
             "varied by the other options",
         ),
-        SubjectOption(
-            name="samples", metavar="N", default="auto", column="samples_read",  # a metric has the option's name
+        WorkloadOption(
+            name="samples", metavar="N", default="auto", column="samples_option",  # a metric has the option's name
             help="how much of your dataset a pass reads: a number, all, or auto (what fits into a short time); a "
             "part is contiguous blocks, or the beginning of a stream",
         ),
-        SubjectOption(
+        WorkloadOption(
             name="loader_timeout", metavar="TIME", default="60s", identifies=False,
             help="give up on a batch that workers have not delivered for so long (default: 60s; 0 waits for ever)",
         ),
-        SubjectOption(name="model", metavar="MODULE:NAME", help="the model to train; ours where the dataset is ours"),
-        SubjectOption(name="model_args", metavar="JSON", help="arguments of the model: an object or an array"),
-        SubjectOption(
+        WorkloadOption(name="model", metavar="MODULE:NAME", help="the model to train; ours where the dataset is ours"),
+        WorkloadOption(name="model_args", metavar="JSON", help="arguments of the model: an object or an array"),
+        WorkloadOption(
             name="loss", metavar="NAME",
             help="a function of torch.nn.functional, or module:attribute (default: the model's own where it takes the "
             "target, else cross_entropy)",
         ),
-        SubjectOption(
+        WorkloadOption(
             name="train_step", metavar="MODULE:NAME",
             help="your own step: a function of model, batch and optimizer, or an object or a class with step(batch)",
         ),
-        SubjectOption(
+        WorkloadOption(
             name="optimizer", metavar="NAME",
             help="a class of torch.optim, or module:attribute, called with the parameters (default: SGD)",
         ),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.units import MISSING
-from loaderbench.reports.vocabulary import SETTINGS, Setting, free, loader_settings
+from loaderbench.reports.vocabulary import SETTINGS, Setting, loader_settings, speed_only_settings
 
 SWITCH = (bool, np.bool_)  # the latter where a column of switches is taken apart
 Row = Mapping[Hashable, object] | pd.Series
@@ -59,8 +59,8 @@ def levels(table: pd.DataFrame, column: str, setting: str = "") -> list[object]:
 
 
 def size_key(row: Row) -> tuple[tuple[int, float, str], ...]:
-    """Return a key by which the free settings of cases are compared: fewest workers first."""
-    return tuple(sort_key(name, row.get(name)) for name in free())
+    """Return a key by which the speed-only settings of cases are compared: fewest workers first."""
+    return tuple(sort_key(name, row.get(name)) for name in speed_only_settings())
 
 
 def is_missing(value: object) -> bool:
@@ -121,7 +121,7 @@ def phrase(setting: str, value: object) -> str:
 def assigned(row: Row, names: Iterable[str]) -> str:
     """Write settings as arguments.
 
-    >>> assigned({"num_workers": 2.0, "pin_memory": False, "prefetch_factor": None}, free())
+    >>> assigned({"num_workers": 2.0, "pin_memory": False, "prefetch_factor": None}, speed_only_settings())
     'num_workers=2, pin_memory=False'
     """
     present = [name for name in names if name in row and not is_missing(row[name])]

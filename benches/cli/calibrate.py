@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
 EXAMPLE = "calibrate --budget 30m"
 
-ABOUT, BLOCKS = "about.json", "blocks.jsonl"
 BUDGET_S = 1800.0
 SHORT_S, LONG_S = 120.0, 300.0  # budgets of whole gates
 DRAWS, FEWEST_DRAWS = 125, 2
@@ -51,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what was asked for, compute the calibration, write and print it, and return the exit code."""
+    from loaderbench.reports.gate.calibration import ABOUT, BLOCKS
+
     folder = options.again or output.new_folder("calibration", options.out)
     if options.again and not (folder / ABOUT).exists():
         raise RefusedError(f"--again {folder}: no calibration is there ({ABOUT} is missing)")
@@ -116,7 +117,7 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float
 def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
     """Compute the calibration by `draws` gates a row, or as many as are replayed within so many seconds; write it."""
     from loaderbench.reports.documents import calibration_document as documents
-    from loaderbench.reports.gate.calibration import NAME
+    from loaderbench.reports.gate.calibration import FILE_NAME
 
     began = time.monotonic()
     calibration = _computed(folder, min(draws, FEWEST_DRAWS) if within_s < math.inf else draws)
@@ -124,7 +125,7 @@ def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
     if within_s < math.inf and (affordable := min(draws, int(within_s / replay_s) - FEWEST_DRAWS)) > FEWEST_DRAWS:
         calibration = _computed(folder, affordable)
     document = documents.calibration_document(calibration)
-    output.publish(document, folder, stem="calibration", data=[(NAME, calibration.encode())])
+    output.publish(document, folder, stem="calibration", data=[(FILE_NAME, calibration.encode())])
     return 0
 
 

@@ -42,13 +42,13 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
     settings = settings_around(
         own_loader, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL
     )
-    subject = subject_of(options, own_loader, samples)
+    subject = named_subject(options, own_loader, samples)
     return case_loader(
         subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout), own_loader=own_loader
     )
 
 
-def subject_of(options: argparse.Namespace, own_loader: "OwnLoader | None", samples: str) -> "Subject":
+def named_subject(options: argparse.Namespace, own_loader: "OwnLoader | None", samples: str) -> "Subject":
     """Return the dataset that is named, or that of the user's own loader; raises RefusedError where there is none."""
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.loading.subject import DatasetChoice

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.benches.explain.ab_experiment import explain
     from loaderbench.benches.harness.pytest_options import loader_timeout_s
     from loaderbench.reports.documents.explain_document import explain_document
-    from loaderbench.reports.explain.explain_record import FILE
+    from loaderbench.reports.explain.explain_record import FILE_NAME
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
 
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         began=options.began,
         timeout_s=loader_timeout_s(options.loader_timeout),
     )
-    data = [(FILE, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
+    data = [(FILE_NAME, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
     output.publish(explain_document(rank(explanation)), folder, stem="explain", data=data)
     return output.INTERRUPTED if explanation.interrupted else 0
 

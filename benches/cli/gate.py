@@ -17,6 +17,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.reports.stats.conventions import MARGIN
 
 # pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ HELP = "compare two revisions, interpreters or settings: did data loading become
 EXAMPLE = "gate --base origin/main --dataset my.data:Train --num-workers 0,2 -k bench_epoch"
 PYTEST_OPTIONS = "unknown"
 
-VERDICT = "verdict.json"
 BUDGET_S = 600.0
-MARGIN = 0.03
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,13 +63,15 @@ def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure base and head in turns, judge them, write the verdict, and return the exit code."""
+    from loaderbench.reports.gate.verdict_file import FILE_NAME
+
     base, head = requests(options)
     if not (base.revision or base.python != head.python or base.settings != head.settings):
         raise RefusedError("name what to compare: --base REV, --base-python PATH or --base-settings LIST (or head's)")
     if not base.revision and (head.revision or options.setup):
         needs_base = "--head" if head.revision else "--setup"
         raise RefusedError(f"{needs_base} needs --base REV: only then are there worktrees")
-    folder = output.new_folder("gate", options.out, result=VERDICT)
+    folder = output.new_folder("gate", options.out, result=FILE_NAME)
     seed = shared.seed_of(options)
     return publish_comparison(_measured(options, base, head, folder, seed), folder)
 
@@ -169,6 +170,6 @@ def publish_comparison(comparison: "Comparison", folder: Path) -> int:
     from loaderbench.reports.gate import junit, verdict_file
 
     junit_xml = junit.junit(comparison, gate_document.machine_of(comparison)).encode()
-    data = [(VERDICT, verdict_file.encode(comparison)), (junit.NAME, junit_xml)]
+    data = [(verdict_file.FILE_NAME, verdict_file.encode(comparison)), (junit.FILE_NAME, junit_xml)]
     output.publish(gate_document.gate_document(comparison), folder, stem="gate", data=data)
     return comparison.exit_code

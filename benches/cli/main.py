@@ -21,7 +21,7 @@ COMMANDS = ("run", "report", "check", "explain", "whatif", "gate", "compare", "c
 # core: one pass over the images took 0.6 s, or 3. torch reads it when it is loaded: it is set before any command is
 # imported. What the user has set stays. Records of measurements have it, among the machine's facts.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
-ABOUT = "what feeds a PyTorch model, how fast, and why"
+DESCRIPTION = "what feeds a PyTorch model, how fast, and why"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +71,7 @@ def _command(name: str) -> Any:
 
 def _overview() -> str:
     """Return every command with what it does and an example."""
-    lines = [f"loaderbench {version('loaderbench')}: {ABOUT}", ""]
+    lines = [f"loaderbench {version('loaderbench')}: {DESCRIPTION}", ""]
     for name in COMMANDS:
         command = _command(name)
         lines += [f"  {name:10} {command.HELP}", f"  {'':10} $ loaderbench {command.EXAMPLE}", ""]

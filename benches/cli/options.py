@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from loaderbench.reports.units import parse_size, parse_time, parse_whole
-from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, Setting
+from loaderbench.reports.vocabulary import SETTINGS, WORKLOAD_OPTIONS, Setting
 
 T = TypeVar("T")
 MODEL = ("model", "model_args", "loss", "train_step", "optimizer")  # options of what is trained
@@ -32,7 +32,7 @@ def add(
     for name in names:
         default = (defaults or {}).get(name, _default(name))
         kept = argparse.SUPPRESS if unset else default
-        if (entry := SUBJECT_OPTIONS.get(name)) is None:
+        if (entry := WORKLOAD_OPTIONS.get(name)) is None:
             _add_setting(parser, SETTINGS[name], default, kept)
         else:
             parser.add_argument(entry.option, metavar=entry.metavar, help=_escaped(entry.help), default=kept)
@@ -149,7 +149,7 @@ def _add_setting(parser: argparse._ActionsContainer, setting: Setting, default: 
 
 
 def _default(name: str) -> Any:
-    return SUBJECT_OPTIONS[name].default if name in SUBJECT_OPTIONS else SETTINGS[name].default
+    return WORKLOAD_OPTIONS[name].default if name in WORKLOAD_OPTIONS else SETTINGS[name].default
 
 
 def _written(value: Any) -> str:

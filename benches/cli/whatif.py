@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
-from loaderbench.benches.cli.check import subject_of
+from loaderbench.benches.cli.check import named_subject
 from loaderbench.benches.harness.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
     from loaderbench.benches.whatif.pass_measuring import whatif
     from loaderbench.reports.documents.whatif_document import whatif_document
-    from loaderbench.reports.whatif.whatif_record import FILE
+    from loaderbench.reports.whatif.whatif_record import FILE_NAME
 
     folder = output.new_folder("whatif", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # a pass reads as many as there is time for
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
     )
-    data = [(FILE, msgspec.json.format(msgspec.json.encode(predicted), indent=1))]
+    data = [(FILE_NAME, msgspec.json.format(msgspec.json.encode(predicted), indent=1))]
     output.publish(whatif_document(predicted), folder, stem="whatif", data=data)
     return output.INTERRUPTED if predicted.interrupted else 0
 
@@ -86,7 +86,9 @@ def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, Loade
         )
     if settings["batch_size"] is None or None in options.batch_size:
         raise RefusedError("--batch-size takes numbers here: batches are made of as many samples")
-    return case_loader(subject_of(options, own_loader, samples), settings, seed=0, timeout_s=0, own_loader=own_loader)
+    return case_loader(
+        named_subject(options, own_loader, samples), settings, seed=0, timeout_s=0, own_loader=own_loader
+    )
 
 
 def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:

@@ -12,7 +12,7 @@ from loaderbench.benches.explain.baseline.baseline import Baseline, measure_base
 from loaderbench.benches.explain.baseline.batch_facts import name_of
 from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention, together
-from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
+from loaderbench.benches.explain.interventions.known import INTERVENTIONS, interventions_of
 from loaderbench.benches.explain.loader_memory import loader_memory
 from loaderbench.benches.explain.observations import observations_of
 from loaderbench.benches.harness.failures.failure_line import reason
@@ -43,8 +43,8 @@ LONGEST_WRITING = 0.1  # of the budget
 FIRST_PASSES, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each observer
 MEMORY, MEMORY_OF_OBJECTS = 0.12, 0.3  # of what is left then, at least
 COMBINED_BLOCKS = 6  # for which time is kept: the fewest, and some to spare
-BUSY = 1.5  # how much longer blocks may take than the baseline promises
-OVERRUN = 0.1  # of the budget: the most that a block may exceed it by
+BUSY = 1.5  # how much longer blocks may take than expected
+OVERRUN_SHARE = 0.1  # of the budget: the most that a block may exceed it by
 MOST_SAMPLES = 1 << 20  # that are ever read: a sampler draws an order of all that a loader has
 FORK_S = 0.15  # of a block: its process, and the workers of two loaders
 
@@ -192,7 +192,7 @@ class Experiment:
         passes_s = passes_of(self.plan.pairs) * self.plan.batches * passes.batch_s
         starting_s = {True: self.plan.pairs * passes.start_s, False: 0.0}
         return Schedule(
-            promises={entry.cause: entry.promise for entry in facts},
+            possible_gains={entry.cause: entry.possible_gain for entry in facts},
             expected_s={
                 entry.cause: FORK_S + 2 * passes.start_s + passes_s + starting_s[entry.keeps_workers] for entry in facts
             },
@@ -206,7 +206,7 @@ class Experiment:
         while (cause := schedule.next(self.budget.spent_s)) is not None:
             progress.describe(cause)
             began = perf_counter()
-            timeout_s = schedule.budget_s - self.budget.spent_s + OVERRUN * self.budget.seconds
+            timeout_s = schedule.budget_s - self.budget.spent_s + OVERRUN_SHARE * self.budget.seconds
             turns = turns_of(self.plan.pairs, self.rng)
             subject = self.baseline.subject
             try:
@@ -225,7 +225,7 @@ class Experiment:
     def _combination(self) -> Intervention | None:
         ranked = rank(self.explanation()).interventions
         gains = [(self.interventions[entry.cause], entry.gain) for entry in ranked if entry.outcome == "helps"]
-        return together(self.baseline, gains, list(CAUSES))
+        return together(self.baseline, gains, list(INTERVENTIONS))
 
     def _drop(self, cause: str, why: str) -> None:
         del self.interventions[cause]

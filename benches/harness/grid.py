@@ -13,7 +13,7 @@ from loaderbench.benches.harness.loading.sampling import OF_BATCHES
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.pytest_options import Options
 from loaderbench.benches.harness.system.devices import available
-from loaderbench.reports.vocabulary import SETTINGS, loader_settings, of_workers, subjects, swept
+from loaderbench.reports.vocabulary import SETTINGS, loader_settings, of_workers, panel_settings, swept
 
 Combination = dict[str, Any]
 """One value for each setting of a bench."""
@@ -48,7 +48,7 @@ class Grid:
         chosen = [self.options.datasets.subject(name) for name in self._values("dataset")]
         values = [{setting: self._values_of(setting, subject) for setting in self.settings} for subject in chosen]
         varying = {"dataset"} | {setting for choice in values for setting in choice if len(choice[setting]) > 1}
-        together = self.settings if self.options.is_full else {*self.options.asked, *subjects(), *self.together}
+        together = self.settings if self.options.is_full else {*self.options.asked, *panel_settings(), *self.together}
         seen: set[tuple[Any, ...]] = set()
         for subject, choice in zip(chosen, values, strict=True):
             for combination in combinations(choice, together):

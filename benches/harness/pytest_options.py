@@ -24,7 +24,7 @@ from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice
 from loaderbench.reports.units import parse_time, parse_whole
-from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, swept
+from loaderbench.reports.vocabulary import SETTINGS, WORKLOAD_OPTIONS, swept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +94,7 @@ def declare(parser: pytest.Parser) -> None:
         setting = SETTINGS[name]
         text = f"Sweep: {setting.help} ({setting.takes})."
         group.addoption(setting.option, dest=name, metavar="LIST", default=None, help=_escaped(text))
-    for entry in SUBJECT_OPTIONS.values():
+    for entry in WORKLOAD_OPTIONS.values():
         text = f"{entry.help[:1].upper()}{entry.help[1:]}."
         group.addoption(entry.option, default=entry.default, metavar=entry.metavar, help=_escaped(text))
     for option in MEASURING:
@@ -126,7 +126,7 @@ class Options:
     timeout_s: float = 60.0
     seed: int = 0
     texts: Mapping[str, str] = field(default_factory=dict)
-    """What was given for each of `SUBJECT_OPTIONS`."""
+    """What was given for each of `WORKLOAD_OPTIONS`."""
     datasets: DatasetChoice = field(default_factory=DatasetChoice)
     own_loader: OwnLoader | None = None
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -147,7 +147,7 @@ class Options:
         asked = {name: _values(name, text) for name in swept() if (text := config.getoption(name)) is not None}
         usual = case_sets.full() if is_full else case_sets.quick()
         given = {option.name: _value(option, config.getoption(option.name)) for option in MEASURING}
-        texts = {name: config.getoption(name) for name in SUBJECT_OPTIONS}
+        texts = {name: config.getoption(name) for name in WORKLOAD_OPTIONS}
         placement = given["placement"]
         own_loader = load_own_loader(texts["from_loader"]) if texts["from_loader"] else None
         if own_loader is not None:
@@ -207,7 +207,7 @@ class Options:
     @property
     def extras(self) -> dict[str, Any]:
         """Return what identifies this session's cases beyond settings: arguments and models that are no defaults."""
-        given = ((SUBJECT_OPTIONS[name], text) for name, text in self.texts.items())
+        given = ((WORKLOAD_OPTIONS[name], text) for name, text in self.texts.items())
         return {entry.column or entry.name: text for entry, text in given if entry.identifies and text != entry.default}
 
     def values(self, setting: str, bench_values: "str | Sequence[Any] | None" = None) -> Values:
@@ -248,7 +248,7 @@ def loader_timeout_s(text: str) -> float:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise RefusedError(f"{SUBJECT_OPTIONS['loader_timeout'].option} {error}") from error
+        raise RefusedError(f"{WORKLOAD_OPTIONS['loader_timeout'].option} {error}") from error
 
 
 def _widest(values: Mapping[str, Values]) -> int:

@@ -19,7 +19,7 @@ from loaderbench.benches.harness.session.session import Session, is_case
 from loaderbench.benches.run import first_question
 from loaderbench.reports.stats.allocation import Allocation, Candidate, Round
 from loaderbench.reports.units import parse_time, quantity
-from loaderbench.reports.vocabulary import free, sample_rate
+from loaderbench.reports.vocabulary import sample_rate, speed_only_settings
 from loaderbench.reports.wording import size_key, spoken
 
 OUR_BENCHES = "loaderbench.benches"
@@ -221,9 +221,9 @@ def _words(item: pytest.Item) -> str:
 
 
 def _group(harness: Session, item: pytest.Item) -> tuple[tuple[str, object], ...]:
-    """Return the settings that a case must share with those it is compared with: all that are not free."""
+    """Return the settings that a case must share with those it is compared with: all but those of speed alone."""
     settings = harness.described(item)["settings"]
-    return tuple(sorted((name, value) for name, value in settings.items() if name not in free()))
+    return tuple(sorted((name, value) for name, value in settings.items() if name not in speed_only_settings()))
 
 
 def _logs(rounds: dict[str, list[float]]) -> list[dict[str, float]]:

@@ -9,14 +9,14 @@ from loaderbench.benches.harness.tracing.timestamps import BatchTrace, PassTrace
 from loaderbench.reports.whatif.batch_costs import PassCosts
 from loaderbench.reports.whatif.simulation import Costs
 
-SLOWEST_PACE = 0.05  # at which a batch is taken from a worker that makes another one
+SLOWEST = 0.05  # at which a batch is taken from a worker that makes another one
 
 
 def pass_costs(trace: PassTrace, alone_s: Sequence[float]) -> PassCosts:
     """Return what batches cost: `trace` is of a pass with one worker, `alone_s` are the waits of one without any."""
     batches = trace.batches
     send_s = _pickle_s(batches) + _worker_loop_s(batches)
-    take_s, pace = _taking(batches)
+    take_s, speed_while_making = _taking(batches)
     return PassCosts(
         begin_s=max(0.0, batches[0].timestamps.fetching - batches[0].requested),
         batches=tuple(
@@ -25,7 +25,7 @@ def pass_costs(trace: PassTrace, alone_s: Sequence[float]) -> PassCosts:
                 work_s=min(_making_s(batch), batch.timestamps.cpu_s),
                 send_s=send_s,
                 take_s=take_s,
-                pace=pace,
+                speed_while_making=speed_while_making,
                 alone_s=alone_s[number % len(alone_s)],
             )
             for number, batch in enumerate(batches)
@@ -55,10 +55,10 @@ def _worker_loop_s(batches: Sequence[BatchTrace]) -> float:
 
 
 def _taking(batches: Sequence[BatchTrace]) -> tuple[float, float]:
-    """Return what the loop takes for a batch while its worker is idle, and its pace while the worker makes another.
+    """Return what the loop takes for a batch while its worker is idle, and its speed while the worker makes another.
 
     Part of each taking was beside the worker's making. The least squares line of the rest over that part has both: its
-    slope is minus the pace.
+    slope is minus the speed.
     """
     begun = np.array([max(batch.requested, batch.timestamps.pickled) for batch in batches])[:, None]
     ended = np.array([batch.received for batch in batches])[:, None]
@@ -67,5 +67,5 @@ def _taking(batches: Sequence[BatchTrace]) -> tuple[float, float]:
     rest = (ended - begun)[:, 0] - beside
     variance = float(beside.var())
     slope = float(np.cov(beside, rest, bias=True)[0, 1]) / variance if variance else -1.0
-    pace = min(1.0, max(SLOWEST_PACE, -slope))
-    return float(np.median(rest + pace * beside)), pace
+    speed_while_making = min(1.0, max(SLOWEST, -slope))
+    return float(np.median(rest + speed_while_making * beside)), speed_while_making

@@ -85,7 +85,7 @@ def gate_document(comparison: Comparison) -> Document:
             Section(title="Conditions", name="conditions", parts=tuple(_conditions(comparison)), on=HTML),
             Section(title="Terms", name="terms", parts=(Terms(terms=_TERMS),), on=HTML),
         ),
-        footer=(f"Every sample in its order: {verdict_file.NAME}.",),
+        footer=(f"Every sample in its order: {verdict_file.FILE_NAME}.",),
         data={"verdict": _data(comparison)},
     )
 
@@ -132,17 +132,17 @@ def _tone(comparison: Comparison) -> Tone:
 
 def _verdicts(verdicts: Sequence[CaseVerdict]) -> Iterator[Part]:
     """Yield what a reader must act on, then the rest folded away; a terminal lists a few of those, or their number."""
-    pressing = [verdict for verdict in verdicts if not verdict.kind.is_calm]
-    calm = [verdict for verdict in verdicts if verdict.kind.is_calm]
-    if pressing:
-        yield _table(pressing, "verdicts")
+    to_act_on = [verdict for verdict in verdicts if verdict.kind.needs_action]
+    others = [verdict for verdict in verdicts if not verdict.kind.needs_action]
+    if to_act_on:
+        yield _table(to_act_on, "verdicts")
     else:
         yield Text(text="Nothing here calls for action.", tone="muted", on=ON_PAPER)
-    if calm:
-        title = ", ".join(f"{number} {name}" for name, number in Counter(v.verdict for v in calm).items())
-        yield Section(title=title, folded=True, parts=(_table(calm, "calm"),), on=ON_PAPER)
-        is_short = len(calm) <= MOST_UNCHANGED
-        yield _table(calm, "calm", TERMINAL) if is_short else Text(text=f"and {title}", tone="muted", on=TERMINAL)
+    if others:
+        title = ", ".join(f"{number} {name}" for name, number in Counter(v.verdict for v in others).items())
+        yield Section(title=title, folded=True, parts=(_table(others, "others"),), on=ON_PAPER)
+        is_short = len(others) <= MOST_UNCHANGED
+        yield _table(others, "others", TERMINAL) if is_short else Text(text=f"and {title}", tone="muted", on=TERMINAL)
 
 
 def _table(verdicts: Sequence[CaseVerdict], name: str, on: Outputs = EVERYWHERE) -> Table:
@@ -229,5 +229,5 @@ def _data(comparison: Comparison) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(text)
     if len(text) > MOST_EMBEDDED:
         data["blocks"] = [{**block, "samples": []} for block in data["blocks"]]
-        data["left_out"] = f"every sample is in {verdict_file.NAME}"
+        data["left_out"] = f"every sample is in {verdict_file.FILE_NAME}"
     return data

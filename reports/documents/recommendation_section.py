@@ -7,10 +7,18 @@ import pandas as pd
 
 from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
 from loaderbench.reports.records.schema import Run
-from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
 from loaderbench.reports.units import THIN, count, interval, parse_time, percent, quantity
-from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, Setting, free, names, sample_rate, subjects
+from loaderbench.reports.vocabulary import (
+    SETTINGS,
+    WORKLOAD_OPTIONS,
+    Setting,
+    names,
+    panel_settings,
+    sample_rate,
+    speed_only_settings,
+)
 from loaderbench.reports.wording import assigned, is_missing, is_on, loader_call, plain_number, settings_of
 
 HEADLINES: Mapping[Bottleneck, str] = {
@@ -24,7 +32,7 @@ TONES: Mapping[Bottleneck, Tone] = {
     "loading": "bad", "step": "good", "turns": "warn", "open": "warn", "unknown": "plain",
 }  # fmt: skip
 
-FROM_LOADER = SUBJECT_OPTIONS["from_loader"].option
+FROM_LOADER = WORKLOAD_OPTIONS["from_loader"].option
 MORE_TIME = "5m"
 THEIR_MODEL = "my.model:Net"  # for the reader to replace
 MOST_CHOICES = 12  # of other batches, in Markdown
@@ -148,7 +156,7 @@ def _other_batches(recommendation: Recommendation) -> Section:
 def _batches(choice: Choice) -> str:
     """Name the batches within which a choice was made."""
     case = choice.chosen.to_frame().T
-    names = [name for name in settings_of(case) if name not in {*free(), *subjects()}]
+    names = [name for name in settings_of(case) if name not in {*speed_only_settings(), *panel_settings()}]
     return assigned(choice.chosen, names)
 
 
@@ -264,7 +272,7 @@ def _carried(command: Sequence[str]) -> list[str]:
     ['--model', 'my.model:Net', '--loss=mse']
     """
     kept = []
-    carried = tuple(entry.option for entry in SUBJECT_OPTIONS.values())
+    carried = tuple(entry.option for entry in WORKLOAD_OPTIONS.values())
     for word, value in zip(command, [*command[1:], ""], strict=True):
         if word in carried:
             kept += [word, value]

@@ -16,7 +16,7 @@ from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import Picture, pictures
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run
-from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import MOST_SUBJECTS, Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import count, percent, quantity

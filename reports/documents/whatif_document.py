@@ -12,7 +12,7 @@ from loaderbench.reports.figures.style import png, svg
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
-from loaderbench.reports.whatif.prediction import FED, MOST_WORKERS_PER_CPU
+from loaderbench.reports.whatif.prediction import KEEPS_UP, MOST_WORKERS_PER_CPU
 from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
 
 FIGURE = "whatif"
@@ -148,7 +148,7 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
         return
     step_s = whatif.workers_needed[0].scenario.step_s
     note = (
-        f"So that the step waits for less than {percent(FED)} of its time. None: not with {MOST_WORKERS_PER_CPU} "
+        f"So that the step waits for less than {percent(KEEPS_UP)} of its time. None: not with {MOST_WORKERS_PER_CPU} "
         "workers for each CPU either."
     )
     table = Table(

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean, median
 
-from loaderbench.reports.explain.ranking import FEWEST_BLOCKS, MARGIN
+from loaderbench.reports.explain.ranking import FEWEST_BLOCKS
+from loaderbench.reports.stats.conventions import MARGIN
 
 MOST_BLOCKS = 10  # of an intervention
 MOST_PAIRS = 3  # of passes, in a block
@@ -63,14 +64,14 @@ def passes_of(pairs: int) -> int:
 class Schedule:
     """Blocks of interventions in rounds, within a budget.
 
-    A round has a block of each of the interventions that promise most, as many of them as can still have their `fewest`
-    blocks by what blocks have taken so far. Once those have them, rounds go on up to `most` blocks: of those that
-    promise at least `margin`, which is what a difference has to be, and only then of the others. The first round begins
-    with what promises most, the others are shuffled. What was measured never decides who comes next: only promises and
-    costs do. Ask `next` what to measure; report what came of it with `measured` or `failed`.
+    A round has a block of each of the interventions that may save most, as many of them as can still have their
+    `fewest` blocks by what blocks have taken so far. Once those have them, rounds go on up to `most` blocks: of those
+    that may save at least `margin`, which is what a difference has to be, and only then of the others. The first round
+    begins with what may save most, the others are shuffled. What was measured never decides who comes next: only
+    possible gains and costs do. Ask `next` what to measure; report what came of it with `measured` or `failed`.
     """
 
-    promises: Mapping[str, float]  # of each cause: the share of a pass that removing it may save at most
+    possible_gains: Mapping[str, float]  # of each cause: the share of a pass that removing it may save at most
     expected_s: Mapping[str, float]  # what a block of each cause may take
     budget_s: float
     rng: random.Random
@@ -82,7 +83,7 @@ class Schedule:
     waiting: list[str] = field(default_factory=list)  # causes whose block of this round is still to come
 
     def __post_init__(self) -> None:
-        ranked = sorted(self.promises, key=lambda cause: (-self.promises[cause], cause))
+        ranked = sorted(self.possible_gains, key=lambda cause: (-self.possible_gains[cause], cause))
         self.taken_s = {cause: [] for cause in ranked}
 
     def next(self, spent_s: float) -> str | None:
@@ -115,11 +116,11 @@ class Schedule:
 
     @property
     def not_tried(self) -> list[str]:
-        """Return the causes without any block, those that promise most first."""
+        """Return the causes without any block, those that may save most first."""
         return [cause for cause, taken in self.taken_s.items() if not taken]
 
     def _owed(self, left_s: float) -> list[str]:
-        """Return the causes that have fewer than the fewest blocks, and time for them: those that promise most."""
+        """Return the causes that have fewer than the fewest blocks, and time for them: those that may save most."""
         chosen: list[str] = []
         for cause, taken in self.taken_s.items():
             needed_s = (self.fewest - len(taken)) * self.block_s(cause)
@@ -135,13 +136,13 @@ class Schedule:
         return [cause for cause in self.taken_s if self.block_s(cause) <= left_s][:1]
 
     def _further(self, left_s: float) -> list[str]:
-        """Return the causes of which blocks beyond the fewest are to be measured: those that promise enough first."""
+        """Return the causes of which blocks beyond the fewest are to be measured: those that may save enough first."""
         fitting = [
             cause
             for cause, taken in self.taken_s.items()
             if self.fewest <= len(taken) < self.most and self.block_s(cause) <= left_s
         ]
-        return [cause for cause in fitting if self.promises[cause] >= self.margin] or fitting
+        return [cause for cause in fitting if self.possible_gains[cause] >= self.margin] or fitting
 
     @property
     def _reserved_s(self) -> float:

@@ -8,7 +8,7 @@ import msgspec
 from loaderbench.reports.records.json_files import read
 
 SCHEMA = 2
-FILE = "explain.json"
+FILE_NAME = "explain.json"
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Passes = Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=1)]
@@ -23,7 +23,7 @@ class InterventionFacts(msgspec.Struct, frozen=True, kw_only=True):
     change: str  # the line of code to change
     call: str = ""  # of DataLoader, with the change made
     caveat: str = ""  # what else the change does
-    promise: float = 0.0  # the share of a pass that it may save, going by the baseline: what is tried first
+    possible_gain: float = 0.0  # the share of a pass that it may save, going by the baseline: what is tried first
     combines: tuple[str, ...] = ()  # the causes that are removed together
     once_per_epoch: bool = False  # the cause costs the same in an epoch of any length: workers start, for example
     keeps_workers: bool = False  # control starts its workers in every pass, treatment keeps or has none
@@ -122,4 +122,4 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_explanation(path: Path) -> Explanation:
     """Return the ``explain.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
-    return read(path / FILE if path.is_dir() else path, Explanation, schema=SCHEMA, what="explain")
+    return read(path / FILE_NAME if path.is_dir() else path, Explanation, schema=SCHEMA, what="explain")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
-LEVEL = 0.95
+from loaderbench.reports.stats.conventions import LEVEL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

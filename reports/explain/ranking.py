@@ -16,6 +16,7 @@ import numpy as np
 
 from loaderbench.reports.explain.explain_record import Explanation, InterventionFacts, PassBlock, read_explanation
 from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
+from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.stats.significance import discoveries
 
 InterventionOutcome = Literal["helps", "harms", "no difference", "unclear", "not run"]
@@ -28,7 +29,6 @@ OUTCOMES: tuple[InterventionOutcome, ...] = (
 )  # as they are listed
 
 FALSE_DISCOVERIES = 0.05  # of what is said to help or to harm, by chance
-MARGIN = 0.03  # of an epoch: less is no difference
 _SHORTEST = 0.01  # of a pass that starts its workers: the least that is left of it without the start
 FEWEST_BLOCKS = 4  # of an intervention, before anything is said of it
 

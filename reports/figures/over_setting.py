@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
-from loaderbench.reports.vocabulary import Metric, sample_rate, subjects
+from loaderbench.reports.vocabulary import Metric, panel_settings, sample_rate
 from loaderbench.reports.wording import levels, plain_number, settings_of
 
 
@@ -18,7 +18,7 @@ def over_setting(cases: pd.DataFrame, metric: Metric) -> Figure | None:
     known = cases[cases[metric.name].notna()]
     bench = known["bench"].value_counts().sort_index().idxmax()
     known = known[known["bench"] == bench]
-    setting = next((name for name in settings_of(known) if _varies(known, name) and name not in subjects()), None)
+    setting = next((name for name in settings_of(known) if _varies(known, name) and name not in panel_settings()), None)
     if setting is None:
         return None
     table = at_usual_values(known, (setting,))

@@ -10,7 +10,7 @@ import pandas as pd
 from loaderbench.reports.figures.style import MOST_PANELS
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count
-from loaderbench.reports.vocabulary import SETTINGS, subjects
+from loaderbench.reports.vocabulary import SETTINGS, panel_settings
 from loaderbench.reports.wording import is_missing, levels, phrase, settings_of, sort_key
 
 LONGEST_NAME = 30
@@ -42,9 +42,9 @@ def facets(cases: pd.DataFrame, *, least: Mapping[str, int] | None = None) -> Fa
 
 
 def _split(cases: pd.DataFrame) -> Iterator[Facet]:
-    named = [name for name in subjects() if name == "dataset" or len(levels(cases, name)) > 1]
-    for key, table in cases.groupby(list(subjects()), dropna=False):
-        subject = dict(zip(subjects(), key, strict=True))
+    named = [name for name in panel_settings() if name == "dataset" or len(levels(cases, name)) > 1]
+    for key, table in cases.groupby(list(panel_settings()), dropna=False):
+        subject = dict(zip(panel_settings(), key, strict=True))
         words = [str(subject[name]) for name in named if not is_missing(subject[name])]
         yield Facet(name=short(" · ".join(words) or "cases"), dataset=subject["dataset"], table=table)
 
@@ -60,8 +60,8 @@ def at_usual_values(cases: pd.DataFrame, varied: Sequence[str]) -> pd.DataFrame:
     """
     if cases.empty:
         return cases
-    by_subject = cases.groupby(list(subjects()), sort=False, dropna=False)
-    return pd.concat([_at_the_commonest(table, {*varied, *subjects()}) for _, table in by_subject])
+    by_subject = cases.groupby(list(panel_settings()), sort=False, dropna=False)
+    return pd.concat([_at_the_commonest(table, {*varied, *panel_settings()}) for _, table in by_subject])
 
 
 def _at_the_commonest(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
 from loaderbench.reports.units import percent
-from loaderbench.reports.vocabulary import sample_rate, subjects
+from loaderbench.reports.vocabulary import panel_settings, sample_rate
 from loaderbench.reports.wording import levels, plain_number
 
 TRIPLE = (
@@ -40,7 +40,7 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
 
 def _one_batch_size(cases: pd.DataFrame) -> pd.DataFrame:
     """Keep for each dataset and device the batch size that trains fastest."""
-    about = [cases[name] for name in subjects()]
+    about = [cases[name] for name in panel_settings()]
     best = cases["samples_per_s"].groupby(about, dropna=False).transform("max")
     fastest = cases["batch_size"].where(cases["samples_per_s"] == best)
     sizes = fastest.groupby(about, dropna=False).transform("first")

@@ -36,13 +36,13 @@ from loaderbench.reports.records.schema import SAME_MACHINE
 
 # What stands in a calibration's folder.
 ABOUT, SIZES, BLOCKS, GATES = "about.json", "sizes.json", "blocks.jsonl", "gates.jsonl"
-NAME = "calibration.json"
+FILE_NAME = "calibration.json"
 
 # 1  loaderbench 0.1.0: machine, command, reliability, sizes, replayed, whole, faults, coverage, spreads.
 SCHEMA = 1
 
 IDENTICAL = "identical"
-QUIET = (IDENTICAL, "identical, other benches")  # with no background load
+WITHOUT_LOAD = (IDENTICAL, "identical, other benches")  # with no background load
 CHANGES = (0.05, 0.10)
 PLANS = (Plan(budget_s=120.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
 COVERED_BLOCKS = (6, 18)
@@ -117,10 +117,10 @@ class GateCalibration:
     @property
     def reliability(self) -> Reliability:
         """Return what a gate on a machine like this one states of itself."""
-        identical = [entry for entry in self.replayed if entry.name in QUIET]
+        identical = [entry for entry in self.replayed if entry.name in WITHOUT_LOAD]
         return Reliability(
             measured=self.about.started[:10],
-            blocks=sum(len(pool.blocks) for pool in self.pools if pool.name in QUIET),
+            blocks=sum(len(pool.blocks) for pool in self.pools if pool.name in WITHOUT_LOAD),
             false_cases=sum(entry.hits.count for entry in identical),
             of_cases=sum(entry.hits.of for entry in identical),
             needed_s={f"{change:g}": taken for change, taken in self.needed_s.items() if np.isfinite(taken)},
@@ -191,7 +191,7 @@ def calibration(
     for gate in gates:
         whole.setdefault((gate.name, gate.budget_s), []).append(gate)
     identical = next((pool for pool in pools if pool.name == IDENTICAL), None)
-    quiet = [pool for name in reversed(QUIET) for pool in pools if pool.name == name]
+    unloaded = [pool for name in reversed(WITHOUT_LOAD) for pool in pools if pool.name == name]
     return GateCalibration(
         about=about,
         sizes=sizes,
@@ -200,7 +200,7 @@ def calibration(
         whole=tuple(counted(same) for (name, _), same in whole.items() if name in names),
         faults=tuple(gate for (name, _), same in whole.items() for gate in same if name not in names),
         needed_s={change: needed_s(identical, Plan(), change, draws, rng) for change in CHANGES} if identical else {},
-        coverage={count: _covered(quiet, count, rng, draws) for count in COVERED_BLOCKS} if quiet else {},
+        coverage={count: _covered(unloaded, count, rng, draws) for count in COVERED_BLOCKS} if unloaded else {},
     )
 
 
@@ -225,6 +225,6 @@ def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
                 yield outcome(pool, plan, draws, rng)
 
 
-def _covered(quiet: Sequence[Pool], count: int, rng: Rng, draws: int) -> dict[str, Rate]:
+def _covered(unloaded: Sequence[Pool], count: int, rng: Rng, draws: int) -> dict[str, Rate]:
     """Return the coverage by metric; of a metric that several pools have, the last one's."""
-    return {metric: rate for pool in quiet for metric, rate in coverage(pool, count, rng, INTERVALS * draws).items()}
+    return {metric: rate for pool in unloaded for metric, rate in coverage(pool, count, rng, INTERVALS * draws).items()}

@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def counts(self) -> dict[VerdictName, int]:
-        """Return how many verdicts there are of each kind, the gravest first."""
+        """Return how many verdicts there are of each kind, the worst first."""
         counts = Counter(verdict.verdict for verdict in self.verdicts)
         return {name: counts[name] for name in VERDICTS if counts[name]}
 
@@ -110,7 +110,7 @@ def of_test(
     return Comparison(
         setup=setup,
         plan=test.plan,
-        verdicts=gravest_first(verdicts),
+        verdicts=worst_first(verdicts),
         moved=test.moved,
         analyses=tuple(test.analyses),
         blocks=tuple(blocks),
@@ -119,8 +119,8 @@ def of_test(
     )
 
 
-def gravest_first(verdicts: Iterable[CaseVerdict]) -> tuple[CaseVerdict, ...]:
-    """Sort verdicts: the gravest kind first, and of a kind the greatest change."""
+def worst_first(verdicts: Iterable[CaseVerdict]) -> tuple[CaseVerdict, ...]:
+    """Sort verdicts: the worst kind first, and of a kind the greatest change."""
     rank = list(VERDICTS).index
     return tuple(
         sorted(verdicts, key=lambda v: (rank(v.verdict), -abs(v.estimate.effect) if v.estimate is not None else 0))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from loaderbench.reports.gate.paired_effects import is_control, rule_of, worse_sign
+from loaderbench.reports.stats.conventions import LEVEL
 from loaderbench.reports.stats.significance import discoveries, one_sided, signed_ranks
 from loaderbench.reports.vocabulary import METRICS, GateRule
 
@@ -29,7 +30,6 @@ Change = Literal["regressed", "improved"]
 CHANGES: tuple[Change, ...] = ("regressed", "improved")
 CONTROLS_RATE = 0.01  # of false alarms among the controls
 TRIM = 0.125  # of the blocks, at each end, at most
-LEVEL = 0.95
 EXACT = 0.02  # the p-value that the exact test must reach before a verdict of change
 FEWEST = 3  # blocks for any verdict
 ALIKE = 3  # cases of a metric, before their spreads are shrunk towards each other

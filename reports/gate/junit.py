@@ -12,7 +12,7 @@ from loaderbench.reports.gate.verdicts import CaseVerdict
 from loaderbench.reports.text import plain, shell
 from loaderbench.reports.units import quantity
 
-NAME = "junit.xml"
+FILE_NAME = "junit.xml"
 
 
 def junit(comparison: Comparison, machine: str = "") -> str:

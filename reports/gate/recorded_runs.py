@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.gate.comparison import Comparison, Setup, gravest_first, lacking
+from loaderbench.reports.gate.comparison import Comparison, Setup, lacking, worst_first
 from loaderbench.reports.gate.estimate import (
     EXACT,
     Change,
@@ -30,7 +30,7 @@ from loaderbench.reports.vocabulary import FIDELITY_BENCH
 
 SAME = (*SAME_MACHINE, "threads")  # facts that must be the same for both
 RATE = 0.05  # of false discoveries
-FEWEST = 4  # runs of each revision: with fewer, the exact test can never agree
+FEWEST_RUNS = 4  # runs of each revision: with fewer, the exact test can never agree
 
 
 def unlike(runs: Sequence[Run]) -> list[str]:
@@ -56,7 +56,7 @@ class RecordedValues:
 
 
 def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Comparison:
-    """Compare runs with runs: from `FEWEST` of each on, a case may be called regressed or improved."""
+    """Compare runs with runs: from `FEWEST_RUNS` of each on, a case may be called regressed or improved."""
     of_base, of_head = _cases(base), _cases(head)
     both = [key for key in of_head if key in of_base]
     values = [value for key in both for value in _values(of_base[key], of_head[key])]
@@ -74,7 +74,7 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
     return Comparison(
         setup=setup,
         plan=plan,
-        verdicts=gravest_first(verdicts),
+        verdicts=worst_first(verdicts),
         moved=moved,
         values=tuple(record for value in values for record in value.records()),
     )
@@ -132,8 +132,8 @@ def _verdict(estimate: Estimate, suspected: Change | None, plan: Plan, runs: int
     if runs == 1:
         why = "one run of each: the interval is within-run spread, and two fresh processes differ by more"
         return "inconclusive", why
-    if estimate.blocks < FEWEST:
-        return "inconclusive", f"{estimate.blocks} runs of one revision; a verdict needs {FEWEST}"
+    if estimate.blocks < FEWEST_RUNS:
+        return "inconclusive", f"{estimate.blocks} runs of one revision; a verdict needs {FEWEST_RUNS}"
     if suspected and estimate.exact_p_value(suspected) <= EXACT:
         return suspected, ""
     if estimate.is_within(plan.margin):

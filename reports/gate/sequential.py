@@ -27,6 +27,7 @@ from loaderbench.reports.gate.estimate import (
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
+from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.units import count
 
 Key = tuple[str, str]  # case, metric
@@ -36,7 +37,7 @@ Key = tuple[str, str]  # case, metric
 class Plan:
     """How a comparison is conducted."""
 
-    margin: float = 0.03  # the relative change that is too small to matter
+    margin: float = MARGIN  # the relative change that is too small to matter
     budget_s: float = 600.0
     suspicion_rate: float = 0.2  # of false suspicions, over all analyses
     confirming_blocks: int = 3  # that confirm a suspicion, or as many again

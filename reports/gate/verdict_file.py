@@ -16,7 +16,7 @@ from typing import Any
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.verdicts import CaseVerdict
 
-NAME = "verdict.json"
+FILE_NAME = "verdict.json"
 
 # 1  loaderbench 0.1.0: revisions, plan, seed, machine, verdicts, blocks with every sample in order.
 SCHEMA = 1

@@ -20,12 +20,12 @@ class VerdictKind:
     meaning: str
 
     @property
-    def is_calm(self) -> bool:
-        """Return whether nobody need act on it: outputs fold it away."""
-        return self.tone in ("muted", "plain")
+    def needs_action(self) -> bool:
+        """Return whether someone is to act on it; outputs fold away what needs none."""
+        return self.tone not in ("muted", "plain")
 
 
-# The gravest first: the order of all tables.
+# The worst first: the order of all tables.
 _KINDS = (
     VerdictKind(
         "regressed", "bad", "failure",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loaderbench.reports.records.schema import Scalar
-from loaderbench.reports.vocabulary import SETTINGS, Setting, subjects
+from loaderbench.reports.vocabulary import SETTINGS, Setting, panel_settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +60,11 @@ def _at_defaults(cases: Sequence[NamedCase]) -> list[NamedCase]:
     """Return the cases that have the default of every setting in which the cases differ; none where benches differ."""
     settings = dict.fromkeys(name for case in cases for name in case.settings)
     varying = [name for name in settings if len({case.settings.get(name) for case in cases}) > 1]
-    if len({case.bench for case in cases}) > 1 or set(varying) & {*subjects()} or not set(varying) <= set(SETTINGS):
+    if (
+        len({case.bench for case in cases}) > 1
+        or set(varying) & {*panel_settings()}
+        or not set(varying) <= set(SETTINGS)
+    ):
         return []
     return [case for case in cases if all(_is_default(SETTINGS[name], case) for name in varying)]
 

@@ -41,7 +41,7 @@ class Candidate:
 
     name: str
     group: Hashable
-    """Cases of one group are compared: they differ in free settings alone."""
+    """Cases of one group are compared: they differ in settings of speed alone."""
     rounds: list[Round] = field(default_factory=list)
     cost_s: float | None = None
     """Of its latest round, all that belongs to it included; None before the first."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from loaderbench.reports.stats.intervals import pooled, ratio
-from loaderbench.reports.vocabulary import names, subjects
+from loaderbench.reports.vocabulary import names, panel_settings
 from loaderbench.reports.wording import SWITCH, levels, plain_number, settings_of
 
 MOST_LEVELS = 24  # of one setting, the smallest
@@ -16,13 +16,13 @@ DRAWN_AS_LINES = ("num_workers", "batch_size")  # the figures of throughput show
 def paired_ratios(cases: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each pair of cases of one run that differ in one setting alone.
 
-    Each level of a setting is compared with its smallest. Columns: run, bench, the subjects (dataset, device), setting,
+    Each level of a setting is compared with its smallest. Columns: run, bench, dataset, device, setting,
     level, base, rounds (of the two cases, the smaller number), ratio, low, high (within-run, Welch), log_se, freedom.
     """
     timed = cases[cases["samples_per_s"].notna()]
     settings = settings_of(cases)
     codes = pd.DataFrame({name: timed[name].factorize()[0] for name in ("run", "bench", *settings)}, timed.index)
-    not_compared = {*subjects(), *names(lambda setting: not setting.is_swept), *DRAWN_AS_LINES}
+    not_compared = {*panel_settings(), *names(lambda setting: not setting.is_swept), *DRAWN_AS_LINES}
     ratios = [
         pairs
         for setting in settings
@@ -30,7 +30,7 @@ def paired_ratios(cases: pd.DataFrame) -> pd.DataFrame:
         for pairs in _ratios_of(setting, timed, codes.drop(columns=setting))
     ]
     if not ratios:
-        return pd.DataFrame(columns=["bench", *subjects(), "setting", "base", "level"])
+        return pd.DataFrame(columns=["bench", *panel_settings(), "setting", "base", "level"])
     return pd.concat(ratios, ignore_index=True)
 
 
@@ -40,7 +40,7 @@ def pooled_effects(ratios: pd.DataFrame) -> pd.DataFrame:
     ratio, low and high hold the rounds' spread only; `ratios` lists the pairs' own, which show where the effect itself
     depends on the other settings. `rounds` is the smallest number of rounds of a case.
     """
-    keys = ["bench", *subjects(), "setting", "base", "level"]
+    keys = ["bench", *panel_settings(), "setting", "base", "level"]
     return pd.DataFrame(
         [
             {
@@ -56,10 +56,10 @@ def pooled_effects(ratios: pd.DataFrame) -> pd.DataFrame:
 
 def _ratios_of(setting: str, cases: pd.DataFrame, others: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Pair within each bench and subject: a setting's smallest level may differ between them."""
-    named = cases[["run", "bench", *subjects(), *MOMENTS]].assign(
+    named = cases[["run", "bench", *panel_settings(), *MOMENTS]].assign(
         value=cases[setting], others=others.groupby(list(others.columns), sort=False).ngroup()
     )
-    for _, subject in named[named["value"].notna()].groupby(["bench", *subjects()], sort=False, dropna=False):
+    for _, subject in named[named["value"].notna()].groupby(["bench", *panel_settings()], sort=False, dropna=False):
         base, *higher = levels(subject, "value", setting)[:MOST_LEVELS]
         for level in higher:
             pairs = _paired(subject[subject["value"] == level], subject[subject["value"] == base])
@@ -72,7 +72,7 @@ def _paired(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     above, below = (side.drop_duplicates("others").set_index("others") for side in (above, below))
     shared = above.index.intersection(below.index)
     above, below = above.loc[shared].reset_index(drop=True), below.loc[shared].reset_index(drop=True)
-    about = above[["run", "bench", *subjects()]].assign(rounds=above["n"].clip(upper=below["n"]))
+    about = above[["run", "bench", *panel_settings()]].assign(rounds=above["n"].clip(upper=below["n"]))
     return pd.concat([about, ratio(above, below)], axis="columns")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # what scipy.stats.t.ppf calls, without its import
 
-LEVEL = 0.95
+from loaderbench.reports.stats.conventions import LEVEL
 
 Floats = NDArray[np.float64]
 

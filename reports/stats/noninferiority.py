@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # it ships no types
 
-MARGIN = 0.03  # nobody starts a process for less
-LEVEL = 0.95
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 
 Floats = NDArray[np.float64]
 

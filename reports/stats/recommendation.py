@@ -10,7 +10,7 @@ import pandas as pd
 
 from loaderbench.reports.stats.intervals import ratio
 from loaderbench.reports.stats.noninferiority import smallest_as_good, standing
-from loaderbench.reports.vocabulary import free, subjects
+from loaderbench.reports.vocabulary import panel_settings, speed_only_settings
 from loaderbench.reports.wording import assigned, levels, settings_of, size_key
 
 # A step that waits longer than this share of a pass is delayed, however fast the loader is alone.
@@ -24,7 +24,7 @@ Bottleneck = Literal["loading", "step", "turns", "open", "unknown"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The choice among cases that differ in free settings alone (same batches, same model)."""
+    """The choice among cases that differ in settings of speed alone (same batches, same model)."""
 
     chosen: pd.Series
     is_shown: bool
@@ -82,13 +82,15 @@ def recommend(cases: pd.DataFrame) -> list[Recommendation]:
 
 def _subjects(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
     timed = cases[cases["bench"].isin(["training", "epoch"]) & cases["samples_per_s"].notna()]
-    for _, subject in timed.groupby(list(subjects()), dropna=False):
+    for _, subject in timed.groupby(list(panel_settings()), dropna=False):
         training = subject[subject["bench"] == "training"]
         yield training if len(training) else subject
 
 
 def _of_subject(subject: pd.DataFrame) -> Recommendation:
-    batches = subject.groupby([name for name in settings_of(subject) if name not in free()], sort=False, dropna=False)
+    batches = subject.groupby(
+        [name for name in settings_of(subject) if name not in speed_only_settings()], sort=False, dropna=False
+    )
     fastest = batches["samples_per_s"].transform("max")
     compared = batches.ngroup()[fastest.rank(method="dense", ascending=False) <= MOST_CHOICES]
     choices = [choose(candidates) for _, candidates in subject.groupby(compared)]
@@ -110,7 +112,7 @@ def choose(candidates: pd.DataFrame) -> Choice:
 
     Smaller is: fewer workers, then less prefetched, then unpinned … `noninferiority` says what is shown, how surely.
     """
-    rows = candidates.reindex(columns=list(free())).to_dict("records")
+    rows = candidates.reindex(columns=list(speed_only_settings())).to_dict("records")
     ordered = candidates.iloc[sorted(range(len(rows)), key=lambda row: size_key(rows[row]))]
     rates = ordered["samples_per_s"].to_numpy(np.float64)
     stand = standing(ordered["log_mean"], ordered["log_sd"], ordered["n"])
@@ -127,7 +129,7 @@ def choose(candidates: pd.DataFrame) -> Choice:
         at_least=float(stand.low[position]),
         against=ordered.iloc[int(stand.against[position])],
         tried=len(ordered),
-        varied=tuple(name for name in free() if len(levels(ordered, name)) > 1),
+        varied=tuple(name for name in speed_only_settings() if len(levels(ordered, name)) > 1),
         most_workers=float(ordered["num_workers"].max()),
         undecided=ordered.iloc[smaller].assign(ratio=ratios[smaller], low=stand.low[smaller], high=stand.high[smaller]),
     )

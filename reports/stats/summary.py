@@ -6,7 +6,16 @@ import pandas as pd
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.records.schema import IDENTITY
 from loaderbench.reports.stats.intervals import half_width, rates
-from loaderbench.reports.vocabulary import METRICS, STEP_BENCH, aggregated, free, names, of_workers, quotients, subjects
+from loaderbench.reports.vocabulary import (
+    METRICS,
+    STEP_BENCH,
+    aggregated,
+    names,
+    of_workers,
+    panel_settings,
+    quotients,
+    speed_only_settings,
+)
 from loaderbench.reports.wording import in_order
 
 
@@ -50,17 +59,18 @@ def latest(cases: pd.DataFrame) -> pd.DataFrame:
     Runs are other processes at other times: their cases are listed together but never compared or averaged.
     Rows must stand oldest run first, as `Records` has them.
     """
-    newest = cases.groupby(["bench", *subjects()], dropna=False, sort=False)["run"].transform("last")
+    newest = cases.groupby(["bench", *panel_settings()], dropna=False, sort=False)["run"].transform("last")
     return cases[cases["run"] == newest]
 
 
 def _without_workers_blank(about: pd.DataFrame) -> pd.DataFrame:
-    """Blank the free settings of workers where there are none: at 0 workers, persistent or not is the same case.
+    """Blank the speed-only settings of workers where there are none: at 0 workers, persistent or not is the same case.
 
-    A setting that is not free, such as in_order, keeps its value: it says with which cases a case is compared.
+    A setting that changes more than speed, such as in_order, keeps its value: it says with which cases a case is
+    compared.
     """
     is_alone = about["num_workers"] == 0
-    blanked = [name for name in free() if name in of_workers() and name in about]
+    blanked = [name for name in speed_only_settings() if name in of_workers() and name in about]
     return about.assign(**{name: about[name].mask(is_alone) for name in blanked})
 
 

@@ -31,12 +31,12 @@ def costs_at(costs: CostRound, size: int, *, factor: float = 1.0, sample_bytes: 
     nearest = nearest_size((low, high), size)
     scales = {part: _scale(costs, part, size, (low, high), nearest) for part in PARTS}
     share = min(1.0, max(0.0, math.log(size / low) / math.log(high / low)))
-    slowest, fastest = (costs[measured].batches[0].crowded_speed for measured in (low, high))
+    slowest, fastest = (costs[measured].batches[0].contended_speed for measured in (low, high))
     return [
         replace(
             batch,
             **{part: factor * scale * getattr(batch, part) for part, scale in scales.items()},
-            crowded_speed=slowest + (fastest - slowest) * share,
+            contended_speed=slowest + (fastest - slowest) * share,
             storage_bytes=factor * size * sample_bytes,
         )
         for batch in costs[nearest].batches

@@ -3,7 +3,7 @@
 Costs come from timestamps, which cost something themselves, and from a pass with one worker, beside which another CPU
 was idle. Two numbers for each batch size make up for it. All costs of workers and of taking their batches are
 multiplied by a factor, so that the simulated pass with one worker takes what it was measured to take. And processes
-slow each other: the `crowded_speed` is that by which the pass with a worker for each CPU is as many times faster than
+slow each other: the `contended_speed` is that by which the pass with a worker for each CPU is as many times faster than
 the one with one worker, as it was measured to be.
 """
 
@@ -35,7 +35,7 @@ class CostCorrection:
     """By batch size: what costs are multiplied by, and the speed of a process while all CPUs are busy."""
 
     factors: Mapping[int, float]
-    crowded_speeds: Mapping[int, float]
+    contended_speeds: Mapping[int, float]
 
     def apply(self, costs: CostRound) -> dict[int, PassCosts]:
         """Return the corrected costs; a size without a factor of its own has that of the nearest one."""
@@ -43,7 +43,7 @@ class CostCorrection:
             size: replace(
                 of_size,
                 batches=tuple(
-                    _changed(batch, _nearest(self.factors, size, 1.0), _nearest(self.crowded_speeds, size, 1.0))
+                    _changed(batch, _nearest(self.factors, size, 1.0), _nearest(self.contended_speeds, size, 1.0))
                     for batch in of_size.batches
                 ),
             )
@@ -58,12 +58,12 @@ def cost_correction(rounds: Sequence[CostRound], measured: Sequence[MeasuredPass
     """
     one = {entry.batch_size: entry for entry in measured if entry.num_workers == 1}
     all_busy = {entry.batch_size: entry for entry in measured if entry.num_workers == max(2, math.floor(cpus))}
-    speeds = {size: _crowded_speed(rounds, one[size], all_busy[size], cpus) for size in all_busy if size in one}
+    speeds = {size: _contended_speed(rounds, one[size], all_busy[size], cpus) for size in all_busy if size in one}
     factors = {size: _factor(rounds, entry, _nearest(speeds, size, 1.0), cpus) for size, entry in one.items()}
-    return CostCorrection(factors=factors, crowded_speeds=speeds)
+    return CostCorrection(factors=factors, contended_speeds=speeds)
 
 
-def _crowded_speed(rounds: Sequence[CostRound], one: MeasuredPass, all_busy: MeasuredPass, cpus: float) -> float:
+def _contended_speed(rounds: Sequence[CostRound], one: MeasuredPass, all_busy: MeasuredPass, cpus: float) -> float:
     """Return the speed at which the simulated passes are to each other as the measured ones, by bisection."""
     pairs = zip(one.rounds_s, all_busy.rounds_s, strict=True)
     measured = median(math.log(all_s / one_s) for one_s, all_s in pairs)
@@ -112,8 +112,10 @@ def _simulated_s(costs: CostRound, measured: MeasuredPass, speed: float, cpus: f
     return pass_seconds([_changed(batch, 1.0, speed) for batch in of_size.batches], scenario, measured.batches)
 
 
-def _changed(batch: Costs, factor: float, crowded_speed: float) -> Costs:
-    return replace(batch, **{part: factor * getattr(batch, part) for part in OF_WORKERS}, crowded_speed=crowded_speed)
+def _changed(batch: Costs, factor: float, contended_speed: float) -> Costs:
+    return replace(
+        batch, **{part: factor * getattr(batch, part) for part in OF_WORKERS}, contended_speed=contended_speed
+    )
 
 
 def _nearest(by_size: Mapping[int, float], size: int, missing: float) -> float:

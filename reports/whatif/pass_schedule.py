@@ -15,7 +15,7 @@ ROUNDS, FEWEST_ROUNDS = 10, 4  # of measuring: at most, and what longer passes m
 READS, READ_S = 5, 0.3  # of a pass in its process: at most, and the seconds after which there are no more
 FEWEST_BATCHES = 4  # of a pass
 LONGEST_PASS_S = 0.5
-MARGIN = 1.1  # of what a pass took before
+SAFETY_FACTOR = 1.1  # of what a pass took before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +139,7 @@ class PassSchedule:
         if known is None:
             return 0.0
         read_s = self._read_s(loader_pass, self.samples if samples is None else samples)
-        return MARGIN * (known.start_s + reads(read_s) * read_s)
+        return SAFETY_FACTOR * (known.start_s + reads(read_s) * read_s)
 
     def _read_s(self, loader_pass: LoaderPass, samples: int) -> float:
         known = self._known(loader_pass)

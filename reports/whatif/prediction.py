@@ -18,7 +18,7 @@ from loaderbench.reports.whatif.cost_correction import MeasuredPass
 from loaderbench.reports.whatif.simulation import Costs, Scenario, batch_seconds, pass_seconds
 from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WorkersNeeded, widening
 
-FED = 0.03  # of a step: one that waits less for its batch is fed
+KEEPS_UP = 0.03  # of a step: a loader whose batches are waited for less keeps up with it
 MOST_WORKERS_PER_CPU = 4  # that are considered
 EACH_UP_TO = 16  # workers: every number is considered, from there on in steps of an eighth
 
@@ -140,25 +140,25 @@ def _alone_s(costs: CostRound) -> float:
 
 
 def _fewest_workers(costs: Sequence[Costs], scenario: Scenario) -> int | None:
-    fed_s = scenario.step_s * (1 + FED)
+    longest_s = scenario.step_s * (1 + KEEPS_UP)
     take_s = fmean(batch.take_s for batch in costs)
     worker_s = fmean(batch.work_s + batch.send_s for batch in costs)
     alone_s = fmean(batch.alone_s for batch in costs)
-    if min(alone_s, max(take_s, worker_s * scenario.ranks / scenario.cpus)) > fed_s:
+    if min(alone_s, max(take_s, worker_s * scenario.ranks / scenario.cpus)) > longest_s:
         return None  # the main process, or all CPUs together, are too slow for any number of workers
 
-    def feeds(workers: int) -> bool:
-        return batch_seconds(costs, msgspec.structs.replace(scenario, num_workers=workers)) <= fed_s
+    def keeps_up(workers: int) -> bool:
+        return batch_seconds(costs, msgspec.structs.replace(scenario, num_workers=workers)) <= longest_s
 
-    if feeds(0):
+    if keeps_up(0):
         return 0
     most = max(1, math.ceil(MOST_WORKERS_PER_CPU * scenario.cpus / scenario.ranks))
-    least = max(1, math.floor(worker_s / fed_s))  # each batch takes a worker so long
+    least = max(1, math.floor(worker_s / longest_s))  # each batch takes a worker so long
     numbers = [number for number in _numbers_of_workers(most) if number >= least]
     reach = 1
-    while reach < len(numbers) and not feeds(numbers[reach - 1]):
+    while reach < len(numbers) and not keeps_up(numbers[reach - 1]):
         reach *= 2
-    first = bisect_left(numbers, True, lo=reach // 2, hi=min(reach, len(numbers)), key=feeds)
+    first = bisect_left(numbers, True, lo=reach // 2, hi=min(reach, len(numbers)), key=keeps_up)
     return numbers[first] if first < len(numbers) else None
 
 

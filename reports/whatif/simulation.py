@@ -6,9 +6,9 @@ whenever the loop takes one. Everything that needs a CPU shares the CPUs equally
 J. ACM 14, 1967), and so do all readers the storage.
 
 A batch's tensors are sent by a thread of its worker, which shares an interpreter with the thread that makes batches:
-while the worker is making one, its batches are taken at a slower `pace`. Processes on all CPUs at once slow each other
-(two hyperthreads of a core, memory bandwidth, caches): each goes at the `crowded_speed` of its costs then, and
-with fewer of them at a speed in between.
+while the worker is making one, its batches are taken more slowly (`speed_while_making`). Processes on all CPUs at once
+slow each other (two hyperthreads of a core, memory bandwidth, caches): each goes at the `contended_speed` of its costs
+then, and with fewer of them at a speed in between.
 
 Not simulated: threads of native libraries.
 """
@@ -37,13 +37,13 @@ class Costs:
     work_s: float = 0.0  # of a worker's CPU: fetching, collating
     send_s: float = 0.0  # of a worker's CPU: pickling, its loop
     take_s: float = 0.0  # of the main process's CPU: unpickling, its loop, while the batch's worker is idle
-    pace: float = 1.0  # of taking it while that worker makes another one: a share of the speed
+    speed_while_making: float = 1.0  # of taking it while that worker makes another one: a share of the speed
     alone_s: float = 0.0  # of the main process, all together, where there are no workers
-    crowded_speed: float = 1.0  # of what needs a CPU, while all CPUs are busy: a share of the speed of one alone
+    contended_speed: float = 1.0  # of what needs a CPU, while all CPUs are busy: a share of the speed of one alone
     storage_bytes: float = 0.0  # read from storage that all share
 
     def __post_init__(self) -> None:
-        for name in ("pace", "crowded_speed"):
+        for name in ("speed_while_making", "contended_speed"):
             if not 0 < (value := getattr(self, name)) <= 1:
                 raise ValueError(f"{name} must be in (0, 1], got {value}")
 
@@ -182,14 +182,14 @@ class Simulation:
         return [pace * shares[need] for need, pace in needs]
 
     def _crowded(self, working: float) -> float:
-        """Return the speed of a process beside others: from 1 alone to `crowded_speed` with one on each CPU."""
+        """Return the speed of a process beside others: from 1 alone to `contended_speed` with one on each CPU."""
         others = self.scenario.cpus - 1
         share = min(1.0, max(0.0, working - 1) / others) if others > 0 else 0.0
-        return 1 - (1 - self.costs[0].crowded_speed) * share
+        return 1 - (1 - self.costs[0].contended_speed) * share
 
     def _pace(self, rank: SimulatedRank, worker: SimulatedWorker | None) -> float:
         is_slowed = worker is None and rank.state == "taking" and rank.workers and rank.makers[rank.taking].is_making
-        return self._costs(rank.taking).pace if is_slowed else 1.0
+        return self._costs(rank.taking).speed_while_making if is_slowed else 1.0
 
     def _end(self, rank: SimulatedRank, worker: SimulatedWorker | None) -> None:
         """End the activity of a worker, or of the loop."""

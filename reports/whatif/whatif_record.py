@@ -14,7 +14,7 @@ from loaderbench.reports.whatif.pass_schedule import LoaderPass
 from loaderbench.reports.whatif.simulation import Scenario
 
 SCHEMA = 2
-FILE = "whatif.json"
+FILE_NAME = "whatif.json"
 COVERAGE = 0.9  # of measurements are to lie in the intervals
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -131,4 +131,4 @@ def inside(held_out: Sequence[HeldOutPass]) -> list[bool]:
 
 def read_whatif(path: Path) -> WhatIf:
     """Return the ``whatif.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
-    return read(path / FILE if path.is_dir() else path, WhatIf, schema=SCHEMA, what="whatif")
+    return read(path / FILE_NAME if path.is_dir() else path, WhatIf, schema=SCHEMA, what="whatif")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from loaderbench.reports.gate.comparison import Comparison, Setup, gravest_first, of_test
+from loaderbench.reports.gate.comparison import Comparison, Setup, of_test, worst_first
 from loaderbench.reports.gate.estimate import Estimate
 from loaderbench.reports.gate.paired_effects import effects, is_control
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
@@ -102,7 +102,7 @@ def comparison_of(*verdicts: CaseVerdict, **more: Any) -> Comparison:
     block = block_of(1, {verdict.case: 1.0 for verdict in verdicts}, np.random.default_rng(0), rounds=2)
     return Comparison(
         setup=setup,
-        **{"plan": Plan(), "verdicts": gravest_first(verdicts), "analyses": (4,), "blocks": (block,), **more},
+        **{"plan": Plan(), "verdicts": worst_first(verdicts), "analyses": (4,), "blocks": (block,), **more},
     )
 
 

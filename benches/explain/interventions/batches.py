@@ -49,7 +49,7 @@ def batched_indexing(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=f"dataset[[0, 1, …]] is a batch; the loader indexes it {size} times instead",
         change="sampler=BatchSampler(RandomSampler(dataset), batch_size, drop_last), batch_size=None, collate_fn=None",
-        promise=baseline.making_wait * (1 - 1 / size),
+        possible_gain=baseline.making_wait * (1 - 1 / size),
     )
 
 
@@ -71,7 +71,7 @@ def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"{tensors} tensors in a batch, each sent by itself",
         change="collate_fn=Packed(collate_fn), of loaderbench.datasets.recipes.transport; or return one tensor of "
         "each dtype",
-        promise=baseline.sending_wait * baseline.first_batch.sending.by_packing,
+        possible_gain=baseline.sending_wait * baseline.first_batch.sending.by_packing,
     )
 
 
@@ -94,7 +94,7 @@ def arrays_for_objects(cause: str, baseline: Baseline) -> Intervention:
         "itself",
         change="return arrays (the time to make them is not counted here). Arrayed(collate_fn), of "
         "loaderbench.datasets.recipes.transport, makes arrays of a batch's lists",
-        promise=baseline.sending_wait * baseline.first_batch.sending.by_arrays,
+        possible_gain=baseline.sending_wait * baseline.first_batch.sending.by_arrays,
     )
 
 
@@ -119,7 +119,7 @@ def reused_memory(cause: str, baseline: Baseline) -> Intervention:
         "persistent_workers=True",
         caveat="Memory that is used again is overwritten: copy a batch that you keep.",
         builds_on=MANY_TENSORS if is_packed else "",
-        promise=baseline.sending_wait * baseline.first_batch.sending.by_used_memory,
+        possible_gain=baseline.sending_wait * baseline.first_batch.sending.by_used_memory,
     )
 
 
@@ -140,7 +140,7 @@ def out_of_order(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"{percent(baseline.passes.blocked_share)} of a pass is waiting while a later batch is ready",
         change="in_order=False",
         caveat="Batches come as they are ready, not as the sampler drew them.",
-        promise=baseline.passes.blocked_share,
+        possible_gain=baseline.passes.blocked_share,
     )
 
 
@@ -154,7 +154,7 @@ def deeper_prefetching(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=f"prefetch_factor is {factor}: up to {factor * baseline.config.num_workers} batches are made ahead",
         change=f"prefetch_factor={DEEPER * factor}",
-        promise=min(baseline.making_wait + baseline.waits("transport"), baseline.step_share),
+        possible_gain=min(baseline.making_wait + baseline.waits("transport"), baseline.step_share),
     )
 
 
@@ -173,7 +173,7 @@ def pinned_memory(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence="batches are copied to the device from pageable memory",
         change="pin_memory=True, and batch.to(device, non_blocking=True)",
-        promise=baseline.step_share,
+        possible_gain=baseline.step_share,
     )
 
 

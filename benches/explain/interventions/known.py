@@ -1,7 +1,8 @@
 """The known causes of slow loading: for each, whether the loader at hand may have it, and how it is taken away.
 
-What cannot be applied to the loader is listed with the reason: nothing is claimed that was not run. A `promise` is
-the share of a pass that a change may save at most, by what the baseline's passes show: it decides what is tried first.
+What cannot be applied to the loader is listed with the reason: nothing is claimed that was not run. A `possible_gain`
+is the share of a pass that a change may save at most, by what the baseline's passes show: it decides what is tried
+first.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from loaderbench.reports.explain.explain_record import NotRun
 
 Build = Callable[[str, Baseline], Intervention]
 
-CAUSES: Mapping[str, Build] = {  # in the order in which changes are made together
+INTERVENTIONS: Mapping[str, Build] = {  # in the order in which changes are made together
     workers.TOO_FEW: workers.more_workers,
     workers.TOO_MANY: workers.fewer_workers,
     "samples requested one by one": batches.batched_indexing,
@@ -35,7 +36,7 @@ def interventions_of(baseline: Baseline) -> tuple[list[Intervention], list[NotRu
     """Return the interventions that can be applied to the loader, and why the others cannot."""
     applicable: list[Intervention] = []
     not_run: list[NotRun] = []
-    for cause, build in CAUSES.items():
+    for cause, build in INTERVENTIONS.items():
         try:
             applicable.append(build(cause, baseline))
         except NotApplicableError as refusal:

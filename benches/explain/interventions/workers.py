@@ -40,7 +40,7 @@ def more_workers(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=evidence,
         change=f"num_workers={baseline.cpus}",
-        promise=baseline.making_wait * (1 - max(1, workers) / max(2, baseline.cpus)),
+        possible_gain=baseline.making_wait * (1 - max(1, workers) / max(2, baseline.cpus)),
     )
 
 
@@ -57,7 +57,7 @@ def fewer_workers(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=f"num_workers is {workers}, and {baseline.cpus} CPUs can be used",
         change=f"num_workers={fewer}",
-        promise=(1 - fewer / workers) * _saved_without_workers(baseline),
+        possible_gain=(1 - fewer / workers) * _saved_without_workers(baseline),
     )
 
 
@@ -69,7 +69,7 @@ def in_the_main_process(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"making the batches takes {percent(baseline.passes.making_share)} of a pass, over all workers",
         change="num_workers=0",
         call=loader_call(no_workers(baseline.config)),
-        promise=_saved_without_workers(baseline),
+        possible_gain=_saved_without_workers(baseline),
         keeps_workers=not baseline.config.persistent_workers,
     )
     return Intervention(
@@ -118,7 +118,7 @@ def one_thread_each(cause: str, baseline: Baseline) -> Intervention:
         evidence=f"{baseline.config.num_workers} workers × threads of {threads}, on {baseline.cpus} CPUs",
         change="worker_init_fn=one_thread, of loaderbench.datasets.recipes.worker_init; or "
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
-        promise=baseline.making_wait * baseline.passes.other_threads_share,
+        possible_gain=baseline.making_wait * baseline.passes.other_threads_share,
     )
 
 
@@ -133,7 +133,7 @@ def kept_memory(cause: str, baseline: Baseline) -> Intervention:
         f"{percent(baseline.passes.faults_share)} of a pass, by the number of faults",
         change="worker_init_fn=keep_memory, of loaderbench.datasets.recipes.worker_init; or "
         "MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864",
-        promise=baseline.passes.faults_share,
+        possible_gain=baseline.passes.faults_share,
     )
 
 
@@ -150,7 +150,7 @@ def persistent_workers(cause: str, baseline: Baseline) -> Intervention:
         caveat=EPOCH_CAVEAT if baseline.first_batch.sets_epoch else "",
         once_per_epoch=True,
         keeps_workers=True,
-        promise=baseline.start_share,
+        possible_gain=baseline.start_share,
     )
     return Intervention(facts=facts, control=baseline.config, change=running, advised=running)
 
@@ -178,6 +178,6 @@ def forked_workers(cause: str, baseline: Baseline) -> Intervention:
         change='multiprocessing_context="fork", before any thread and CUDA is started',
         call=loader_call(change(baseline.config)),
         once_per_epoch=True,
-        promise=baseline.start_share,
+        possible_gain=baseline.start_share,
     )
     return Intervention(facts=facts, control=baseline.config, change=change, advised=change)

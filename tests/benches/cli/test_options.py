@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.cli import options
-from loaderbench.reports.vocabulary import SETTINGS, SUBJECT_OPTIONS, swept
+from loaderbench.reports.vocabulary import SETTINGS, WORKLOAD_OPTIONS, swept
 
 
 @pytest.fixture
@@ -16,10 +16,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def test_every_setting_and_option_of_a_subject_can_be_declared(parser: argparse.ArgumentParser) -> None:
-    options.add(parser, *swept(), *SUBJECT_OPTIONS)
+    options.add(parser, *swept(), *WORKLOAD_OPTIONS)
     assert vars(parser.parse_args([])) == {
         **{name: SETTINGS[name].default for name in swept()},
-        **{name: entry.default for name, entry in SUBJECT_OPTIONS.items()},
+        **{name: entry.default for name, entry in WORKLOAD_OPTIONS.items()},
     }
     assert all(SETTINGS[name].help.split()[0] in parser.format_help() for name in swept())
 

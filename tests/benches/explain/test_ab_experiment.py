@@ -39,7 +39,7 @@ def test_an_explanation_holds_every_block_the_loader_and_its_memory(
 ) -> None:
     """All of it is measured, in the processes that it is measured in; little of it, so that it takes little time."""
     tried = ("few batches prefetched", "workers started in every epoch", "pageable batches")
-    monkeypatch.setattr(known, "CAUSES", {cause: known.CAUSES[cause] for cause in tried})
+    monkeypatch.setattr(known, "INTERVENTIONS", {cause: known.INTERVENTIONS[cause] for cause in tried})
     monkeypatch.setattr("loaderbench.benches.explain.loader_memory.EPOCHS", 2)
     monkeypatch.setattr("loaderbench.reports.explain.ab_schedule.Schedule.most", FEWEST_BLOCKS)
     monkeypatch.setattr("loaderbench.benches.explain.observations.OBSERVERS", ())
@@ -108,7 +108,9 @@ def test_what_helped_is_measured_in_one_and_ranked_first(
     run(tried)
     counts = Counter(block.cause for block in tried.blocks)
     assert (
-        set(counts) == set(tried.interventions) == {*known.CAUSES, TOGETHER} - {entry.cause for entry in tried.not_run}
+        set(counts)
+        == set(tried.interventions)
+        == {*known.INTERVENTIONS, TOGETHER} - {entry.cause for entry in tried.not_run}
     )
     assert set(counts.values()) == {MOST_BLOCKS}
     best = rank(tried.explanation()).best

@@ -3,7 +3,7 @@
 import pytest
 
 from loaderbench.benches.harness.tracing.timestamps import BatchTrace, PassTrace, Timestamps
-from loaderbench.benches.whatif.trace_costs import SLOWEST_PACE, pass_costs
+from loaderbench.benches.whatif.trace_costs import SLOWEST, pass_costs
 
 MS = 1e-3
 BATCHES = 8
@@ -78,9 +78,9 @@ def test_a_batch_that_is_taken_more_slowly_beside_a_busy_worker_has_its_pace() -
         for number in range(BATCHES)
     ]  # fmt: skip
     costs = pass_costs(PassTrace(batches=batches + making, seconds=1.0), [0.02]).batches[0]
-    assert costs.pace == pytest.approx(0.5, abs=0.05)
+    assert costs.speed_while_making == pytest.approx(0.5, abs=0.05)
     assert costs.take_s == pytest.approx(2 * MS, rel=0.05)
 
 
 def test_a_pace_is_never_below_the_slowest() -> None:
-    assert pass_costs(trace(), [0.02]).batches[0].pace >= SLOWEST_PACE
+    assert pass_costs(trace(), [0.02]).batches[0].speed_while_making >= SLOWEST

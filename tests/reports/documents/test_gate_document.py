@@ -71,7 +71,7 @@ def test_the_answer_names_what_was_compared_the_counts_and_the_command(measured:
         (["improved", "unchanged", "new"], {}, "good"),
     ],
 )
-def test_the_tone_is_that_of_the_gravest_verdict(
+def test_the_tone_is_that_of_the_worst_verdict(
     compared: Compared, verdict: Made, verdicts: list[Any], more: dict[str, Any], tone: str
 ) -> None:
     metrics = {"failed": ""}  # nothing was measured
@@ -83,8 +83,8 @@ def test_what_calls_for_action_is_open_and_the_rest_is_folded(compared: Compared
     made = gate_document(
         compared(verdict("regressed", "epoch[slow]"), verdict("unchanged", "b"), verdict("new", "n", ""))
     )
-    pressing, folded = tables(made, "markdown")
-    assert [row[1].text for row in pressing.rows] == ["epoch[slow]"]
+    to_act_on, folded = tables(made, "markdown")
+    assert [row[1].text for row in to_act_on.rows] == ["epoch[slow]"]
     assert [row[1].text for row in folded.rows] == ["n", "b"]
     assert "1 new, 1 unchanged" in [part.title for part in shown(made.parts, "markdown") if isinstance(part, Section)]
 

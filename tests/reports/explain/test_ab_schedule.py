@@ -13,9 +13,9 @@ from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_o
 
 
 def schedule_of(*causes: str, budget_s: float = 0.0, seed: int = 0, **limits: Any) -> Schedule:
-    """A schedule of interventions that promise less, one after the other, each of 1 s a block."""
+    """A schedule of interventions that may save less, one after the other, each of 1 s a block."""
     given = {
-        "promises": {cause: 1 / (1 + number) for number, cause in enumerate(causes)},
+        "possible_gains": {cause: 1 / (1 + number) for number, cause in enumerate(causes)},
         "expected_s": dict.fromkeys(causes, 1.0),
     }
     return Schedule(**(given | limits), budget_s=budget_s, rng=random.Random(seed))
@@ -60,7 +60,7 @@ def test_further_rounds_are_measured_while_the_budget_lasts() -> None:
 
 
 def test_what_promises_less_than_a_difference_has_further_blocks_only_after_the_others() -> None:
-    schedule = schedule_of("a", "b", "c", budget_s=30.0, promises={"a": 0.5, "b": 0.03, "c": 0.02})
+    schedule = schedule_of("a", "b", "c", budget_s=30.0, possible_gains={"a": 0.5, "b": 0.03, "c": 0.02})
     order = driven(schedule)
     assert Counter(order) == {"a": 10, "b": 10, "c": 10}
     assert sorted(order[:12]) == ["a"] * 4 + ["b"] * 4 + ["c"] * 4
@@ -68,9 +68,9 @@ def test_what_promises_less_than_a_difference_has_further_blocks_only_after_the_
 
 
 def test_on_a_busy_machine_what_promises_most_has_more_blocks_than_the_rest() -> None:
-    """Twice as long as expected: those that promise nothing have the fewest blocks, and the others the time left."""
-    promises = {"many tensors": 0.6, "no workers": 0.5, "threads": 0.01, "malloc": 0.0}
-    schedule = schedule_of(*promises, budget_s=48.0, promises=promises)
+    """Twice as long as expected: those that may save nothing have the fewest blocks, and the others the time left."""
+    possible_gains = {"many tensors": 0.6, "no workers": 0.5, "threads": 0.01, "malloc": 0.0}
+    schedule = schedule_of(*possible_gains, budget_s=48.0, possible_gains=possible_gains)
     assert Counter(driven(schedule, 2.0)) == {"many tensors": 8, "no workers": 8, "threads": 4, "malloc": 4}
 
 
@@ -136,7 +136,7 @@ def test_a_budget_is_exceeded_by_no_more_than_blocks_take_longer_than_before(
 ) -> None:
     names = [str(number) for number in range(len(causes))]
     schedule = Schedule(
-        promises=dict(zip(names, causes, strict=True)),
+        possible_gains=dict(zip(names, causes, strict=True)),
         expected_s=dict.fromkeys(names, block_s),
         budget_s=budget_s,
         rng=random.Random(0),

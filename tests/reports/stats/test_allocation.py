@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loaderbench.reports.stats.allocation import Allocation, Candidate, Round, recommended
-from loaderbench.reports.stats.noninferiority import MARGIN
+from loaderbench.reports.stats.conventions import MARGIN
 
 
 def of(*names: str, first: tuple[str, ...] = ()) -> Allocation:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from loaderbench.reports.stats.noninferiority import LEVEL, MARGIN, smallest_as_good, standing
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
+from loaderbench.reports.stats.noninferiority import smallest_as_good, standing
 
 
 def test_a_setting_is_as_good_only_where_its_rounds_show_it() -> None:

@@ -41,8 +41,8 @@ def test_batches_differ_as_those_of_the_nearest_measured_size_do() -> None:
 
 def test_the_speed_beside_others_lies_between_those_of_the_two_sizes() -> None:
     measured = {
-        size: PassCosts(begin_s=0.0, batches=(Costs(work_s=MS, crowded_speed=speed),))
+        size: PassCosts(begin_s=0.0, batches=(Costs(work_s=MS, contended_speed=speed),))
         for size, speed in ((4, 0.5), (16, 0.9))
     }
-    speeds = [costs_at(measured, size)[0].crowded_speed for size in (1, 4, 8, 16, 64)]
+    speeds = [costs_at(measured, size)[0].contended_speed for size in (1, 4, 8, 16, 64)]
     assert speeds == pytest.approx([0.5, 0.5, 0.7, 0.9, 0.9])

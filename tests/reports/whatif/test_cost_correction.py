@@ -25,7 +25,7 @@ def measured(
     costs: list[CostRound], workers: int, size: int, *, factor: float = 1.0, speed: float = 1.0, cpus: int = 2
 ) -> MeasuredPass:
     """A pass of 40 batches that takes what the simulation says where costs are `factor` times as high."""
-    true = CostCorrection(factors={size: factor}, crowded_speeds={size: speed})
+    true = CostCorrection(factors={size: factor}, contended_speeds={size: speed})
     seconds = [
         pass_seconds(true.apply(of_round)[size].batches, Scenario(num_workers=workers, cpus=cpus), 40)
         for of_round in costs
@@ -39,37 +39,37 @@ def test_a_known_factor_and_a_known_speed_are_found(factor: float, speed: float)
     costs = rounds(1.0, 1.2, 0.9)
     passes = [measured(costs, workers, 4, factor=factor, speed=speed) for workers in (1, 2)]
     correction = cost_correction(costs, passes, cpus=2)
-    assert correction.crowded_speeds[4] == pytest.approx(speed, rel=0.02)
+    assert correction.contended_speeds[4] == pytest.approx(speed, rel=0.02)
     assert correction.factors[4] == pytest.approx(factor, rel=0.02)
 
 
 def test_a_round_in_which_everything_took_longer_changes_nothing() -> None:
     costs = rounds(1.0, 1.0, 3.0)
     passes = [measured(costs, workers, 4, speed=0.6) for workers in (1, 2)]
-    assert cost_correction(costs, passes, cpus=2).crowded_speeds[4] == pytest.approx(0.6, rel=0.02)
+    assert cost_correction(costs, passes, cpus=2).contended_speeds[4] == pytest.approx(0.6, rel=0.02)
 
 
 def test_workers_that_do_not_slow_each_other_go_at_full_speed() -> None:
     costs = rounds(1.0)
     one, two = (measured(costs, workers, 4) for workers in (1, 2))
     faster = replace(two, rounds_s=tuple(0.8 * seconds for seconds in two.rounds_s))
-    assert cost_correction(costs, [one, faster], cpus=2).crowded_speeds[4] == 1.0
+    assert cost_correction(costs, [one, faster], cpus=2).contended_speeds[4] == 1.0
 
 
 def test_with_one_cpu_only_the_factor_is_found() -> None:
     costs = rounds(1.0)
     correction = cost_correction(costs, [measured(costs, 1, 4, factor=1.2, cpus=1)], cpus=1)
-    assert correction.crowded_speeds == {}
+    assert correction.contended_speeds == {}
     assert correction.factors[4] == pytest.approx(1.2, rel=0.01)
 
 
 def test_a_size_without_a_speed_of_its_own_has_that_of_the_nearest() -> None:
-    correction = CostCorrection(factors={4: 1.0, 16: 2.0}, crowded_speeds={4: 0.5})
+    correction = CostCorrection(factors={4: 1.0, 16: 2.0}, contended_speeds={4: 0.5})
     corrected = correction.apply(rounds(1.0)[0])
-    assert corrected[16].batches[0].crowded_speed == 0.5
+    assert corrected[16].batches[0].contended_speed == 0.5
     assert corrected[16].batches[0].work_s == pytest.approx(2 * 4 * 8 * MS)
 
 
 def test_what_is_read_without_workers_is_as_it_was_measured() -> None:
-    corrected = CostCorrection(factors={4: 2.0}, crowded_speeds={4: 0.5}).apply(rounds(1.0)[0])
+    corrected = CostCorrection(factors={4: 2.0}, contended_speeds={4: 0.5}).apply(rounds(1.0)[0])
     assert corrected[4].batches[0].alone_s == COSTS.alone_s

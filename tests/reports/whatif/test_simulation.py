@@ -109,18 +109,18 @@ def test_a_machine_that_cannot_be_is_refused(wrong: dict[str, float], words: str
 
 def test_a_batch_is_taken_more_slowly_from_a_worker_that_works() -> None:
     costs = {"work_s": 0.002, "take_s": 0.002}
-    free, slowed = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
+    free, slowed = (seconds(Costs(**costs, speed_while_making=speed), num_workers=1) for speed in (1.0, 0.1))
     assert slowed > 1.2 * free
 
 
 def test_taking_from_a_worker_that_rests_is_not_held_up() -> None:
     costs = {"read_s": 0.002, "take_s": 0.002}  # it waits for a file, and its interpreter is free
-    free, slowed = (seconds(Costs(**costs, pace=pace), num_workers=1) for pace in (1.0, 0.1))
+    free, slowed = (seconds(Costs(**costs, speed_while_making=speed), num_workers=1) for speed in (1.0, 0.1))
     assert slowed == pytest.approx(free)
 
 
 def test_processes_on_all_cpus_slow_each_other_and_one_alone_is_not_slowed() -> None:
-    costs = Costs(work_s=0.01, alone_s=0.01, crowded_speed=0.6)
+    costs = Costs(work_s=0.01, alone_s=0.01, contended_speed=0.6)
     alone, one, two = (seconds(costs, num_workers=workers, cpus=2) for workers in (0, 1, 2))
     assert alone == pytest.approx(100 * 0.01)
     assert one == pytest.approx(100 * 0.01)
@@ -128,7 +128,7 @@ def test_processes_on_all_cpus_slow_each_other_and_one_alone_is_not_slowed() -> 
 
 
 def test_processes_on_some_of_the_cpus_slow_each_other_less() -> None:
-    costs = Costs(work_s=0.01, crowded_speed=0.6)
+    costs = Costs(work_s=0.01, contended_speed=0.6)
     some, all_of_them = (seconds(costs, 400, num_workers=workers, cpus=9) * workers for workers in (5, 9))
     assert some == pytest.approx(400 * 0.01 / 0.8, rel=0.05)
     assert all_of_them == pytest.approx(400 * 0.01 / 0.6, rel=0.05)
@@ -136,11 +136,11 @@ def test_processes_on_some_of_the_cpus_slow_each_other_less() -> None:
 
 @pytest.mark.parametrize("speed", [0.0, 1.1])
 def test_a_speed_beside_others_is_a_share(speed: float) -> None:
-    with pytest.raises(ValueError, match=r"crowded_speed must be in \(0, 1\]"):
-        Costs(crowded_speed=speed)
+    with pytest.raises(ValueError, match=r"contended_speed must be in \(0, 1\]"):
+        Costs(contended_speed=speed)
 
 
-@pytest.mark.parametrize("pace", [0.0, -1.0, 1.5])
-def test_a_pace_is_a_share(pace: float) -> None:
-    with pytest.raises(ValueError, match=r"pace must be in \(0, 1\]"):
-        Costs(pace=pace)
+@pytest.mark.parametrize("speed", [0.0, -1.0, 1.5])
+def test_a_speed_is_a_share(speed: float) -> None:
+    with pytest.raises(ValueError, match=r"speed_while_making must be in \(0, 1\]"):
+        Costs(speed_while_making=speed)

@@ -7,7 +7,7 @@ import torch
 
 from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.interventions.intervention import Intervention, together
-from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
+from loaderbench.benches.explain.interventions.known import INTERVENTIONS, interventions_of
 
 Made = Callable[..., Baseline]
 OBJECTS, TENSORS, MEMORY = "Python objects in a batch", "many tensors in a batch", "new shared memory for each batch"
@@ -18,7 +18,7 @@ THREADS, MALLOC = "threads in each worker", "memory returned by malloc"
 def combined(baseline: Baseline, *helping: str) -> Intervention | None:
     by_cause = {entry.facts.cause: entry for entry in interventions_of(baseline)[0]}
     gains = [(by_cause[cause], 0.5 - 0.04 * place) for place, cause in enumerate(helping)]
-    return together(baseline, gains, list(CAUSES))
+    return together(baseline, gains, list(INTERVENTIONS))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch.utils.data import IterableDataset
 from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.baseline.batch_facts import ConstantObjects
 from loaderbench.benches.explain.interventions.intervention import Intervention
-from loaderbench.benches.explain.interventions.known import CAUSES, interventions_of
+from loaderbench.benches.explain.interventions.known import INTERVENTIONS, interventions_of
 from loaderbench.benches.harness.loading.subject import DatasetChoice, subject_of
 from loaderbench.datasets.recipes.transport import Packed, Reused
 from loaderbench.datasets.recipes.worker_init import InTurn, one_thread
@@ -32,7 +32,7 @@ def reason(baseline: Baseline, cause: str) -> str:
 def test_every_cause_is_either_applied_or_has_a_reason(baseline: Made) -> None:
     interventions, not_run = interventions_of(baseline())
     causes = [*(entry.facts.cause for entry in interventions), *(entry.cause for entry in not_run)]
-    assert sorted(causes) == sorted(CAUSES)
+    assert sorted(causes) == sorted(INTERVENTIONS)
     assert all(entry.facts.evidence and entry.facts.change for entry in interventions)
     assert all(entry.reason for entry in not_run)
 
@@ -148,10 +148,10 @@ def test_a_worker_does_what_its_user_has_it_do_before_what_is_tried(baseline: Ma
 def test_what_costs_most_of_a_pass_promises_most(baseline: Made) -> None:
     shares = {"time_shares": {"wait_transport_s": 0.9}, "making_share": 0.05, "blocked_share": 0.0}
     small = interventions_of(baseline(passes=shares))[0]
-    assert max(small, key=lambda entry: entry.facts.promise).facts.cause == "workers where none would do"
+    assert max(small, key=lambda entry: entry.facts.possible_gain).facts.cause == "workers where none would do"
     blocked = {"making_share": 1.9, "blocked_share": 0.6, "start_s": 0.0}
     slow = baseline(passes=blocked, config={"num_workers": 2})
-    assert max(interventions_of(slow)[0], key=lambda entry: entry.facts.promise).facts.cause == (
+    assert max(interventions_of(slow)[0], key=lambda entry: entry.facts.possible_gain).facts.cause == (
         "batches wait for a slower one"
     )
 
@@ -162,8 +162,8 @@ def test_promises_are_shares_of_a_pass_that_was_measured(baseline: Made) -> None
     batch = {"names": ["a", "b"], "x": torch.arange(2), "y": torch.arange(2)}
     passes = {"time_shares": waits, "making_share": 0.3, "other_threads_share": 0.5}
     interventions, _ = interventions_of(baseline(batch=batch, passes=passes, config={"num_workers": 4}))
-    promises = {entry.facts.cause: round(entry.facts.promise, 9) for entry in interventions}
-    assert promises == {
+    possible_gains = {entry.facts.cause: round(entry.facts.possible_gain, 9) for entry in interventions}
+    assert possible_gains == {
         "too many workers": 0.35,  # half of them
         "Python objects in a batch": 0.06,
         "many tensors in a batch": 0.3,

@@ -227,4 +227,4 @@ def test_a_run_over_a_part_of_its_dataset_is_read(
     measured("mine:Numbers", "--samples", "16")
     records = read_records([pytester.path / "run0"])
     assert records.faults == ()
-    assert set(records.frame["samples_read"]) == {"16"}
+    assert set(records.frame["samples_option"]) == {"16"}
