@@ -5,6 +5,7 @@ All samples are read in other processes (see `in_child`).
 
 import resource
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -21,7 +22,7 @@ from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
-from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process
 from loaderbench.benches.harness.loading.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system import machine
@@ -41,6 +42,7 @@ LARGEST_SENT = 0.5  # of the free shared memory: a larger batch is not sent to s
 class _SentBatch:
     storages: Storages
     fault: str | None  # why it cannot be sent or received
+    open_files: float  # that each sample of a batch leaves open
 
 
 def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
@@ -56,6 +58,9 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         start_method=method,
         storages=batch.storages.count,
         storage_bytes=batch.storages.bytes,
+        object_bytes=batch.storages.object_bytes,
+        open_files=batch.open_files,
+        samples=subject.properties.length,
         pickled_bytes=subject.properties.pickled_bytes,
         pickle_error=subject.properties.pickle_error or _collate_fn_fault(config),
         shared_by_name=torch.multiprocessing.get_sharing_strategy() == "file_system",
@@ -69,12 +74,25 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
 
 def _first_batch(subject: Subject, config: LoaderConfig, *, free_bytes: int) -> _SentBatch:
     """Return what a worker would send of its first batch, and whether that arrives; raises RefusedError."""
+    before = psutil.Process().num_fds()
     batch = first_batch(subject, config)
+    are_opened = psutil.Process().num_fds() > before
     fault = pickling_fault(batch)
     storages = Storages(count=0, bytes=0) if fault else tensor_storages(batch)
     if fault is None and storages.bytes < LARGEST_SENT * free_bytes:
         fault = unpickling_fault(batch)
-    return _SentBatch(storages=storages, fault=fault)
+    return _SentBatch(storages=storages, fault=fault, open_files=_open_files(subject, config) if are_opened else 0.0)
+
+
+def _open_files(subject: Subject, config: LoaderConfig) -> float:
+    """Return how many files a sample leaves open, of a second batch: the first one may open what all share."""
+    with suppress(Exception):  # only the first batch is known to be readable
+        batches = iter(in_process(config).build(subject.dataset))
+        next(batches)
+        before = psutil.Process().num_fds()
+        next(batches)
+        return max(0, psutil.Process().num_fds() - before) / (config.batch_size or 1)
+    return 0.0
 
 
 def _collate_fn_fault(config: LoaderConfig) -> str | None:

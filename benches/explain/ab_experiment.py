@@ -158,11 +158,17 @@ class Experiment:
         """Return the record of what has been measured."""
         baseline = self.baseline
         samples_read = min(self.plan.samples, baseline.samples)
+        dataset = DatasetFacts(
+            name=baseline.subject.name,
+            samples=baseline.samples,
+            samples_read=samples_read,
+            is_whole=baseline.is_whole,
+        )
         return Explanation(
             schema=SCHEMA,
             **self.facts,
             loader=_arguments(baseline.config),
-            dataset=DatasetFacts(name=baseline.subject.name, samples=baseline.samples, samples_read=samples_read),
+            dataset=dataset,
             budget_s=self.budget.seconds,
             time_shares=dict(baseline.passes.time_shares),
             start_s=0.0 if baseline.config.persistent_workers else baseline.passes.start_s,

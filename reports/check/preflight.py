@@ -1,5 +1,6 @@
 """Preflight: what a loader will need of the machine, and what the machine has, before anything runs."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 Level = Literal["fine", "note", "wrong"]
 
 IDLE_DESCRIPTORS = 64  # files, pipes and sockets of a process that loads nothing yet
+KEEPS_OPEN = 0.5  # files that each sample leaves open: fewer may be of shards, of which there are not many
 LARGE_PICKLE = 100 << 20  # bytes sent to all workers together that are worth a note
 NEARLY = 0.5  # of a limit: worth a note, as later batches may be larger than the first
 
@@ -22,6 +24,9 @@ class Demand:
     storage_bytes: int  # of a batch: what goes to shared memory
     pickled_bytes: int | None  # of the dataset; None where it cannot be pickled
     pickle_error: str | None
+    object_bytes: int = 0  # of all else in a batch, pickled
+    open_files: float = 0.0  # that each sample of a batch leaves open
+    samples: int | None = None  # of the dataset
     shared_by_name: bool = False  # by the sharing strategy "file_system", without a descriptor for each tensor
     batch_error: str | None = None  # why a batch cannot be sent by a worker, or received
     import_error: str | None = None  # what the user's module does when a spawned worker imports it
@@ -72,6 +77,7 @@ def findings(demand: Demand, limits: Limits) -> Iterator[Finding]:
     """Yield every need of the loader, in the order of the documentation."""
     yield _shared_memory(demand, limits)
     yield _descriptors(demand, limits)
+    yield from _open_files(demand, limits)
     yield _memory(demand, limits)
     yield _cpus(demand, limits)
     yield _pickle(demand)
@@ -124,9 +130,24 @@ def _descriptors(demand: Demand, limits: Limits) -> Finding:
     )
 
 
+def _open_files(demand: Demand, limits: Limits) -> Iterator[Finding]:
+    """Yield what files need that samples leave open, where that may be more than a process can have."""
+    needed = IDLE_DESCRIPTORS + demand.open_files * (demand.samples or math.inf)
+    if demand.open_files >= KEEPS_OPEN and needed > limits.descriptors:
+        yield _finding(
+            "open files",
+            "note",
+            "close each file once it is read: else a pass may end with 'Too many open files'",
+            needed=needed if math.isfinite(needed) else None,
+            limit=limits.descriptors,
+            unit="",
+            why=f"every sample leaves {demand.open_files:.2g} open, as far as two batches show",
+        )
+
+
 def _memory(demand: Demand, limits: Limits) -> Finding:
     copies = demand.num_workers if demand.is_pickled else 0
-    needed = copies * (demand.pickled_bytes or 0) + demand.batches * demand.storage_bytes
+    needed = copies * (demand.pickled_bytes or 0) + demand.batches * (demand.storage_bytes + demand.object_bytes)
     return _finding(
         "memory",
         _level(needed, limits.memory_bytes),

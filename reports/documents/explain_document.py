@@ -158,7 +158,10 @@ def _epoch_time(ranking: Ranking) -> str:
     scaled = "" if read == samples else f", from passes over {count(read, 'sample')}"
     start_s = ranking.epoch.start_s
     starts = f", {quantity(start_s, 's')} of it to start and end workers" if start_s else ""
-    return f"an epoch of {count(samples, 'sample')} takes {quantity(ranking.epoch.seconds, 's')}{scaled}{starts}"
+    epoch = f"an epoch of {count(samples, 'sample')} takes"
+    if not ranking.explanation.dataset.is_whole:
+        epoch = f"the first {count(samples, 'sample')} of the stream, which goes on, take"
+    return f"{epoch} {quantity(ranking.epoch.seconds, 's')}{scaled}{starts}"
 
 
 def memory_sentences(memory: LoaderMemory) -> Iterator[str]:

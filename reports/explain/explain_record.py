@@ -91,6 +91,7 @@ class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     samples: Count
     samples_read: Count
+    is_whole: bool = True  # an epoch has `samples`; else they are the first ones of a stream that had not ended
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,6 +78,7 @@ class Baseline:
     passes: FirstPasses
     cpus: int  # that may be used
     samples: int  # of an epoch
+    is_whole: bool  # `samples` is all of it: not so of a stream without a length that had not ended
     device: str  # where batches go
     timeout_s: float = TIMEOUT_S  # for a batch of workers, where the loader has none
 
@@ -121,17 +122,30 @@ def measure_baseline(
     """
     shown = _refusing(subject, "its first batch", lambda: first_batch_facts(subject, config))
     passes = _refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
-    length = None if subject.is_stream else subject.properties.length
+    samples, is_whole = epoch_samples(passes, subject.properties.length, is_stream=subject.is_stream)
     return Baseline(
-        subject=subject,
+        subject=subject.part(samples) if subject.is_stream and samples < passes.samples else subject,
         config=config,
         first_batch=shown,
         passes=passes,
         cpus=machine.usable_cpus(),
-        samples=max(length or 0, passes.samples),
+        samples=samples,
+        is_whole=is_whole,
         device=consumer.device.type,
         timeout_s=timeout_s,
     )
+
+
+def epoch_samples(passes: FirstPasses, length: int | None, *, is_stream: bool) -> tuple[int, bool]:
+    """Return the samples of an epoch, and whether these are all of it, after `passes` over a dataset of `length`.
+
+    A stream that goes on beyond its length is read that far; one that ends before it has as many as it delivers.
+    """
+    if length is None:
+        return passes.samples, not passes.is_cut
+    if is_stream and not passes.is_cut:
+        return min(length, passes.samples), True
+    return max(length, 0 if is_stream else passes.samples), True
 
 
 def _refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:

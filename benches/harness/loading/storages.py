@@ -1,7 +1,7 @@
 """What a batch is when a worker sends it: the storages that go to shared memory, and whether it arrives."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -16,6 +16,8 @@ class Storages:
 
     count: int
     bytes: int
+    object_bytes: int = field(default=0, compare=False)
+    """Of all else in the batch, pickled."""
 
 
 class _StorageCounter(ForkingPickler):
@@ -26,7 +28,8 @@ class _StorageCounter(ForkingPickler):
     """
 
     def __init__(self) -> None:
-        super().__init__(io.BytesIO())
+        self.file = io.BytesIO()
+        super().__init__(self.file)
         self.sizes: dict[int, int] = {}
 
     def reducer_override(self, obj: Any) -> Any:
@@ -43,7 +46,9 @@ def tensor_storages(batch: Any) -> Storages:
     """
     counter = _StorageCounter()
     counter.dump(batch)
-    return Storages(count=len(counter.sizes), bytes=sum(counter.sizes.values()))
+    return Storages(
+        count=len(counter.sizes), bytes=sum(counter.sizes.values()), object_bytes=counter.file.getbuffer().nbytes
+    )
 
 
 def pickling_fault(batch: Any) -> str | None:

@@ -11,8 +11,10 @@ import torch
 from torch.nn.utils.rnn import pack_sequence
 
 from loaderbench.benches.check.imports import import_fault
-from loaderbench.benches.check.loader_demand import limits
+from loaderbench.benches.check.loader_demand import demand_of, limits
+from loaderbench.benches.harness.loading.first_batch import loader_config
 from loaderbench.benches.harness.loading.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
+from loaderbench.benches.harness.loading.subject import subject_of
 
 ROWS = torch.eye(4).to_sparse_coo().coalesce()
 
@@ -42,6 +44,31 @@ def test_a_view_counts_with_all_that_it_is_a_view_of() -> None:
 def test_the_tensors_that_cross_are_counted(batch: Any, count: int, size: int) -> None:
     assert tensor_storages(batch) == Storages(count=count, bytes=size)
     assert unpickling_fault(batch) is None
+
+
+def test_what_is_pickled_beside_the_tensors_is_counted() -> None:
+    assert tensor_storages([torch.zeros(1000), "x" * 5000]).object_bytes in range(5000, 6000)
+
+
+class KeepsOpen:
+    """A dataset whose samples leave a file open, each one or all together one."""
+
+    def __init__(self, *, one: bool) -> None:
+        self.one, self.files = one, list[Any]()
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, index: int) -> int:
+        if not (self.one and self.files):
+            self.files.append(Path(__file__).open())
+        return index
+
+
+@pytest.mark.parametrize(("one", "open_files"), [(False, 1.0), (True, 0.0)])
+def test_files_that_every_sample_leaves_open_are_counted(one: bool, open_files: float) -> None:
+    config = loader_config(num_workers=0, collate_fn=torch.utils.data.default_collate, batch_size=4)
+    assert demand_of(subject_of(KeepsOpen(one=one)), config).open_files == open_files
 
 
 def test_a_batch_that_cannot_be_sent_or_received_says_why() -> None:

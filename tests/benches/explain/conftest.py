@@ -63,6 +63,7 @@ def baseline(subject: Subject) -> Callable[..., Baseline]:
             ),
             cpus=2,
             samples=32,
+            is_whole=True,
             device="cpu",
         )
         return replace(made, **facts)

@@ -51,6 +51,24 @@ def test_without_workers_nothing_goes_to_shared_memory() -> None:
     assert finding("shared memory", replace(AMPLE, shm_bytes=1), num_workers=0).needed == 0
 
 
+def test_objects_of_a_batch_take_memory_too() -> None:
+    assert finding("memory", object_bytes=3 << 20).needed == 5 * (4 << 20)
+
+
+@pytest.mark.parametrize(
+    ("open_files", "samples", "needed"),
+    [(1.0, 600, None), (1.0, 2000, IDLE_DESCRIPTORS + 2000.0), (0.25, 9000, None), (1.0, None, None)],
+    ids=["few samples", "one for each sample", "one for each shard", "an endless stream"],
+)
+def test_files_that_samples_leave_open_are_worth_a_note_where_they_exceed_the_limit(
+    open_files: float, samples: int | None, needed: float | None
+) -> None:
+    entries = findings(replace(MODEST, open_files=open_files, samples=samples), AMPLE)
+    noted = [entry for entry in entries if entry.name == "open files"]
+    assert [entry.level for entry in noted] == ["note"] * (needed is not None or samples is None)
+    assert [entry.needed for entry in noted] == [needed] * len(noted)
+
+
 def test_a_machine_without_dev_shm_has_no_limit_of_it() -> None:
     assert finding("shared memory", replace(AMPLE, shm_bytes=None)).level == "fine"
 

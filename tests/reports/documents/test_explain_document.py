@@ -9,7 +9,7 @@ from made_up_explanations import readings_of
 
 from loaderbench.reports.documents.document import Code, Document, Items, Section, Table, Text
 from loaderbench.reports.documents.explain_document import explain_document, explain_section, memory_sentences
-from loaderbench.reports.explain.explain_record import Explanation, LoaderMemory, Observation
+from loaderbench.reports.explain.explain_record import DatasetFacts, Explanation, LoaderMemory, Observation
 from loaderbench.reports.explain.ranking import rank
 
 Explained = Callable[..., Explanation]
@@ -56,6 +56,12 @@ def test_the_loader_its_time_and_its_epoch_are_named(explained: Explained) -> No
         "from passes over 1 000 samples",
     ):
         assert words in about.replace("\u202f", " ")
+
+
+def test_a_part_of_a_stream_without_end_is_no_epoch(explained: Explained) -> None:
+    endless = DatasetFacts(name="mine:Train", samples=2000, samples_read=1000, is_whole=False)
+    about = "\n".join(explain_document(rank(explained({"a": 0.1}, samples=2000, dataset=endless))).about)
+    assert "the first 2 000 samples of the stream, which goes on, take " in about.replace("\u202f", " ")
 
 
 def test_too_few_blocks_say_so(explained: Explained) -> None:
