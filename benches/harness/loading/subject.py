@@ -7,13 +7,14 @@ import io
 import json
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, TypeVar
 
 from torch.utils.data import Dataset, IterableDataset
 
@@ -21,11 +22,15 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import as_dataset
 from loaderbench.benches.harness.loading.pass_length import UnreadableSampleError, affordable_samples
 from loaderbench.benches.harness.parts import Part, StreamPart, part_of, samples_of
-from loaderbench.benches.harness.system.child import ChildError, in_child
+from loaderbench.benches.harness.system.child import ChildError, LateChildError, in_child
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.datasets.validation import DatasetProperties, InvalidDatasetError, check_dataset
 
+Result = TypeVar("Result")
+
+LONGEST_LOOK_S = 600.0  # that reading the first samples may take
+LONGEST_LOOK_WITHOUT_THREADS_S = 30.0  # the same in a process that lacks threads, which it may wait for
 _LEAST_SAMPLES_PER_S = 512  # of a part, for each second that a pass may take
 
 
@@ -217,9 +222,23 @@ def _given_subject(choice: DatasetChoice, given: GivenDataset) -> Subject:
 
 def _properties(dataset: Any, named: NamedObject) -> DatasetProperties:
     try:
-        return in_child(lambda: check_dataset(dataset))
+        return _look(lambda: check_dataset(dataset))
     except (InvalidDatasetError, ChildError) as error:
         raise named.refuse(str(error)) from error
+
+
+def _look(work: Callable[[], Result]) -> Result:
+    """Return what `work` returns in a process of its own; raises ChildError naming the threads it lacks, if late."""
+    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    longest_s = LONGEST_LOOK_WITHOUT_THREADS_S if threads else LONGEST_LOOK_S
+    try:
+        return in_child(work, timeout_s=longest_s)
+    except LateChildError as error:
+        why = f"its first samples were not read within {longest_s:g} s"
+        if threads:
+            why += f" in a forked process, as a worker is one: it lacks the threads started here ({', '.join(threads)})"
+            why += ". Start threads when the first sample is read, not in __init__"
+        raise ChildError(why) from error
 
 
 def _part(dataset: Any, choice: DatasetChoice, named: NamedObject) -> Dataset[Any]:
@@ -239,7 +258,7 @@ def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int | No
     if not isinstance(dataset, IterableDataset) and len(dataset) <= least:
         return None
     try:
-        affordable = in_child(partial(affordable_samples, dataset, choice.pass_s, least))
+        affordable = _look(partial(affordable_samples, dataset, choice.pass_s, least))
     except (ChildError, UnreadableSampleError) as error:
         raise named.refuse(str(error)) from error
     return choice.agree(f"samples of {named.target}", affordable) or None

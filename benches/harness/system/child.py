@@ -34,6 +34,10 @@ class ChildError(Exception):
     """A child process died, took too long, or raised what cannot be sent: the message says which."""
 
 
+class LateChildError(ChildError):
+    """A child process took too long."""
+
+
 class RemoteTraceback(Exception):  # noqa: N818 - shown as the cause of an error, as concurrent.futures does
     """The traceback of an error in the process that raised it."""
 
@@ -104,7 +108,7 @@ class Child:
         # Not by the end of the pipe: a process that it started and left behind may hold that open.
         ready = wait([self._here, self._exited], timeout_s)
         if not ready:
-            raise ChildError(f"not done after {timeout_s:g} s")
+            raise LateChildError(f"not done after {timeout_s:g} s")
         with suppress(EOFError, ConnectionError):
             if self._here in ready:
                 return pickle.loads(self._here.recv_bytes())  # type: ignore[no-any-return]  # noqa: S301 - our own

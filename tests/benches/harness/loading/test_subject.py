@@ -1,11 +1,13 @@
 """Subjects: what is measured, by the names that the command line gives."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.loading import subject
 from loaderbench.benches.harness.loading.subject import DatasetChoice, NamedObject, collate_fn
 from loaderbench.datasets.catalog import CATALOG
 
@@ -256,3 +258,29 @@ def test_the_user_s_collate_function_makes_the_batches(measured: Measured, pytes
     pytester.makepyfile(collating="def words(samples):\n    return [str(sample) for sample in samples]")
     (case,) = measured("mine:Numbers", "--collate-fn", "collating:words")["benchmarks"]
     assert case["extra_info"]["facts"]["batch_objects"] == 8
+
+
+POOLED = """
+from concurrent.futures import ThreadPoolExecutor
+
+class Pooled:
+    def __init__(self):
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self.pool.submit(int).result()
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return self.pool.submit(int, index).result()
+"""
+
+
+def test_a_dataset_that_waits_for_threads_which_a_fork_lacks_is_refused_with_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pooled.py").write_text(POOLED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(subject, "LONGEST_LOOK_WITHOUT_THREADS_S", 0.2)
+    with pytest.raises(RefusedError, match=r"--dataset pooled:Pooled: .* lacks the threads started here \(.*reader_0"):
+        DatasetChoice().subject("pooled:Pooled")
