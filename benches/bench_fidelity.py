@@ -70,7 +70,7 @@ TIMES: dict[str, Callable[[], KnownPass]] = {
         dataset=Sleeping(64, 20e-3), config=running_workers(2, batch_size=4), metric="seconds", truth=0.64
     ),
     "sleep 100 ms a sample, 1 worker: first batch": lambda: KnownPass(
-        dataset=Sleeping(8, 100e-3), config=running_workers(1, batch_size=4), metric="first_batch_s", truth=0.4
+        dataset=Sleeping(4, 100e-3), config=running_workers(1, batch_size=4), metric="first_batch_s", truth=0.4
     ),
     "one straggler of 100 ms: longest wait": lambda: KnownPass(
         dataset=Straggler(100, 1e-3, 50, 0.1),

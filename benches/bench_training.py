@@ -47,6 +47,7 @@ from loaderbench.benches.harness.training import Task
 
 PASS_S = 0.2
 LEAST = 8  # batches in a pass
+WARMING, PROBED = 2, 4  # steps before the first pass: to warm up, then to see how long one takes
 
 
 class Training(Epoch):
@@ -64,8 +65,8 @@ class Training(Epoch):
             # First, and in a process of its own: workers are started from this one, where nothing has been read.
             self.source = stack.enter_context(Child(BatchSource(self.subject, self.config)))
             self.task = self.make_task()
-            self._steps_s(LEAST)  # warms up: allocations, kernels chosen
-            batches = max(LEAST, power_of_two(PASS_S * LEAST / self._steps_s(LEAST)))
+            self._steps_s(WARMING)  # allocations, kernels chosen
+            batches = max(LEAST, power_of_two(PASS_S * PROBED / self._steps_s(PROBED)))
             self.subject, self.config = cut(self.subject, self.config, batches * (self.config.batch_size or 1))
             super().__enter__()
             self.opened = stack.pop_all()

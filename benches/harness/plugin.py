@@ -3,6 +3,7 @@
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
 
+import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
-from loaderbench.benches.harness.training import Task
+from loaderbench.benches.harness.training import Task, import_for_optimizers
 
 
 @contextmanager
@@ -53,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    gc.collect()
+    gc.freeze()  # what pytest and torch hold is no part of what is measured: a case need not look at it for garbage
     with _usage_errors():
         Session.of(session.config).options.resolve()
 
@@ -151,6 +154,7 @@ def task(dataset: Subject, device: torch.device, bench_options: pytest_options.O
     """Makes the model to train on this dataset, in the case's own process; the case is skipped where there is none."""
     if not bench_options.model.is_known_for(dataset):
         pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")
+    import_for_optimizers()
     return partial(bench_options.model.task, dataset, device)
 
 

@@ -41,6 +41,8 @@ class MeasuringOption:
     default: Any = ""
 
 
+_QUICK_CASE_S = 6.0  # workers that are spawned take longer to start twice: one round of them is enough
+
 MEASURING: tuple[MeasuringOption, ...] = (
     MeasuringOption(
         name="rounds", option="--rounds", metavar="N", read=partial(parse_whole, least=1), default=None,
@@ -60,8 +62,9 @@ MEASURING: tuple[MeasuringOption, ...] = (
         "each second of --pass-time).",
     ),
     MeasuringOption(
-        name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=math.inf,
-        help="Fewer rounds where they would take longer than this together (default: no limit).",
+        name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=None,
+        help="Fewer rounds where they would take longer than this together (default: 6s; with --rounds or --full no "
+        "limit).",
     ),
     MeasuringOption(
         name="seed", option="--seed", metavar="N", read=parse_whole, default=0,
@@ -157,7 +160,8 @@ class Options:
             asked=asked,
             is_full=is_full,
             usual_rounds=9 if is_full else 3,
-            **{name: given[name] for name in ("rounds", "round_s", "case_s", "seed")},
+            **{name: given[name] for name in ("rounds", "round_s", "seed")},
+            case_s=_case_s(given, is_full=is_full),
             timeout_s=loader_timeout_s(texts["loader_timeout"]),
             texts=texts,
             own_loader=own_loader,
@@ -223,6 +227,13 @@ class Options:
             values = case_sets.usual_values(self.usual, setting)
             return values[:1] if bench_values == "first" else values
         return tuple(bench_values)
+
+
+def _case_s(given: Mapping[str, Any], *, is_full: bool) -> float:
+    """Return the seconds that the rounds of a case may take together."""
+    if given["case_s"] is not None:
+        return float(given["case_s"])
+    return math.inf if is_full or given["rounds"] else _QUICK_CASE_S
 
 
 def _values(name: str, text: str) -> Values:

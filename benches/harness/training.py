@@ -17,6 +17,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.subject import NamedObject, Subject
 from loaderbench.benches.harness.models import MLP, BagClassifier, SmallCNN, SmallTransformer
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.devices import available
 
 Loss = Callable[[Any, Any], Tensor]
 Inputs = tuple[Any, ...] | dict[str, Any]
@@ -122,6 +123,15 @@ class Task:
 
     def __call__(self, batch: Any) -> Any:
         return self.step(batch)
+
+
+def import_for_optimizers() -> None:
+    """Import what torch imports for its first optimizer, some two seconds of work: once, before processes fork.
+
+    Without an accelerator only: what an import does to a driver, processes forked afterwards would inherit.
+    """
+    if available() == ("cpu",):
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

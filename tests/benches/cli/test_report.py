@@ -2,59 +2,65 @@
 
 import json
 from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_runs import Synthetic
 
 from loaderbench.benches.cli import main as cli
 
 Document = dict[str, Any]
 WRITTEN = {"report.html", "report.md", "records.csv", "records.parquet", "figures"}
+OLDER, NEWER = "20261123T000000-a", "20261124T000000-b"
 
 
-@pytest.fixture
-def document(synthetic: Callable[..., Any]) -> Document:
-    source = synthetic()
-    whole = source.run(3)
-    return {**whole, "benchmarks": [case for case in whole["benchmarks"] if case["group"] == "training"]}
+@pytest.fixture(scope="module")
+def document() -> Document:
+    """A run of one bench on one dataset: few figures are drawn."""
+    whole = Synthetic().run(3)
+    cases = [case for case in whole["benchmarks"] if case["group"] == "training"]
+    images = [case for case in cases if case["extra_info"]["settings"]["dataset"] == "images"]
+    return {**whole, "benchmarks": images}
 
 
-def test_a_report_is_written_beside_its_run(
-    write: Callable[..., Path], document: Document, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = write(document)
-    assert cli.main(["report", str(folder)]) == 0
-    assert {path.name for path in folder.iterdir()} == WRITTEN | {"run.json"}
-    assert capsys.readouterr().out.splitlines()[-1] == str(folder / "report.html")
+@dataclass(frozen=True)
+class Reported:
+    """What the command left where it was given no argument, in a folder with two runs."""
+
+    runs: Path
+    code: int
+    out: str
 
 
-def test_the_table_and_the_verdicts_are_printed(
-    write: Callable[..., Path], document: Document, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cli.main(["report", str(write(document))])
-    out = capsys.readouterr().out
-    assert "training  images" in out
-    assert "is the smallest setting shown to be within" in " ".join(out.split())
-    assert "DataLoader(dataset, " in out
+@pytest.fixture(scope="module")
+def reported(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    folder = tmp_path_factory.mktemp("theirs")
+    for name in (OLDER, NEWER):
+        (folder / "runs" / name).mkdir(parents=True)
+        (folder / "runs" / name / "run.json").write_text(json.dumps(document))
+    with chdir(folder), redirect_stdout(StringIO()) as out:
+        code = cli.main(["report"])
+    return Reported(runs=folder / "runs", code=code, out=out.getvalue())
 
 
-def test_a_report_goes_where_it_is_told(write: Callable[..., Path], document: Document, tmp_path: Path) -> None:
-    folder = write(document)
-    assert cli.main(["report", str(folder / "run.json"), "--out", str(tmp_path / "deep" / "out")]) == 0
-    assert {path.name for path in (tmp_path / "deep" / "out").iterdir()} == WRITTEN
-    assert {path.name for path in folder.iterdir()} == {"run.json"}
+def test_the_latest_run_is_the_default(reported: Reported) -> None:
+    assert reported.code == 0
+    assert reported.out.splitlines()[-1] == str(reported.runs / NEWER / "report.html")
+    assert [path.name for path in (reported.runs / OLDER).iterdir()] == ["run.json"]
 
 
-def test_the_latest_run_is_the_default(
-    document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("20261123T000000-a", "20261124T000000-b"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "run.json").write_text(json.dumps(document))
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["report"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("runs/20261124T000000-b/report.html")
+def test_a_report_is_written_beside_its_run(reported: Reported) -> None:
+    assert {path.name for path in (reported.runs / NEWER).iterdir()} == WRITTEN | {"run.json"}
+
+
+def test_the_table_and_the_verdicts_are_printed(reported: Reported) -> None:
+    assert "training  images" in reported.out
+    assert "is the smallest setting shown to be within" in " ".join(reported.out.split())
+    assert "DataLoader(dataset, " in reported.out
 
 
 def test_no_run_at_all_is_one_line_that_says_how_to_make_one(
@@ -80,13 +86,16 @@ def test_nothing_readable_is_exit_code_2_with_each_fault_in_a_line(
     assert err[-1] == "loaderbench: nothing to report: no run could be read"
 
 
-def test_the_files_that_can_be_read_are_reported_beside_those_that_cannot(
-    write: Callable[..., Path], document: Document, capsys: pytest.CaptureFixture[str]
+def test_the_files_that_can_be_read_are_reported_beside_those_that_cannot_where_it_is_told(
+    write: Callable[..., Path], document: Document, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["report", str(write("{", "bad")), str(write(document, "good"))]) == 0
+    bad, good, out = write("{", "bad"), write(document, "good"), tmp_path / "deep" / "out"
+    assert cli.main(["report", str(bad), str(good / "run.json"), "--out", str(out)]) == 0
     captured = capsys.readouterr()
     assert (captured.out + captured.err).count("is cut off") == 1
-    assert captured.out.splitlines()[-1].endswith("good/report.html")
+    assert captured.out.splitlines()[-1] == str(out / "report.html")
+    assert {path.name for path in out.iterdir()} == WRITTEN
+    assert {path.name for path in good.iterdir()} == {"run.json"}
 
 
 def test_a_hostile_path_cannot_move_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

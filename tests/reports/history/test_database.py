@@ -203,7 +203,7 @@ def test_any_sequence_of_adds_gives_each_run_once_as_completely_as_it_was_known(
         assert outcomes.count("added") == len(best)
 
 
-@pytest.mark.parametrize(("either", "writers"), [("sqlite", 8), ("postgresql", 3)], indirect=["either"])
+@pytest.mark.parametrize(("either", "writers"), [("sqlite", 4), ("postgresql", 3)], indirect=["either"])
 def test_writers_at_once_lose_nothing_and_add_nothing_twice(
     either: str, writers: int, trunk: Callable[..., Any], tmp_path: Path
 ) -> None:
