@@ -6,17 +6,16 @@
 2. *the step alone*: as many training steps, on as many different batches, which are there already;
 3. *both*: passes in which every batch is trained on. This is the time that pytest-benchmark's own table shows.
 
-**Read as** three rates. The lower of the first two is the bound; by how much the third falls short of it is overlap
-that was lost: with workers, loading and training run at once; without, one after the other. The *stall share* is the
-part of the third spent waiting for a batch: by the host's clock on a CPU, where a step has ended when it returns; by
-events in the device's queue elsewhere, because a host's clock cannot tell waiting from queueing.
+**Read as** three rates. The lower of the first two is the bound. The third is below it where loading and training do
+not fully overlap: with workers they run at the same time, without one after the other. The *stall share* is the part of
+the third that is spent waiting for a batch. On a CPU, where a step has ended when it returns, it is read from the
+host's clock; elsewhere from events in the device's queue, because the host's clock cannot tell waiting from queueing.
 
 **When loading is the bottleneck**: when the first rate is the lower one.
 
-The step is ``--train-step``, or one of three that need no code (``harness/training.py``). By itself it meets other
-batches in every round, read outside the clock and at most 256 MB of them at once: a step that takes longer for a shape
-that is new to it would be flattered by a few batches that are kept. Where all have one shape, those of the first round
-serve for all.
+The step is ``--train-step``, or one of three that need no code (``harness/training.py``). The step alone has other
+batches in every round, because it may take longer on a shape that it has not met before. They are read before the clock
+starts, at most 256 MB at once. Where all batches have one shape, those of the first round are kept.
 
 A pass is cut to as many batches as the step takes about `PASS_S` for (a power of two, at least `LEAST`): a slow model
 would otherwise turn a pass into minutes.

@@ -1,12 +1,12 @@
-"""What do pin_memory and non_blocking buy on the way to the device?
+"""What do pin_memory and non_blocking gain on the way to the device?
 
 **Timed**: copies of one real batch to the device, back to back, the device synchronised before the first and after
 the last. With ``pin_memory`` the batch lies in page-locked memory, as DataLoader's pinning thread leaves it; the cost
 of pinning itself is not in here but in ``bench_epoch``.
 
-**Read as** bytes per second, beside the bytes in a batch and beside the link's ceiling, which is measured: the
-fastest of a few copies of `LINK_BYTES` of page-locked memory. Small batches pay for the call, large ones for the
-link. ``non_blocking`` can only help from page-locked memory.
+**Read as** bytes per second, beside the bytes in a batch and beside the most that the link can do: the fastest of a
+few copies of `LINK_BYTES` of page-locked memory. The time of small batches is that of the call, the time of large ones
+that of the link. ``non_blocking`` can only help from page-locked memory.
 
 Needs an accelerator; skipped elsewhere.
 

@@ -22,11 +22,11 @@ MISSED = f"whatif: passes of {', '.join(DATASETS)} that were not used, median er
 WORST = f"whatif: passes of {', '.join(DATASETS)} that were not used, largest error"
 COVERED = "whatif: those passes in the interval that the others give their prediction"
 ENDED = "whatif: time that a command takes over its budget, the longest"
-KEEPS_UP = f"whatif: workers that feed a step which takes {WORKERS:g}, off by so many"
+KEEPS_UP = f"whatif: workers that keep up with a step which takes {WORKERS:g}, off by so many"
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:
-    """Return the errors of held-out passes, of the workers that are said to feed a step, and of the budget."""
+    """Return the errors of held-out passes, of the workers that are said to keep up with a step, and of the budget."""
     sleep_s, samples = (0.0005, 64) if scope.short else (0.005, 256)
     made = json.dumps({"samples": 4096, "usual_s": sleep_s, "slow_s": sleep_s})
     waiting = ("--dataset", WAITING, "--dataset-args", made, "--samples", str(samples), *FOR_WAITING)

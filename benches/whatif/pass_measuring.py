@@ -29,7 +29,7 @@ from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.benches.whatif.trace_costs import pass_costs
-from loaderbench.reports.units import quantity
+from loaderbench.reports.units import count, quantity
 from loaderbench.reports.whatif.batch_costs import CostRound
 from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_correction
 from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime, reads
@@ -217,7 +217,7 @@ class PassMeasuring:
         with Progress.of_budget(max(0.0, self.schedule.budget_s)) as progress:
             while (loader_pass := self.schedule.next(progress.elapsed_s)) is not None:
                 workers, size = loader_pass.num_workers, loader_pass.batch_size
-                progress.describe(f"round {self.schedule.round}: {workers} workers, batches of {size}")
+                progress.describe(f"round {self.schedule.round}: {count(workers, 'worker')}, batches of {size}")
                 self._measure(loader_pass, self.schedule.budget_s - progress.elapsed_s, interruption)
 
     def _measure(self, loader_pass: LoaderPass, left_s: float, interruption: Interruption) -> None:

@@ -1,4 +1,4 @@
-"""What `loaderbench whatif` says: predictions, the workers that feed a step, and how well predictions matched."""
+"""What `loaderbench whatif` says: predictions, workers that keep up with a step, and how well predictions matched."""
 
 import math
 from collections.abc import Iterator
@@ -62,8 +62,8 @@ def _held_out(whatif: WhatIf) -> Section:
     if not whatif.held_out:
         return Section(title=title, parts=(Text(text="There was no time to compare any.", tone="bad"),))
     note = (
-        f"These passes were measured and not used: median error {percent(whatif.median_error)}. After them, 9 of 10 "
-        f"predictions are off by less than {percent(math.expm1(whatif.widening))}, by which intervals are widened."
+        f"These passes were measured and not used for the simulation: median error {percent(whatif.median_error)}. "
+        f"Intervals are widened by {percent(math.expm1(whatif.widening))}, which 9 of 10 of these errors do not exceed."
     )
     table = Table(
         name="held-out",
@@ -99,9 +99,9 @@ def _figure(whatif: WhatIf) -> Figure:
 
 def _predictions(whatif: WhatIf) -> Section:
     note = (
-        "Throughput of all ranks together in a long pass. The interval spans the rounds of measuring, widened by what "
-        "predictions were off. The error is the largest of the passes below with the nearest number of workers, on "
-        "this machine: for other CPUs and ranks nothing was compared."
+        "Throughput of all ranks together in a long pass. The interval spans the rounds of measuring, widened by the "
+        "error of the predictions below. The error is the largest of those with the nearest number of workers; "
+        "it says nothing of other CPUs and ranks, which cannot be measured here."
     )
     table = Table(
         name="predictions",
@@ -119,9 +119,9 @@ def _limits(whatif: WhatIf) -> Iterator[Text]:
     if worst is not None and abs(worst.error) > USABLE:
         workers = count(worst.num_workers, "worker")
         yield Text(
-            text=f"Not to be used to choose between settings that differ by less than {percent(abs(worst.error))}: so "
-            f"far off was the prediction for {workers} with batches of {worst.batch_size}. Measure those that matter "
-            "with loaderbench run.",
+            text=f"Do not choose between settings that differ by less than {percent(abs(worst.error))} by these "
+            f"predictions: the one for {workers} with batches of {worst.batch_size} was off by that much. Measure "
+            "the settings that matter with loaderbench run.",
             tone="bad",
         )
 
@@ -148,15 +148,15 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
         return
     step_s = whatif.workers_needed[0].scenario.step_s
     note = (
-        f"So that the step waits for less than {percent(KEEPS_UP)} of its time. None: not with {MOST_WORKERS_PER_CPU} "
-        "workers for each CPU either."
+        f"With so many workers the step waits for less than {percent(KEEPS_UP)} of the time. None: "
+        f"{MOST_WORKERS_PER_CPU} workers for each CPU are too few, too."
     )
     table = Table(
         name="workers-needed",
         columns=_columns("ranks", "CPUs", "batch", "workers a rank", "at best", "at worst"),
         rows=tuple(_needed_row(needed, is_checked=bool(whatif.held_out)) for needed in whatif.workers_needed),
     )
-    title = f"Fewest workers that feed a step of {quantity(step_s, 's')}"
+    title = f"Fewest workers that keep up with a step of {quantity(step_s, 's')}"
     yield Section(title=title, name="workers", parts=(Text(text=note), table))
 
 

@@ -87,7 +87,8 @@ _BY_SECTION = {
         ),
         Plot(
             "transfer", "Copies to the device", other_costs.transfer,
-            "Small batches pay for the call, large ones for the link. non_blocking only helps from pinned memory.",
+            "The time of small batches is that of the call, of large ones that of the link. non_blocking helps only "
+            "from pinned memory.",
         ),
     ),
     "Trust": (

@@ -72,7 +72,7 @@ def _pass_seconds(rounds: Sequence[CostRound], measured: MeasuredPass, cpus: flo
 def predict(
     rounds: Sequence[CostRound], held_out: tuple[HeldOutPass, ...], question: Question
 ) -> tuple[tuple[Prediction, ...], tuple[WorkersNeeded, ...]]:
-    """Return a prediction for every scenario and batch size, and the workers that feed a step where there is one."""
+    """Return a prediction for every scenario and batch size, and with a step the workers that keep up with it."""
     log_error = widening(held_out)
     predictions = [
         _prediction(rounds, scenario, size, held_out, question.sample_bytes) for scenario, size in question.pairs
@@ -117,7 +117,7 @@ def _error(held_out: Sequence[HeldOutPass], num_workers: int) -> float | None:
 def workers_needed(
     costs: CostRound, scenario: Scenario, size: int, log_error: float, sample_bytes: float = 0.0
 ) -> WorkersNeeded:
-    """Return the fewest workers that feed the step: with costs as measured, and lower and higher by `log_error`."""
+    """Return the fewest workers that keep up with the step: with costs as measured, lower and higher by `log_error`."""
     likely, best, worst = (
         _fewest_workers(costs_at(costs, size, factor=factor, sample_bytes=sample_bytes), scenario)
         for factor in (1.0, math.exp(-log_error), math.exp(log_error))

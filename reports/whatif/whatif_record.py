@@ -67,7 +67,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkersNeeded(msgspec.Struct, frozen=True, kw_only=True):
-    """The fewest workers that feed a step; None where no number does."""
+    """The fewest workers that keep up with a step; None where no number does."""
 
     scenario: Scenario
     batch_size: int

@@ -20,7 +20,7 @@ from loaderbench.benches.explain.interventions.intervention import (
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.recipes.worker_init import InTurn, keep_memory, one_thread
 from loaderbench.reports.explain.explain_record import InterventionFacts
-from loaderbench.reports.units import percent
+from loaderbench.reports.units import count, percent
 
 TOO_FEW, TOO_MANY, ANY_WORKERS = "too few workers", "too many workers", "workers where none would do"
 
@@ -115,7 +115,7 @@ def one_thread_each(cause: str, baseline: Baseline) -> Intervention:
         baseline,
         _initialising(one_thread),
         cause=cause,
-        evidence=f"{baseline.config.num_workers} workers × threads of {threads}, on {baseline.cpus} CPUs",
+        evidence=f"{count(baseline.config.num_workers, 'worker')} × threads of {threads}, on {baseline.cpus} CPUs",
         change="worker_init_fn=one_thread, of loaderbench.datasets.recipes.worker_init; or "
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1",
         possible_gain=baseline.making_wait * baseline.passes.other_threads_share,

@@ -35,7 +35,7 @@ def test_predictions_are_shown_and_written_as_json_markdown_a_page_and_a_figure(
 ) -> None:
     out = tmp_path / "out"
     assert main(["whatif", *DATASET, "--out", str(out)]) == 0
-    assert "Fewest workers that feed a step" in capsys.readouterr().out
+    assert "Fewest workers that keep up with a step" in capsys.readouterr().out
     assert read_whatif(out) == made_up_whatif()
     for name in ("whatif.md", "whatif.html", "figures/whatif.svg"):
         assert (out / name).read_text()

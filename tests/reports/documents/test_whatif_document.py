@@ -24,7 +24,7 @@ def test_a_prediction_is_of_all_ranks_with_its_interval_and_what_the_step_waits(
 
 
 def test_the_workers_that_feed_a_step_are_named_at_best_and_at_worst() -> None:
-    assert rows("Fewest workers that feed a step of 20")[0] == ["2", "2", "32", "4", "3", "none"]
+    assert rows("Fewest workers that keep up with a step of 20")[0] == ["2", "2", "32", "4", "3", "none"]
 
 
 def test_without_a_step_no_workers_are_named() -> None:
