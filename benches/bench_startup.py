@@ -94,9 +94,9 @@ START_METHODS = distinct(
     collate_fn="first",
     pin_memory=(False,),
     start_method=START_METHODS,
-    persistent_workers=(False, True),
+    persistent_workers=(True, False),
     rounds=2,
-    expected_s=9.0,
+    expected_s=3.5,
 )
 def bench_startup(measure: Measure, dataset: Subject, loader: LoaderConfig) -> None:
     """Seconds to the first batch, to the next epoch's first batch, and to the end of the workers."""

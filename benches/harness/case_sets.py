@@ -22,7 +22,7 @@ def quick() -> dict[str, Values]:
     return {
         "dataset": tuple(name for name in SETTINGS["dataset"].choices if name not in _NOT_QUICK),
         "device": available(),
-        "num_workers": distinct(2, 0, 1, usable_cpus()),
+        "num_workers": distinct(2, 0, usable_cpus()),
         "batch_size": (32, 64),
         "pin_memory": (False, True),
         "start_method": (multiprocessing.get_start_method(),),
