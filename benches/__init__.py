@@ -1,1 +1,1 @@
-"""The questions: one file, one question. Collect them with ``pytest --pyargs loaderbench.benches``."""
+"""The benches: one file for each question. Collect them with ``pytest --pyargs loaderbench.benches``."""

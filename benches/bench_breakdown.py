@@ -3,7 +3,7 @@
 **Timed**, one after the other in every round, passes over the same samples in the same order, each with one part of the
 loader more than the pass before:
 
-1. ``dataset_only_s``: every sample requested from the dataset, in this process, and dropped;
+1. ``dataset_only_s``: every sample requested from the dataset, in one process, and dropped;
 2. ``with_collate_s``: and collated;
 3. ``with_workers_s``: the loader as configured, but each worker keeps its batches: none is transported;
 4. ``with_transport_s``: the loader as configured. Without a device this is the last pass, ``seconds``;
@@ -21,10 +21,10 @@ timestamps, from which its time is broken down twice (``harness/tracing/{timesta
   ``blocked_s`` of all that while a later batch was ready; on a device also ``copy_s``, which the host spent on copies
   and the device on finishing them.
 
-The second breakdown adds up to the pass: ``unexplained`` is what it leaves, as a share. ``tracing_overhead`` is what
+The second breakdown adds up to the pass; ``unexplained`` is the share that is left. ``tracing_overhead`` is what
 the timestamps cost: the pass with them over the same pass without.
 
-Once, before the first round, a pass in this process finds the slowest sample: ``slowest_sample`` is its index in your
+Once, before the first round, a pass in one process finds the slowest sample: ``slowest_sample`` is its index in your
 dataset (in a stream, its place), and ``slowest_share`` its share of the time of all samples.
 
 Beside them stand the tensors, other objects and bytes of a batch: rf-detr#1399 had 114 objects a batch, 112 of them

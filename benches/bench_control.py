@@ -1,6 +1,6 @@
 """Did the machine change between two measurements?
 
-Work that no change to a dataset or a loader can touch: a busy loop, a copy of memory, a sleep. ``loaderbench gate``
+Work that no change to a dataset or a loader can affect: a busy loop, a copy of memory, a sleep. ``loaderbench gate``
 measures these controls between the cases it judges: where a control changes, the two revisions did not run under the
 same conditions, and every other change is unproven. Between two records (``loaderbench compare``) it tells a slower
 machine from a slower loader.

@@ -69,7 +69,7 @@ def test_it_is_in_the_help_of_the_command_line(project: Any) -> None:
         command, cwd=project.folder, env=project.environment, capture_output=True, text=True, check=True
     )
     assert "--mixing" in printed.stdout
-    assert "how strongly samples are mixed" in " ".join(printed.stdout.split())
+    assert "How strongly samples are mixed: whole numbers" in " ".join(printed.stdout.split())
 
 
 def test_it_is_in_the_record_and_in_the_names_of_cases(project: Any) -> None:

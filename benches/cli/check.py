@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.own_loader import OwnLoader
     from loaderbench.benches.harness.loading.subject import Subject
 
-HELP = "check what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
+HELP = "find what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
 EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
 
 USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has little to be checked or explained

@@ -11,7 +11,7 @@ from loaderbench.benches.harness.session.record import now
 if TYPE_CHECKING:
     from loaderbench.reports.records.frame import Records
 
-HELP = "compare recorded runs: BASE HEAD, or BASE… --head HEAD…; a verdict takes four of each"
+HELP = "compare recorded runs: BASE HEAD, or BASE… --head HEAD…; a verdict takes four runs of each"
 EXAMPLE = "compare runs/monday --head runs/tuesday"
 
 

@@ -1,4 +1,4 @@
-"""What ``loaderbench history`` does: `history` declares these actions, and imports them once one is wanted."""
+"""What ``loaderbench history`` does: `history` declares these actions, and imports them when one is called."""
 
 import argparse
 import shlex

@@ -1,4 +1,4 @@
-"""The command `loaderbench`: finds the command that is asked for; turns what stops it into a line and an exit code."""
+"""The command `loaderbench`: finds the subcommand, and turns what stops it into one line and an exit code."""
 
 import argparse
 import os

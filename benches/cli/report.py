@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: the newest run's folder)")
     history = f"add the trends of this history, a path or a URL (such as {DATABASE})"
     parser.add_argument("--history", metavar="DB", help=history)
-    explain = "add what `loaderbench explain` wrote there; may be given more than once"
+    explain = "add the result of `loaderbench explain` in this folder; may be given more than once"
     parser.add_argument("--explain", action="append", default=[], type=Path, metavar="DIR", help=explain)
 
 

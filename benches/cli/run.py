@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from loaderbench.benches.cli.output import INTERRUPTED, REFUSED
 
@@ -15,11 +16,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare nothing: the benches declare their options, and pytest shows their help."""
 
 
+class _OptionsOfPytest:
+    """The two methods of `pytest.Parser` by which options are declared, for a parser of argparse."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.addoption = parser.add_argument
+
+    def getgroup(self, *_: str) -> "_OptionsOfPytest":
+        """Return itself: it has one group."""
+        return self
+
+
+def _print_help() -> None:
+    """Print the options of our benches; pytest's own help has hundreds more."""
+    from loaderbench.benches.harness import pytest_options
+    from loaderbench.benches.run.budgeted import BudgetedRun
+
+    parser = argparse.ArgumentParser(
+        prog="loaderbench run",
+        usage="%(prog)s [options of the benches, of pytest and of pytest-benchmark] [FILE ...]",
+        description=f"{HELP[:1].upper()}{HELP[1:]}",
+        epilog=f"example:\n  $ loaderbench {EXAMPLE}\n\nThe options of pytest and pytest-benchmark: pytest --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    declared: Any = _OptionsOfPytest(parser)
+    BudgetedRun(began=0.0).pytest_addoption(declared)
+    pytest_options.declare(declared)
+    parser.print_help()
+
+
 def run(options: argparse.Namespace) -> int:
     """Run our benches, or those that are named, by pytest with our plugin; return its exit code, or ours.
 
-    With a budget the report is written and said as well.
+    With a budget the report is written and its path printed as well.
     """
+    if {"-h", "--help"} & set(options.pytest_options):
+        _print_help()
+        return 0
     import pytest
 
     from loaderbench.benches.run.budgeted import OUR_BENCHES, BudgetedRun

@@ -1,4 +1,4 @@
-"""The lines of a dataset's code that a sample's time goes to, by looking every millisecond at which one is running."""
+"""The lines of a dataset's code that a sample's time goes to, sampled every millisecond."""
 
 import linecache
 import re

@@ -1,4 +1,4 @@
-"""What else happened on the machine during a block: it qualifies a verdict, and never selects samples."""
+"""What else happened on the machine during a block: it is shown beside a verdict, and never selects samples."""
 
 import os
 from dataclasses import dataclass

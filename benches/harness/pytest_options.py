@@ -95,7 +95,7 @@ def declare(parser: pytest.Parser) -> None:
     group.addoption("--full", action="store_true", help="Every combination of more values.")
     for name in swept():
         setting = SETTINGS[name]
-        text = f"Sweep: {setting.help} ({setting.takes})."
+        text = f"{setting.help[:1].upper()}{setting.help[1:]}: {setting.takes}, with commas."
         group.addoption(setting.option, dest=name, metavar="LIST", default=None, help=_escaped(text))
     for entry in WORKLOAD_OPTIONS.values():
         text = f"{entry.help[:1].upper()}{entry.help[1:]}."

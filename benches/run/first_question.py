@@ -1,6 +1,6 @@
 """What a first question about a dataset needs: its loader with no workers, one, two, … and with training where it can.
 
-Nothing that says nothing of that dataset: no control, no fidelity, no transfer, no start-up.
+Benches that say nothing about that dataset are left out: control, fidelity, transfer, start-up.
 """
 
 from collections.abc import Iterable

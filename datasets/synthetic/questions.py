@@ -1,4 +1,4 @@
-"""A dataset, collate functions and a model whose costs are given: whether `loaderbench run` answers rightly is known.
+"""A dataset, collate functions and a model of given costs, so that the right answer of `loaderbench run` is known.
 
 Arguments that end in ``_s`` are seconds, in ``_bytes`` bytes. A sample is a tensor and a label, as for a classifier.
 """

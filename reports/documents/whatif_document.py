@@ -63,7 +63,7 @@ def _held_out(whatif: WhatIf) -> Section:
         return Section(title=title, parts=(Text(text="There was no time to compare any.", tone="bad"),))
     note = (
         f"These passes were measured and not used for the simulation: median error {percent(whatif.median_error)}. "
-        f"Intervals are widened by {percent(math.expm1(whatif.widening))}, within which 9 of 10 further errors are expected."
+        f"Intervals are widened by {percent(math.expm1(whatif.widening))}, within which 9 of 10 others are expected."
     )
     table = Table(
         name="held-out",

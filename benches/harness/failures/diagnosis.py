@@ -1,4 +1,4 @@
-"""Why a loader failed, from what it left when it did: which sample, which field, which line.
+"""Why a loader failed: which sample, which field, which line of the user's code.
 
 torch is not patched and nothing is recorded for it while a loader runs. In the main process the sample stands in the
 frames of torch's ``fetch``. From a worker comes its traceback as text, or nothing if it died: then the batch is read

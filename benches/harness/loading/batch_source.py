@@ -1,7 +1,7 @@
 """Batches for a step that is timed alone: as many different ones as a pass has, read where no worker is started.
 
-What a step costs may depend on its batch: a shape that it has not met is compiled, planned or allocated for. A few
-batches that are kept would flatter it.
+What a step costs may depend on its batch: a shape that it has not met is compiled, planned or allocated for. With a
+few batches that are kept it would seem faster than it is.
 """
 
 from collections.abc import Generator

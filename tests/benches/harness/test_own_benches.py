@@ -71,7 +71,7 @@ def made_up() -> Iterator[None]:
 @pytest.mark.usefixtures("made_up")
 def test_a_new_setting_has_an_option_a_place_in_the_name_and_a_column(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(bench_crust=HEATED)
-    suite("--help").stdout.fnmatch_lines(["*--oven-heat=LIST*Sweep: degrees of the oven*"])
+    suite("--help").stdout.fnmatch_lines(["*--oven-heat=LIST*Degrees of the oven*"])
     suite("bench_crust.py", *MINE[2:], "--oven-heat", "180,220").assert_outcomes(passed=2)
     measured = cases(pytester)
     assert set(measured) == {"bench_crust[heat=180]", "bench_crust[heat=220]"}
