@@ -116,4 +116,4 @@ def _conclusion(results: Sequence[Result], *, short: bool) -> Text:
     ]
     if missed:
         return Text(text=f"{count(len(missed), 'goal')} missed: {'; '.join(missed)}", tone="bad", strong=True)
-    return Text(text="Every goal is met.", tone="good", strong=True)
+    return Text(text="Every goal of this table is met.", tone="good", strong=True)

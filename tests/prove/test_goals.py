@@ -60,7 +60,7 @@ def test_the_table_has_a_row_for_each_goal() -> None:
     assert ["error of a reading", "at most 2.0 %", "50 %", "no"] in rows
     assert ["coverage", "93 % to 97 %", "95 %", "yes"] in rows
     assert "1 goal missed: error of a reading" in table(result(error=0.5))
-    assert "Every goal is met." in table(result())
+    assert "Every goal of this table is met." in table(result())
 
 
 def test_what_could_not_be_measured_is_a_row_and_a_notice() -> None:
