@@ -156,7 +156,7 @@ def test_a_documented_command_works_as_written(command: str, project: Any) -> No
     )  # fmt: skip
     printed = ended.stdout + ended.stderr
     if words[1] == "gate":  # it began to measure both revisions; tests of the command itself go on to a verdict's files
-        assert "the budget of 1\u202fs does not hold one block" in printed
+        assert "the budget of 1\u202fs is too short for one block" in printed
     else:
         assert ended.returncode == 0, printed
 

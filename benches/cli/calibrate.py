@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             _publish(folder, options.draws, within_s=INTERRUPTED_S)
         return output.INTERRUPTED
     if not (gates or (folder / BLOCKS).exists()):
-        raise RefusedError(f"the budget of {budget_s:g} s does not hold one block: give more")
+        raise RefusedError(f"the budget of {budget_s:g} s is too short for one block: raise it")
     whole_s = sum(gate_s for _, gate_s in gates)
     return _publish(folder, options.draws, within_s=options.began + budget_s + whole_s - time.monotonic())
 

@@ -58,7 +58,7 @@ def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
     margin = "the change that is too small to matter, such as 5%% (default: 3%%)"
     group.add_argument("--margin", type=shared.share, metavar="SHARE", default=MARGIN, help=margin)
     group.add_argument("--strict", action="store_true", help="exit with 3 where a verdict is inconclusive")
-    group.add_argument("--accept-gone", action="store_true", help="cases that head does not have are no fault")
+    group.add_argument("--accept-gone", action="store_true", help="do not fail where head lacks a case of base")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -85,7 +85,7 @@ def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, Loade
             "what its own sampler draws cannot be predicted: name its dataset, with --dataset"
         )
     if settings["batch_size"] is None or None in options.batch_size:
-        raise RefusedError("--batch-size takes numbers here: batches are made of as many samples")
+        raise RefusedError("--batch-size must be a number: whatif simulates batches of so many samples")
     return case_loader(
         named_subject(options, own_loader, samples), settings, seed=0, timeout_s=0, own_loader=own_loader
     )

@@ -42,9 +42,8 @@ def measure(
             raise
     except BlockCutError:
         if not blocks:
-            raise RefusedError(
-                f"the budget of {duration(test.plan.budget_s)} does not hold one block: give more, or fewer cases"
-            ) from None
+            short = f"the budget of {duration(test.plan.budget_s)} is too short for one block"
+            raise RefusedError(f"{short}: raise it, or measure fewer cases") from None
     return blocks
 
 

@@ -196,7 +196,7 @@ def _faults(demand: Demand) -> Iterator[Finding]:
     faults = (
         ("batch", demand.batch_error, f"{never}: let the collate_fn return tensors, arrays, numbers and texts"),
         ("import", demand.import_error, f"workers started by {demand.start_method} import the dataset's module anew"),
-        ("workers", demand.worker_error, "in this process a batch was made: only a worker fails"),
+        ("workers", demand.worker_error, "without workers a batch was made: only a worker fails"),
     )
     for name, why, remedy in faults:
         if why is not None:

@@ -36,7 +36,7 @@ ON_TERMINAL: Outputs = frozenset({"terminal"})
 COLUMNS = (
     Column(label="cause"),
     Column(label="result"),
-    Column(label="of an epoch (95 %)", meaning="What an epoch takes less without this cause, as a share of it."),
+    Column(label="of an epoch (95 %)", meaning="What an epoch saves without this cause, as a share of it."),
     Column(label="blocks", number=True, meaning="Fresh pairs of loaders, with the cause and without it."),
     Column(label="evidence, and what to change", wide=True, on=ON_TERMINAL),
     Column(label="evidence", wide=True, on=ON_PAPER),

@@ -137,7 +137,7 @@ def _verdicts(verdicts: Sequence[CaseVerdict]) -> Iterator[Part]:
     if to_act_on:
         yield _table(to_act_on, "verdicts")
     else:
-        yield Text(text="Nothing here calls for action.", tone="muted", on=ON_PAPER)
+        yield Text(text="No action is needed.", tone="muted", on=ON_PAPER)
     if others:
         title = ", ".join(f"{number} {name}" for name, number in Counter(v.verdict for v in others).items())
         yield Section(title=title, folded=True, parts=(_table(others, "others"),), on=ON_PAPER)

@@ -165,7 +165,7 @@ def _doubts(recommendation: Recommendation, run: Run) -> Iterator[str]:
     if recommendation.bottleneck == "unknown":
         yield "Whether that is enough depends on the training step, which was not measured."
     if recommendation.bottleneck == "open":
-        yield "Loader alone and step alone differ by less than the rounds of each do."
+        yield "Loader alone and step alone differ by less than their rounds vary."
     if choice.tried == 1:
         yield "There was nothing to compare it with."
     if choice.chosen["n"] < 2:  # noqa: PLR2004 - no spread without two rounds

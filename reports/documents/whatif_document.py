@@ -41,14 +41,16 @@ def _notices(whatif: WhatIf) -> Iterator[str]:
     if whatif.interrupted:
         yield f"Interrupted: predicted from {rounds} of measuring."
     elif whatif.rounds < FEWEST_ROUNDS:
-        yield f"There was time for {rounds} of measuring only: give more --budget."
+        yield f"There was time for {rounds} of measuring only: raise --budget."
     if held_out := [entry for entry in whatif.not_measured if entry.purpose == "held out"]:
-        cases = "; ".join(f"{entry.num_workers} workers with batches of {entry.batch_size}" for entry in held_out)
+        cases = "; ".join(
+            f"{count(entry.num_workers, 'worker')} with batches of {entry.batch_size}" for entry in held_out
+        )
         yield f"There was no time to compare these predictions with a pass: {cases}."
     if sizes := {entry.batch_size for entry in whatif.not_measured if entry.purpose == "costs"}:
         yield (
-            f"There was no time to measure what batches of {min(sizes)} cost: what is predicted for more samples than "
-            "were measured is a straight line from smaller batches."
+            f"There was no time to measure batches of {min(sizes)} or more: their costs are extrapolated linearly from "
+            "smaller batches."
         )
 
 
@@ -63,7 +65,8 @@ def _held_out(whatif: WhatIf) -> Section:
         return Section(title=title, parts=(Text(text="There was no time to compare any.", tone="bad"),))
     note = (
         f"These passes were measured and not used for the simulation: median error {percent(whatif.median_error)}. "
-        f"Intervals are widened by {percent(math.expm1(whatif.widening))}, within which 9 of 10 others are expected."
+        f"9 of 10 further errors are expected to be below {percent(math.expm1(whatif.widening))}: intervals are that "
+        "much wider."
     )
     table = Table(
         name="held-out",
@@ -149,7 +152,7 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
     step_s = whatif.workers_needed[0].scenario.step_s
     note = (
         f"With so many workers the step waits for less than {percent(KEEPS_UP)} of the time. None: "
-        f"{MOST_WORKERS_PER_CPU} workers for each CPU are too few, too."
+        f"even {MOST_WORKERS_PER_CPU} workers for each CPU are too few."
     )
     table = Table(
         name="workers-needed",

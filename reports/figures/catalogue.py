@@ -49,11 +49,11 @@ _BY_SECTION = {
     "Loading": (
         Plot(
             "throughput", "Throughput over workers", loading.throughput,
-            "Workers pay until the line is flat. Where bars overlap, the rounds cannot tell two settings apart.",
+            "More workers help until the line is flat. Where bars overlap, the rounds cannot tell two settings apart.",
         ),
         Plot(
             "heatmap", "Workers and batch size", loading.heat_map,
-            "Darker is faster, within a panel. The cheapest corner of the dark region is where to stop.",
+            "Darker is faster, within a panel. Choose the smallest setting in the dark region.",
         ),
         Plot(
             "effects", "What single settings do", loading.setting_effects,
@@ -74,7 +74,7 @@ _BY_SECTION = {
         ),
         Plot(
             "startup", "Starting and stopping workers", other_costs.startup,
-            "Paid once a run, or with workers that are not persistent once an epoch. Throughput never shows it.",
+            "Spent once a run or, if workers are not persistent, once an epoch. Throughput does not show it.",
         ),
         Plot(
             "startup-payload", "What the first batch waits for", breakdown.startup,
@@ -94,7 +94,7 @@ _BY_SECTION = {
     "Trust": (
         Plot(
             "fidelity", "Can the figures be believed?", other_costs.fidelity,
-            "The instrument reading what is known beforehand, on this machine, in this run.",
+            "Measurements of what is known beforehand, on this machine, in this run.",
         ),
     ),
 }  # fmt: skip

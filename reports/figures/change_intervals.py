@@ -139,5 +139,5 @@ def _differences(reach: float) -> dict[float, str]:
 FOREST = Plot(
     "changes", "Head against base", forest,
     "Right of 1 head is better: of throughput it is head over base, of times and memory base over head. A bar that "
-    "lies within the grey is unchanged; one that reaches out of it on both sides settles nothing.",
+    "lies within the grey is unchanged; one that reaches out of it on both sides decides nothing.",
 )  # fmt: skip

@@ -29,7 +29,7 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
     shown = facets(_one_batch_size(at_usual_values(training, ("num_workers", "batch_size"))))
     heading = style.Heading(
         title="The ceiling: loader alone, step alone, both",
-        subtitle=note(f"Training cannot outrun the lower of the two; {rounds_of(training)} a point", shown),
+        subtitle=note(f"Training cannot be faster than the lower of the two; {rounds_of(training)} a point", shown),
     )
     figure, panels = style.sheet(heading, len(shown.panels), heights=(1.7, 0.6))
     for (above, below), facet in zip(panels, shown.panels, strict=True):

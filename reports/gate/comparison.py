@@ -90,7 +90,7 @@ class Comparison:
             return f"not all could be judged: {self.faults[0]}" if partly else "could not be judged"
         unsure = counts.get("inconclusive", 0)
         if regressed := sum(verdict.suspected == "regressed" for verdict in self.verdicts):
-            return f"no regression confirmed, but {regressed} of {unsure} inconclusive look so"
+            return f"no regression confirmed; {regressed} of {unsure} inconclusive look regressed"
         return f"no regression found, {unsure} inconclusive" if unsure else "no regression"
 
 
@@ -154,7 +154,7 @@ def _faults(comparison: Comparison) -> Iterator[str]:
     plan, counts = comparison.plan, comparison.counts
     compares = any(verdict.metric for verdict in comparison.verdicts)
     if comparison.is_interrupted:
-        yield "it was interrupted: what was open is inconclusive"
+        yield "interrupted: undecided cases are inconclusive"
     if not compares:
         yield "no case was compared"
     if comparison.moved:
@@ -162,6 +162,7 @@ def _faults(comparison: Comparison) -> Iterator[str]:
     if failed := counts.get("failed"):
         yield f"{count(failed, 'case')} failed"
     if (gone := counts.get("gone")) and not comparison.setup.accept_gone:
-        yield f"{count(gone, 'case')} vanished from head; --accept-gone lets that pass"
+        yield f"head lacks {count(gone, 'case')} of base; --accept-gone accepts that"
     if compares and not comparison.analyses and comparison.setup.kind == "gate" and not comparison.is_interrupted:
-        yield f"the budget of {plan.budget_s:.0f} s holds no {plan.first_analysis} blocks: give more, or fewer cases"
+        few = f"the budget of {plan.budget_s:.0f} s is too short for {plan.first_analysis} blocks"
+        yield f"{few}: raise it, or measure fewer cases"

@@ -206,9 +206,9 @@ class SequentialTest:
                 continue
             state.estimate = estimate
             if is_interrupted:
-                state.why = "interrupted before the blocks could tell"
+                state.why = "interrupted before the blocks decided it"
             elif state.suspected:
-                state.why = f"looks {state.suspected}, and the budget left no room to confirm it"
+                state.why = f"looks {state.suspected}, and the budget was too short to confirm it"
             elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_analysis:
                 state.settle("unchanged")
             else:

@@ -20,7 +20,7 @@ from loaderbench.reports.units import percent, quantity
 DEEPER = 4  # times the prefetch_factor
 FEW_TENSORS = 2  # of a batch: fewer are not worth packing
 MANY_TENSORS = "many tensors in a batch"
-NO_TRANSPORT = "nothing crosses from a worker"
+NO_TRANSPORT = "no batch is sent by a worker"
 
 
 def batched_indexing(cause: str, baseline: Baseline) -> Intervention:

@@ -132,9 +132,9 @@ def test_interrupted_it_keeps_and_writes_what_was_measured(interrupted: tuple[Pa
     result = verdict(folder / "out")
     assert (result["is_interrupted"], len(result["blocks"])) == (True, 1)
     assert {row["verdict"] for row in result["verdicts"]} == {"inconclusive"}
-    assert result["faults"] == ["it was interrupted: what was open is inconclusive"]
-    assert {row["why"] for row in result["verdicts"]} == {"interrupted before the blocks could tell"}
-    assert "error: it was interrupted" in printed
+    assert result["faults"] == ["interrupted: undecided cases are inconclusive"]
+    assert {row["why"] for row in result["verdicts"]} == {"interrupted before the blocks decided it"}
+    assert "error: interrupted: undecided" in printed
 
 
 def test_every_output_is_written(interrupted: tuple[Path, int, str]) -> None:

@@ -85,7 +85,7 @@ def test_a_block_that_is_cut_is_left_out_and_the_others_are_judged() -> None:
 
 
 def test_a_budget_that_does_not_hold_one_block_is_refused() -> None:
-    with pytest.raises(RefusedError, match="the budget of 5.min does not hold one block: give more, or fewer cases"):
+    with pytest.raises(RefusedError, match="the budget of 5.min is too short for one block: raise it, or"):
         measure(begun(), MadeUpRunner(last=1, reason=BlockCutError), Interruption())  # type: ignore[arg-type]
 
 

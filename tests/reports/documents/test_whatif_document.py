@@ -55,12 +55,12 @@ def test_what_there_was_no_time_to_compare_is_stated() -> None:
 def test_a_batch_size_whose_costs_there_was_no_time_for_is_stated() -> None:
     left_out = LoaderPass(purpose="costs", num_workers=0, batch_size=128)
     (notice,) = whatif_document(made_up_whatif(not_measured=(left_out,))).notices
-    assert "what batches of 128 cost" in notice
+    assert "no time to measure batches of 128 or more" in notice
 
 
 def test_few_rounds_are_stated_with_the_option() -> None:
     (notice,) = whatif_document(made_up_whatif(rounds=1)).notices
-    assert "1 round of measuring only: give more --budget" in notice
+    assert "1 round of measuring only: raise --budget" in notice
 
 
 def test_a_prediction_that_nothing_was_compared_with_has_no_interval() -> None:

@@ -92,7 +92,7 @@ def test_a_suspicion_is_confirmed_by_fresh_blocks_alone() -> None:
     assert test.blocks == 3
     assert (verdict.verdict, verdict.why) == (
         "inconclusive",
-        "looks regressed, and the budget left no room to confirm it",
+        "looks regressed, and the budget was too short to confirm it",
     )
 
 
@@ -152,7 +152,7 @@ def test_looks_come_more_rarely_and_leave_room_to_confirm_the_last() -> None:
 def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:
     test = conducted(made_up({}), budget_s=5)
     assert test.blocks == 1
-    assert compared(test).faults == ["the budget of 5 s holds no 3 blocks: give more, or fewer cases"]
+    assert compared(test).faults == ["the budget of 5 s is too short for 3 blocks: raise it, or measure fewer cases"]
 
 
 def test_blocks_that_compare_nothing_end_it() -> None:
@@ -175,7 +175,7 @@ def test_interrupted_it_keeps_what_is_settled_and_decides_nothing_else() -> None
         test.add(block(test.open_cases), BLOCK_S)
     result = by_case(test, is_interrupted=True)
     assert result[CASES[0]].verdict == "inconclusive"
-    assert result[CASES[0]].why == "interrupted before the blocks could tell"
+    assert result[CASES[0]].why == "interrupted before the blocks decided it"
     assert {result[case].verdict for case in CASES[1:]} == {"unchanged"}
 
 
@@ -185,13 +185,13 @@ def test_interrupted_before_the_first_look_nothing_is_decided() -> None:
     assert set(names(test, is_interrupted=True).values()) == {"inconclusive"}
     interrupted = compared(test, is_interrupted=True)
     assert interrupted.exit_code == 130
-    assert interrupted.faults == ["it was interrupted: what was open is inconclusive"]
+    assert interrupted.faults == ["interrupted: undecided cases are inconclusive"]
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"gone": ["old"]}, "1 case vanished"),
+        ({"gone": ["old"]}, "head lacks 1 case of base"),
         ({"status": "failed"}, "1 case failed"),
     ],
     ids=["vanished", "failed"],
