@@ -56,6 +56,7 @@ USER = {
 SHORT = {
     "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
     "whatif": ["--samples", "128", "--budget", "30s"],
+    "tune": ["--budget", "15s", "--max-workers", "1", "--batch-size", "32"],
     "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0", "--num-workers", "0", "--batch-size", "32"],
 }
 RUNS = ("20261125-040000-abcd1234", *(f"{side}-{number}" for side in ("old", "new") for number in range(1, 5)))
@@ -94,7 +95,7 @@ def project(places: Callable[[str], Any]) -> Any:
 
 
 RUN = r"(pytest (-p \S+ )?(benches|bench_sorted)|loaderbench run) ?"
-OTHERS = r"loaderbench (check|explain|whatif|report|compare|history|gate) "
+OTHERS = r"loaderbench (check|explain|whatif|tune|report|compare|history|gate) "
 
 
 @pytest.mark.parametrize("command", typed([*DOCUMENTS, *BENCHES], RUN))
@@ -137,7 +138,9 @@ def shortened(command: str) -> list[str]:
 
 # Of these one is run; the others differ in options alone, which are parsed.
 MEASURING = [
-    line for name in ("explain", "whatif", "gate", "calibrate") for line in typed(DOCUMENTS, f"loaderbench {name} ")
+    line
+    for name in ("explain", "whatif", "tune", "gate", "calibrate")
+    for line in typed(DOCUMENTS, f"loaderbench {name} ")
 ]
 PARSED = [line for line in MEASURING if line not in {typed(DOCUMENTS, f"loaderbench {name} ")[0] for name in SHORT}]
 

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     explanation = explain(
         subject,
         config,
-        _consumer(subject, options),
+        consumer_of(subject, options),
         budget_s=options.budget,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     return output.INTERRUPTED if explanation.interrupted else 0
 
 
-def _consumer(subject: "Subject", options: argparse.Namespace) -> "Consumer":
+def consumer_of(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     """Return what is done with each batch: a step of a model, a pause, or nothing but placing it on the device."""
     import torch
 

@@ -85,14 +85,14 @@ def _with_throughput(cases: pd.DataFrame) -> pd.DataFrame:
     return joined[joined["added_pss_bytes"].notna() & joined["samples_per_s"].notna()]
 
 
-def pareto(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the cases that none beats in both, least memory first.
+def pareto(table: pd.DataFrame, cost: str = "added_pss_bytes") -> pd.DataFrame:
+    """Return the cases that none beats in both throughput and `cost`, least cost first.
 
     >>> front = pareto(pd.DataFrame({"added_pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
     >>> front["added_pss_bytes"].tolist()
     [1, 2, 4]
     """
-    ordered = table.sort_values(["added_pss_bytes", "samples_per_s"], ascending=[True, False])
+    ordered = table.sort_values([cost, "samples_per_s"], ascending=[True, False])
     record = ordered["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
     return ordered[ordered["samples_per_s"] > record]
 

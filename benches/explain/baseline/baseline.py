@@ -120,8 +120,8 @@ def measure_baseline(
 
     `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
     """
-    shown = _refusing(subject, "its first batch", lambda: first_batch_facts(subject, config))
-    passes = _refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
+    shown = refusing(subject, "its first batch", lambda: first_batch_facts(subject, config))
+    passes = refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
     samples, is_whole = epoch_samples(passes, subject.properties.length, is_stream=subject.is_stream)
     return Baseline(
         subject=subject.part(samples) if subject.is_stream and samples < passes.samples else subject,
@@ -148,7 +148,7 @@ def epoch_samples(passes: FirstPasses, length: int | None, *, is_stream: bool) -
     return max(length, 0 if is_stream else passes.samples), True
 
 
-def _refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
+def refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
     """Return what `work` returns in a process of its own; raises RefusedError in one line, whatever it raises."""
     try:
         return in_child(as_case_failure()(work))

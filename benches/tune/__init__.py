@@ -1,0 +1,1 @@
+"""What ``loaderbench tune`` measures: the settings there are to try, one trial of a setting, and the search."""

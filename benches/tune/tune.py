@@ -1,0 +1,191 @@
+"""``loaderbench tune``, whole: what is known of the loader before anything is tried, the search, and its record."""
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from itertools import islice
+from statistics import fmean
+from time import monotonic
+from typing import Any
+
+from loaderbench.benches.check.loader_demand import demand_of
+from loaderbench.benches.explain.baseline.baseline import first_batch_facts, refusing
+from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.harness.loading.first_batch import first_batch
+from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.sampling import indices_in
+from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.session.record import now
+from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.benches.tune.factors import Feasible, space_of, torchs_values, values_of
+from loaderbench.benches.tune.search import Passes, Search
+from loaderbench.benches.tune.trial import LEAST_TURNS, survey
+from loaderbench.datasets.pytree import tree_tensors
+from loaderbench.reports.records.schema import SAME_MACHINE
+from loaderbench.reports.tune.race import Race
+from loaderbench.reports.tune.tune_record import SCHEMA, Objective, Tuned, TuneLimits
+
+PASS_S = 0.5  # that a pass takes in one process, or longer where many workers share it
+LONGEST_PASS = 0.03  # of the budget, that a pass takes in one process
+SURVEY = 0.03  # of the budget, and no more than SURVEY_S
+SURVEY_S = 2.0
+WRITING_S, LONGEST_WRITING = 4.0, 0.15  # that showing and writing the result takes, about, and of the budget at most
+MOST_DRAWN = 64  # batches of a batch_sampler, by which the samples of one are known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What is to be tuned, and what for."""
+
+    subject: Subject
+    config: LoaderConfig
+    """The user's loader, with a worker at least."""
+    num_workers: int
+    """Of the user's loader."""
+    consumer: Consumer
+    batch_sizes: Sequence[int] = ()
+    fixed: Mapping[str, Any]
+    limit: TuneLimits
+    objective: Objective
+    budget_s: float
+    seed: int
+    command: tuple[str, ...]
+    facts: Mapping[str, Any]
+    """Of dataset and step: what must be the same for earlier trials to count."""
+
+
+def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
+    """Race the settings of the loader until one is shown to be as good as all; Ctrl-C keeps what was measured.
+
+    All of it takes the budget from `began` on, by ``monotonic``. `earlier` are records by their place, the newest
+    first: the first of the same machine and loader is what it starts from. Raises RefusedError where the loader cannot
+    be read.
+    """
+    started = now().isoformat()
+    here = in_child(machine.facts)  # it asks the accelerator, whose driver does not survive a fork
+    facts = {**asked.facts, **{name: here.get(name) for name in SAME_MACHINE}, "torch": here["torch"]}
+    place, before = next(((place, one) for place, one in earlier.items() if one.subject == facts), ("", None))
+    search, is_length_known = prepared(asked, before)
+    search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
+    known = (
+        []
+        if before is None
+        else [
+            (setting.values, [one for one in before.trials if one.setting == setting.name])
+            for setting in before.settings
+            if setting.status != "lost"
+        ]
+    )
+    count = search.start(known)
+    interrupted = False
+    try:
+        with Interruption() as interruption, Progress.of_budget(asked.budget_s - (monotonic() - began)) as progress:
+            search.run(began, interruption, progress)
+    except KeyboardInterrupt:
+        interrupted = True
+    recommended = search.race.recommended or ("", False)
+    names = [search.space.candidate(values).name for values in search.baselines]
+    torchs, own = (name if name in search.race.settings else "" for name in names)
+    return Tuned(
+        schema=SCHEMA,
+        version=version("loaderbench"),
+        started=started,
+        command=asked.command,
+        seed=asked.seed,
+        machine=here,
+        subject=facts,
+        dataset=asked.subject.name,
+        samples=search.passes.samples,
+        batches=search.passes.batches,
+        batch_samples=search.passes.batch_samples,
+        is_length_known=is_length_known,
+        objective=search.objective,
+        limits=asked.limit,
+        fixed=dict(asked.fixed),
+        budget_s=asked.budget_s,
+        spent_s=monotonic() - began,
+        torchs=torchs,
+        own=own,
+        recommended=recommended[0],
+        is_shown=recommended[1],
+        settings=search.tried(),
+        ruled_out=tuple(search.ruled_out),
+        trials=tuple(search.trials),
+        ending=search.race.ending,
+        earlier=place if count else "",
+        earlier_trials=count,
+        interrupted=interrupted,
+    )
+
+
+def prepared(asked: Asked, before: Tuned | None) -> tuple[Search, bool]:
+    """Return the search, nothing of it measured yet, and whether the length of an epoch is known."""
+    subject, config, consumer = asked.subject, asked.config, asked.consumer
+    alone = without_workers(replace(config, worker_init_fn=None))
+    shown = refusing(subject, "its first batch", partial(first_batch_facts, subject, alone))
+    dtypes = refusing(subject, "its first batch", partial(_dtypes, subject, alone))
+    demand = demand_of(subject, replace(config, num_workers=2))
+    longest_s = min(SURVEY_S, SURVEY * asked.budget_s)
+    seen = refusing(subject, "a pass", lambda: survey(subject, alone, consumer.ready(), longest_s))
+    batch_samples = refusing(subject, "its batches", partial(_batch_samples, subject, config))
+    length = None if subject.is_stream else subject.properties.length
+    if length is None and not seen.is_cut:
+        length = seen.batches * batch_samples
+    cpus = machine.usable_cpus()
+    feasible = Feasible(subject=subject, config=config, demand=demand, dtypes=dtypes, limit=asked.limit, cpus=cpus)
+    own = values_of(config, asked.num_workers)
+    space = space_of(
+        feasible, shown, own, batch_sizes=asked.batch_sizes, fixed=asked.fixed, on_device=consumer.device.type != "cpu"
+    )
+    batches = before.batches if before else _batches(seen.batch_s, asked.budget_s, space.choices["num_workers"][-1])
+    passes = Passes(
+        batches=batches,
+        batch_samples=batch_samples,
+        batch_s=seen.batch_s,
+        samples=batches * batch_samples if length is None else length,
+    )
+    baselines = (torchs_values(own), own)
+    race = Race(
+        budget_s=asked.budget_s,
+        rng=random.Random(asked.seed),  # noqa: S311 - an order, not a secret
+        baselines=frozenset(space.candidate(values).name for values in baselines),
+    )
+    search = Search(
+        subject=subject,
+        space=space,
+        feasible=feasible,
+        consumer=consumer,
+        passes=passes,
+        objective="throughput" if length is None and asked.objective == "epoch" else asked.objective,
+        race=race,
+        baselines=baselines,
+        own=own,
+        sets_epoch=shown.sets_epoch,
+    )
+    return search, length is not None
+
+
+def _batches(batch_s: float, budget_s: float, most_workers: int) -> int:
+    """Return the batches of a pass, where one takes `batch_s` in one process."""
+    usual = max(PASS_S / batch_s, 2 * LEAST_TURNS * most_workers)
+    return max(LEAST_TURNS, math.ceil(min(usual, max(PASS_S, LONGEST_PASS * budget_s) / batch_s)))
+
+
+def _dtypes(subject: Subject, config: LoaderConfig) -> int:
+    """Return how many dtypes the tensors of the first batch have."""
+    return len({tensor.dtype for tensor in tree_tensors(first_batch(subject, config))})
+
+
+def _batch_samples(subject: Subject, config: LoaderConfig) -> int:
+    """Return the samples of a batch; of a batch_sampler's, their mean, and 1 where the dataset makes batches."""
+    if config.batch_sampler is None:
+        return config.batch_size or 1
+    sampler: Any = config.batch_sampler
+    drawn = islice(sampler(subject.dataset) if callable(sampler) else sampler, MOST_DRAWN)
+    return max(1, round(fmean(map(indices_in, drawn))))

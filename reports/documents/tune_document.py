@@ -1,0 +1,210 @@
+"""What `loaderbench tune` says: the call to copy, what it gains, what is still open, and every setting tried."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from loaderbench.reports.documents.document import (
+    ON_PAPER,
+    Cell,
+    Code,
+    Column,
+    Document,
+    Figure,
+    Items,
+    Part,
+    Section,
+    Table,
+    Text,
+    Tone,
+)
+from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.figures.style import png, svg
+from loaderbench.reports.figures.tuning import throughput_against_costs
+from loaderbench.reports.records.files import machine_facts
+from loaderbench.reports.stats.conventions import MARGIN
+from loaderbench.reports.text import shell
+from loaderbench.reports.tune.answer import Gain, SettingSummary, TuneAnswer
+from loaderbench.reports.tune.block_costs import CostRatio
+from loaderbench.reports.tune.race import FEWEST_BLOCKS, Status
+from loaderbench.reports.tune.tune_record import COSTS, Tuned
+from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
+
+TITLE = "The setting to use"
+FIGURE = "throughput-against-costs"
+MOST_NAMED = 4  # settings in a sentence
+MOST_ROWS = 12  # of the table, on a terminal
+TONES: Mapping[Status, Tone] = {
+    "open": "plain", "worse": "bad", "not needed": "muted", "not pursued": "warn", "lost": "bad", "compared": "muted",
+}  # fmt: skip
+COLUMNS = (
+    Column(label="setting"),
+    Column(label="result", meaning="Worse: shown to be; not needed: a smaller setting is shown to be as good."),
+    Column(label="cost", number=True),
+    Column(label="over the recommended (95 %)"),
+    Column(label="blocks", number=True, meaning="Turns around the settings in which it was measured."),
+    Column(label="samples/s", number=True, meaning="Once batches flow."),
+    Column(label="memory", number=True, meaning="PSS of all processes, the most of any trial."),
+    Column(label="CPUs", number=True, meaning="Cores that all processes keep busy."),
+)
+
+
+def tune_document(tuned: Tuned) -> Document:
+    """Return everything that the command says."""
+    answer = TuneAnswer(tuned=tuned)
+    return Document(
+        title=TITLE,
+        about=tuple(_about(tuned)),
+        notices=tuple(_notices(tuned)),
+        parts=(*_parts(answer), Code(code=shell(tuned.command), language="sh", on=ON_PAPER)),
+    )
+
+
+def _parts(answer: TuneAnswer) -> Iterator[Part]:
+    yield Text(text=headline(answer), strong=True)
+    recommended = answer.recommended
+    if recommended is not None:
+        yield Code(code="\n".join([*recommended.imports, recommended.call]), language="python")
+        yield Items(items=recommended.caveats, tone="warn")
+        yield Items(items=tuple(map(_gained, answer.gains)))
+    if answer.open_ones and recommended is not None:
+        yield Text(text=_open(answer), tone="warn")
+    if answer.summaries and recommended is not None:
+        yield _figure(answer)
+        yield _tried(answer)
+    yield from _not_tried(answer.tuned)
+
+
+def headline(answer: TuneAnswer) -> str:
+    """Return what is recommended, and whether it is shown to be as good as all others."""
+    tuned, recommended = answer.tuned, answer.recommended
+    if recommended is None:
+        return "No setting could be measured: the reasons are below"
+    cost = f"{quantity(answer.summary(recommended.name).cost_s, 's')} for {COSTS[tuned.objective][1]}"
+    tried = count(len(answer.summaries), "setting")
+    within = f"shown to be within {percent(MARGIN)} of the best"
+    standing = f"the smallest of {tried} tried that is" if tuned.is_shown else f"the best of {tried} tried, not"
+    return f"{recommended.name}: {cost}; {standing} {within}"
+
+
+def _open(answer: TuneAnswer) -> str:
+    names = answer.open_ones
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (
+        f"Still open after {duration(answer.tuned.spent_s)}: {', '.join(names[:MOST_NAMED])}{more}. "
+        "The same command goes on from here; a larger --budget decides more."
+    )
+
+
+def _gained(gain: Gain) -> str:
+    return f"{_times(gain.ratio)} as fast as {gain.over} ({gain.setting})"
+
+
+def _times(cost: CostRatio) -> str:
+    """Return a ratio with its interval.
+
+    >>> _times(CostRatio(ratio=1.8, low=1.7, high=1.9, blocks=4))
+    '1.80× (1.70× to 1.90×)'
+    """
+    ratio = quantity(cost.ratio, "ratio")
+    if math.isnan(cost.low):
+        return f"{ratio} (too few blocks for an interval)"
+    return f"{ratio} ({interval(cost.low, cost.high, 'ratio')})"
+
+
+def _about(tuned: Tuned) -> Iterator[str]:
+    length, read = count(tuned.samples, "sample"), tuned.batches * tuned.batch_samples
+    part = f", by passes of {count(read, 'sample')} or more" if read < tuned.samples else ""
+    yield f"{tuned.dataset}: an epoch of {length}{part}"
+    yield machine_words(machine_facts(dict(tuned.machine)))
+    fresh = len(tuned.trials) - tuned.earlier_trials
+    limits = ", ".join(_limits(tuned))
+    yield f"{count(fresh, 'trial')} in {duration(tuned.spent_s)}{'; ' if limits else ''}{limits}"
+
+
+def _limits(tuned: Tuned) -> Iterator[str]:
+    limits = tuned.limits
+    for words, value, unit in (
+        ("memory", limits.memory_bytes, "bytes"),
+        ("shared memory", limits.shm_bytes, "bytes"),
+        ("CPUs", limits.cpus, ""),
+        ("workers", limits.workers, ""),
+    ):
+        if value is not None:
+            yield f"{words} at most {quantity(value, unit)}"
+    yield from (f"{name}={value} fixed" for name, value in tuned.fixed.items())
+
+
+def _notices(tuned: Tuned) -> Iterator[str]:
+    if tuned.interrupted:
+        yield "Interrupted: answered from what was measured until then."
+    if tuned.earlier:
+        yield f"Started from {count(tuned.earlier_trials, 'trial')} of {tuned.earlier}; --fresh does without them."
+    if not tuned.is_length_known:
+        yield "The stream does not say how long an epoch is: settings are compared once batches flow."
+
+
+def _figure(answer: TuneAnswer) -> Figure:
+    rows = [
+        (
+            one.setting.name,
+            one.samples_per_s,
+            one.pss_bytes,
+            one.busy_cpus,
+            one.setting.name == answer.tuned.recommended,
+        )
+        for one in answer.summaries
+    ]
+    names = ["name", "samples_per_s", "pss_bytes", "busy_cpus", "is_recommended"]
+    drawn = throughput_against_costs(pd.DataFrame(rows, columns=names))
+    return Figure(
+        name=FIGURE,
+        title="Throughput against memory and CPUs",
+        how_to_read="What lies above the line cannot be had; the green dot is recommended.",
+        svg=svg(drawn, FIGURE),
+        png=png(drawn),
+        width=72 * float(drawn.get_figwidth()),
+    )
+
+
+def _tried(answer: TuneAnswer) -> Section:
+    note = (
+        f"Cost: {COSTS[answer.tuned.objective][1]}. Each setting is compared with the recommended one within the "
+        f"blocks that have both. To be as good is claimed of {FEWEST_BLOCKS} blocks at least."
+    )
+    table = Table(
+        name="settings",
+        columns=COLUMNS,
+        rows=tuple(_row(one, answer.tuned.recommended) for one in answer.summaries),
+        most_rows={"terminal": MOST_ROWS},
+    )
+    return Section(title="Every setting tried", name="tried", parts=(Text(text=note, on=ON_PAPER), table))
+
+
+def _row(one: SettingSummary, recommended: str) -> tuple[Cell, ...]:
+    name, status = one.setting.name, one.setting.status
+    is_it = name == recommended
+    return (
+        Cell(text=name),
+        Cell(text="recommended" if is_it else status, tone="good" if is_it else TONES[status]),
+        Cell(text=quantity(one.cost_s, "s"), number=one.cost_s),
+        Cell(text=MISSING if is_it or not one.over_recommended.blocks else _times(one.over_recommended)),
+        Cell(text=str(one.blocks), number=one.blocks),
+        Cell(text=quantity(one.samples_per_s, ""), number=one.samples_per_s),
+        Cell(text=quantity(one.pss_bytes, "bytes"), number=one.pss_bytes),
+        Cell(text=f"{one.busy_cpus:.1f}", number=one.busy_cpus),
+    )
+
+
+def _not_tried(tuned: Tuned) -> Iterator[Part]:
+    """Yield the settings that were lost or ruled out, those of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in (
+        *((one.name, f"lost: {one.reason}") for one in tuned.settings if one.status == "lost"),
+        *((one.name, f"not tried: {one.reason}") for one in tuned.ruled_out),
+    ):
+        reasons.setdefault(reason, []).append(name)
+    if reasons:
+        items = tuple(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
+        yield Section(title="Settings without a result", name="lost", parts=(Items(items=items),))

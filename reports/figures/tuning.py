@@ -1,0 +1,44 @@
+"""The figure of what was tuned: throughput of every setting against the memory and the CPUs that it takes."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports.figures import style
+from loaderbench.reports.figures.other_costs import pareto
+from loaderbench.reports.figures.panels import short
+
+AGAINST = (("pss_bytes", "memory of all processes, PSS (bytes)", "bytes"), ("busy_cpus", "CPU cores busy", ""))
+MOST_NAMES = 4  # of settings on the front
+
+
+def throughput_against_costs(settings: pd.DataFrame) -> Figure:
+    """Draw settings: name, samples_per_s, pss_bytes, busy_cpus and is_recommended, a row each."""
+    heading = style.Heading(
+        title="Throughput against memory and CPUs",
+        subtitle="A dot is a setting. Line: the Pareto front, no setting is better in both; green: recommended",
+    )
+    with style.in_our_style():
+        figure, panels = style.sheet(heading, len(AGAINST))
+        for (axes,), (cost, words, unit) in zip(panels, AGAINST, strict=True):
+            _scatter(axes, settings, cost)
+            axes.xaxis.set_major_formatter(style.in_units(unit))
+            style.label(axes, x=words, y="samples/s")
+    return figure
+
+
+def _scatter(axes: Axes, settings: pd.DataFrame, cost: str) -> None:
+    front, rate = pareto(settings, cost), "samples_per_s"
+    axes.scatter(settings[cost], settings[rate], s=22, color=style.MUTED, alpha=0.45, linewidth=0)
+    axes.plot(front[cost], front[rate], drawstyle="steps-post", color=style.BLUE, alpha=0.5, lw=1.4)
+    axes.scatter(front[cost], front[rate], s=38, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
+    chosen = settings[settings["is_recommended"]]
+    axes.scatter(chosen[cost], chosen[rate], s=60, color=style.GREEN, edgecolor=style.PAPER, zorder=4)
+    axes.set_ylim(0, 1.25 * settings[rate].max())
+    axes.margins(x=0.15)
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(style.in_units(""))
+    axes.locator_params(nbins=4)
+    named = pd.concat([chosen, front.tail(MOST_NAMES - 1)]).drop_duplicates("name")
+    for name, x, y in named[["name", cost, rate]].itertuples(index=False):
+        axes.annotate(short(name, 22), (x, y), (-3, 8), textcoords="offset points", size=8)

@@ -1,0 +1,243 @@
+"""The race: which setting is measured next, which are dropped, and when to stop.
+
+A block measures every open setting once, in drawn order. After a block these are dropped:
+
+- *worse*: shown to cost more than another one by more than the margin, or far more than the best of a first block;
+- *not needed*: a smaller setting is shown to cost at most the margin more;
+- *not pursued*: the half that costs more, where the time left does not hold the fewest blocks of all that are open
+  (successive halving: K. Jamieson and A. Talwalkar, AISTATS 2016).
+
+So the budget goes to those still open. The race is decided when the smallest open setting is shown to cost at most the
+margin more than every other one; otherwise it ends when the budget is spent. All claims of a block hold together at
+95 % (Bonferroni).
+
+Nothing here has a clock or a process: whoever measures says how many seconds were spent, and what a trial showed.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
+from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Spread
+
+FEWEST_BLOCKS = 4  # of a setting that is said to be as good as another one
+LEAST_OF_BASELINE = 3  # blocks of a setting that is to be compared with whatever wins
+FAR = 2.0  # times the lowest cost: more than this is worse after a single block
+
+Status = Literal["open", "worse", "not needed", "not pursued", "lost", "compared"]
+RaceEnding = Literal["", "decided", "budget"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RacedSetting:
+    """A setting by its name; of two, that whose `size` compares as smaller is preferred where both are as good."""
+
+    name: str
+    size: tuple[Any, ...]
+    expected_s: float
+    """What a trial of it may take, before one was measured."""
+    is_candidate: bool = True
+    """Whether it may be recommended: else it is only compared with what is."""
+
+
+@dataclass(kw_only=True)
+class Race:
+    """Ask `next` what to measure; report what came of it with `measured` or `lost`; `join` adds settings."""
+
+    budget_s: float
+    rng: random.Random
+    baselines: frozenset[str] = frozenset()
+    """Names of settings that are measured a few times even if they are worse."""
+    settings: dict[str, RacedSetting] = field(default_factory=dict)
+    costs: BlockCosts = field(default_factory=BlockCosts)
+    status: dict[str, Status] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why a setting was lost."""
+    taken_s: dict[str, list[float]] = field(default_factory=dict)
+    block: int = 0
+    waiting: list[str] = field(default_factory=list)
+    """Settings whose trial of this block is still to come."""
+    ending: RaceEnding = ""
+    _is_unconfirmed: bool = field(default=False, init=False)
+    """Whether all trials are an earlier race's."""
+    _spread: tuple[int, Spread] | None = field(default=None, init=False)
+    """Of all settings, by the trials that there were when it was computed."""
+
+    def join(self, settings: Iterable[RacedSetting]) -> None:
+        """Add settings that are not in the race yet; they are measured from the next block on."""
+        for setting in settings:
+            if setting.name not in self.settings:
+                self.settings[setting.name] = setting
+                self.status[setting.name] = "open" if setting.is_candidate else "compared"
+                self.taken_s[setting.name] = []
+                self.ending = ""
+
+    def start_from(self, trials: Iterable[tuple[int, str, float]]) -> None:
+        """Take in block, setting and cost of trials that an earlier race measured; a block more is measured anyway."""
+        for block, name, cost in trials:
+            self.block = max(self.block, block)
+            self.costs.add(block, name, cost)
+            self._is_unconfirmed = True
+        self._drop_the_worse()
+
+    def next(self, spent_s: float) -> str | None:
+        """Return the setting to measure next when `spent_s` seconds were spent; None to stop."""
+        left_s = self.budget_s - spent_s
+        if not self.waiting:
+            self._begin_block(left_s)
+        affordable = [name for name in self.waiting if self.trial_s(name) <= left_s]
+        if not affordable:
+            is_settled = not self.waiting and not self._not_pursued
+            self.ending = "decided" if is_settled else "budget"
+            return None
+        return affordable[0]
+
+    def measured(self, name: str, cost: float, seconds: float) -> None:
+        """Record what a setting cost in this block, and the `seconds` that its trial took."""
+        self.waiting.remove(name)
+        self.taken_s[name].append(seconds)
+        self.costs.add(self.block, name, cost)
+        if not self.waiting:
+            self._drop_the_worse()
+
+    def lost(self, name: str, reason: str) -> None:
+        """Record that a setting cannot be measured, or may not be used; it has no further trials."""
+        if name in self.waiting:
+            self.waiting.remove(name)
+        self.status[name] = "lost"
+        self.reasons[name] = reason
+        if not self.waiting:
+            self._drop_the_worse()
+
+    @property
+    def is_between_blocks(self) -> bool:
+        """Return whether no trial of a block is still to come."""
+        return not self.waiting
+
+    @property
+    def open_ones(self) -> list[str]:
+        """Return the settings that are open, the smallest first."""
+        return sorted((name for name, is_in in self.status.items() if is_in == "open"), key=self._size)
+
+    @property
+    def is_decided(self) -> bool:
+        """Return whether the smallest open setting is shown to be as good as every other one that is open."""
+        names = self.open_ones
+        return all(self.costs.blocks(name) and self._is_as_good(names[0], names) for name in names)
+
+    @property
+    def best(self) -> str | None:
+        """Return the setting that costs least of those that may be used; None before any was measured."""
+        return self._least([name for name, is_in in self.status.items() if is_in not in ("lost", "compared")])
+
+    @property
+    def recommended(self) -> tuple[str, bool] | None:
+        """Return the smallest setting that is shown to be as good as every open one, and True.
+
+        Where none is: the best, and False. None before any was measured.
+        """
+        names = [name for name in self.open_ones if self.costs.blocks(name)]
+        best = self._least(names)
+        if best is None:
+            return None
+        shown = next((name for name in names if self._is_as_good(name, names)), None)
+        return (best, False) if shown is None or self._not_pursued else (shown, True)
+
+    def compare(self, one: str, other: str, level: float = LEVEL) -> CostRatio:
+        """Return the cost of `one` over that of `other`."""
+        trials = sum(map(self.costs.blocks, self.settings))
+        if self._spread is None or self._spread[0] != trials:
+            usable = [name for name, is_in in self.status.items() if is_in != "lost"]
+            self._spread = (trials, self.costs.spread(usable))
+        return self.costs.compare(one, other, self._spread[1], level=level)
+
+    def trial_s(self, name: str) -> float:
+        """Return what a trial of a setting takes: as its trials did, or as expected."""
+        taken = self.taken_s[name]
+        return sum(taken) / len(taken) if taken else self.settings[name].expected_s
+
+    def _begin_block(self, left_s: float) -> None:
+        if self.is_decided and not (self._is_unconfirmed or self._owed() or self._reopen(left_s)):
+            return
+        self._is_unconfirmed = False
+        self._halve(left_s)
+        self.block += 1
+        self.waiting = list(dict.fromkeys([*self.open_ones, *self._owed()]))
+        if self.block > 1:
+            self.rng.shuffle(self.waiting)
+
+    def _owed(self) -> list[str]:
+        """Return the baselines that are to be measured once more, although they are worse."""
+        names = (name for name in self.baselines if self.status.get(name, "lost") not in ("open", "lost"))
+        return sorted((name for name in names if self.costs.blocks(name) < LEAST_OF_BASELINE), key=self._size)
+
+    def _drop_the_worse(self) -> None:
+        names = [name for name in self.open_ones if self.costs.blocks(name)]
+        best = self._least(names)
+        if best is None:
+            return
+        effects = self.costs.effects(names)
+        for name in names:
+            if effects[name] > effects[best] + math.log(FAR) or self._is_worse(name, best, len(names)):
+                self.status[name] = "worse"
+        self._drop_what_is_not_needed()
+
+    def _drop_what_is_not_needed(self) -> None:
+        names = [name for name in self.open_ones if self.costs.blocks(name) >= FEWEST_BLOCKS]
+        for place, name in enumerate(names):
+            for larger in names[place + 1 :]:
+                if self.status[name] == self.status[larger] == "open" and self._costs_no_more(name, larger, len(names)):
+                    self.status[larger] = "not needed"
+
+    def _halve(self, left_s: float) -> None:
+        """Leave out the half that costs more while there is no time for the fewest blocks of those that are open."""
+        names = [name for name in self.open_ones if self.costs.blocks(name)]
+        effects = self.costs.effects(names)
+        names.sort(key=lambda name: effects[name])
+        while len(names) > 2 and self._needed_s(names) > left_s:  # noqa: PLR2004 - one alone is compared with nothing
+            keep = -(-len(names) // 2)
+            for name in names[keep:]:
+                self.status[name] = "not pursued"
+            names = names[:keep]
+
+    def _reopen(self, left_s: float) -> bool:
+        """Open those again that were left out and for which there is time after all; return whether there are any."""
+        effects = self.costs.effects(self._not_pursued)
+        reopened: list[str] = []
+        for name in sorted(effects, key=lambda name: effects[name]):
+            if self._needed_s([*self.open_ones, name]) <= left_s:
+                self.status[name] = "open"
+                reopened.append(name)
+        return bool(reopened)
+
+    @property
+    def _not_pursued(self) -> list[str]:
+        return [name for name, is_in in self.status.items() if is_in == "not pursued"]
+
+    def _needed_s(self, names: Iterable[str]) -> float:
+        return sum(max(1, FEWEST_BLOCKS - self.costs.blocks(name)) * self.trial_s(name) for name in names)
+
+    def _is_as_good(self, name: str, names: Iterable[str]) -> bool:
+        others = [other for other in names if other != name]
+        return all(self._costs_no_more(name, other, len(others) + 1) for other in others)
+
+    def _costs_no_more(self, name: str, other: str, of: int) -> bool:
+        ratio = self.compare(name, other, self._level(of))
+        return ratio.blocks >= FEWEST_BLOCKS and ratio.high < 1 + MARGIN
+
+    def _is_worse(self, name: str, best: str, of: int) -> bool:
+        return self.compare(name, best, self._level(of)).low > 1 + MARGIN
+
+    def _level(self, of: int) -> float:
+        """Return the level of a two-sided interval of which one end is used, so that `of` - 1 claims hold at 95 %."""
+        return 1 - 2 * (1 - LEVEL) / max(1, of - 1)
+
+    def _least(self, names: Iterable[str]) -> str | None:
+        effects: Mapping[str, float] = self.costs.effects(list(names))
+        return min(effects, key=lambda name: effects[name], default=None)
+
+    def _size(self, name: str) -> tuple[Any, ...]:
+        return self.settings[name].size

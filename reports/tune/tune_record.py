@@ -1,0 +1,133 @@
+"""The file ``tune.json``: what ``loaderbench tune`` measured, and what came of it."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from loaderbench.reports.records.json_files import read
+from loaderbench.reports.tune.race import RaceEnding, Status
+
+SCHEMA = 1
+FILE_NAME = "tune.json"
+
+Objective = Literal["epoch", "throughput", "first-batch", "cpu"]
+# By objective: the field of a trial that is to be small, and what it is called.
+COSTS: Mapping[Objective, tuple[str, str]] = {
+    "epoch": ("epoch_s", "an epoch"),
+    "throughput": ("sample_s", "a sample"),
+    "first-batch": ("first_batch_s", "the first batch of an epoch"),
+    "cpu": ("cpu_s", "CPU time of an epoch"),
+}
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Bytes = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What one trial of a setting showed, in a process of its own."""
+
+    setting: str
+    block: int
+    epoch_s: Seconds  # of the whole dataset, start of workers included unless they are persistent
+    sample_s: Seconds  # from sample to sample, once batches flow
+    first_batch_s: Seconds  # from iter() on
+    cpu_s: Seconds  # of an epoch, of all processes
+    pss_bytes: Bytes  # of all processes
+    shm_bytes: Bytes  # of shared memory, added
+    passes: int  # timed
+    seconds: float  # that the trial took
+
+    def cost(self, objective: Objective) -> float:
+        """Return what is to be small."""
+        return float(getattr(self, COSTS[objective][0]))
+
+    @property
+    def samples_per_s(self) -> float:
+        """Return the throughput once batches flow."""
+        return 1 / self.sample_s
+
+    @property
+    def busy_cpus(self) -> float:
+        """Return how many cores all processes keep busy, over an epoch."""
+        return self.cpu_s / self.epoch_s
+
+
+class TriedSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting, how it is written in code, and where the race left it."""
+
+    name: str
+    values: dict[str, Any]
+    call: str  # of DataLoader
+    imports: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    status: Status = "open"
+    reason: str = ""  # why it was lost
+
+
+class RuledOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting that was not tried, and the reason."""
+
+    name: str
+    reason: str
+
+
+class TuneLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a setting may take; None: what the machine has."""
+
+    memory_bytes: float | None = None
+    shm_bytes: float | None = None
+    cpus: int | None = None
+    workers: int | None = None
+
+
+class Tuned(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured, and the setting that is recommended."""
+
+    schema: int
+    version: str
+    started: str
+    command: tuple[str, ...]
+    seed: int
+    machine: dict[str, Any]
+    subject: dict[str, Any]  # what must be the same for trials to be used again
+    dataset: str
+    samples: int  # of an epoch
+    batches: int  # of a pass, and more of many workers
+    batch_samples: int
+    is_length_known: bool = True  # a stream may not say how long an epoch is
+    objective: Objective
+    limits: TuneLimits
+    fixed: dict[str, Any]
+    budget_s: float
+    spent_s: float
+    torchs: str = ""  # the setting that has torch's defaults; "" where it is ruled out
+    own: str = ""  # the user's own, likewise
+    recommended: str = ""  # "" where every trial was lost
+    is_shown: bool = False  # to be as good as every other one
+    settings: tuple[TriedSetting, ...]
+    ruled_out: tuple[RuledOut, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    ending: RaceEnding = ""
+    earlier: str = ""  # the record from which it started
+    earlier_trials: int = 0
+    interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        names = {setting.name for setting in self.settings}
+        wanted = (*(trial.setting for trial in self.trials), *filter(None, (self.recommended, self.torchs, self.own)))
+        if unknown := [name for name in wanted if name not in names]:
+            raise ValueError(f"{unknown[0]!r} is none of the settings")
+        if any(not math.isfinite(trial.cost(self.objective)) for trial in self.trials):
+            raise ValueError("a trial has no finite cost")
+
+    def setting(self, name: str) -> TriedSetting:
+        """Return the setting of this name."""
+        return next(setting for setting in self.settings if setting.name == name)
+
+
+def read_tuned(path: Path) -> Tuned:
+    """Return the ``tune.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
+    return read(path / FILE_NAME if path.is_dir() else path, Tuned, schema=SCHEMA, what="tune")

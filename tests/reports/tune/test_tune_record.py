@@ -1,0 +1,56 @@
+"""The record of a tuning: written, read, refused; and the answer that is worked out from it."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from made_up_tunings import made_up_tuning
+
+from loaderbench.reports.records.json_files import MalformedError
+from loaderbench.reports.tune.answer import TuneAnswer
+from loaderbench.reports.tune.tune_record import FILE_NAME, read_tuned
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    tuned = made_up_tuning()
+    (tmp_path / FILE_NAME).write_bytes(msgspec.json.encode(tuned))
+    assert read_tuned(tmp_path) == tuned
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"schema": 7}, "has schema 7; this loaderbench reads schema 1"),
+        ({"recommended": "workers=99"}, "'workers=99' is none of the settings"),
+        ({"budget_s": "much"}, "budget_s: expected float, got str"),
+    ],
+    ids=["schema", "unknown", "text"],
+)
+def test_a_record_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, facts: dict[str, object], words: str
+) -> None:
+    document = msgspec.to_builtins(made_up_tuning()) | facts
+    (tmp_path / FILE_NAME).write_bytes(msgspec.json.encode(document))
+    with pytest.raises(MalformedError, match=re.escape(words)):
+        read_tuned(tmp_path)
+
+
+def test_the_gain_is_the_cost_of_a_baseline_over_that_of_the_recommended_one() -> None:
+    answer = TuneAnswer(tuned=made_up_tuning())
+    (gain,) = answer.gains  # torch's defaults are the user's own setting here
+    assert gain.over == "torch's defaults"
+    assert gain.ratio.low < 2.0 < gain.ratio.high
+    assert answer.open_ones == []
+
+
+def test_settings_stand_in_the_order_of_what_they_cost() -> None:
+    summaries = TuneAnswer(tuned=made_up_tuning()).summaries
+    assert [one.setting.name for one in summaries] == ["workers=2", "workers=4", "workers=0"]
+    assert summaries[0].pss_bytes == 2e8
+    assert summaries[0].busy_cpus == pytest.approx(2.0, rel=0.01)
+
+
+def test_another_objective_compares_what_it_makes_small() -> None:
+    answer = TuneAnswer(tuned=made_up_tuning(objective="first-batch"))
+    assert [one.cost_s for one in answer.summaries] == pytest.approx([0.1] * 3)
