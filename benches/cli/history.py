@@ -18,13 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     def declared(name: str, action: str, summary: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=summary, description=summary)
+        added = actions.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}")
         database = f"a path, or postgresql+psycopg://user@host/name (default: {DATABASE})"
         added.add_argument("--db", default=DATABASE, metavar="DB", help=database)
         added.set_defaults(action=action)
         return added
 
-    adding = declared("add", "add", "add runs; one that is there stays as it is")
+    adding = declared("add", "add", "add runs; a run that is there already is not changed")
     runs = "a run's folder, run.json or run.jsonl (default: every run in runs/)"
     adding.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=runs)
     declared("list", "list_runs", "list the runs, newest first")
