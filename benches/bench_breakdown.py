@@ -42,7 +42,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from loaderbench.benches.harness.clock import Metrics, read
+from loaderbench.benches.harness.clock import read
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
@@ -51,6 +51,7 @@ from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
 from loaderbench.benches.harness.tracing.slowest import slowest_sample
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
+from loaderbench.benches.harness.work import Metrics, Work
 
 
 class DeviceArguments(TypedDict, total=False):
@@ -71,7 +72,7 @@ class TimedPasses:
         return {name: trace_pass(loader).seconds for name, loader in self._loaders.items()}
 
 
-class Breakdown:
+class Breakdown(Work):
     """Passes that each add one part of the loader, and the time breakdown of the last."""
 
     steady = False  # a round is one pass of each kind

@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from time import perf_counter
-from typing import Self
 
 import numpy as np
 import pytest
 
-from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.work import Metrics, Work
 
 COPIED_BYTES = 8 << 20  # more than a core's own caches hold
 HASHED = bytes(16 << 10)
@@ -57,22 +56,13 @@ CONTROLS: Mapping[str, Callable[[], Callable[[], None]]] = {
 }
 
 
-class Constant:
+class Constant(Work):
     """A fixed amount of work."""
 
     steady = True
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.work = work
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to clean up."""
-
-    def before(self, _passes: int) -> None:
-        """Nothing to prepare."""
 
     def run(self, passes: int) -> None:
         """So many times."""

@@ -20,7 +20,7 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Epoch, Metrics, Step, keep
+from loaderbench.benches.harness.clock import Epoch, Step, keep
 from loaderbench.benches.harness.loading.loader import LoaderConfig, batch_facts
 from loaderbench.benches.harness.loading.subject import DatasetChoice, collate_fn, subject_of
 from loaderbench.benches.harness.rounds import Measure
@@ -28,6 +28,7 @@ from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.devices import available, place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import loop_times, stage_times
 from loaderbench.benches.harness.tracing.timestamps import trace_pass, traced_loader
+from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.datasets.synthetic.known_cost import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
 
 CPU = torch.device("cpu")
@@ -108,19 +109,10 @@ def bench_fidelity_time(measure: Measure, quantity: str) -> None:
     measure(KnownPasses(TIMES[quantity]()), unit="s")
 
 
-class WorkerMemory:
+class WorkerMemory(Work):
     """Memory of workers that hold nothing, and of workers that each come to hold a known number of bytes."""
 
     steady = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Each round ends its own workers."""
-
-    def before(self, _passes: int) -> None:
-        """Nothing to prepare."""
 
     def run(self, _passes: int) -> None:
         """Read twice, with nothing between: another process that maps the libraries of torch changes the PSS of all."""
@@ -196,7 +188,7 @@ PARTS = {
 }
 
 
-class BreakdownPass:
+class BreakdownPass(Work):
     """Passes of a traced loader: one part of their time breakdown, and its truth."""
 
     steady = False
@@ -211,9 +203,6 @@ class BreakdownPass:
 
     def __exit__(self, *_: object) -> None:
         del self.loader
-
-    def before(self, _passes: int) -> None:
-        """The loader exists already."""
 
     def run(self, _passes: int) -> None:
         """One pass."""

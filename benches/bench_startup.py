@@ -27,24 +27,24 @@ nothing.
 """
 
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from torch import multiprocessing
 from torch.utils.data import IterableDataset
 
 from loaderbench.benches.harness.case_sets import distinct
-from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.tracing.startup import trace_startup
+from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.datasets.synthetic.known_cost import Payload
 
 BATCHES = 2  # of each worker, in each epoch
 
 
-class Startup:
+class Startup(Work):
     """Two short epochs of a new loader, and its end."""
 
     steady = False
@@ -53,15 +53,6 @@ class Startup:
         self.dataset = dataset
         self.config = shortened(config, dataset)
         self.metrics: Metrics = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing outlives a round."""
-
-    def before(self, _passes: int) -> None:
-        """A round needs nothing but the dataset."""
 
     def run(self, _passes: int) -> None:
         """Start a loader, read it twice, and end it."""

@@ -33,7 +33,7 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Epoch, Metrics, keep
+from loaderbench.benches.harness.clock import Epoch, keep
 from loaderbench.benches.harness.loading.batch_source import BatchSource, have_one_shape
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -43,6 +43,7 @@ from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.training import Task
+from loaderbench.benches.harness.work import Metrics
 
 PASS_S = 0.2
 LEAST = 8  # batches in a pass

@@ -21,12 +21,12 @@ from typing import Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import place, synchronise
+from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.datasets.pytree import count_leaves
 
 COPIES = 16  # in a pass
@@ -34,7 +34,7 @@ LINK_BYTES = 256 << 20
 LINK_COPIES = 5
 
 
-class Transfer:
+class Transfer(Work):
     """Copies of one batch to the device."""
 
     steady = True
@@ -49,9 +49,6 @@ class Transfer:
 
     def __exit__(self, *_: object) -> None:
         del self.batch
-
-    def before(self, _passes: int) -> None:
-        """The batch is there already."""
 
     def run(self, passes: int) -> None:
         """Copies, one after the other; what is copied is dropped."""

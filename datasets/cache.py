@@ -15,11 +15,6 @@ def folder() -> Path:
     return (Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loaderbench").resolve()
 
 
-def size_bytes(path: Path | None = None) -> int:
-    """Return the bytes of all files under `path`, by default the whole cache."""
-    return sum(file.stat().st_size for file in (path or folder()).rglob("*") if file.is_file())
-
-
 def digest(source: bytes) -> str:
     """Return eight characters that depend on `source`, for the name of what is made from it.
 

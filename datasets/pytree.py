@@ -245,3 +245,12 @@ def _reduced(value: Any) -> Any:
     if isinstance(reduced, str):
         return reduced
     return [list(part) if isinstance(part, Iterator) else part for part in reduced]
+
+
+def written(thing: Any) -> str:
+    """Return how a function, a class or an object is written in code, as far as it tells.
+
+    >>> written(written), written(3)
+    ('written', '3')
+    """
+    return str(getattr(thing, "__qualname__", "")) or repr(thing)

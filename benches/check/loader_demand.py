@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -25,13 +24,11 @@ from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_bat
 from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process
 from loaderbench.benches.harness.loading.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system import machine, processes
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint
 from loaderbench.reports.check.preflight import Demand, Limits
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where torch shares batches, not a temporary file
-CONTROL_GROUP = Path("/sys/fs/cgroup")
 UNLIMITED = 1 << 62  # bytes: more than any machine has
 LEAST_SAMPLES = 1024  # of a map-style dataset, from which a shuffled first batch is drawn
 COMPARED_SAMPLES = 64  # of each of two workers
@@ -54,7 +51,7 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
     method = str(config.multiprocessing_context or torch.multiprocessing.get_start_method())
     demand = Demand(
         num_workers=config.num_workers,
-        prefetch_factor=config.prefetch_factor or 2,
+        prefetch_factor=config.batches_per_worker,
         start_method=method,
         storages=batch.storages.count,
         storage_bytes=batch.storages.bytes,
@@ -125,20 +122,12 @@ def _read_batches(dataset: Any, config: LoaderConfig) -> None:
 def limits() -> Limits:
     """Return what this machine has now."""
     return Limits(
-        shm_bytes=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.exists() else None,
-        memory_bytes=min(psutil.virtual_memory().available, _control_group_memory()),
+        shm_bytes=shutil.disk_usage(processes.SHARED_MEMORY).free if processes.SHARED_MEMORY.exists() else None,
+        memory_bytes=min(psutil.virtual_memory().available, machine.memory_left()),
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         cpus=machine.usable_cpus(),
         cpus_affinity=machine.affinity(),
     )
-
-
-def _control_group_memory() -> int:
-    """Return the bytes that the control group leaves; `UNLIMITED` where it sets no limit."""
-    limit, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
-    if not limit.exists() or limit.read_text().strip() == "max":
-        return UNLIMITED
-    return max(0, int(limit.read_text()) - int(used.read_text()))
 
 
 def repeated_samples(dataset: Any, config: LoaderConfig) -> tuple[int, int]:

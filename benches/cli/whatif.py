@@ -116,7 +116,7 @@ def _question(options: argparse.Namespace, config: "LoaderConfig", step_s: float
             cpus=cpus,
             ranks=ranks,
             step_s=step_s,
-            prefetch_factor=config.prefetch_factor or 2,
+            prefetch_factor=config.batches_per_worker,
             storage_bytes_per_s=options.storage or None,
         )
         for ranks, cpus, workers in product(options.ranks, options.cpus or (usable_cpus(),), options.num_workers)

@@ -7,15 +7,15 @@ from importlib.metadata import version
 from time import monotonic, perf_counter
 from typing import Any
 
-from loaderbench.benches.explain.ab_passes import block_in_child, shortened, turns_of
+from loaderbench.benches.explain.ab_passes import block_in_child, turns_of
 from loaderbench.benches.explain.baseline.baseline import Baseline, measure_baseline
-from loaderbench.benches.explain.baseline.batch_facts import name_of
 from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention, together
 from loaderbench.benches.explain.interventions.known import INTERVENTIONS, interventions_of
 from loaderbench.benches.explain.loader_memory import loader_memory
 from loaderbench.benches.explain.observations import observations_of
 from loaderbench.benches.harness.failures.failure_line import reason
+from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
@@ -24,6 +24,7 @@ from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.datasets.pytree import written
 from loaderbench.datasets.recipes.compact import collections_of
 from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_of, plan_passes
 from loaderbench.reports.explain.explain_record import (
@@ -67,7 +68,7 @@ def explain(
     """
     budget = Budget(seconds=budget_s, began=monotonic() if began is None else began)
     started = now().isoformat()
-    subject, config = shortened(subject, config, MOST_SAMPLES)
+    subject, config = cut(subject, config, MOST_SAMPLES)
     longest_s = max(0.1, FIRST_PASSES * budget_s)
     baseline = measure_baseline(subject, config, consumer, longest_s=longest_s, timeout_s=timeout_s)
     interventions, not_run = interventions_of(baseline)
@@ -247,4 +248,4 @@ def _arguments(config: LoaderConfig) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str)) else name_of(value)
+    return value if isinstance(value, (int, float, str)) else written(value)

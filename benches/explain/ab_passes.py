@@ -9,10 +9,9 @@ import random
 from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.harness.loading.case_loader import cut
-from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.processes import NoStrays
 from loaderbench.datasets.recipes.transport import release_slots
 from loaderbench.reports.explain.ab_schedule import PassPlan
 from loaderbench.reports.explain.explain_record import PassBlock
@@ -38,8 +37,8 @@ def measure_block(
     if intervention.facts.once_per_epoch:
         samples = min(samples, SHORT_PASS * max(1, intervention.control.num_workers) * plan.batch_samples)
     passes = {
-        "control": shortened(subject, intervention.control, samples),
-        "treatment": shortened(subject, intervention.treatment, samples),
+        "control": cut(subject, intervention.control, samples),
+        "treatment": cut(subject, intervention.treatment, samples),
     }
     configs = {name: config for name, (_, config) in passes.items()}
     with NoStrays():
@@ -56,11 +55,6 @@ def measure_block(
     return PassBlock(
         cause=intervention.facts.cause, control_s=tuple(seconds["control"]), treatment_s=tuple(seconds["treatment"])
     )
-
-
-def shortened(subject: Subject, config: LoaderConfig, samples: int) -> tuple[Subject, LoaderConfig]:
-    """Return a loader, and its dataset, for a pass over `samples` of it; a stream is cut too."""
-    return cut(subject, config, samples)
 
 
 def turns_of(pairs: int, rng: random.Random) -> list[str]:

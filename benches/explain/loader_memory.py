@@ -14,9 +14,9 @@ import msgspec
 
 from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.processes import NoStrays
 from loaderbench.datasets.recipes.compact import collections_of, compact, compacted
 from loaderbench.reports.explain.explain_record import LoaderMemory, MemoryReadings
 

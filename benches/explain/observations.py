@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, get_worker_info
 from loaderbench.benches.explain.costly_lines import costly_lines
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.processes import NoStrays
 from loaderbench.datasets.pytree import fingerprint
 from loaderbench.reports.explain.explain_record import Observation
 

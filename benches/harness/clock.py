@@ -12,9 +12,9 @@ from loaderbench.benches.harness.delivery import audit, prepare_audit
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.devices import DeviceUse, Timeline, place, synchronise
+from loaderbench.benches.harness.work import Metrics, Work
 
 Step = Callable[[Any], object]
-Metrics = dict[str, float]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 QUANTILES = (5, 25, 50, 75, 95)
 
@@ -116,7 +116,7 @@ def _marks_around_steps(loader: Iterable[Any], step: Step) -> Marks:
     return marks
 
 
-class Epoch:
+class Epoch(Work):
     """Work for `measure`: whole passes over one loader, each batch placed on the device and given to `step`.
 
     With ``persistent_workers``, or without workers, the clock starts with all of them alive: *steady*. Otherwise
@@ -135,9 +135,6 @@ class Epoch:
 
     def __exit__(self, *_: object) -> None:
         del self._audit  # the last reference to the loader: its workers are joined here
-
-    def before(self, passes: int) -> None:
-        """Prepare a round of `passes` passes; not timed."""
 
     def run(self, passes: int) -> None:
         """Read the loader `passes` times; timed."""

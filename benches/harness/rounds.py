@@ -8,40 +8,19 @@ pytest's, over a request for one round and its answer; the `seconds` of the reco
 import gc
 import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import active_children
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaderbench.benches.harness.clock import Metrics
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.session.record import columns
-from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.child import Child
+from loaderbench.benches.harness.system.processes import NoStrays, cpu_s
+from loaderbench.benches.harness.work import Metrics, Work
 
 _MOST_PASSES = 1000  # in a round: a pass shorter than a five-thousandth of a second is not worth timing
-
-
-class Work(Protocol):
-    """What a bench measures: made in pytest's process, opened once for a case in its own, then asked for rounds there.
-
-    Making it must read no sample and touch no accelerator: that is for ``__enter__``.
-    """
-
-    steady: bool  # whether a round may be made of several passes
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exception: object) -> None: ...
-    def before(self, passes: int) -> None:
-        """Prepare a round of `passes` passes; not timed."""
-
-    def run(self, passes: int) -> None:
-        """Do the work of a round; timed."""
-
-    def after(self) -> Metrics:
-        """Return the metrics of the round in SI units, ``seconds`` among them; not timed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,7 +116,7 @@ class MeasuredWork:
     def before(self, passes: int) -> None:
         """Prepare a round."""
         self._work.before(passes)
-        self._cpu_before_s = processes.cpu_s()
+        self._cpu_before_s = cpu_s()
 
     @as_case_failure()
     def run(self, passes: int, is_collecting: bool) -> None:
@@ -152,7 +131,7 @@ class MeasuredWork:
     @as_case_failure()
     def after(self) -> Metrics:
         """Return the metrics of the round."""
-        return {**self._work.after(), "cpu_s": processes.cpu_s() - self._cpu_before_s}
+        return {**self._work.after(), "cpu_s": cpu_s() - self._cpu_before_s}
 
 
 def passes_in(round_s: float, pass_s: float) -> int:
@@ -171,14 +150,3 @@ def affordable(rounds: int, case_s: float, round_s: float) -> int:
     (5, 2, 1)
     """
     return max(1, int(min(rounds, case_s / max(round_s, 1e-9))))
-
-
-class NoStrays(AbstractContextManager["NoStrays"]):
-    """Leaves no worker behind: those started within that still live at the end are ended."""
-
-    def __enter__(self) -> Self:
-        self._known = set(active_children())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        processes.end(set(active_children()) - self._known)

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from loaderbench.datasets.collate import default, empty_batch, stack_into, stack_samples
+from loaderbench.datasets.pytree import written
 from loaderbench.datasets.recipes.compact import CompactSequence
 from loaderbench.datasets.recipes.tensor_pickling import with_tensors, without_tensors
 
@@ -44,7 +45,7 @@ class Packed:
         self.collate_fn = collate_fn
 
     def __repr__(self) -> str:
-        return f"Packed({_name(self.collate_fn)})"
+        return f"Packed({written(self.collate_fn)})"
 
     def __call__(self, samples: Any) -> Any:
         """Return the batch, packed for pickling if this is a worker."""
@@ -73,7 +74,7 @@ class Reused:
         self.batches = 0  # made by this worker
 
     def __repr__(self) -> str:
-        return f"Reused({_name(self.collate_fn)}, slots={self.slots})"
+        return f"Reused({written(self.collate_fn)}, slots={self.slots})"
 
     def __call__(self, samples: Any) -> Any:
         """Return the batch in the worker's next slot."""
@@ -103,15 +104,11 @@ class Arrayed:
         self.collate_fn = collate_fn
 
     def __repr__(self) -> str:
-        return f"Arrayed({_name(self.collate_fn)})"
+        return f"Arrayed({written(self.collate_fn)})"
 
     def __call__(self, samples: Any) -> Any:
         """Return the batch with arrays for lists."""
         return to_arrays(self.collate_fn(samples))
-
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__qualname__", "")) or repr(function)
 
 
 class CompactStrings(CompactSequence):

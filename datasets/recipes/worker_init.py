@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from loaderbench.datasets.pytree import written
+
 # Parameters of glibc's mallopt(3), and the values with which malloc keeps freed memory instead of returning it to the
 # system, from which every page must be faulted in again.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
@@ -17,12 +19,17 @@ _MMAP_THRESHOLD_OF_OLD = 32 << 20  # the largest that an older glibc accepts
 class InTurn:
     """A ``worker_init_fn`` that calls several functions, one after the other."""
 
-    def __init__(self, *functions: Callable[[int], object]) -> None:
+    def __init__(self, *functions: Callable[[int], None]) -> None:
         self.functions = functions
 
     def __repr__(self) -> str:
-        names = (getattr(function, "__qualname__", "") or repr(function) for function in self.functions)
-        return f"InTurn({', '.join(names)})"
+        return f"InTurn({', '.join(map(written, self.functions))})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InTurn) and self.functions == other.functions
+
+    def __hash__(self) -> int:
+        return hash(self.functions)
 
     def __call__(self, worker_id: int) -> None:
         """Call every function with the worker's number."""

@@ -54,7 +54,7 @@ class Limits:
     """What the machine has."""
 
     shm_bytes: int | None  # free in /dev/shm; None where there is none
-    memory_bytes: int  # available, under the control group's limit too
+    memory_bytes: float  # available, under the control group's limit too
     descriptors: int  # that a process may have open
     cpus: int  # that this process may use, under affinity and quota
     cpus_affinity: int  # what torch's own warning goes by

@@ -114,11 +114,6 @@ class Schedule:
         ratios = [fmean(taken) / self.expected_s[other] for other, taken in self.taken_s.items() if taken]
         return self.expected_s[cause] * (median(ratios) if ratios else 1.0)
 
-    @property
-    def not_tried(self) -> list[str]:
-        """Return the causes without any block, those that may save most first."""
-        return [cause for cause, taken in self.taken_s.items() if not taken]
-
     def _owed(self, left_s: float) -> list[str]:
         """Return the causes that have fewer than the fewest blocks, and time for them: those that may save most."""
         chosen: list[str] = []

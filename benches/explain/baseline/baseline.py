@@ -19,10 +19,10 @@ from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import ChildError, in_child
 from loaderbench.benches.harness.system.devices import available
+from loaderbench.benches.harness.system.processes import NoStrays
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.datasets.recipes.worker_init import thread_pools
@@ -85,7 +85,7 @@ class Baseline:
     @property
     def prefetch_factor(self) -> int:
         """Return the batches in flight for each worker."""
-        return self.config.prefetch_factor or 2
+        return self.config.batches_per_worker
 
     @property
     def start_share(self) -> float:

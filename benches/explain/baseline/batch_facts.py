@@ -12,7 +12,7 @@ from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.storages import tensor_storages
 from loaderbench.datasets.collate import default
-from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors
+from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors, written
 from loaderbench.datasets.recipes.transport import to_arrays
 
 
@@ -131,9 +131,4 @@ def _written(config: LoaderConfig) -> Iterator[tuple[str, str]]:
             or any(value is usual for usual in (default, default_collate))
         ):
             continue
-        yield name, repr(value) if isinstance(value, (int, float, str)) or value is None else name_of(value)
-
-
-def name_of(value: Any) -> str:
-    """Return how a function or an object is written in code, as far as it tells."""
-    return str(getattr(value, "__qualname__", "")) or repr(value)
+        yield name, repr(value) if isinstance(value, (int, float, str)) or value is None else written(value)

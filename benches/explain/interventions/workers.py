@@ -17,8 +17,8 @@ from loaderbench.benches.explain.interventions.intervention import (
     require_workers,
     running,
 )
-from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.datasets.recipes.worker_init import InTurn, keep_memory, one_thread
+from loaderbench.benches.harness.loading.loader import worker_init
+from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread
 from loaderbench.reports.explain.explain_record import InterventionFacts
 from loaderbench.reports.units import count, percent
 
@@ -93,15 +93,7 @@ def _saved_without_workers(baseline: Baseline) -> float:
 
 def _initialising(function: Callable[[int], None]) -> Change:
     """Return the change that has each worker call `function` too, after what its user has it call."""
-
-    def change(config: LoaderConfig) -> LoaderConfig:
-        own = config.worker_init_fn
-        if own is None:
-            return replace(config, worker_init_fn=function)
-        functions = own.functions if isinstance(own, InTurn) else (own,)
-        return replace(config, worker_init_fn=InTurn(*functions, function))
-
-    return change
+    return lambda config: replace(config, worker_init_fn=worker_init(config.worker_init_fn, function))
 
 
 def one_thread_each(cause: str, baseline: Baseline) -> Intervention:

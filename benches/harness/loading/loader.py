@@ -17,8 +17,10 @@ from loaderbench.benches.harness.failures.position import dump_folder, dump_on_s
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent, once_in_child
 from loaderbench.datasets.pytree import count_leaves
+from loaderbench.datasets.recipes.worker_init import InTurn
 from loaderbench.reports.vocabulary import of_workers
 
+TORCHS_PREFETCH_FACTOR = 2
 # Settings that DataLoader knows by another name.
 _ARGUMENTS: Mapping[str, str] = {"start_method": "multiprocessing_context"}
 
@@ -130,6 +132,11 @@ class LoaderConfig:
         return isinstance(self.loader_class, AsIs)
 
     @property
+    def batches_per_worker(self) -> int:
+        """Return the batches in flight for each worker: torch's own number where none is given."""
+        return self.prefetch_factor or TORCHS_PREFETCH_FACTOR
+
+    @property
     def batch_fn(self) -> Callable[[Any], Any]:
         """Return what makes a batch of samples, or of one where batching is off: torch's own where none is given."""
         is_batched = self.batch_size is not None or self.batch_sampler is not None
@@ -207,22 +214,12 @@ class WorkerInit:
             self.init(worker_id)
 
 
-@dataclass(frozen=True, slots=True)
-class InitsInOrder:
-    """A ``worker_init_fn`` made of several."""
-
-    inits: tuple[Callable[[int], None], ...]
-
-    def __call__(self, worker_id: int) -> None:
-        """Call them one after the other."""
-        for init in self.inits:
-            init(worker_id)
-
-
 def worker_init(*inits: Callable[[int], None] | None) -> Callable[[int], None] | None:
     """Return a ``worker_init_fn`` that calls those of `inits` that are not None, in their order; None without any."""
-    given = tuple(init for init in inits if init is not None)
-    return InitsInOrder(given) if len(given) > 1 else next(iter(given), None)
+    given: list[Callable[[int], None]] = []
+    for init in filter(None, inits):
+        given += init.functions if isinstance(init, InTurn) else [init]
+    return InTurn(*given) if len(given) > 1 else next(iter(given), None)
 
 
 class WithoutGetitems(Dataset[Any], Wrapper):

@@ -1,5 +1,6 @@
 """The machine: the facts that decide what a figure means."""
 
+import math
 import os
 import platform
 import shutil
@@ -11,7 +12,9 @@ import torch
 from torch import multiprocessing
 
 from loaderbench.benches.harness.system.devices import accelerator_facts
+from loaderbench.benches.harness.system.processes import SHARED_MEMORY
 
+CONTROL_GROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # Environment variables that change what is measured: the allocator's and the thread pools'.
 TUNING = ("MALLOC_", "OMP_", "GOMP_", "KMP_", "MKL_")
 
@@ -26,7 +29,7 @@ def facts() -> dict[str, Any]:
         "cpus_affinity": affinity(),
         "cpus_quota": quota(),
         "memory_bytes": psutil.virtual_memory().total,
-        "shm_bytes": _size("/dev/shm"),  # noqa: S108 - where torch shares batches, not a temporary file
+        "shm_bytes": shutil.disk_usage(SHARED_MEMORY).total if SHARED_MEMORY.exists() else None,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
@@ -47,10 +50,18 @@ def affinity() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+def quota(root: Path = CONTROL_GROUPS, membership: Path = MEMBERSHIP) -> float | None:
     """Return the tightest CPU quota on the way up the control groups (v2, else v1), in CPUs; None: there is none."""
     limits = [limit for group in _groups(root, membership) if (limit := _limit(group)) is not None]
     return min(limits, default=None)
+
+
+def memory_left(root: Path = CONTROL_GROUPS, membership: Path = MEMBERSHIP) -> float:
+    """Return the bytes that the control groups (v2) leave, the tightest on the way up; infinite where none limits."""
+    files = [(group / "memory.max", group / "memory.current") for group in _groups(root, membership)]
+    limits = [(limit.read_text().strip(), used) for limit, used in files if limit.exists() and used.exists()]
+    left = [int(limit) - int(used.read_text()) for limit, used in limits if limit != "max"]
+    return max(0, min(left)) if left else math.inf
 
 
 def _groups(root: Path, membership: Path) -> list[Path]:
@@ -77,7 +88,3 @@ def _cpu_model() -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def _size(folder: str) -> int | None:
-    return shutil.disk_usage(folder).total if Path(folder).exists() else None

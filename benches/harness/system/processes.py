@@ -3,15 +3,16 @@
 import shutil
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing import active_children, parent_process
 from multiprocessing.process import BaseProcess
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import psutil
 
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where torch shares batches, not a temporary file
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where torch shares batches, not a temporary file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,7 @@ def memory() -> Memory:
         pss_bytes=inherited + own.pss + sum(info.pss for info in below.values()),
         uss_bytes=own.uss + sum(info.uss for info in below.values()),
         worker_pss_bytes=sum(info.pss for child, info in below.items() if child in working),
-        shm_bytes=shutil.disk_usage(_SHARED_MEMORY).used,
+        shm_bytes=shutil.disk_usage(SHARED_MEMORY).used,
     )
 
 
@@ -91,6 +92,17 @@ def end(strays: Iterable[BaseProcess]) -> None:
             if stray.is_alive():
                 stray.kill()
                 stray.join(timeout=10)
+
+
+class NoStrays(AbstractContextManager["NoStrays"]):
+    """Leaves no worker behind: those started within that still live at the end are ended."""
+
+    def __enter__(self) -> Self:
+        self._known = set(active_children())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(set(active_children()) - self._known)
 
 
 def _memory_of(process: psutil.Process) -> Any:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from loaderbench.benches.explain.ab_passes import SHORT_PASS, block_in_child, measure_block, shortened, turns_of
+from loaderbench.benches.explain.ab_passes import SHORT_PASS, block_in_child, measure_block, turns_of
 from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.explain.interventions.known import interventions_of
+from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.child import ChildError
 from loaderbench.benches.harness.system.devices import available
@@ -76,7 +77,7 @@ def test_a_block_that_takes_too_long_is_ended(baseline: Made, no_leaks: None) ->
 
 def test_a_pass_reads_so_many_samples_and_no_more_than_there_are(subject: Subject, baseline: Made) -> None:
     config = baseline().config
-    assert [len(shortened(subject, config, samples)[0].dataset) for samples in (24, 72)] == [24, 32]  # type: ignore[arg-type]
+    assert [len(cut(subject, config, samples)[0].dataset) for samples in (24, 72)] == [24, 32]  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(len(available()) == 1, reason="no accelerator here")

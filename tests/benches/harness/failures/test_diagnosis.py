@@ -20,7 +20,7 @@ from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.parts import part_of
-from loaderbench.benches.harness.rounds import NoStrays
+from loaderbench.benches.harness.system.processes import NoStrays
 
 SAMPLES, ODD = 64, 41
 

@@ -111,3 +111,14 @@ def test_the_facts_name_what_makes_two_runs_comparable() -> None:
 def test_what_the_allocator_was_told_is_a_fact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_TOP_PAD_", "67108864")
     assert machine.facts()["environment"]["MALLOC_TOP_PAD_"] == "67108864"
+
+
+def test_the_memory_left_is_that_of_the_tightest_control_group_on_the_way_up(tmp_path: Path) -> None:
+    membership, group = tmp_path / "cgroup", tmp_path / "root" / "job" / "step"
+    group.mkdir(parents=True)
+    membership.write_text("0::/job/step\n")
+    assert machine.memory_left(tmp_path / "root", membership) == float("inf")
+    for folder, limit, used in ((group, "max", "700"), (group.parent, "1000", "800")):
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+    assert machine.memory_left(tmp_path / "root", membership) == 200

@@ -1,0 +1,32 @@
+"""What a bench measures: the base of everything that the fixture `measure` times."""
+
+from typing import Self
+
+Metrics = dict[str, float]
+
+
+class Work:
+    """Made in pytest's process, opened once for a case in its own, then asked for rounds there.
+
+    Making it must read no sample and touch no accelerator: that is for ``__enter__``. A subclass states what it has to
+    open, to prepare and to close, if anything.
+    """
+
+    steady: bool  # whether a round may be made of several passes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close what was opened."""
+
+    def before(self, passes: int) -> None:
+        """Prepare a round of `passes` passes; not timed."""
+
+    def run(self, passes: int) -> None:
+        """Do the work of a round; timed."""
+        raise NotImplementedError
+
+    def after(self) -> Metrics:
+        """Return the metrics of the round in SI units, ``seconds`` among them; not timed."""
+        raise NotImplementedError
