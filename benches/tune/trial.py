@@ -13,7 +13,6 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from loaderbench.benches.check.loader_demand import SHARED_MEMORY
 from loaderbench.benches.explain.baseline.baseline import TimeLimited
 from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.harness import clock
@@ -22,6 +21,7 @@ from loaderbench.benches.harness.loading.loader import LoaderConfig, without_wor
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system import processes
+from loaderbench.benches.harness.system.processes import SHARED_MEMORY
 from loaderbench.datasets.recipes.transport import release_slots
 
 ENOUGH_S = 0.25  # of timed passes
