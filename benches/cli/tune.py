@@ -152,10 +152,10 @@ def _loader(options: argparse.Namespace) -> "tuple[Subject, LoaderConfig, int]":
 
 def _facts(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> dict[str, Any]:
     """Return what must be the same for the trials of an earlier call to count: all that no setting of tune varies."""
-    from loaderbench.benches.explain.baseline.batch_facts import name_of
+    from loaderbench.datasets.pytree import written
 
     objects = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn")
-    named = {name: name_of(value) for name in objects if (value := getattr(config, name)) is not None}
+    named = {name: written(value) for name in objects if (value := getattr(config, name)) is not None}
     texts = {name: str(getattr(options, name)) for name in ("dataset_args", "device", "step", *shared.MODEL)}
     return {
         "dataset": subject.name,

@@ -19,9 +19,8 @@ from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import NoStrays
 from loaderbench.benches.harness.system import processes
-from loaderbench.benches.harness.system.processes import SHARED_MEMORY
+from loaderbench.benches.harness.system.processes import SHARED_MEMORY, NoStrays
 from loaderbench.datasets.recipes.transport import release_slots
 
 ENOUGH_S = 0.25  # of timed passes
