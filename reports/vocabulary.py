@@ -152,7 +152,7 @@ class WorkloadOption:
 
 
 # Benches whose cases are judged in a way of their own.
-STEP_BENCH = "training"  # a wait is a step's: ``stall_share`` has no meaning in another one
+STEP_BENCHES = ("training", "watch")  # a wait is a step's: ``stall_share`` has no meaning in another one
 CONTROL_BENCH = "control"  # no change to the code can affect its cases
 FIDELITY_BENCH = "fidelity"  # it asks about the suite itself, so that no revision is judged by it
 

@@ -59,6 +59,12 @@ SHORT = {
     "tune": ["--budget", "15s", "--max-workers", "1", "--batch-size", "32"],
     "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0", "--num-workers", "0", "--batch-size", "32"],
 }
+SCRIPT = """
+    import torch
+    from my.data import Train, collate
+    for batch in torch.utils.data.DataLoader(Train(), batch_size=16, collate_fn=collate):
+        pass
+"""
 RUNS = ("20261125-040000-abcd1234", *(f"{side}-{number}" for side in ("old", "new") for number in range(1, 5)))
 
 
@@ -76,6 +82,7 @@ def project(places: Callable[[str], Any]) -> Any:
     for name, code in USER.items():
         source = f"import torch\nfrom torch.utils.data import default_collate\n{dedent(code)}"
         (place.folder / "my" / name).write_text(source)
+    (place.folder / "train.py").write_text(dedent(SCRIPT))
     for arguments in (["init", "-q", "-b", "main"], ["add", "my"], ["commit", "-q", "-m", "a dataset"]):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments], cwd=place.folder, check=True)
     subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=place.folder, check=True)
@@ -95,7 +102,7 @@ def project(places: Callable[[str], Any]) -> Any:
 
 
 RUN = r"(pytest (-p \S+ )?(benches|bench_sorted)|loaderbench run) ?"
-OTHERS = r"loaderbench (check|explain|whatif|tune|report|compare|history|gate) "
+OTHERS = r"loaderbench (check|explain|whatif|tune|report|compare|history|gate|watch) "
 
 
 @pytest.mark.parametrize("command", typed([*DOCUMENTS, *BENCHES], RUN))

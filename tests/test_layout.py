@@ -16,9 +16,9 @@ SOURCES = sorted(path for name in TOP for path in (CLONE / name).rglob("*.py"))
 
 # What each part may import, beside what lies in itself.
 LOWER = tuple(f"reports.{name}" for name in ("vocabulary", "units", "wording", "text", "records", "stats"))
-MEANING = tuple(f"reports.{name}" for name in ("check", "explain", "gate", "history", "tune", "whatif"))
+MEANING = tuple(f"reports.{name}" for name in ("check", "explain", "gate", "history", "tune", "watch", "whatif"))
 HARNESS = ("datasets", "benches.harness")
-COMMANDS = tuple(f"benches.{name}" for name in ("check", "explain", "gate", "run", "tune", "whatif"))
+COMMANDS = tuple(f"benches.{name}" for name in ("check", "explain", "gate", "run", "tune", "watch", "whatif"))
 ALLOWED: Mapping[str, tuple[str, ...]] = {
     "datasets": (),
     **{name: LOWER[:place] for place, name in enumerate(LOWER)},

@@ -16,7 +16,7 @@ from loaderbench.benches.harness.system.processes import age_s
 from loaderbench.reports.records.json_files import MalformedError
 
 # Modules of this package, in the order in which a new user meets them.
-COMMANDS = ("run", "report", "check", "explain", "whatif", "tune", "gate", "compare", "calibrate", "history")
+COMMANDS = ("run", "watch", "report", "check", "explain", "whatif", "tune", "gate", "compare", "calibrate", "history")
 # Threads of torch that wait for each other by spinning make no progress for seconds where another process has their
 # core: one pass over the images took 0.6 s, or 3. torch reads it when it is loaded: it is set before any command is
 # imported. What the user has set stays. Records of measurements have it, among the machine's facts.
@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = monotonic()
     if arguments is None:
         began -= age_s()
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+        if sys.argv[1:2] != ["watch"]:  # whose script has the environment that it was given
+            for name, value in ENVIRONMENT.items():
+                os.environ.setdefault(name, value)
     try:
         return _dispatch(list(sys.argv[1:] if arguments is None else arguments), began)
     except (RefusedError, MalformedError) as error:

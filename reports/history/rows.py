@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loaderbench.reports.records.files import RecordedRun
 from loaderbench.reports.records.schema import SAME_MACHINE, Case, Columns, Missed, Run, Scalar
-from loaderbench.reports.vocabulary import STEP_BENCH, of_workers, quotients
+from loaderbench.reports.vocabulary import STEP_BENCHES, of_workers, quotients
 
 Row = dict[str, object]
 Floats = NDArray[np.float64]
@@ -107,7 +107,7 @@ def metric_rows(recorded: RecordedRun) -> Iterator[Row]:
 def _derived(case: Case) -> Iterator[tuple[str, Floats]]:
     """Yield what the vocabulary derives of each round."""
     for name, (amount, per) in quotients().items():
-        has_meaning = name != "stall_share" or case.bench == STEP_BENCH
+        has_meaning = name != "stall_share" or case.bench in STEP_BENCHES
         if has_meaning and {amount, per} <= set(case.rounds) and name not in case.rounds:
             over = case.rounds[per]
             yield name, np.divide(case.rounds[amount], over, out=np.full(len(over), np.nan), where=over > 0)

@@ -8,7 +8,7 @@ from loaderbench.reports.records.schema import IDENTITY
 from loaderbench.reports.stats.intervals import half_width, rates
 from loaderbench.reports.vocabulary import (
     METRICS,
-    STEP_BENCH,
+    STEP_BENCHES,
     aggregated,
     names,
     of_workers,
@@ -93,7 +93,7 @@ def _quotients(rounds: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     throughputs = {f"{prefix}samples_per_s" for prefix in timed()}
     others = {name: totals for name, totals in quotients().items() if name not in throughputs}
     amounts = {amount: _metric(rounds, amount) for amount, _ in others.values()}
-    amounts["wait_s"] = amounts["wait_s"].where(rounds["bench"] == STEP_BENCH)
+    amounts["wait_s"] = amounts["wait_s"].where(rounds["bench"].isin(STEP_BENCHES))
     error = (_metric(rounds, "measured") / _metric(rounds, "truth").replace(0, np.nan) - 1).groupby(groups)
     return pd.DataFrame(
         {

@@ -25,8 +25,10 @@ def accelerator_facts() -> dict[str, Any] | None:
     """Return what is known of this machine's accelerator; None where there is none.
 
     A child process is asked, once: CUDA, where it was initialised, cannot be used in a process forked afterwards, and
-    whether there is a device cannot be known without initialising it.
+    whether there is a device cannot be known without initialising it. Where it is initialised, this process is asked.
     """
+    if torch.cuda.is_initialized():
+        return _accelerator_facts()
     return in_child(_accelerator_facts)
 
 

@@ -1,0 +1,275 @@
+"""What a batch costs where it is made: torch's fetchers, timed in the process in which they run.
+
+Nothing is added to a batch, to the dataset or to the loader. The main process keeps what is made in it; a worker writes
+each batch into a file of its own, in which it is found by its worker, the pass of that worker and the number of its
+task. A forked worker inherits the timed fetchers. Any other one is sent a `Carrier`, which puts them there.
+
+This module imports nothing but the standard library, and torch's fetchers once torch has been imported: a worker
+imports it, and so does a process whose script has not begun.
+"""
+
+import multiprocessing
+import os
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import wraps
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter, thread_time
+from typing import Any, Self
+
+# Pass, task, fetching, fetched, collated, CPU seconds, samples, index of the costliest sample, its seconds.
+ROW = struct.Struct("<qqddddqqd")
+UNKNOWN = -1  # an index that is no whole number, a task or a number of samples that is not known
+FEW_SAMPLES = 64  # a batch of no more is always timed sample by sample: that costs a few microseconds
+COSTLY_S = 50e-6  # a larger one if the samples of the batch before took so long: the timing is then below 1 %
+
+Row = tuple[int, int, float, float, float, float, int, int, float]
+Fetch = Callable[[Any, Any], Any]
+
+
+@dataclass(slots=True)
+class Sink:
+    """Where this process puts what it makes; a worker's is a file, which is opened at its first batch."""
+
+    folder: str
+    owner: int  # the process that watches
+    made: dict[int, list[Row]] = field(default_factory=dict)  # of the owner: by the id of a fetcher
+    process: int = 0  # the worker whose file is open
+    file: int = -1
+    passes: int = 0
+    mean_s: float = 0.0  # of a sample of the last batch
+
+    def in_worker(self) -> None:
+        """Begin a file, unless it is this process's already."""
+        if self.process != os.getpid():
+            self.process, self.passes, self.file = os.getpid(), 0, -1
+            with suppress(OSError):  # no descriptor is left, or no space: this worker is not timed
+                path = Path(self.folder) / f"{self.process}.bin"
+                self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+
+    def write(self, row: Row) -> None:
+        """Append one batch to a worker's file."""
+        if self.file >= 0:
+            try:
+                os.write(self.file, ROW.pack(*row))
+            except OSError:
+                self.file = -1
+
+
+_sink: Sink | None = None
+
+
+def time_stages(sink: Sink | None) -> None:
+    """Have the fetchers of this process put what they make into `sink`; None: nowhere."""
+    global _sink  # noqa: PLW0603 - fetchers are found by torch, not by us
+    _sink = sink
+
+
+def rows_of(file: Path) -> list[Row]:
+    """Return what a worker wrote; a row that was cut off is left out."""
+    content = file.read_bytes()
+    whole = len(content) - len(content) % ROW.size
+    return list(ROW.iter_unpack(content[:whole]))
+
+
+class TimedIndices(list[Any]):
+    """The indices of a batch, for torch alone to iterate over: it notes when each sample is requested."""
+
+    __slots__ = ("times",)
+
+    def __init__(self, indices: list[Any]) -> None:
+        super().__init__(indices)
+        self.times: list[float] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        times = self.times
+        for index in super().__iter__():
+            times.append(perf_counter())
+            yield index
+
+
+class NotedCollate:
+    """A fetcher's collate function, which notes when it is called and with how many samples."""
+
+    __slots__ = ("began", "collate_fn", "samples")
+
+    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
+        self.collate_fn = collate_fn
+        self.began, self.samples = 0.0, UNKNOWN
+
+    def __call__(self, samples: Any) -> Any:
+        """Return the batch."""
+        self.samples = len(samples) if type(samples) is list else UNKNOWN
+        self.began = perf_counter()
+        try:
+            return self.collate_fn(samples)
+        except BaseException as error:
+            drop_frame(error)
+            raise
+
+
+def drop_frame(error: BaseException) -> None:
+    """Take the frame that has caught `error` out of its traceback: a bare ``raise`` does not put it back."""
+    if error.__traceback__ is not None:
+        error.__traceback__ = error.__traceback__.tb_next
+
+
+def timed_fetch(fetch: Fetch) -> Fetch:
+    """Return torch's ``fetch``, timed."""
+
+    @wraps(fetch)
+    def timed(self: Any, possibly_batched_index: Any) -> Any:
+        sink = _sink
+        kept = None if sink is None else _kept(sink, self)
+        if sink is None or kept is None:
+            try:
+                return fetch(self, possibly_batched_index)
+            except BaseException as error:
+                drop_frame(error)
+                raise
+        collate = _noted(self)
+        indices = possibly_batched_index
+        if _is_timed_singly(sink, self, indices):
+            indices = TimedIndices(indices)
+        cpu_began, began = thread_time(), perf_counter()
+        try:
+            batch = fetch(self, indices)
+        except BaseException as error:
+            drop_frame(error)
+            raise
+        collated, cpu_s = perf_counter(), thread_time() - cpu_began
+        fetched = collate.began
+        samples = collate.samples if self.auto_collation else UNKNOWN
+        index, index_s = _costliest(indices, fetched, self.dataset)
+        sink.mean_s = (fetched - began) / max(1, samples)
+        task, note = kept
+        note((sink.passes, task, began, fetched, collated, cpu_s, samples, index, index_s))
+        return batch
+
+    return timed
+
+
+def counted_fetcher(initialise: Callable[..., None]) -> Callable[..., None]:
+    """Return the initialiser of torch's fetchers, which counts the passes of a worker: it makes one for each."""
+
+    @wraps(initialise)
+    def counted(self: Any, *arguments: Any, **keywords: Any) -> None:
+        initialise(self, *arguments, **keywords)
+        sink = _sink
+        if sink is not None and sink.owner != os.getpid() and _is_of_worker_loop(3):
+            sink.in_worker()
+            sink.passes += 1
+
+    return counted
+
+
+def _kept(sink: Sink, fetcher: Any) -> tuple[int, Callable[[Row], None]] | None:
+    """Return the number of the task under way and where its batch is noted; None for a loader within a dataset."""
+    if sink.owner == os.getpid():
+        rows = sink.made.get(id(fetcher))
+        return None if rows is None else (len(rows), rows.append)
+    if not _is_of_worker_loop(3):
+        return None
+    task = sys._getframe(2).f_locals.get("idx", UNKNOWN)  # noqa: SLF001 - of torch's worker loop
+    return (task if type(task) is int else UNKNOWN), sink.write
+
+
+def _is_of_worker_loop(above: int) -> bool:
+    """Return whether one of the few frames above the caller is torch's worker loop, and not a dataset's own loader."""
+    frame = sys._getframe(2)  # noqa: SLF001
+    for _ in range(above):
+        if frame.f_code.co_name == "_worker_loop":
+            return True
+        if frame.f_back is None or frame.f_code.co_name in {"__getitem__", "__getitems__", "__next__"}:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _noted(fetcher: Any) -> NotedCollate:
+    if type(fetcher.collate_fn) is not NotedCollate:
+        fetcher.collate_fn = NotedCollate(fetcher.collate_fn)
+    noted: NotedCollate = fetcher.collate_fn
+    return noted
+
+
+def _is_timed_singly(sink: Sink, fetcher: Any, indices: Any) -> bool:
+    """Return whether torch itself will request the samples one by one, and timing them costs next to nothing."""
+    if not fetcher.auto_collation or type(indices) is not list:
+        return False
+    if len(indices) > FEW_SAMPLES and 0 < sink.mean_s < COSTLY_S:
+        return False
+    if hasattr(fetcher, "dataset_iter"):
+        return True
+    dataset = fetcher.dataset
+    if type(dataset).__module__ == "torch.utils.data.dataset" and type(dataset).__name__ == "Subset":
+        dataset = dataset.dataset
+    return not hasattr(dataset, "__getitems__")
+
+
+def _costliest(indices: Any, fetched: float, dataset: Any) -> tuple[int, float]:
+    """Return the index of the sample that took longest, in the user's own dataset, and its seconds."""
+    if type(indices) is not TimedIndices or not indices.times:
+        return UNKNOWN, 0.0
+    times = [*indices.times, fetched]
+    seconds = [after - before for before, after in pairwise(times)]
+    longest = max(range(len(seconds)), key=seconds.__getitem__)
+    index = list.__getitem__(indices, longest)
+    if type(dataset).__name__ == "Subset" and type(dataset).__module__ == "torch.utils.data.dataset":
+        index = dataset.indices[index]
+    try:
+        return int(index), seconds[longest]
+    except (TypeError, ValueError, OverflowError):
+        return UNKNOWN, seconds[longest]
+
+
+class Carrier(str):  # noqa: SLOT000 - a text with two values beside it
+    """The name of this process, which puts timed fetchers into a process that unpickles it, and is a plain text there.
+
+    ``multiprocessing`` sends a worker that is not forked the name of its parent, before anything of torch runs.
+    """
+
+    folder: str
+    owner: int
+
+    def __new__(cls, name: str, folder: str, owner: int) -> Self:
+        """Make one of a name."""
+        carrier = super().__new__(cls, name)
+        carrier.folder, carrier.owner = folder, owner
+        return carrier
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return arrived, (str(self), self.folder, self.owner)
+
+
+def arrived(name: str, folder: str, owner: int) -> str:
+    """Put timed fetchers into this process, a worker that was not forked; return the name."""
+    from torch.utils.data._utils import fetch  # noqa: PLC0415 - a worker of torch's: it is imported already, or next
+
+    time_stages(Sink(folder, owner))
+    fetchers: tuple[Any, ...] = (fetch._MapDatasetFetcher, fetch._IterableDatasetFetcher)  # noqa: SLF001
+    for cls in fetchers:
+        cls.fetch = timed_fetch(cls.fetch)
+    base: Any = fetch._BaseDatasetFetcher  # noqa: SLF001
+    base.__init__ = counted_fetcher(base.__init__)
+    return name
+
+
+@contextmanager
+def carried(sink: Sink) -> Iterator[None]:
+    """Send a `Carrier` to each process that is started within the block by this thread, unless it is forked."""
+    process = multiprocessing.current_process()
+    name = process.name
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    process.name = Carrier(name, sink.folder, sink.owner)
+    try:
+        yield
+    finally:
+        process.name = name

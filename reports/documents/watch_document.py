@@ -1,0 +1,241 @@
+"""What `loaderbench watch` says: for each loader whether its loops wait for it, for what, and what to do next."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from loaderbench.reports.documents.document import Cell, Code, Column, Document, Items, Part, Section, Table, Text, Tone
+from loaderbench.reports.documents.pictures import figure_of
+from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.documents.tables import amount, row
+from loaderbench.reports.figures.catalogue import picture
+from loaderbench.reports.figures.watch import PLOT, steps_table
+from loaderbench.reports.records.files import machine_facts
+from loaderbench.reports.text import shell
+from loaderbench.reports.units import MISSING, count, interval, percent, quantity
+from loaderbench.reports.vocabulary import SETTINGS
+from loaderbench.reports.watch.loops import costliest, making, stage_waits
+from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
+
+TONES: Mapping[Outcome, Tone] = {
+    "bottleneck": "bad", "not the bottleneck": "good", "unclear": "warn", "not read": "muted",
+}  # fmt: skip
+COLUMNS = (
+    Column(label="loader", meaning="The line that made it."),
+    Column(label="dataset"),
+    Column(label="workers", number=True),
+    Column(label="steps", number=True),
+    Column(label="waiting", number=True, meaning="Share of its loops spent waiting for a batch."),
+    Column(label="95 %", meaning="Its interval over blocks of successive steps."),
+    Column(label="median wait", number=True),
+    Column(label="95 % of waits below", number=True),
+    Column(label="longest", number=True),
+    Column(label="loading is"),
+)
+MOST_SECTIONS = 4
+BURST = 0.7  # of the waiting, from which on batches come in bursts
+STAGE_WORDS = {
+    "start": "the start of the iterator", "begin": "a batch not begun yet", "fetch": "fetching",
+    "collate": "collating", "transport": "sending", "unknown": "stages not known",
+}  # fmt: skip
+WITHOUT_WORKERS = {"begin": "the DataLoader before it", "transport": "the DataLoader after it"}
+
+
+def watch_document(watched: Watched) -> Document:
+    """Return everything that the command says about one process."""
+    verdicts = [judge(loader) for loader in watched.loaders]
+    read = [verdict for verdict in verdicts if verdict.outcome != "not read"]
+    by_waiting = sorted(read, key=lambda verdict: -verdict.times.wait_s)
+    drawn = picture(PLOT, steps_table(by_waiting))
+    return Document(
+        title=f"What the loops of {watched.script} wait for",
+        about=(machine_words(machine_facts(dict(watched.machine))), _course(watched)),
+        notices=tuple(_notices(watched)),
+        parts=(
+            *_headline(worst(verdicts)),
+            Table(name="loaders", columns=COLUMNS, rows=tuple(_row(verdict) for verdict in verdicts)),
+            *(_section(verdict) for verdict in by_waiting[:MOST_SECTIONS]),
+            Items(items=tuple(_memory(watched))),
+            *([figure_of(drawn)] if drawn else []),
+        ),
+        footer=("Every step: watch.json. As any other run: run.json.",),
+    )
+
+
+def _course(watched: Watched) -> str:
+    steps = sum(loader.steps for loader in watched.loaders)
+    of_many = f"rank {watched.rank} of {watched.world_size}: " if watched.world_size > 1 else ""
+    command = shell(watched.command) or watched.script
+    return f"{of_many}{count(steps, 'step')} in {quantity(watched.seconds, 's')}: {command}"
+
+
+def _notices(watched: Watched) -> Iterator[str]:
+    why = f": {watched.why}" if watched.why else ""
+    if watched.ending in {"interrupted", "failed"}:
+        ended = {"interrupted": "interrupted", "failed": "ended by an error"}[watched.ending]
+        yield f"The script was {ended}{why}. This is what was seen until then."
+    if watched.ending == "stopped":
+        yield f"The script was ended{why or ' after what was asked for'}."
+    for loader in watched.loaders:
+        if loader.failure:
+            yield f"{loader.name}: {loader.failure}"
+        kept = sum(len(epoch.received_s) for epoch in loader.epochs)
+        if loader.steps > kept:
+            yield f"{loader.name}: of {count(loader.steps, 'step')} the first {kept} are in the record."
+
+
+def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
+    if verdict is None:
+        return
+    share = percent(verdict.waiting.share)
+    name = verdict.loader.name
+    text = {
+        "bottleneck": f"Loading is the bottleneck: the loop over {name} waits {share} of its time for data.",
+        "not the bottleneck": f"Loading is not the bottleneck: the loop over {name} waits {share} of its time for it.",
+        "unclear": f"The loop over {name} waited {share} of its time for data; these steps are too few, or too unlike, "
+        "to tell whether a longer run would.",
+    }[verdict.outcome]
+    yield Text(text=text + _at_most(verdict), strong=True, tone=TONES[verdict.outcome])
+
+
+def _at_most(verdict: LoopVerdict) -> str:
+    """Return by how much the loop would be faster at most; nothing where the steps are too few to say."""
+    waiting = verdict.waiting
+    if math.isnan(waiting.low):
+        return ""
+    most = f" If loading were free it would be {quantity(waiting.most_speedup, 'ratio')} as fast at most"
+    if math.isinf(speedup(waiting.high)):
+        return f"{most} ({quantity(speedup(waiting.low), 'ratio')} or more, 95 %)."
+    return f"{most} ({interval(speedup(waiting.low), speedup(waiting.high), 'ratio')}, 95 %)."
+
+
+def _row(verdict: LoopVerdict) -> tuple[Cell, ...]:
+    loader, waits = verdict.loader, verdict.times.waits
+    workers = str(loader.facts.get("num_workers", MISSING))
+    tone = TONES[verdict.outcome]
+    if not len(waits):
+        return row(loader.name, loader.dataset, workers, *[MISSING] * 6, verdict.outcome)
+    waiting = verdict.waiting
+    between = MISSING if math.isnan(waiting.low) else interval(waiting.low, waiting.high, "share")
+    return row(
+        loader.name,
+        loader.dataset,
+        workers,
+        loader.steps,
+        amount(waiting.share, "share", tone=tone),
+        between,
+        *(amount(float(np.quantile(waits, share)), "s") for share in (0.5, 0.95, 1.0)),
+        verdict.outcome,
+    )
+
+
+def _section(verdict: LoopVerdict) -> Section:
+    command = next_command(verdict)
+    return Section(
+        title=f"{verdict.loader.name}: {verdict.loader.dataset or verdict.loader.kind}",
+        parts=(
+            Items(items=(*_waiting(verdict), *_passes(verdict), *_stages(verdict), *_idle(verdict))),
+            *([Code(code=command, language="sh", note=_note(verdict))] if command else []),
+        ),
+    )
+
+
+def _waiting(verdict: LoopVerdict) -> Iterator[str]:
+    """Yield what the waiting consists of, the largest part first."""
+    times, parts = verdict.times, sorted(verdict.parts.items(), key=lambda part: -part[1])
+    words = {
+        "starts": "starts and ends of passes",
+        "slow batches": "the 5 % of batches that were waited for the longest",
+        "throughput": "all other batches",
+    }
+    listed = ", ".join(f"{quantity(seconds, 's')} for {words[name]}" for name, seconds in parts if seconds)
+    yield f"waited {quantity(times.wait_s, 's')} of {quantity(times.seconds, 's')} of loop: {listed or 'nothing'}"
+    workers = int(verdict.loader.facts.get("num_workers") or 0)
+    in_bursts = burst(times, workers)
+    if in_bursts is not None and in_bursts >= BURST and verdict.outcome == "bottleneck":
+        yield f"batches come in bursts: {percent(in_bursts)} of the waiting is for one batch in {workers}"
+
+
+def _passes(verdict: LoopVerdict) -> Iterator[str]:
+    times = verdict.times
+    text = f"first batch {quantity(float(times.first_s[0]), 's')}"
+    if len(times.first_s) > 1:
+        text += f", of later passes {quantity(float(np.median(times.first_s[1:])), 's')}"
+    if len(times.gaps):
+        text += (
+            f"; from the last batch of a pass to the first of the next {quantity(float(np.median(times.gaps)), 's')}"
+        )
+    if len(times.end_waits):
+        text += f"; end of a pass {quantity(float(np.median(times.end_waits)), 's')}"
+    yield text
+
+
+def _stages(verdict: LoopVerdict) -> Iterator[str]:
+    loader = verdict.loader
+    made = making(loader)
+    if made is None:
+        return
+    place = "in the workers" if loader.facts.get("num_workers") else "in the main process"
+    busy_s = made.fetch_s + made.collate_s
+    off = made.off_cpu_s / busy_s if busy_s else 0.0
+    fetch, collate = (quantity(seconds / made.batches, "s") for seconds in (made.fetch_s, made.collate_s))
+    yield (
+        f"a batch took {fetch} to fetch and {collate} to collate {place}, {percent(off)} of it off the CPU "
+        "(a file, a network, or no CPU free)"
+    )
+    waits = {name: seconds for name, seconds in stage_waits(loader).items() if seconds > 0.005 * verdict.times.wait_s}
+    shares = sorted(waits.items(), key=lambda entry: -entry[1])
+    if verdict.times.wait_s and shares:
+        total = sum(waits.values())
+        words = STAGE_WORDS if loader.facts.get("num_workers") else {**STAGE_WORDS, **WITHOUT_WORKERS}
+        listed = ", ".join(f"{words[name]} {percent(seconds / total)}" for name, seconds in shares)
+        yield f"while it was waited for: {listed}"
+    samples = costliest(loader)
+    if samples:
+        listed = ", ".join(f"{index} ({quantity(seconds, 's')})" for index, seconds in samples)
+        yield f"costliest samples, by index: {listed}"
+
+
+def _idle(verdict: LoopVerdict) -> Iterator[str]:
+    idle = [epoch.idle_s for epoch in verdict.loader.epochs if epoch.idle_s]
+    if idle:
+        idle_s = sum(map(sum, idle))
+        share = percent(idle_s / verdict.times.seconds) if verdict.times.seconds else percent(0.0)
+        yield f"the device had nothing to do for {share} of the loop, for lack of data"
+
+
+def _memory(watched: Watched) -> Iterator[str]:
+    if len(watched.memory) > 1:
+        sizes = [size for _, size in watched.memory]
+        first, last, most = (quantity(size, "bytes") for size in (sizes[0], sizes[-1], max(sizes)))
+        yield f"memory of all processes (PSS): {first} at first, {last} at last, {most} at most"
+
+
+def next_command(verdict: LoopVerdict) -> str:
+    """Return the command that goes on from here, with what was seen of the loader; nothing where none helps."""
+    loader = verdict.loader
+    named_by = list(loader.facts.get("named_by") or ())
+    if verdict.outcome != "bottleneck" or not named_by:
+        return ""
+    words = ["loaderbench", "explain", *named_by]
+    for name in ("num_workers", "batch_size", "prefetch_factor", "start_method"):
+        if loader.facts.get(name) and loader.facts[name] != SETTINGS[name].default:
+            words += [f"--{name.replace('_', '-')}", str(loader.facts[name])]
+    for name in ("persistent_workers", "pin_memory", "drop_last"):
+        if loader.facts.get(name):
+            words += [f"--{name.replace('_', '-')}", "on"]
+    collate = str(loader.facts.get("collate_fn") or "")
+    if ":" in collate and not collate.startswith("torch.") and "<" not in collate:
+        words += ["--collate-fn", collate]
+    step_s = float(np.nanmedian(verdict.times.others)) if verdict.times.is_whole.any() else 0.0
+    if step_s > 1e-3:  # noqa: PLR2004 - a step of less than a millisecond is next to none
+        words += ["--step", f"{1e3 * step_s:.3g}ms"]
+    return shell(words)
+
+
+def _note(verdict: LoopVerdict) -> str:
+    if verdict.reason == "starts" and not verdict.loader.facts.get("persistent_workers"):
+        return "most of the waiting is for starts: persistent_workers=True keeps workers from one pass to the next"
+    return ""

@@ -1,0 +1,67 @@
+"""The figure of a watched script: the time of a step and the part of it that waits, over the run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports.figures import style
+from loaderbench.reports.figures.catalogue import Plot
+from loaderbench.reports.units import count
+from loaderbench.reports.watch.verdict import LoopVerdict
+
+MOST_LOADERS = 3
+MOST_POINTS = 400  # of a line: beyond it a point is the mean of several steps
+
+
+def steps_table(verdicts: Sequence[LoopVerdict]) -> pd.DataFrame:
+    """Return a row for each step, or for the mean of several: loader, at (s), wait_s, step_s, steps."""
+    tables = [_of_loader(verdict) for verdict in verdicts[:MOST_LOADERS]]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["loader"])
+
+
+def _of_loader(verdict: LoopVerdict) -> pd.DataFrame:
+    times = verdict.times
+    steps = np.flatnonzero(times.is_whole)
+    parts = np.array_split(steps, min(MOST_POINTS, len(steps))) if len(steps) else []
+    rows = [
+        (times.received[part].mean(), times.waits[part].mean(), times.others[part].mean(), len(part)) for part in parts
+    ]
+    return pd.DataFrame(rows, columns=["at", "wait_s", "step_s", "steps"]).assign(loader=verdict.loader.name)
+
+
+def steps(table: pd.DataFrame) -> Figure | None:
+    """Draw for each loader the seconds of a step over the run, waiting below and everything else above it."""
+    if table.empty:
+        return None
+    most = int(table["steps"].max())
+    each = "each step" if most == 1 else f"means of up to {count(most, 'step')}"
+    heading = style.Heading(title="Steps over the run", subtitle=f"Waiting for data, and the rest of the step; {each}")
+    names = list(dict.fromkeys(table["loader"]))
+    figure, panels = style.sheet(heading, len(names))
+    for (axes,), name in zip(panels, names, strict=True):
+        _panel(axes, table[table["loader"] == name])
+        style.label(axes, title=str(name), x="seconds since the watch began", y="seconds of a step")
+    style.legend(panels[0][0], columns=2)
+    return figure
+
+
+def _panel(axes: Axes, table: pd.DataFrame) -> None:
+    at, waits, others = (table[column].to_numpy(np.float64) for column in ("at", "wait_s", "step_s"))
+    axes.fill_between(at, 0, waits, color=style.VERMILLION, label="waiting", linewidth=0)
+    axes.fill_between(at, waits, waits + others, color=style.SKY, label="everything else", linewidth=0)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(style.in_units("s"))
+    axes.locator_params(axis="y", nbins=4)
+    axes.grid(axis="y")
+
+
+PLOT = Plot(
+    "steps",
+    "Steps over the run",
+    steps,
+    "A red floor is waiting in every step: the loader is too slow. Red spikes are single slow batches, or starts of "
+    "passes.",
+)

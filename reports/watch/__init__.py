@@ -1,0 +1,1 @@
+"""What a watched script's waits mean."""

@@ -1,0 +1,150 @@
+"""The seconds of the loops over one loader: waiting for it, and everything else. Nothing here reads a clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loaderbench.reports.watch.record import MadeBatch, WatchedEpoch, WatchedLoader
+
+Floats = NDArray[np.float64]
+
+# What the loop may wait for while a batch is at some stage; of a batch whose stages are not known it is "wait".
+STAGES = ("begin", "fetch", "collate", "transport")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoopTimes:
+    """Seconds of each step, one entry a batch, over all passes in their order; and of what comes once a pass."""
+
+    waits: Floats
+    """For the batch; the first of a pass includes the iterator's own start."""
+    others: Floats
+    """Everything else until the next batch was requested: the step. NaN for a batch after which the loop ended."""
+    is_first: NDArray[np.bool_]
+    """Whether the batch is the first of its pass."""
+    received: Floats
+    """When it was received."""
+    end_waits: Floats
+    """One a pass that was read to its end: until the loop was told so; workers that do not persist are joined here."""
+    gaps: Floats
+    """From the last batch of a pass to the first of the next."""
+
+    @property
+    def is_whole(self) -> NDArray[np.bool_]:
+        """Return which steps have both parts."""
+        return np.isfinite(self.others)
+
+    @property
+    def wait_s(self) -> float:
+        """Return the seconds of waiting."""
+        return float(self.waits.sum() + self.end_waits.sum())
+
+    @property
+    def first_s(self) -> Floats:
+        """Return the waits for the first batch of each pass."""
+        return self.waits[self.is_first]
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of all loops."""
+        return self.wait_s + float(np.nansum(self.others))
+
+    @property
+    def share(self) -> float:
+        """Return the share of the loops that is waiting; 0 of none."""
+        return self.wait_s / self.seconds if self.seconds else 0.0
+
+
+def loop_times(loader: WatchedLoader) -> LoopTimes:
+    """Return the times of a loader's loops; passes without a batch count by their end alone."""
+    parts = [_of_epoch(epoch) for epoch in loader.epochs]
+    read = [epoch for epoch in loader.epochs if epoch.received_s]
+    empty = np.zeros(0)
+    return LoopTimes(
+        waits=np.concatenate([empty, *(waits for waits, _ in parts)]),
+        others=np.concatenate([empty, *(others for _, others in parts)]),
+        is_first=np.concatenate([np.zeros(0, bool), *(np.arange(len(waits)) == 0 for waits, _ in parts)]),
+        received=np.concatenate([empty, *(np.array(epoch.received_s) for epoch in loader.epochs)]),
+        end_waits=np.array([epoch.ended_s[1] - epoch.ended_s[0] for epoch in loader.epochs if epoch.ended_s]),
+        gaps=np.array([after.received_s[0] - before.received_s[-1] for before, after in pairwise(read)]),
+    )
+
+
+def _of_epoch(epoch: WatchedEpoch) -> tuple[Floats, Floats]:
+    """Return the seconds waited for each batch of a pass, and all others until the next was requested."""
+    requested, received = np.array(epoch.requested_s), np.array(epoch.received_s)
+    if not len(requested):
+        return requested, received
+    waits = received - requested
+    waits[0] += epoch.started_s - epoch.began_s
+    until = np.append(requested[1:], epoch.ended_s[0] if epoch.ended_s else np.nan)
+    others = until - received
+    for step, seconds in epoch.own_work:
+        if 0 <= step < len(others):
+            others[step] -= seconds
+    return waits.clip(min=0), others.clip(min=0)
+
+
+def stage_waits(loader: WatchedLoader) -> dict[str, float]:
+    """Return the seconds waited by the stage that the batch was in meanwhile: of `STAGES`, and "start" and "unknown".
+
+    "start" is what an iterator took to be made, with its workers. A batch whose own times are not known (of a loader
+    that does not deliver in order, or without torch's fetchers) counts as "unknown".
+    """
+    waited = dict.fromkeys((*STAGES, "start", "unknown"), 0.0)
+    in_order = loader.facts.get("in_order", True)
+    made = {(batch.epoch, batch.task): batch for batch in loader.made} if in_order else {}
+    for number, epoch in enumerate(loader.epochs):
+        if epoch.received_s:
+            waited["start"] += epoch.started_s - epoch.began_s
+        for task, (requested, received) in enumerate(zip(epoch.requested_s, epoch.received_s, strict=True)):
+            batch = made.get((number, task))
+            if batch is None:
+                waited["unknown"] += received - requested
+                continue
+            edges = [requested, *(min(max(time, requested), received) for time in _times(batch)), received]
+            for stage, seconds in zip(STAGES, np.diff(edges).clip(min=0), strict=True):
+                waited[stage] += float(seconds)
+    return waited
+
+
+def _times(batch: MadeBatch) -> Sequence[float]:
+    return batch.fetching_s, batch.fetched_s, batch.collated_s
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Making:
+    """What making batches took, summed over all processes that made them."""
+
+    batches: int
+    samples: int
+    """Of those batches whose number of samples is known."""
+    fetch_s: float
+    collate_s: float
+    off_cpu_s: float
+    """Of both: waiting for a file, a network, another thread, or a CPU."""
+
+
+def making(loader: WatchedLoader) -> Making | None:
+    """Return what the batches of a loader took to make; None where that is not known."""
+    if not loader.made:
+        return None
+    return Making(
+        batches=len(loader.made),
+        samples=sum(max(0, batch.samples) for batch in loader.made),
+        fetch_s=sum(batch.fetched_s - batch.fetching_s for batch in loader.made),
+        collate_s=sum(batch.collated_s - batch.fetched_s for batch in loader.made),
+        off_cpu_s=sum(max(0.0, batch.collated_s - batch.fetching_s - batch.cpu_s) for batch in loader.made),
+    )
+
+
+def costliest(loader: WatchedLoader, most: int = 5) -> list[tuple[int, float]]:
+    """Return the samples that took longest, each by its index once, with the longest that it took."""
+    seconds: dict[int, float] = {}
+    for batch in loader.made:
+        if batch.costliest >= 0:
+            seconds[batch.costliest] = max(batch.costliest_s, seconds.get(batch.costliest, 0.0))
+    return sorted(seconds.items(), key=lambda entry: -entry[1])[:most]

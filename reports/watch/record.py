@@ -1,0 +1,101 @@
+"""The file ``watch.json``: what was seen of each loader of a script, before anything is concluded from it.
+
+Times are in seconds since the watch began, on one clock for all processes of a machine.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loaderbench.reports.records.json_files import read
+
+SCHEMA = 1
+FILE = "watch.json"
+
+
+class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
+    """One pass of a loop over a loader."""
+
+    began_s: float
+    """The loop asked for an iterator."""
+    started_s: float
+    """It was there: workers had been started."""
+    requested_s: tuple[float, ...]
+    """Each batch."""
+    received_s: tuple[float, ...]
+    own_work: tuple[tuple[int, float], ...] = ()
+    """Time that the watch itself took in the loop: after which batch, and seconds."""
+    ended_s: tuple[float, float] | None = None
+    """When the loop asked for more and when it was told that there is none; null where it left before."""
+    idle_s: tuple[float, ...] = ()
+    """For how long the device had nothing to do while each batch was waited for, where it is known."""
+
+    def __post_init__(self) -> None:
+        if len(self.requested_s) != len(self.received_s):
+            raise ValueError(f"{len(self.requested_s)} batches requested and {len(self.received_s)} received")
+
+
+class MadeBatch(msgspec.Struct, frozen=True, array_like=True):
+    """What a batch took where it was made."""
+
+    epoch: int
+    """Of `WatchedLoader.epochs`."""
+    task: int
+    """Its place in the epoch, where it is known; else -1."""
+    fetching_s: float
+    fetched_s: float
+    collated_s: float
+    cpu_s: float
+    """CPU time of the thread that fetched and collated it."""
+    samples: int
+    """-1: not known."""
+    costliest: int
+    """The index of the sample that took longest, where it is known; else -1."""
+    costliest_s: float
+
+
+class WatchedLoader(msgspec.Struct, frozen=True, kw_only=True):
+    """A loader, or several that the same lines made one after the other."""
+
+    name: str
+    """The line that made it, such as ``train.py:31``."""
+    kind: str = "DataLoader"
+    dataset: str = ""
+    """Its class, such as ``my.data:Train``."""
+    facts: dict[str, Any] = {}
+    """Its arguments."""
+    epochs: tuple[WatchedEpoch, ...] = ()
+    made: tuple[MadeBatch, ...] = ()
+    steps: int = 0
+    """That it delivered; of a great many, only the first are in `epochs`."""
+    failure: str = ""
+    """What reading it raised."""
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of a script that was watched."""
+
+    schema: int
+    version: str
+    started: str
+    command: tuple[str, ...] = ()
+    script: str = ""
+    machine: dict[str, Any] = {}
+    seconds: float
+    """For how long it was watched."""
+    ending: str = "finished"
+    """finished, stopped, interrupted or failed."""
+    why: str = ""
+    """Of a script that failed."""
+    rank: int = 0
+    world_size: int = 1
+    device: str = "cpu"
+    loaders: tuple[WatchedLoader, ...] = ()
+    memory: tuple[tuple[float, float], ...] = ()
+    """When, and PSS of the process tree in bytes."""
+
+
+def read_watched(path: Path) -> Watched:
+    """Return the record in `path`, a folder or the file itself; raises MalformedError."""
+    return read(path / FILE if path.is_dir() else path, Watched, schema=SCHEMA, what="watch")

@@ -1,0 +1,132 @@
+"""``loaderbench watch``: a script runs as Python runs it, and what was seen of its loaders is reported."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loaderbench.benches.cli import main as cli
+from loaderbench.reports.watch.record import read_watched
+
+SCRIPT = """
+import atexit, os, sys
+OMP = "torch" in sys.modules
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Train(Dataset):
+    def __len__(self):
+        return 64
+    def __getitem__(self, index):
+        if index == 40 and "sample" in sys.argv:
+            raise ValueError("a bad sample")
+        return torch.full((4,), float(index))
+
+def main():
+    how = sys.argv[1]
+    torch.manual_seed(0)
+    print(__name__, sys.argv, sys.path[0], __file__, OMP, sys.modules["__main__"].Train is Train)
+    atexit.register(lambda: print("at exit", sys.modules["__main__"].Train))
+    loader = DataLoader(Train(), batch_size=4, num_workers=int(sys.argv[2]), shuffle=True)
+    for epoch in range(2):
+        for step, batch in enumerate(loader):
+            if epoch == 1 and step == 5:
+                if how == "leave":
+                    sys.stdout.flush()
+                    os._exit(9)
+        print(float(batch.sum()))
+    print(torch.rand(2).tolist())
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("script")
+    (folder / "pack").mkdir()
+    for path in (folder / "train.py", folder / "pack" / "train.py"):
+        path.write_text(SCRIPT)
+    return folder
+
+
+def ran(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False, timeout=120)
+
+
+MAIN = ("-c", "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))", "watch")
+
+
+@pytest.mark.parametrize(("how", "ending"), [("sample 2", "failed"), ("leave 0", "stopped")])
+def test_a_script_prints_raises_and_ends_as_without_a_watch(place: Path, how: str, ending: str) -> None:
+    out = place / how.replace(" ", "-")
+    plain = ran(place, "train.py", *how.split())
+    watched = ran(place, *MAIN, "--out", str(out), "train.py", *how.split())
+    assert watched.stdout == plain.stdout
+    assert watched.stderr.startswith(plain.stderr)
+    assert watched.returncode == plain.returncode
+    record = read_watched(out)
+    assert (record.ending, record.script, len(record.loaders)) == (ending, "train.py", 1)
+    assert record.loaders[0].dataset == "train:Train"
+    assert not (out / ".workers").exists()
+
+
+def test_a_module_runs_as_by_python_m(place: Path) -> None:
+    plain = ran(place, "-m", "pack.train", "finish", "0")
+    watched = ran(place, *MAIN, "--out", str(place / "module"), "-m", "pack.train", "finish", "0")
+    assert (watched.stdout, watched.returncode) == (plain.stdout, 0)
+    assert read_watched(place / "module").loaders[0].dataset == "pack.train:Train"
+
+
+def test_after_the_steps_that_were_asked_for_the_script_ends_and_is_reported(place: Path) -> None:
+    watched = ran(place, *MAIN, "--steps", "6", "--out", str(place / "steps"), "train.py", "finish", "0")
+    assert watched.returncode == 0
+    assert "at exit" in watched.stdout
+    record = read_watched(place / "steps")
+    assert (record.ending, record.loaders[0].steps) == ("stopped", 6)
+    run = json.loads((place / "steps" / "run.json").read_text())
+    assert len(run["benchmarks"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["nowhere.py"], "nowhere.py: no such script; give a file, or -m and a module"),
+        (["-m", "nowhere.train"], "-m nowhere.train: "),
+        ([], "name a script, or -m and a module: loaderbench watch --steps 200 train.py --epochs 1"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line(
+    words: list[str], line: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "argv", ["loaderbench"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert cli.main(["watch", *words]) == 2
+    (printed,) = capsys.readouterr().err.splitlines()
+    assert printed.startswith(f"loaderbench: {line}")
+    assert not list(place.glob("runs/*"))
+
+
+def test_what_follows_the_script_is_the_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    import argparse  # noqa: PLC0415
+
+    from loaderbench.benches.cli import watch  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser()
+    watch.add_arguments(parser)
+    options: Callable[[list[str]], Any] = parser.parse_args
+    assert options(["--steps", "5", "train.py", "--steps", "9", "-m", "x"]).script == [
+        "train.py",
+        "--steps",
+        "9",
+        "-m",
+        "x",
+    ]
+    assert options(["-m", "pack.train", "--out", "y"]).module == ["pack.train", "--out", "y"]

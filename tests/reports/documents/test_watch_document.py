@@ -1,0 +1,71 @@
+"""What the watch of a script says."""
+
+import pytest
+from made_up_watches import epoch, loader, steady, watched
+
+from loaderbench.reports.documents.document import Code, Document, Text, walk
+from loaderbench.reports.documents.watch_document import next_command, watch_document
+from loaderbench.reports.render.markdown import markdown
+from loaderbench.reports.watch.record import MadeBatch, WatchedLoader
+from loaderbench.reports.watch.verdict import judge
+
+
+def headline(document: Document) -> str:
+    return next(part.text for part in document.parts if isinstance(part, Text) and part.strong)
+
+
+@pytest.mark.parametrize(
+    ("watched_loader", "words"),
+    [
+        (steady(0.4), "Loading is the bottleneck: the loop over train.py:31 waits 40\u202f% of its time for data."),
+        (steady(0.0), "Loading is not the bottleneck: the loop over train.py:31 waits 0\u202f%"),
+        (steady(0.4, steps=4), "to tell whether a longer run would."),
+    ],
+)
+def test_the_headline_is_the_verdict_on_the_worst_loader(watched_loader: WatchedLoader, words: str) -> None:
+    assert words in headline(watch_document(watched(watched_loader)))
+
+
+def test_how_much_faster_the_loop_could_be_has_an_interval() -> None:
+    text = headline(watch_document(watched(steady(0.5))))
+    assert "it would be 2.00× as fast at most (2.00× to 2.00×, 95 %)" in text
+
+
+def test_the_next_command_has_what_was_seen() -> None:
+    assert next_command(judge(steady(0.4))) == (
+        "loaderbench explain --dataset train:Train --num-workers 2 --batch-size 4 --start-method fork --step 6ms"
+    )
+    assert next_command(judge(steady(0.0))) == ""
+
+
+def test_a_loader_that_was_made_and_not_read_stands_in_the_table_alone() -> None:
+    document = watch_document(watched(steady(0.4), loader()))
+    assert "not read" in markdown(document)
+    assert sum(isinstance(part, Code) for part in walk(document.parts)) == 1
+
+
+def test_how_the_script_ended_is_a_notice() -> None:
+    document = watch_document(watched(steady(0.4), ending="failed", why="ValueError: bad"))
+    assert document.notices == ("The script was ended by an error: ValueError: bad. This is what was seen until then.",)
+
+
+def test_steps_that_are_not_in_the_record_are_counted() -> None:
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    (notice,) = watch_document(watched(replace(steady(0.4), steps=1000))).notices
+    assert notice == "train.py:31: of 1\u202f000 steps the first 200 are in the record."
+
+
+def test_stages_samples_passes_and_memory_are_said() -> None:
+    passes = [epoch([1.0, 1.0], [1.0, 1.0], began=10.0 * n, start_s=0.5, end_s=0.25) for n in range(2)]
+    batches = [
+        MadeBatch(n, task, 0.0, 10.0 * n + 0.4, 10.0 * n + 0.5, 0.1, 4, 700 + task, 0.3)
+        for n in (0, 1)
+        for task in (0, 1)
+    ]
+    document = watch_document(watched(loader(*passes, made=batches), memory=((0.0, 1e9), (5.0, 2e9))))
+    text = markdown(document).replace("\u202f", " ")
+    assert "costliest samples, by index: 700 (300 ms), 701 (300 ms)" in text
+    assert "end of a pass 250 ms" in text
+    assert "1 GB at first, 2 GB at last" in text
+    assert [figure.name for figure in document.figures] == ["steps"]
