@@ -195,7 +195,7 @@ def _made(loader: Any) -> MadeLoader:
 
 def user_lines(frame: FrameType | None) -> tuple[str, ...]:
     """Return the lines of the user's code that lead here, innermost first; where there are none, a library's."""
-    from loaderbench.benches.harness.failures.wording import is_user_code  # noqa: PLC0415 - as above
+    from loaderbench.benches.harness.failures.failure_line import is_user_code  # noqa: PLC0415 - as above
 
     frames = []
     while frame is not None:
