@@ -20,7 +20,7 @@ from loaderbench.benches.check.imports import import_fault
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.case_loader import cut
-from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
+from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch, silence_warnings
 from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process
 from loaderbench.benches.harness.loading.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.harness.loading.subject import Subject
@@ -48,6 +48,7 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         subject, config = cut(subject, config, max(LEAST_SAMPLES, 2 * (config.batch_size or 1)))
     free = limits().shm_bytes
     batch = in_child(partial(_first_batch, subject, config, free_bytes=UNLIMITED if free is None else free))
+    silence_warnings()
     method = str(config.multiprocessing_context or torch.multiprocessing.get_start_method())
     demand = Demand(
         num_workers=config.num_workers,

@@ -65,7 +65,8 @@ class SamplerAudit:
         self._sampler.first_pass = None
         if sum(passes) != len(counts):
             raise DeliveryError(
-                f"the loader delivered {sum(passes)} batches of the {len(counts)} that its sampler drew"
+                f"the loader delivered {sum(passes)} batches of the {len(counts)} that its sampler drew: "
+                "a dataset whose __getitem__ raises StopIteration, as next() does at an end, ends the pass there"
             )
         if self._whole is not None:
             self._check(counts, passes, first_pass)

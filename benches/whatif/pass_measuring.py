@@ -19,7 +19,7 @@ from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import reason
-from loaderbench.benches.harness.loading.first_batch import loader_config
+from loaderbench.benches.harness.loading.first_batch import loader_config, silence_warnings
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.progress import Progress
@@ -225,6 +225,7 @@ class PassMeasuring:
         try:
             read = as_case_failure()(partial(self._read, loader_pass, self.schedule.samples_of(loader_pass)))
             shown = in_child(read, timeout_s=left_s)
+            silence_warnings()
         except Exception as error:
             interruption.check()
             if perf_counter() - began >= left_s:

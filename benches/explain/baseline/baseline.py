@@ -16,7 +16,7 @@ from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
-from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch
+from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch, silence_warnings
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system import machine
@@ -121,6 +121,7 @@ def measure_baseline(
     `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
     """
     shown = refusing(subject, "its first batch", lambda: first_batch_facts(subject, config))
+    silence_warnings()
     passes = refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
     samples, is_whole = epoch_samples(passes, subject.properties.length, is_stream=subject.is_stream)
     return Baseline(

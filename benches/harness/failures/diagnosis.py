@@ -174,8 +174,10 @@ def _of_stopped_worker(failure: Failure, loader: Any, number: int) -> Failure:
     batches = _drawn(loader, tasks)
     if not batches:
         return replace(failure, detail=f"batch {tasks[0]} was not done" if tasks else "")
-    if (worker.exitcode or 0) >= 0 and not worker.is_alive():
-        again = _read_again(loader, batches, "SystemExit")
+    if (worker.exitcode or 0) >= 0 and not failure.place:  # it has ended by itself, or waits for what to do next
+        again = _read_again(loader, batches, None if worker.is_alive() else "SystemExit")
+        if again is not None and worker.is_alive():
+            return replace(again, worker=failure.worker, detail=again.detail or "a worker could not send this error")
         if again is not None:
             return replace(again, worker=failure.worker)
     indices = [index for batch in batches for index in batch] if loader._auto_collation else batches
@@ -186,14 +188,14 @@ def _of_stopped_worker(failure: Failure, loader: Any, number: int) -> Failure:
     return replace(failure, samples=f"sample {index}", place=failure.place or stopped[1])
 
 
-def _read_again(loader: Any, batches: Iterable[Any], error: str) -> Failure | None:
-    """Return the failure of the first of `batches` that fails, read in one process; None if it is another `error`."""
+def _read_again(loader: Any, batches: Iterable[Any], error: str | None) -> Failure | None:
+    """Return the failure of the first of `batches` that fails, read in one process; None if not `error` (if given)."""
     made = partial(
         _DatasetKind.create_fetcher,
         *(loader._dataset_kind, loader._dataset, loader._auto_collation, loader._collate_fn, loader._drop_last),
     )
     again: Failure | None = read_again(made, batches, diagnose, seconds=READ_AGAIN_S)
-    return again if again and (again.error == error or again.detail) else None
+    return again if again and (error in (None, again.error) or again.detail) else None
 
 
 def _drawn(loader: Any, tasks: Sequence[int]) -> list[Any]:

@@ -13,20 +13,22 @@ from loaderbench.datasets import collate
 
 LONGEST = 500  # characters of a line
 
-_OURS = (Path(__file__).parents[2], Path(collate.__file__))
+_OURS = (Path(__file__).parents[2], Path(collate.__file__), Path(sysconfig.get_path("scripts")))
 _STANDARD_LIBRARY = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("stdlib")).resolve())
 _LIBRARIES = frozenset({"site-packages", "dist-packages"})
 _CALLERS = frozenset({"torch", "_pytest", "pluggy", "pytest_benchmark"})  # libraries that call the user's code
 
 _HEADER = re.compile(r"^(?:Original )?Traceback \(most recent call last\):$")
 _FRAME = re.compile(r'^ +File "(?P<path>[^"]+)", line (?P<line>\d+),? in (?P<function>.+)$', re.MULTILINE)
-_ERROR = re.compile(r"^(?P<error>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$", re.DOTALL)
+_ERROR = re.compile(r"^(?P<error>[A-Za-z_][\w.<>]*)(?:: (?P<message>.*))?$", re.DOTALL)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0e-\x1f\x7f]")  # colours, and what would move a cursor
 _IN_WORKER = re.compile(r"Caught \S+ in \S.*? process (?P<worker>\d+)\.\n")
 
 _LESS_MEMORY = "use fewer workers, a smaller batch or a smaller --prefetch-factor"
 ADVICE = {
     r"equal size|storage that is not resizable": "return samples of one shape, or give a --collate-fn that pads them",
     r"dtype of NoneType|<class 'NoneType'>": "return a value, or give a --collate-fn that leaves such samples out",
+    r"requires_grad|requires grad": "return tensors that need no gradient: detach() them",
     r"default_collate": "return what it takes, or give a --collate-fn of your own",
     r"Too many open files|items of ancdata": "close files once they are read, or raise the limit (ulimit -n)",
     r"shared memory|bus error|No space left": f"enlarge /dev/shm (docker run --shm-size=8g), or {_LESS_MEMORY}",
@@ -138,7 +140,7 @@ def advice_on(text: str) -> str:
 
 def shortened(text: str, longest: int = LONGEST) -> str:
     """Return `text` in one line of at most `longest` characters."""
-    line = " ".join(text.split())
+    line = " ".join(_CONTROL.sub("", text).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

@@ -8,6 +8,8 @@ from multiprocessing import util
 from pathlib import Path
 from time import monotonic, sleep
 
+from torch.utils.data._utils import worker
+
 from loaderbench.benches.harness.failures.failure_line import innermost_last, user_place
 
 _SIGNAL = getattr(signal, "SIGUSR1", None)
@@ -43,7 +45,13 @@ def place_of(pid: int) -> str:
     while not dump.stat().st_size and monotonic() < end:
         sleep(_SETTLES_S)
     sleep(_SETTLES_S)
-    return user_place(innermost_last(dump.read_text(encoding="utf-8", errors="replace")))
+    return user_place(_in_worker(innermost_last(dump.read_text(encoding="utf-8", errors="replace"))))
+
+
+def _in_worker(frames: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the frames that a worker's loop has called: those below it a forked worker has of its parent."""
+    loops = [number for number, (path, _) in enumerate(frames) if path == worker.__file__]
+    return frames[loops[-1] + 1 :] if loops else frames
 
 
 def _dump_file(folder: str, pid: int) -> Path:

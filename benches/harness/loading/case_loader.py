@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig, only_without_workers, worker_init
 from loaderbench.benches.harness.loading.own_loader import OwnLoader
-from loaderbench.benches.harness.loading.sampling import OF_BATCHES, FirstDrawn, sampling_arguments
+from loaderbench.benches.harness.loading.sampling import OF_BATCHES, FirstDrawn, sampler_of, sampling_arguments
 from loaderbench.benches.harness.loading.subject import NamedObject, Subject, collate_fn
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.reports.vocabulary import SETTINGS, loader_arguments
@@ -136,4 +136,4 @@ def _with_sampler(subject: Subject, arguments: dict[str, Any]) -> tuple[Subject,
 
 
 def _first_drawn(sampler: Any, samples: int, dataset: Dataset[Any]) -> Iterable[Any]:
-    return FirstDrawn(sampler(dataset) if callable(sampler) else sampler, samples)
+    return FirstDrawn(sampler_of(sampler, dataset), samples)

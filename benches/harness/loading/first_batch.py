@@ -1,5 +1,6 @@
 """The loader that a command is asked about: its dataset, its collate function, its arguments, its first batch."""
 
+import warnings
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -7,12 +8,10 @@ from typing import Any
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
-from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process, only_without_workers
+from loaderbench.benches.harness.loading.loader import NO_BATCH, LoaderConfig, in_process, only_without_workers
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.reports.vocabulary import SETTINGS
 
 TIMEOUT_S = 60.0  # for a batch
-COLLATE_FN = SETTINGS["collate_fn"].option
 
 
 def loader_config(*, num_workers: int, collate_fn: Callable[[Any], Any], **arguments: Any) -> LoaderConfig:
@@ -33,8 +32,14 @@ def first_batch(subject: Subject, config: LoaderConfig) -> Any:
         with as_case_failure():
             batches = list(islice(in_process(config).build(subject.dataset), 1))
     except CaseFailedError as error:
-        advice = "" if COLLATE_FN in str(error) else f". Name a collate function that fits with {COLLATE_FN}"
-        raise RefusedError(f"{subject.name}: its first batch of {config.batch_size}: {error}{advice}") from error
+        raise RefusedError(f"{subject.name}: its first batch of {config.batch_size}: {error}") from error
     if not batches:
         raise RefusedError(f"{subject.name}: it delivers no batch of {config.batch_size}")
+    if batches[0] is None:
+        raise RefusedError(f"{subject.name}: {NO_BATCH}")
     return batches[0]
+
+
+def silence_warnings() -> None:
+    """Ignore warnings in this process and those forked from it: one has shown what user code warns of, as all would."""
+    warnings.simplefilter("ignore")

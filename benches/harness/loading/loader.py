@@ -14,6 +14,7 @@ from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
+from loaderbench.benches.harness.loading.sampling import sampler_of
 from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
 from loaderbench.benches.harness.system.child import dies_with_parent, once_in_child
 from loaderbench.datasets.pytree import count_leaves
@@ -21,6 +22,8 @@ from loaderbench.datasets.recipes.worker_init import InTurn
 from loaderbench.reports.vocabulary import of_workers
 
 TORCHS_PREFETCH_FACTOR = 2
+NO_BATCH = "the collate_fn returned None in place of the first batch; return a batch of tensors"
+
 # Settings that DataLoader knows by another name.
 _ARGUMENTS: Mapping[str, str] = {"start_method": "multiprocessing_context"}
 
@@ -116,8 +119,8 @@ class LoaderConfig:
         if self.num_workers:
             arguments["worker_init_fn"] = WorkerInit(self.worker_init_fn, dump_folder())
         for name in ("sampler", "batch_sampler"):
-            if callable(arguments.get(name)):
-                arguments[name] = arguments[name](dataset)
+            if name in arguments:
+                arguments[name] = sampler_of(arguments[name], dataset)
         if self.batch_sampler is not None:
             arguments.pop("batch_size", None)
         elif self.batch_size is None:
@@ -275,7 +278,7 @@ def _batch_facts(config: LoaderConfig, dataset: Dataset[Any]) -> dict[str, int]:
         batch = next(iter(config.build(dataset)))
     parts = count_leaves(batch)
     if batch is None:
-        raise CaseFailedError("the collate_fn returned None in place of the first batch; return a batch of tensors")
+        raise CaseFailedError(NO_BATCH)
     if isinstance(config.collate_fn, type) and not parts.tensors:
         made = f"{config.collate_fn.__name__} is a class, and the object that it makes of the samples holds no tensor"
         raise CaseFailedError(f"the collate_fn {made}; name a function, or a class whose objects can be called")

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.utils.data import BatchSampler, SequentialSampler, WeightedRandomSampler
 
+from loaderbench.benches.harness.errors import RefusedError
+
 # Ways of drawing that decide what a batch is, and so need a batch size.
 OF_BATCHES = ("blocks", "batches")
 
@@ -45,6 +47,20 @@ class FirstDrawn:
                 return
             drawn += indices_in(index)
             yield index
+
+
+def sampler_of(given: Any, dataset: Any) -> Iterable[Any]:
+    """Return a sampler or ``batch_sampler``, or what it returns where it is a function of the dataset.
+
+    Raises RefusedError where it draws only once.
+    """
+    sampler: Iterable[Any] = given(dataset) if callable(given) else given
+    if isinstance(sampler, Iterator):
+        kind = type(sampler).__name__
+        raise RefusedError(
+            f"the sampler is a {kind}, which ends after one epoch: give a list, or an object whose __iter__ begins anew"
+        )
+    return sampler
 
 
 def indices_in(drawn: Any) -> int:

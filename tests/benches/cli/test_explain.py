@@ -65,7 +65,7 @@ def test_what_is_given_is_measured(asked: dict[str, Any], tmp_path: Path) -> Non
     ("arguments", "words"),
     [
         (("--dataset", "nothing:here"), "no module 'nothing'"),
-        (("--dataset", "text", "--collate-fn", "default"), "Name a collate function that fits with --collate-fn"),
+        (("--dataset", "text", "--collate-fn", "default"), "give a --collate-fn that pads them"),
         (("--dataset", "text", "--device", "abacus"), "--device abacus: this machine has cpu"),
     ],
     ids=["dataset", "collate_fn", "device"],

@@ -139,6 +139,19 @@ def test_the_line_where_a_worker_hangs_is_named_with_its_sample() -> None:
     assert re.search(rf"test_diagnosis\.py:({line_of(hangs)}|{line_of(hangs) + 1})\)$", message)
 
 
+def raises_what_cannot_be_sent() -> Any:
+    class LocalError(Exception):
+        """An error that no pickle takes."""
+
+    raise LocalError("unsent")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="a worker is asked by a signal")
+def test_an_error_that_a_worker_cannot_send_is_read_again() -> None:
+    message = why(Numbers(raises_what_cannot_be_sent), num_workers=2, timeout=1)
+    assert message.startswith(f"LocalError: unsent: a worker could not send this error (sample {ODD}, in worker 1, ")
+
+
 def opens() -> Any:
     kept = []
     while get_worker_info() is not None:

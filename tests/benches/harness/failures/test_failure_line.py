@@ -54,6 +54,13 @@ def test_an_error_says_where_in_the_user_s_code_it_was_raised() -> None:
     assert reason(raised(OSError("gone"))) == f"OSError: gone ({here}:{line})"
 
 
+def test_a_class_of_a_function_is_named_and_what_moves_a_cursor_is_left_out() -> None:
+    class LocalError(Exception):
+        """An error that no pickle takes."""
+
+    assert reason(raised(LocalError("\x1b[31mred\x1b[0m\x07"))).startswith("LocalError: red (")
+
+
 def test_an_error_of_several_lines_from_a_worker_keeps_type_cause_and_path() -> None:
     assert reason(RuntimeError(IN_A_WORKER)) == (
         "ImageError: decoder 2.1: error: (-5: bad argument) in function 'shrink' > no way of calling it fits: > - "

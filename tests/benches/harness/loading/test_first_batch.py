@@ -38,3 +38,9 @@ def test_a_batch_that_cannot_be_made_names_the_field_and_the_sample(samples: lis
 def test_a_loader_without_a_batch_is_refused() -> None:
     with pytest.raises(RefusedError, match="list: it delivers no batch of 4"):
         made([1, 2, 3], batch_size=4, drop_last=True)
+
+
+def test_a_collate_fn_that_returns_none_is_refused() -> None:
+    config = loader_config(num_workers=0, collate_fn=lambda _: None)
+    with pytest.raises(RefusedError, match="list: the collate_fn returned None in place of the first batch"):
+        first_batch(subject_of([1, 2, 3]), config)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from torch.utils.data import BatchSampler, SequentialSampler
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.loading.sampling import FirstDrawn, sampling_arguments
+from loaderbench.benches.harness.loading.sampling import FirstDrawn, sampler_of, sampling_arguments
 from loaderbench.reports.vocabulary import SETTINGS
 
 TEN = list(range(10))
@@ -70,3 +71,10 @@ def test_blocks_are_contiguous_and_in_another_order() -> None:
 )
 def test_the_first_draws_are_as_many_as_it_takes(drawn: list[Any], first: list[Any]) -> None:
     assert list(FirstDrawn(drawn, 4)) == first
+
+
+def test_a_sampler_that_draws_only_once_is_refused() -> None:
+    assert list(sampler_of(range, 3)) == list(sampler_of([0, 1, 2], None))
+    for once in (iter(TEN), lambda dataset: (index for index in dataset)):
+        with pytest.raises(RefusedError, match="the sampler is a [a-z_]+, which ends after one epoch: give a list, or"):
+            sampler_of(once, TEN)
