@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
-from loaderbench.benches.cli.check import add_loader, loader_of
+from loaderbench.benches.cli.loader_options import add_loader, loader_of
 
 if TYPE_CHECKING:
     from loaderbench.benches.explain.baseline.consumer import Consumer

@@ -2,26 +2,24 @@
 
 import argparse
 import random
-import sys
 import time
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
+from loaderbench.benches.cli.verdict_options import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.gate.blocks import BlockRunner
-from loaderbench.benches.gate.revisions import NAMES, RevisionRequest, prepared
+from loaderbench.benches.gate.revisions import NAMES, Revision, RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system.interruption import Interruption
-from loaderbench.reports.stats.conventions import MARGIN
 
 # pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
 if TYPE_CHECKING:
-    from loaderbench.reports.gate.comparison import Comparison, Reliability, Setup
+    from loaderbench.reports.gate.comparison import Comparison, Reliability
 
 HELP = "compare two revisions, interpreters or settings: did data loading become slower?"
 EXAMPLE = "gate --base origin/main --dataset my.data:Train --num-workers 0,2 -k bench_epoch"
@@ -50,15 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
     parser.add_argument("--calibration", type=Path, metavar="FILE", help=calibration)
     shared.add_out(parser, "gate")
-
-
-def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of a verdict, which gate and compare share."""
-    group = parser.add_argument_group("the verdict")
-    margin = "the change that is too small to matter, such as 5%% (default: 3%%)"
-    group.add_argument("--margin", type=shared.share, metavar="SHARE", default=MARGIN, help=margin)
-    group.add_argument("--strict", action="store_true", help="exit with 3 where a verdict is inconclusive")
-    group.add_argument("--accept-gone", action="store_true", help="do not fail where head lacks a case of base")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -108,15 +97,7 @@ def _measured(
         prepared(base, head, options.setup) as revisions,
     ):
         prepared_s = time.monotonic() - began
-        runner = BlockRunner(
-            revisions=revisions,
-            options=options.pytest_options,
-            folder=folder / "blocks",
-            rng=random.Random(seed),  # noqa: S311 - an order, not a secret
-            controlled=not options.as_is,
-            differing=frozenset({*base.pairs, *head.pairs}),
-            on_turn=interruption.check,
-        )
+        runner = _runner(options, revisions, {*base.pairs, *head.pairs}, folder, seed, interruption)
         with Progress.of_budget(max(0.0, options.budget - test.spent_s)) as progress:
             blocks = measure(test, runner, interruption, lambda test: progress.describe(standing(test)))
     machine = blocks[0]["machine"]
@@ -136,18 +117,23 @@ def _measured(
     return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=interruption.happened)
 
 
-def setup_of(options: argparse.Namespace, *, seed: int = 0, **more: Any) -> "Setup":
-    """Return what is written of a comparison: its command (one that repeats it), and what decides its exit code."""
-    from loaderbench.reports.gate.comparison import Setup
-
-    seeded = [] if getattr(options, "seed", seed) is not None else [f"--seed={seed}"]
-    return Setup(
-        command=("loaderbench", *sys.argv[1:], *seeded),
-        seed=seed,
-        version=version("loaderbench"),
-        strict=options.strict,
-        accept_gone=options.accept_gone,
-        **more,
+def _runner(
+    options: argparse.Namespace,
+    revisions: tuple[Revision, Revision],
+    differing: Collection[str],
+    folder: Path,
+    seed: int,
+    interruption: Interruption,
+) -> BlockRunner:
+    """Return what measures the blocks; the revisions differ in the settings `differing` on purpose."""
+    return BlockRunner(
+        revisions=revisions,
+        options=options.pytest_options,
+        folder=folder / "blocks",
+        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
+        controlled=not options.as_is,
+        differing=frozenset(differing),
+        on_turn=interruption.check,
     )
 
 
@@ -162,14 +148,3 @@ def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability 
     except MalformedError as fault:
         output.complain(f"{file} is passed over: {fault}")
         return None
-
-
-def publish_comparison(comparison: "Comparison", folder: Path) -> int:
-    """Write a comparison's files, print its document, and return its exit code."""
-    from loaderbench.reports.documents import gate_document
-    from loaderbench.reports.gate import junit, verdict_file
-
-    junit_xml = junit.junit(comparison, gate_document.machine_of(comparison)).encode()
-    data = [(verdict_file.FILE_NAME, verdict_file.encode(comparison)), (junit.FILE_NAME, junit_xml)]
-    output.publish(gate_document.gate_document(comparison), folder, stem="gate", data=data)
-    return comparison.exit_code

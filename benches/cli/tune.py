@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
-from loaderbench.benches.cli.check import named_subject
 from loaderbench.benches.cli.explain import consumer_of
+from loaderbench.benches.cli.loader_options import named_subject
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
-from loaderbench.benches.cli.check import named_subject
+from loaderbench.benches.cli.loader_options import named_subject
 from loaderbench.benches.harness.errors import RefusedError
 
 if TYPE_CHECKING:

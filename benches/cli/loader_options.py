@@ -1,0 +1,51 @@
+"""One loader on the command line, as `check`, `explain`, `whatif` and `tune` take it: options, and what they mean."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from loaderbench.benches.cli import options as shared
+from loaderbench.reports.vocabulary import SETTINGS, loader_settings
+
+if TYPE_CHECKING:
+    from loaderbench.benches.harness.loading.loader import LoaderConfig
+    from loaderbench.benches.harness.loading.own_loader import OwnLoader
+    from loaderbench.benches.harness.loading.subject import Subject
+
+USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has little to be checked or explained
+
+
+def add_loader(parser: argparse.ArgumentParser) -> None:
+    """Declare one loader: its dataset, and every setting that makes a DataLoader."""
+    shared.add(parser, "dataset", *loader_settings(), defaults=USUAL, unset=True)
+    shared.add(parser, "dataset_args", "from_loader", "loader_timeout")
+
+
+def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subject, LoaderConfig]":
+    """Return the loader that the options declared by `add_loader` describe, and the dataset to build it over.
+
+    `samples` says how much of the dataset that is. Raises RefusedError where none is named.
+    """
+    from loaderbench.benches.harness.loading.case_loader import case_loader
+    from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
+    from loaderbench.benches.harness.pytest_options import loader_timeout_s
+
+    own_loader = load_own_loader(options.from_loader) if options.from_loader else None
+    settings = settings_around(
+        own_loader, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL
+    )
+    subject = named_subject(options, own_loader, samples)
+    return case_loader(
+        subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout), own_loader=own_loader
+    )
+
+
+def named_subject(options: argparse.Namespace, own_loader: "OwnLoader | None", samples: str) -> "Subject":
+    """Return the dataset that is named, or that of the user's own loader; raises RefusedError where there is none."""
+    from loaderbench.benches.harness.errors import RefusedError
+    from loaderbench.benches.harness.loading.subject import DatasetChoice
+
+    if own_loader is not None:
+        return DatasetChoice(given=own_loader.given_dataset, samples=samples).subject(own_loader.named.target)
+    if not getattr(options, "dataset", None):
+        raise RefusedError("name what is loaded: --dataset my.data:Train, or --from-loader my.data:make_loader")
+    return DatasetChoice(dataset_args=options.dataset_args, samples=samples).subject(options.dataset)
