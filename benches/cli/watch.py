@@ -1,6 +1,7 @@
 """``loaderbench watch``: what the loops of a training script wait for, in the script as it is."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the script, and show what was seen of its loaders; return the script's exit code, 130 after Ctrl-C."""
+    from loaderbench.benches.watch.ranks import rank_and_size, rank_folder
     from loaderbench.benches.watch.script import run_module, run_script
     from loaderbench.benches.watch.session import WatchSession, show
 
@@ -35,8 +37,12 @@ def run(options: argparse.Namespace) -> int:
         raise RefusedError(f"name a script, or -m and a module: loaderbench {EXAMPLE}")
     if not options.module and not Path(words[0]).is_file():
         raise RefusedError(f"{words[0]}: no such script; give a file, or -m and a module")
+    rank, size = rank_and_size(os.environ)
+    if size > 1 and options.out is None:
+        raise RefusedError(f"rank {rank} of {size}: give --out DIR, in which each rank has a folder")
+    out = rank_folder(options.out, rank) if size > 1 else options.out
     session = WatchSession(
-        folder=output.new_folder("watch", options.out),
+        folder=output.new_folder("watch", out),
         script=words[0],
         command=("loaderbench", *sys.argv[1:]),
         most_steps=options.steps,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from loaderbench.benches.harness.session.record import Entry, columns, dumps, new_run
+from loaderbench.benches.watch.ranks import rank_and_size
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import Row, rows_of
 from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
@@ -26,19 +27,6 @@ SAMPLING = {
     "torch.utils.data.sampler:RandomSampler": "shuffle",
     "torch.utils.data.sampler:SequentialSampler": "sequential",
 }
-RANKS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))
-
-
-def rank_and_size(environment: Mapping[str, str]) -> tuple[int, int]:
-    """Return which of how many processes this is, as torchrun, Slurm or Open MPI says.
-
-    >>> rank_and_size({"RANK": "1", "WORLD_SIZE": "4"}), rank_and_size({})
-    ((1, 4), (0, 1))
-    """
-    for rank, size in RANKS:
-        if environment.get(rank, "").isdecimal() and environment.get(size, "").isdecimal():
-            return int(environment[rank]), int(environment[size])
-    return 0, 1
 
 
 def watched_record(recorder: WatchRecorder, *, seconds: float, facts: Mapping[str, Any]) -> Watched:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.live import LiveLine
+from loaderbench.benches.watch.ranks import RUNNING, all_ranks
 from loaderbench.benches.watch.recorder import WatchRecorder
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class WatchSession:
         """Write what has been seen until now, lest it be lost where the process is killed."""
         from loaderbench.benches.watch.results import files_of  # noqa: PLC0415
 
-        record = self._record(now - self.recorder.began, "interrupted", "still running", with_machine=False)
+        record = self._record(now - self.recorder.began, "interrupted", RUNNING, with_machine=False)
         with suppress(OSError):
             write(files_of(record), self.folder)
 
@@ -160,8 +161,12 @@ def show(session: WatchSession, record: "Watched | None") -> None:
     from loaderbench.reports.render.files import files  # noqa: PLC0415
     from loaderbench.reports.render.terminal import WIDE, print_document  # noqa: PLC0415
 
-    document = watch_document(record)
-    write([*files_of(record), *files(document, "watch")], session.folder)
+    write(files_of(record), session.folder)
+    if record.rank:
+        return  # the first rank says what all of them did
+    ranks = all_ranks(session.folder.parent, record.world_size) if record.world_size > 1 else []
+    document = watch_document(record, ranks)
+    write(files(document, "watch"), session.folder)
     session.stream.write("\n")
     width = None if session.stream.isatty() else WIDE
     print_document(document, Console(file=session.stream, width=width, highlight=False))

@@ -1,14 +1,14 @@
 """What `loaderbench watch` says: for each loader whether its loops wait for it, for what, and what to do next."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from loaderbench.reports.documents.document import Cell, Code, Column, Document, Items, Part, Section, Table, Text, Tone
 from loaderbench.reports.documents.pictures import figure_of
 from loaderbench.reports.documents.provenance import machine_words
-from loaderbench.reports.documents.tables import amount, row
+from loaderbench.reports.documents.tables import amount, columns, numbers, row
 from loaderbench.reports.figures.catalogue import picture
 from loaderbench.reports.figures.watch import PLOT, steps_table
 from loaderbench.reports.records.files import machine_facts
@@ -16,6 +16,7 @@ from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.vocabulary import SETTINGS
 from loaderbench.reports.watch.loops import costliest, making, stage_waits
+from loaderbench.reports.watch.ranks import RankWaits, rank_waits
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
 
@@ -43,8 +44,8 @@ STAGE_WORDS = {
 WITHOUT_WORKERS = {"begin": "the DataLoader before it", "transport": "the DataLoader after it"}
 
 
-def watch_document(watched: Watched) -> Document:
-    """Return everything that the command says about one process."""
+def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
+    """Return everything that the command says about one process, and of `ranks`, itself among them, who waits."""
     verdicts = [judge(loader) for loader in watched.loaders]
     read = [verdict for verdict in verdicts if verdict.outcome != "not read"]
     by_waiting = sorted(read, key=lambda verdict: -verdict.times.wait_s)
@@ -55,6 +56,7 @@ def watch_document(watched: Watched) -> Document:
         notices=tuple(_notices(watched)),
         parts=(
             *_headline(worst(verdicts)),
+            *_of_ranks(ranks, watched.world_size),
             Table(name="loaders", columns=COLUMNS, rows=tuple(_row(verdict) for verdict in verdicts)),
             *(_section(verdict) for verdict in by_waiting[:MOST_SECTIONS]),
             Items(items=tuple(_memory(watched))),
@@ -98,6 +100,41 @@ def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
         "to tell whether a longer run would.",
     }[verdict.outcome]
     yield Text(text=text + _at_most(verdict), strong=True, tone=TONES[verdict.outcome])
+
+
+def _of_ranks(ranks: Sequence[Watched], world_size: int) -> Iterator[Part]:
+    """Yield which rank waits for data, and which for the others."""
+    if world_size == 1:
+        return
+    waits = rank_waits(ranks)
+    yield Text(text=_ranks_sentence(waits), strong=True)
+    yield Table(
+        name="ranks",
+        columns=(*numbers("rank", "waiting for data", "rest of a step"), *columns("waits for")),
+        rows=tuple(
+            row(entry.rank, amount(entry.share, "share"), amount(entry.other_s, "s"), entry.waits_for)
+            for entry in waits
+        ),
+    )
+    if len(ranks) < world_size:
+        left = "their records are not there"
+        yield Text(text=f"{count(world_size - len(ranks), 'rank')} had not ended: {left}.", tone="warn")
+
+
+def _ranks_sentence(waits: Sequence[RankWaits]) -> str:
+    """Say who waits.
+
+    >>> one = RankWaits(rank=1, share=0.4, other_s=0.01, waits_for="data")
+    >>> _ranks_sentence([RankWaits(rank=0, share=0.0, other_s=0.02, waits_for="the others"), one])
+    'Rank 1 waits for data; rank 0 waits for the others.'
+    >>> _ranks_sentence([])
+    'No rank waits for data.'
+    """
+    for_data = ", ".join(str(entry.rank) for entry in waits if entry.waits_for == "data")
+    for_others = ", ".join(str(entry.rank) for entry in waits if entry.waits_for == "the others")
+    if not for_data:
+        return "No rank waits for data."
+    return f"Rank {for_data} waits for data" + (f"; rank {for_others} waits for the others." if for_others else ".")
 
 
 def _at_most(verdict: LoopVerdict) -> str:

@@ -1,0 +1,57 @@
+"""Which rank of a training waits for data, and which waits for the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from loaderbench.reports.stats.noninferiority import MARGIN
+from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.verdict import judge, worst
+
+WaitsFor = Literal["data", "the others", "neither", "unknown"]
+HALF = 0.5  # of the largest share of waiting: what has less does not wait for data as the slowest rank does
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankWaits:
+    """One rank's loop over the loader that it waits for the longest."""
+
+    rank: int
+    share: float
+    """Of the loop that waits for data; NaN where it read no loader."""
+    other_s: float
+    """The rest of a step, on average: computing, and waiting for the other ranks."""
+    waits_for: WaitsFor
+
+
+def rank_waits(ranks: Sequence[Watched]) -> list[RankWaits]:
+    """Return what each rank waits for, in their order.
+
+    In data-parallel training the ranks meet in every step. A rank that waits for data comes late, and the time that the
+    others wait for it is a part of their step: theirs is longer than its own, by about what it waits more.
+    """
+    verdicts = [worst([judge(loader) for loader in watched.loaders]) for watched in ranks]
+    shares = np.array([verdict.waiting.share if verdict else np.nan for verdict in verdicts])
+    others = np.array([float(np.nanmean(verdict.times.others)) if verdict else np.nan for verdict in verdicts])
+    if np.isnan(shares).all():
+        return [_of(watched, np.nan, np.nan, "unknown") for watched in ranks]
+    slowest = int(np.nanargmax(shares))
+    return [
+        _of(watched, share, other, _waits_for(share, other, shares[slowest], others[slowest]))
+        for watched, share, other in zip(ranks, shares, others, strict=True)
+    ]
+
+
+def _of(watched: Watched, share: float, other: float, waits_for: WaitsFor) -> RankWaits:
+    return RankWaits(rank=watched.rank, share=float(share), other_s=float(other), waits_for=waits_for)
+
+
+def _waits_for(share: float, other: float, largest: float, others_there: float) -> WaitsFor:
+    if np.isnan(share):
+        return "unknown"
+    if share > MARGIN and share >= HALF * largest:
+        return "data"
+    is_longer = other > (1 + MARGIN) * others_there
+    return "the others" if largest - share > MARGIN and is_longer else "neither"

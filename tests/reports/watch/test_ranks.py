@@ -1,0 +1,38 @@
+"""Which rank waits for data, of waits that are made up."""
+
+from made_up_watches import epoch, loader, steady, watched
+
+from loaderbench.reports.documents.watch_document import watch_document
+from loaderbench.reports.render.markdown import markdown
+from loaderbench.reports.watch.ranks import rank_waits
+from loaderbench.reports.watch.record import Watched
+
+
+def rank(number: int, wait_s: float, step_s: float) -> Watched:
+    """A rank whose loop waits so long for each batch, and whose step takes so long, with what it waits for others."""
+    return watched(loader(epoch([wait_s] * 100, [step_s] * 100)), rank=number, world_size=2)
+
+
+def test_one_rank_waits_for_data_and_the_other_for_it() -> None:
+    waits = rank_waits([rank(0, 0.0, 0.02), rank(1, 0.01, 0.01)])
+    assert [entry.waits_for for entry in waits] == ["the others", "data"]
+
+
+def test_ranks_that_all_wait_for_data_do_not_wait_for_each_other() -> None:
+    assert {entry.waits_for for entry in rank_waits([rank(0, 0.01, 0.01), rank(1, 0.009, 0.01)])} == {"data"}
+
+
+def test_where_no_rank_waits_none_is_slow() -> None:
+    assert {entry.waits_for for entry in rank_waits([rank(0, 0.0, 0.01), rank(1, 0.0, 0.02)])} == {"neither"}
+
+
+def test_a_rank_that_read_nothing_is_not_known_to_be_fast() -> None:
+    assert [entry.waits_for for entry in rank_waits([rank(0, 0.01, 0.01), watched(rank=1)])] == ["data", "unknown"]
+    assert [entry.waits_for for entry in rank_waits([watched()])] == ["unknown"]
+
+
+def test_the_first_rank_says_who_waits_and_who_is_missing() -> None:
+    ranks = [rank(0, 0.0, 0.02), rank(1, 0.01, 0.01)]
+    text = markdown(watch_document(watched(steady(0.0), world_size=3), ranks))
+    assert "Rank 1 waits for data; rank 0 waits for the others." in text
+    assert "1 rank had not ended" in text
