@@ -51,7 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--max-memory", shared.size, "SIZE", "memory of all processes together (PSS), such as 8GB"),
         ("--max-shm", shared.size, "SIZE", "shared memory of the batches in flight, such as 64MB"),
         ("--max-cpus", shared.whole(1), "N", "CPUs that all processes run on"),
-        ("--max-workers", shared.whole(), "N", "worker processes (default: two for each CPU)"),
+        (
+            "--max-workers",
+            shared.whole(),
+            "N",
+            "worker processes (default: two for each CPU, or eight where that is faster)",
+        ),
     ):
         parser.add_argument(option, type=read, metavar=metavar, help=text)
     parser.add_argument("--fresh", action="store_true", help="do not start from the trials of an earlier call")

@@ -14,7 +14,15 @@ from loaderbench.benches.explain.baseline.baseline import FirstBatchFacts
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.tune.space import DEEPER, FACTORS, MOST_WORKERS_PER_CPU, USUAL_PREFETCH, Space, Values
+from loaderbench.benches.tune.space import (
+    DEEPER,
+    FACTORS,
+    MOST_WORKERS_PER_CPU,
+    USUAL_PREFETCH,
+    WORKERS_PER_CPU,
+    Space,
+    Values,
+)
 from loaderbench.datasets.collate import default
 from loaderbench.reports.check.preflight import Demand, findings
 from loaderbench.reports.tune.tune_record import TuneLimits
@@ -92,11 +100,6 @@ class Feasible:
     limit: TuneLimits
     cpus: int
 
-    @property
-    def most_workers(self) -> int:
-        """Return the largest number of workers."""
-        return MOST_WORKERS_PER_CPU * self.cpus if self.limit.workers is None else self.limit.workers
-
     def fault(self, values: Values) -> str:
         """Return why a setting is not to be tried; "" where nothing speaks against it."""
         workers = values["num_workers"]
@@ -151,11 +154,13 @@ def space_of(
 ) -> Space:
     """Return what there is to try; raises RefusedError where what is `fixed` cannot be had of this loader."""
     config, tensors = feasible.config, shown.batch.leaves.tensors
+    limit = feasible.limit.workers
+    most = MOST_WORKERS_PER_CPU * feasible.cpus if limit is None else limit
     can_rebuild = not shown.batch.not_rebuilt
     methods = [name for name in get_all_start_methods() if name != get_start_method()]
     is_torchs = config.collate_fn is None or config.collate_fn is default
     choices: dict[str, list[Any]] = {
-        "num_workers": _ladder(feasible.most_workers, feasible.cpus, own["num_workers"]),
+        "num_workers": _ladder(min(WORKERS_PER_CPU * feasible.cpus, most), feasible.cpus, own["num_workers"]),
         "batch_size": list(batch_sizes) or [own["batch_size"]],
         "prefetch_factor": sorted({own["prefetch_factor"], USUAL_PREFETCH, DEEPER}),
         "persistent_workers": [False, True],
@@ -184,6 +189,7 @@ def space_of(
         choices=choices,
         fixed={name: choices[name][0] for name in fixed},
         usual={**torchs_values(own), "batch_size": choices["batch_size"][0]},
+        most_workers=0 if "num_workers" in fixed else most,
         is_stream=feasible.subject.is_stream,
     )
 

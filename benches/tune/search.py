@@ -22,6 +22,7 @@ from loaderbench.reports.units import quantity
 
 FORK_S, START_S, SPAWN_S = 0.3, 0.05, 3.0  # of a trial: its process and memory; of a worker that is forked, or is not
 BLOCKS_OF_A_STAGE = 2  # before what was measured decides what else is tried
+NO_TIME = "there was no time: give a larger --budget"
 OVERRUN = 0.1  # of the budget: the most that a trial may exceed it by
 PATIENCE, LEAST_PATIENCE_S = 10.0, 20.0  # times what a trial is expected to take: then it is lost
 
@@ -58,6 +59,8 @@ class Search:
     sets_epoch: bool = False
     trials: list[Trial] = field(default_factory=list)
     ruled_out: list[RuledOut] = field(default_factory=list)
+    no_time: set[str] = field(default_factory=set)
+    """Names of settings that there was no time for."""
     stage_began: int = 0
     """The block in which the latest settings joined."""
 
@@ -78,25 +81,33 @@ class Search:
     def run(self, began: float, interruption: Interruption, progress: Progress) -> None:
         """Measure trial after trial until it is decided, or the budget is spent, which counts from `began`."""
         while True:
-            self._go_on()
-            name = self.race.next(monotonic() - began)
-            if name is None and not (self.race.ending == "decided" and self._join_further()):
-                return
+            self._go_on(monotonic() - began)
+            spent_s = monotonic() - began
+            name = self.race.next(spent_s)
             if name is not None:
                 progress.describe(self._under_way(name))
-                self._measure(name, monotonic() - began, interruption)
+                self._measure(name, spent_s, interruption)
                 interruption.check()
+            elif self.race.is_finishing:
+                return
+            elif not (self.race.ending == "decided" and self._join_further(spent_s)):
+                self.race.finish()
 
     def tried(self) -> tuple[TriedSetting, ...]:
         """Return the settings in the race, with their calls."""
         return tuple(self._tried(self.space.known[name]) for name in self.race.settings)
 
-    def _go_on(self) -> None:
-        if self.race.is_between_blocks and self.race.block - self.stage_began >= BLOCKS_OF_A_STAGE:
-            self._join_further()
+    def not_tried(self) -> tuple[RuledOut, ...]:
+        """Return the settings that were not tried, with the reasons."""
+        return (*self.ruled_out, *(RuledOut(name=name, reason=NO_TIME) for name in sorted(self.no_time)))
 
-    def _join_further(self) -> bool:
-        """Let settings join that are near the best ones; return whether there are any."""
+    def _go_on(self, spent_s: float) -> None:
+        is_due = self.race.is_between_blocks and self.race.block - self.stage_began >= BLOCKS_OF_A_STAGE
+        if is_due and not self.race.is_finishing:
+            self._join_further(spent_s)
+
+    def _join_further(self, spent_s: float) -> bool:
+        """Let settings join that are near the best ones, as many as there is time for; return whether there are any."""
         race = self.race
         names = [name for name in race.settings if race.status[name] != "lost" and race.costs.blocks(name)]
         effects = race.costs.effects(names)
@@ -105,7 +116,21 @@ class Search:
             return False
         ranked = sorted(eligible, key=lambda name: effects[name])
         workers = (name for name in ranked if self.space.known[name].values["num_workers"])
-        return self._join(self.space.further(effects, ranked[0], next(workers, None)))
+        further = self.space.further(effects, ranked[0], next(workers, None))
+        return self._join(self._affordable(further, race.budget_s - spent_s - race.needed_s(race.open_ones)))
+
+    def _affordable(self, candidates: Sequence[TunedLoader], left_s: float) -> list[TunedLoader]:
+        """Return those that there is time for; the others may be tried later."""
+        chosen: list[TunedLoader] = []
+        for candidate in candidates:
+            left_s -= BLOCKS_OF_A_STAGE * self._expected_s(candidate)
+            if left_s >= 0:
+                chosen.append(candidate)
+                self.no_time.discard(candidate.name)
+            else:
+                del self.space.known[candidate.name]
+                self.no_time.add(candidate.name)
+        return chosen
 
     def _join(self, candidates: Sequence[TunedLoader]) -> bool:
         names_of_baselines = {self.space.candidate(values).name for values in self.baselines}

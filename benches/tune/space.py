@@ -23,7 +23,7 @@ from loaderbench.reports.stats.conventions import MARGIN
 Values = Mapping[str, Any]
 
 USUAL_PREFETCH, DEEPER = 2, 8  # prefetch_factor: torch's, and another one
-MOST_WORKERS_PER_CPU = 2
+WORKERS_PER_CPU, MOST_WORKERS_PER_CPU = 2, 8  # tried first, and where workers wait for a disk or a network
 BETTER = 1 - MARGIN  # of the cost of what it changes: a value that is tried together with others
 FACTORS = (
     "num_workers", "batch_size", "prefetch_factor", "persistent_workers", "pin_memory", "in_order", "start_method",
@@ -69,6 +69,8 @@ class Space:
     """Values that a name does not mention: torch's defaults, and the user's own code."""
     fixed: Values = field(default_factory=dict)
     """Values that no other may take the place of."""
+    most_workers: int = 0
+    """That are ever tried."""
     is_stream: bool = False
     known: dict[str, TunedLoader] = field(default_factory=dict)
 
@@ -130,13 +132,15 @@ class Space:
                     yield {**base.values, name: value}
 
     def _between(self, base: TunedLoader) -> Iterator[int]:
-        """Yield the numbers of workers half way to those that were tried first."""
+        """Yield the numbers of workers half way to those that were tried first, and twice as many as the most."""
         ladder, workers = self.choices["num_workers"], base.values["num_workers"]
         below = max((number for number in ladder if number < workers), default=0)
         above = min((number for number in ladder if number > workers), default=0)
         for other in (below, above):
             if other and workers and abs(other - workers) > 1:
                 yield (other + workers) // 2
+        if workers and not above and 2 * workers <= self.most_workers:
+            yield 2 * workers
 
     def _together(self, base: TunedLoader, effects: Mapping[str, float]) -> Iterator[Values]:
         """Yield all values that helped `base` by themselves in one, with its number of workers and with fewer."""

@@ -115,7 +115,7 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
         recommended=recommended[0],
         is_shown=recommended[1],
         settings=search.tried(),
-        ruled_out=tuple(search.ruled_out),
+        ruled_out=search.not_tried(),
         trials=tuple(search.trials),
         ending=search.race.ending,
         earlier=place if count else "",

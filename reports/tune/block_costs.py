@@ -58,6 +58,10 @@ class BlockCosts:
         """Return in how many blocks a setting was measured."""
         return len(self.logs.get(name, ()))
 
+    def common(self, one: str, other: str) -> int:
+        """Return in how many blocks both were measured."""
+        return len(self.logs.get(one, {}).keys() & self.logs.get(other, {}).keys())
+
     def cost(self, name: str) -> float:
         """Return the geometric mean of what a setting cost; NaN where it was not measured."""
         logs = self.logs.get(name)

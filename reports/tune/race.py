@@ -7,9 +7,9 @@ A block measures every open setting once, in drawn order. After a block these ar
 - *not pursued*: the half that costs more, where the time left does not hold the fewest blocks of all that are open
   (successive halving: K. Jamieson and A. Talwalkar, AISTATS 2016).
 
-So the budget goes to those still open. The race is decided when the smallest open setting is shown to cost at most the
-margin more than every other one; otherwise it ends when the budget is spent. All claims of a block hold together at
-95 % (Bonferroni).
+So the budget goes to those still open; time is kept to compare the baselines with what is recommended in the end. The
+race is decided when the smallest open setting is shown to cost at most the margin more than every other one; otherwise
+it ends when the budget is spent. All claims of a block hold together at 95 % (Bonferroni).
 
 Nothing here has a clock or a process: whoever measures says how many seconds were spent, and what a trial showed.
 """
@@ -24,7 +24,8 @@ from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Spread
 
 FEWEST_BLOCKS = 4  # of a setting that is said to be as good as another one
-LEAST_OF_BASELINE = 3  # blocks of a setting that is to be compared with whatever wins
+LEAST_OF_BASELINE = 3  # blocks that a baseline has in common with what is recommended
+MOST_RESERVED = 0.25  # of the budget, for comparing the baselines with what is recommended
 FAR = 2.0  # times the lowest cost: more than this is worse after a single block
 
 Status = Literal["open", "worse", "not needed", "not pursued", "lost", "compared"]
@@ -50,7 +51,7 @@ class Race:
     budget_s: float
     rng: random.Random
     baselines: frozenset[str] = frozenset()
-    """Names of settings that are measured a few times even if they are worse."""
+    """Names of settings that are compared with what is recommended, however much worse they are."""
     settings: dict[str, RacedSetting] = field(default_factory=dict)
     costs: BlockCosts = field(default_factory=BlockCosts)
     status: dict[str, Status] = field(default_factory=dict)
@@ -61,6 +62,11 @@ class Race:
     waiting: list[str] = field(default_factory=list)
     """Settings whose trial of this block is still to come."""
     ending: RaceEnding = ""
+    _final: tuple[str, bool] | None = field(default=None, init=False)
+    """What is recommended, once the race has come to an end."""
+    _reserve_s: float = field(default=0.0, init=False)
+    is_finishing: bool = field(default=False, init=False)
+    """Whether only the baselines are measured, beside what is recommended."""
     _is_unconfirmed: bool = field(default=False, init=False)
     """Whether all trials are an earlier race's."""
     _spread: tuple[int, Spread] | None = field(default=None, init=False)
@@ -85,15 +91,25 @@ class Race:
 
     def next(self, spent_s: float) -> str | None:
         """Return the setting to measure next when `spent_s` seconds were spent; None to stop."""
-        left_s = self.budget_s - spent_s
+        if not self.waiting:
+            self._reserve_s = 0.0 if self.is_finishing else self._reserved_s()
+        left_s = self.budget_s - spent_s - self._reserve_s
         if not self.waiting:
             self._begin_block(left_s)
         affordable = [name for name in self.waiting if self.trial_s(name) <= left_s]
+        if self.is_finishing and not affordable:
+            return None
         if not affordable:
             is_settled = not self.waiting and not self._not_pursued
             self.ending = "decided" if is_settled else "budget"
             return None
         return affordable[0]
+
+    def finish(self) -> None:
+        """Settle what is recommended; `next` goes on with baselines that have few blocks in common with it."""
+        self._final = self.recommended
+        self.is_finishing = True
+        self.waiting = []
 
     def measured(self, name: str, cost: float, seconds: float) -> None:
         """Record what a setting cost in this block, and the `seconds` that its trial took."""
@@ -139,6 +155,8 @@ class Race:
 
         Where none is: the best, and False. None before any was measured.
         """
+        if self.is_finishing:
+            return self._final
         names = [name for name in self.open_ones if self.costs.blocks(name)]
         best = self._least(names)
         if best is None:
@@ -160,24 +178,45 @@ class Race:
         return sum(taken) / len(taken) if taken else self.settings[name].expected_s
 
     def _begin_block(self, left_s: float) -> None:
-        if self.is_decided and not (self._is_unconfirmed or self._owed() or self._reopen(left_s)):
+        if self.is_finishing:
+            names = [*self._owed(), *([self._final[0]] if self._final and self._owed() else [])]
+        elif self.is_decided and not (self._is_unconfirmed or self._reopen(left_s)):
             return
-        self._is_unconfirmed = False
-        self._halve(left_s)
+        else:
+            self._is_unconfirmed = False
+            self._halve(left_s)
+            names = [*self.open_ones, *(self._compared() if not self.block else [])]
+        if not names:
+            return
         self.block += 1
-        self.waiting = list(dict.fromkeys([*self.open_ones, *self._owed()]))
+        self.waiting = names
         if self.block > 1:
             self.rng.shuffle(self.waiting)
 
-    def _owed(self) -> list[str]:
-        """Return the baselines that are to be measured once more, although they are worse."""
-        names = (name for name in self.baselines if self.status.get(name, "lost") not in ("open", "lost"))
-        return sorted((name for name in names if self.costs.blocks(name) < LEAST_OF_BASELINE), key=self._size)
+    def _compared(self) -> list[str]:
+        return [name for name, is_in in self.status.items() if is_in == "compared"]
+
+    def _owed(self) -> dict[str, int]:
+        """Return the baselines that have too few blocks in common with what is recommended, and how many too few."""
+        recommended = self.recommended
+        if recommended is None:
+            return {}
+        names = (name for name in self.baselines if self.status.get(name, "lost") != "lost" and name != recommended[0])
+        owed = {name: LEAST_OF_BASELINE - self.costs.common(name, recommended[0]) for name in sorted(names)}
+        return {name: blocks for name, blocks in owed.items() if blocks > 0}
+
+    def _reserved_s(self) -> float:
+        """Return the seconds that it takes to compare the baselines with what would be recommended now."""
+        owed, recommended = self._owed(), self.recommended
+        if not owed or recommended is None:
+            return 0.0
+        seconds = max(owed.values()) * self.trial_s(recommended[0])
+        return min(MOST_RESERVED * self.budget_s, seconds + sum(owed[name] * self.trial_s(name) for name in owed))
 
     def _drop_the_worse(self) -> None:
         names = [name for name in self.open_ones if self.costs.blocks(name)]
         best = self._least(names)
-        if best is None:
+        if best is None or self.is_finishing:
             return
         effects = self.costs.effects(names)
         for name in names:
@@ -197,7 +236,7 @@ class Race:
         names = [name for name in self.open_ones if self.costs.blocks(name)]
         effects = self.costs.effects(names)
         names.sort(key=lambda name: effects[name])
-        while len(names) > 2 and self._needed_s(names) > left_s:  # noqa: PLR2004 - one alone is compared with nothing
+        while len(names) > 2 and self.needed_s(names) > left_s:  # noqa: PLR2004 - one alone is compared with nothing
             keep = -(-len(names) // 2)
             for name in names[keep:]:
                 self.status[name] = "not pursued"
@@ -208,7 +247,7 @@ class Race:
         effects = self.costs.effects(self._not_pursued)
         reopened: list[str] = []
         for name in sorted(effects, key=lambda name: effects[name]):
-            if self._needed_s([*self.open_ones, name]) <= left_s:
+            if self.needed_s([*self.open_ones, name]) <= left_s:
                 self.status[name] = "open"
                 reopened.append(name)
         return bool(reopened)
@@ -217,7 +256,8 @@ class Race:
     def _not_pursued(self) -> list[str]:
         return [name for name, is_in in self.status.items() if is_in == "not pursued"]
 
-    def _needed_s(self, names: Iterable[str]) -> float:
+    def needed_s(self, names: Iterable[str]) -> float:
+        """Return the seconds by which all of `names` have the fewest blocks, and one more of those that have them."""
         return sum(max(1, FEWEST_BLOCKS - self.costs.blocks(name)) * self.trial_s(name) for name in names)
 
     def _is_as_good(self, name: str, names: Iterable[str]) -> bool:

@@ -98,7 +98,8 @@ def test_the_best_combination_is_reached_by_what_helps_one_at_a_time(
     assert tried["workers=2 · persistent · packed"].call.endswith(
         "collate_fn=Packed(default_collate), persistent_workers=True)"
     )
-    assert search.race.costs.blocks("workers=2") >= 3  # the user's own setting
+    for baseline in ("workers=0", "workers=2"):  # torch's defaults, and the user's own setting
+        assert search.race.costs.common(baseline, "workers=2 · persistent · packed") >= 3
 
 
 def test_a_trial_that_is_killed_is_lost_and_the_search_goes_on(space: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +154,19 @@ def test_a_search_starts_from_the_trials_of_an_earlier_one(space: Made, monkeypa
     run(second, monkeypatch, divided)
     assert second.race.recommended == first.race.recommended
     assert len(second.trials) - len(first.trials) < len(first.trials) / 2
+
+
+def test_what_there_is_no_time_for_is_named(space: Made) -> None:
+    search = made_up(space())
+    search.start()
+    while not search.race.costs.logs or not search.race.is_between_blocks:
+        name = search.race.next(0.0)
+        assert name is not None
+        search.race.measured(name, divided(search.space.known[name]).epoch_s, 1.0)
+    assert not search._join_further(spent_s=search.race.budget_s)
+    assert {one.reason for one in search.not_tried()} == {searching.NO_TIME}
+    assert search._join_further(spent_s=0.0)
+    assert search.not_tried() == ()
 
 
 def test_ctrl_c_keeps_what_was_measured(space: Made, monkeypatch: pytest.MonkeyPatch) -> None:

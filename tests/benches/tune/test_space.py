@@ -54,6 +54,17 @@ def test_then_one_value_at_a_time_is_changed_around_the_best_ones(space: Made) -
     assert not [name for name in names if "spawn" in name]  # persistent workers start once
 
 
+def test_where_the_most_workers_are_best_twice_as_many_are_tried(space: Made) -> None:
+    made = space()
+    made.most_workers = 8
+    made.first(own(made), [own(made)])
+    effects = {"workers=0": 0.0, "workers=4 · persistent": -1.0}
+    assert "workers=8 · persistent" in {one.name for one in made.further(effects, "workers=4 · persistent", None)}
+    again = made.further({**effects, "workers=8 · persistent": -2.0}, "workers=8 · persistent", None)
+    assert "workers=16 · persistent" not in {one.name for one in again}
+    assert "workers=6 · persistent" in {one.name for one in again}
+
+
 def test_what_helped_is_tried_together_and_with_fewer_workers(space: Made) -> None:
     made = space()
     base = named(made, num_workers=4, persistent_workers=True)

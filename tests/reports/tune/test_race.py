@@ -20,14 +20,25 @@ def made_up_race(costs: Mapping[str, float], budget_s: float = 1000.0, seed: int
     return race
 
 
-def run(race: Race, costs: Mapping[str, float], spread: float = SPREAD, seed: int = 2, trial_s: float = 1.0) -> float:
+def run(
+    race: Race,
+    costs: Mapping[str, float],
+    spread: float = SPREAD,
+    seed: int = 2,
+    trial_s: float = 1.0,
+    is_finishing: bool = True,
+) -> float:
     """Run it with costs that vary from trial to trial, on a machine that slows down; return the seconds spent."""
     rng, spent_s = random.Random(seed), 0.0
-    while (name := race.next(spent_s)) is not None:
-        cost = costs[name] * (1 + race.block / 50) * math.exp(rng.gauss(0, spread))
-        race.measured(name, cost, trial_s)
-        spent_s += trial_s
-    return spent_s
+    while True:
+        if (name := race.next(spent_s)) is not None:
+            cost = costs[name] * (1 + race.block / 50) * math.exp(rng.gauss(0, spread))
+            race.measured(name, cost, trial_s)
+            spent_s += trial_s
+        elif is_finishing and not race.is_finishing:
+            race.finish()
+        else:
+            return spent_s
 
 
 def grid(seed: int, settings: int = 24) -> dict[str, float]:
@@ -139,14 +150,26 @@ def test_where_every_trial_is_lost_nothing_is_recommended() -> None:
     assert race.recommended is None
 
 
-def test_a_baseline_is_measured_a_few_times_although_it_is_worse() -> None:
+def test_a_baseline_is_compared_with_what_wins_although_it_is_worse() -> None:
     costs = {"torch's": 10.0, "good": 1.0, "close": 1.3}
     race = made_up_race(costs, baselines=frozenset({"torch's"}))
     run(race, costs)
     assert race.status["torch's"] == "worse"
-    assert race.costs.blocks("torch's") == LEAST_OF_BASELINE
+    assert race.costs.common("torch's", "good") == LEAST_OF_BASELINE
     gain = race.compare("torch's", "good")
     assert gain.low < 10 < gain.high
+
+
+def test_time_is_kept_to_compare_a_baseline_with_what_joined_after_it() -> None:
+    costs = {"torch's": 10.0, "good": 1.0, "close": 1.01, "later": 0.98}
+    race = made_up_race({name: costs[name] for name in ("torch's", "good", "close")}, baselines=frozenset({"torch's"}))
+    race.budget_s = 40.0
+    run(race, costs, spread=0.1, is_finishing=False)
+    race.budget_s = 80.0
+    race.join([RacedSetting(name="later", size=(9,), expected_s=1.0)])
+    assert run(race, costs, spread=0.1) <= 80
+    assert race.recommended is not None
+    assert race.costs.common("torch's", race.recommended[0]) >= LEAST_OF_BASELINE
 
 
 def test_what_is_only_compared_is_never_recommended() -> None:
@@ -154,13 +177,13 @@ def test_what_is_only_compared_is_never_recommended() -> None:
     race.join([RacedSetting(name="torch's", size=(-1,), expected_s=1.0, is_candidate=False)])
     run(race, {"a": 1.0, "b": 0.9, "torch's": 0.1})
     assert race.recommended == ("b", True)
-    assert race.costs.blocks("torch's") == LEAST_OF_BASELINE
+    assert race.costs.common("torch's", "b") == LEAST_OF_BASELINE
 
 
 def test_settings_that_join_later_are_compared_within_the_blocks_that_they_share() -> None:
     costs = {"a": 1.0, "b": 1.4}
     race = made_up_race(costs)
-    run(race, costs)
+    run(race, costs, is_finishing=False)
     assert race.ending == "decided"
     race.join([RacedSetting(name="c", size=(5,), expected_s=1.0)])
     run(race, {**costs, "c": 0.5})
