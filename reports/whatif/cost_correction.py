@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from loaderbench.reports.whatif.batch_costs import PARTS, CostRound, PassCosts, nearest_size
+import numpy as np
+
+from loaderbench.reports.whatif.batch_costs import PARTS, CostRound, PassCosts
 from loaderbench.reports.whatif.simulation import Costs, Scenario, pass_seconds
 
 SLOWEST = 0.2  # of the speeds that are considered
@@ -38,12 +40,12 @@ class CostCorrection:
     contended_speeds: Mapping[int, float]
 
     def apply(self, costs: CostRound) -> dict[int, PassCosts]:
-        """Return the corrected costs; a size without a factor of its own has that of the nearest one."""
+        """Return the corrected costs; a size without a number of its own has one between those of its neighbours."""
         return {
             size: replace(
                 of_size,
                 batches=tuple(
-                    _changed(batch, _nearest(self.factors, size, 1.0), _nearest(self.contended_speeds, size, 1.0))
+                    _changed(batch, _between(self.factors, size), _between(self.contended_speeds, size))
                     for batch in of_size.batches
                 ),
             )
@@ -59,7 +61,7 @@ def cost_correction(rounds: Sequence[CostRound], measured: Sequence[MeasuredPass
     one = {entry.batch_size: entry for entry in measured if entry.num_workers == 1}
     all_busy = {entry.batch_size: entry for entry in measured if entry.num_workers == max(2, math.floor(cpus))}
     speeds = {size: _contended_speed(rounds, one[size], all_busy[size], cpus) for size in all_busy if size in one}
-    factors = {size: _factor(rounds, entry, _nearest(speeds, size, 1.0), cpus) for size, entry in one.items()}
+    factors = {size: _factor(rounds, entry, _between(speeds, size), cpus) for size, entry in one.items()}
     return CostCorrection(factors=factors, contended_speeds=speeds)
 
 
@@ -118,6 +120,9 @@ def _changed(batch: Costs, factor: float, contended_speed: float) -> Costs:
     )
 
 
-def _nearest(by_size: Mapping[int, float], size: int, missing: float) -> float:
-    """Return the value at the nearest size."""
-    return by_size[nearest_size(by_size, size)] if by_size else missing
+def _between(by_size: Mapping[int, float], size: int) -> float:
+    """Return the value at `size`: linear in the logarithm of the size between those that have one, constant beyond."""
+    if not by_size:
+        return 1.0
+    sizes = sorted(by_size)
+    return float(np.interp(math.log(size), np.log(sizes), [by_size[known] for known in sizes]))

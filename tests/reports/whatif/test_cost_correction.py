@@ -63,11 +63,12 @@ def test_with_one_cpu_only_the_factor_is_found() -> None:
     assert correction.factors[4] == pytest.approx(1.2, rel=0.01)
 
 
-def test_a_size_without_a_speed_of_its_own_has_that_of_the_nearest() -> None:
-    correction = CostCorrection(factors={4: 1.0, 16: 2.0}, contended_speeds={4: 0.5})
-    corrected = correction.apply(rounds(1.0)[0])
-    assert corrected[16].batches[0].contended_speed == 0.5
-    assert corrected[16].batches[0].work_s == pytest.approx(2 * 4 * 8 * MS)
+def test_a_size_without_a_speed_of_its_own_has_one_between_those_of_its_neighbours() -> None:
+    correction = CostCorrection(factors={4: 1.0, 64: 2.0}, contended_speeds={4: 0.5, 64: 0.9})
+    costs = {size: rounds(1.0)[0][4] for size in (2, 16, 128)}
+    corrected = correction.apply(costs)
+    assert [corrected[size].batches[0].contended_speed for size in costs] == pytest.approx([0.5, 0.7, 0.9])
+    assert [corrected[size].batches[0].work_s for size in costs] == pytest.approx([8 * MS, 12 * MS, 16 * MS])
 
 
 def test_what_is_read_without_workers_is_as_it_was_measured() -> None:
