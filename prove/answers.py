@@ -123,7 +123,7 @@ def details(scope: Scope) -> Sequence[Table]:
     labels = ("dataset", "answer", "bottleneck", "of the best", "loader over step", "right")
     rows = []
     for question in ASKED[: scope.of(len(ASKED), 1)]:
-        answer = answer_of(*(scope.folder / f"{kind} {question.name}" for kind in ("minute", "grid")))
+        answer = answer_of(*_records(question, scope))
         choice = answer.recommendation.headline
         texts = (
             question.name,
@@ -138,10 +138,12 @@ def details(scope: Scope) -> Sequence[Table]:
 
 
 def _asked(question: Question, scope: Scope) -> Answer:
-    """Measure a question in a minute, and the grid of the same settings; of the short form two settings alone."""
+    """Measure a question in a minute, and the grid of the same settings; in short, two settings and no grid."""
     workers = ("--num-workers", "0,2") if scope.short else ()
-    minute, grid = (scope.folder / f"{kind} {question.name}" for kind in ("minute", "grid"))
+    minute, grid = _records(question, scope)
     loaderbench("run", *question.arguments, *workers, "--run-dir", str(minute), folder=scope.folder)
+    if grid == minute:
+        return answer_of(minute, grid)
     settings = latest(summarise(read_records([minute]).frame))["num_workers"].unique()
     bench = "bench_epoch" if question.step_s is None else "bench_training"
     loaderbench(
@@ -150,6 +152,12 @@ def _asked(question: Question, scope: Scope) -> Answer:
         "--benchmark-quiet", "-k", bench, "--run-dir", str(grid), folder=scope.folder,
     )  # fmt: skip
     return answer_of(minute, grid)
+
+
+def _records(question: Question, scope: Scope) -> tuple[Path, Path]:
+    """Return where the records of an answer and of its grid are; the short form has no other than the answer's."""
+    minute = scope.folder / f"minute {question.name}"
+    return minute, minute if scope.short else scope.folder / f"grid {question.name}"
 
 
 def answer_of(minute: Path, grid: Path) -> Answer:

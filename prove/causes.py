@@ -18,7 +18,7 @@ from loaderbench.reports.units import percent
 from prove.commands import loaderbench
 from prove.goals import Goal, Measured, Scope, Topic
 
-SHORT_BUDGET, QUICK = "10s", ("--budget", "20s")  # what is seen without A/B passes is seen first
+SHORT_BUDGET, QUICK = "5s", ("--budget", "20s")  # what is seen without A/B passes is seen first
 NO_WORKERS = "workers where none would do"  # nothing is sent then
 TOGETHER = "all that helped, together"
 PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
