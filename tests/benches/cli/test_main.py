@@ -121,7 +121,7 @@ def test_run_passes_every_option_on_as_it_is(monkeypatch: pytest.MonkeyPatch) ->
     passed: list[list[str]] = []
     monkeypatch.setattr(pytest, "main", lambda arguments, **_: passed.append(arguments) or 3)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    options = ["--quick", "-k", "epoch and text", "--benchmark-json", "x.json", "-h", "--", "--out"]
+    options = ["--quick", "-k", "epoch and text", "--benchmark-json", "x.json", "--", "--out"]
     assert cli.main(["run", *options]) == 3
     assert [arguments[-len(options) :] for arguments in passed] == [options]
     assert "loaderbench.benches" in passed[0]
