@@ -21,8 +21,9 @@ import pytest
 import torch
 
 from loaderbench.benches.harness.clock import Epoch, Step, keep
+from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig, batch_facts
-from loaderbench.benches.harness.loading.subject import DatasetChoice, collate_fn, subject_of
+from loaderbench.benches.harness.loading.subject import DatasetChoice, subject_of
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.devices import available, place, synchronise

@@ -17,9 +17,10 @@ from loaderbench.benches.harness import case_sets
 from loaderbench.benches.harness.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.case_loader import SAMPLERS, case_loader, loader_object
+from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, load_own_loader, varied_settings
-from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject, collate_fn, own_choice
+from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject, own_choice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training import ModelChoice

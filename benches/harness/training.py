@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.loading.subject import NamedObject, Subject
+from loaderbench.benches.harness.loading.named_object import NamedObject
+from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.models import MLP, BagClassifier, SmallCNN, SmallTransformer
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import available

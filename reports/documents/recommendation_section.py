@@ -1,25 +1,21 @@
 """The verdict in words: is loading the bottleneck, which setting to use, what the data cannot tell."""
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
+from loaderbench.reports.documents.next_command import is_at_the_edge, next_command
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
-from loaderbench.reports.units import THIN, count, interval, parse_time, percent, quantity
+from loaderbench.reports.units import THIN, count, interval, percent, quantity
 from loaderbench.reports.vocabulary import (
-    SETTINGS,
-    WORKLOAD_OPTIONS,
-    Setting,
-    names,
     panel_settings,
     sample_rate,
     speed_only_settings,
 )
-from loaderbench.reports.wording import assigned, is_missing, is_on, loader_call, plain_number, settings_of
+from loaderbench.reports.wording import assigned, loader_call, plain_number, settings_of
 
 HEADLINES: Mapping[Bottleneck, str] = {
     "loading": "Loading is your bottleneck",
@@ -32,9 +28,6 @@ TONES: Mapping[Bottleneck, Tone] = {
     "loading": "bad", "step": "good", "turns": "warn", "open": "warn", "unknown": "plain",
 }  # fmt: skip
 
-FROM_LOADER = WORKLOAD_OPTIONS["from_loader"].option
-MORE_TIME = "5m"
-THEIR_MODEL = "my.model:Net"  # for the reader to replace
 MOST_CHOICES = 12  # of other batches, in Markdown
 AS_GOOD = f"within {100 * MARGIN:g}{THIN}% of the best"
 
@@ -52,7 +45,7 @@ def verdict_callout(recommendation: Recommendation, run: Run) -> Callout:
         evidence=f"{_evidence(choice, rate)}.",
         code=Code(code=loader_call(choice.chosen, run.machine.get("start_method"))),
         doubts=doubts,
-        command=_command(recommendation, run) if doubts else "",
+        command=next_command(recommendation, run) if doubts else "",
         details=(_other_batches(recommendation),) if recommendation.others else (),
     )
 
@@ -174,7 +167,7 @@ def _doubts(recommendation: Recommendation, run: Run) -> Iterator[str]:
         yield _undecided(choice)
     elif not choice.is_shown and choice.tried > 1:
         yield _not_shown(choice)
-    if _at_the_edge(choice, run):
+    if is_at_the_edge(choice, run):
         most = plain_number(choice.chosen["num_workers"])
         yield f"num_workers={most} is the most that was tried, and the best: more may be better."
 
@@ -191,91 +184,3 @@ def _not_shown(choice: Choice) -> str:
     """Name the setting beside which the fastest is not shown to be as good."""
     other, at_least = assigned(choice.against, choice.varied), quantity(choice.at_least, "ratio")
     return f"{other} may be faster: the rounds show no more than that {choice.setting} is at least {at_least} it."
-
-
-def _at_the_edge(choice: Choice, run: Run) -> bool:
-    workers, cpus = choice.chosen.get("num_workers"), run.machine.get("cpus_affinity")
-    if "num_workers" not in choice.varied or is_missing(workers) or not isinstance(cpus, int):
-        return False
-    return bool(workers == choice.most_workers and workers < cpus)
-
-
-def _command(recommendation: Recommendation, run: Run) -> str:
-    """Return the command that settles the doubts: the same subject, other numbers of workers, more time for rounds."""
-    choice, chosen = recommendation.headline, recommendation.headline.chosen
-    carried = _carried(run.command)
-    given = {word.partition("=")[0] for word in run.command}
-    is_own_loader = FROM_LOADER in {word.partition("=")[0] for word in carried}
-    words = ["loaderbench", "run", *([] if is_own_loader else ["--dataset", recommendation.dataset]), *carried]
-    words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
-    for name in names(_says_what_is_loaded):
-        if not is_own_loader:
-            words += _option(SETTINGS[name], chosen.get(name))
-        elif SETTINGS[name].option in given:  # else it is the loader's own, whose defaults are not torch's
-            words += _option(SETTINGS[name], chosen.get(name), default=None)
-    is_step_missing = recommendation.bottleneck == "unknown" and ":" in recommendation.dataset
-    if is_step_missing and choice.is_shown and not _at_the_edge(choice, run):
-        return shlex.join([*words, "--model", THEIR_MODEL])
-    return shlex.join([*words, "--num-workers", ",".join(_workers(choice, run)), "--budget", _more_time(run)])
-
-
-def _more_time(run: Run) -> str:
-    """Return a budget of more rounds than `run` had: four times its own, else some minutes."""
-    given = [value for word, value in zip(run.command, run.command[1:], strict=False) if word == "--budget"]
-    try:
-        return f"{4 * parse_time(given[-1]):g}s" if given else MORE_TIME
-    except ValueError:
-        return MORE_TIME
-
-
-def _says_what_is_loaded(setting: Setting) -> bool:
-    """Return whether a setting is an argument of DataLoader that the next run has to be given again."""
-    return setting.is_argument and (setting.cost_rank is None or setting.is_open)
-
-
-def _option(setting: Setting, value: object, default: object = "default") -> list[str]:
-    """Return the option that sets a case's value again; none where it is missing, the default, or a switch that is off.
-
-    `default` is None where what is not given is not torch's own.
-
-    >>> _option(SETTINGS["batch_size"], 64.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
-    (['--batch-size', '64'], ['--drop-last', 'on'], [])
-    """
-    if setting.takes_none and not setting.is_open and is_missing(value):
-        return [setting.option, "none"]
-    if (
-        is_missing(value)
-        or (default and value in (setting.default, default))
-        or (setting.kind == "switch" and not is_on(value))
-    ):
-        return []
-    return [setting.option, "on" if setting.kind == "switch" else plain_number(value)]
-
-
-def _workers(choice: Choice, run: Run) -> Sequence[str]:
-    """Return the numbers of workers still in question."""
-    candidates = [choice.chosen, choice.best, *(row for _, row in choice.undecided.iterrows())]
-    candidates += [] if choice.is_shown else [choice.against]
-    numbers = {int(row["num_workers"]) for row in candidates if not is_missing(row.get("num_workers"))}
-    cpus = run.machine.get("cpus_affinity")
-    if choice.tried == 1 and isinstance(cpus, int):
-        numbers |= {0, 1, min(2, cpus), cpus}
-    if numbers and isinstance(cpus, int) and _at_the_edge(choice, run):
-        numbers |= {min(2 * max(numbers), cpus)}
-    return [str(number) for number in sorted(numbers)]
-
-
-def _carried(command: Sequence[str]) -> list[str]:
-    """Return the options of a run that say what is loaded and trained, with their values: the next run needs them too.
-
-    >>> _carried(["--quick", "--model", "my.model:Net", "--loss=mse", "--rounds", "3"])
-    ['--model', 'my.model:Net', '--loss=mse']
-    """
-    kept = []
-    carried = tuple(entry.option for entry in WORKLOAD_OPTIONS.values())
-    for word, value in zip(command, [*command[1:], ""], strict=True):
-        if word in carried:
-            kept += [word, value]
-        elif word.startswith(tuple(f"{option}=" for option in carried)):
-            kept.append(word)
-    return kept

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
-from loaderbench.reports.stats.noninferiority import MARGIN
+from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.watch.loops import Floats, LoopTimes, loop_times
 from loaderbench.reports.watch.record import WatchedLoader
 

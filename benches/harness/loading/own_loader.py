@@ -21,7 +21,8 @@ from torch.utils.data import (
 )
 
 from loaderbench.benches.harness.loading.loader import AsIs, LoaderConfig, only_without_workers
-from loaderbench.benches.harness.loading.subject import GivenDataset, NamedObject
+from loaderbench.benches.harness.loading.named_object import NamedObject
+from loaderbench.benches.harness.loading.subject import GivenDataset
 from loaderbench.benches.harness.system import processes
 from loaderbench.reports.vocabulary import SETTINGS, loader_arguments, loader_settings, names, of_workers
 

@@ -3,28 +3,21 @@
 A dataset is built in this process and read in others alone: it is forked and pickled as its constructor left it.
 """
 
-import io
-import json
 import math
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
-from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any, TypeVar
 
 from torch.utils.data import Dataset, IterableDataset
 
-from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import as_dataset
+from loaderbench.benches.harness.loading.named_object import NamedObject
 from loaderbench.benches.harness.loading.pass_length import UnreadableSampleError, affordable_samples
 from loaderbench.benches.harness.parts import Part, StreamPart, part_of, samples_of
 from loaderbench.benches.harness.system.child import ChildError, LateChildError, in_child
 from loaderbench.datasets.catalog import CATALOG
-from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.datasets.validation import DatasetProperties, InvalidDatasetError, check_dataset
 
 Result = TypeVar("Result")
@@ -79,76 +72,6 @@ def subject_of(dataset: Any) -> Subject:
         properties=in_child(lambda: check_dataset(dataset)),
         collate_fns=("default",),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NamedObject:
-    """An option and the object it named, so that an error can say which."""
-
-    option: str
-    target: str
-
-    def load(self) -> Any:
-        """Return the object that `target` names; raises RefusedError saying what is missing and what to do."""
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)  # as `python -m pytest` would: the user's modules lie in the current folder
-        try:
-            with without_arguments():
-                return resolve_name(self.target)
-        except ModuleNotFoundError as error:
-            raise self.refuse(f"no module {error.name!r}. Run from its folder, or install it") from error
-        except (AttributeError, ValueError) as error:
-            raise self.refuse(f"{error}. Name it as module:attribute") from error
-        except SystemExit as error:
-            why = f"importing it ended the program (SystemExit: {error.code})"
-            raise self.refuse(f"{why}. Move what it runs below `if __name__ == '__main__':`") from error
-        except Exception as error:
-            raise self.refuse(f"importing it raised {type(error).__name__}: {error}") from error
-
-    def call(self, arguments: str) -> Any:
-        """Return the object that `target` names or, where that is a class or a function, what it returns."""
-        made = self.load()
-        if not isinstance(made, type) and (hasattr(made, "__getitem__") or hasattr(made, "__iter__")):
-            return made
-        args, kwargs = _arguments(arguments, f"{self.option}-args")
-        try:
-            return made(*args, **kwargs)
-        except SystemExit as error:
-            raise self.refuse(f"calling it ended the program (SystemExit: {error.code})") from error
-        except Exception as error:
-            raise self.refuse(f"calling it raised {type(error).__name__}: {error}") from error
-
-    def refuse(self, why: str) -> RefusedError:
-        """Return the error for this option, in one line."""
-        return RefusedError(f"{self.option} {self.target}: {' '.join(why.split())}")
-
-
-@contextmanager
-def without_arguments() -> Iterator[None]:
-    """Hide our command line from a module that parses it when it is imported, and keep its usage message from ours."""
-    arguments, sys.argv, shown = sys.argv, sys.argv[:1], io.StringIO()
-    try:
-        with redirect_stderr(shown):
-            yield
-    except SystemExit:
-        shown = io.StringIO()  # its usage, as if it were ours
-        raise
-    finally:
-        sys.argv = arguments
-        sys.stderr.write(shown.getvalue())
-
-
-def _arguments(text: str, option: str) -> tuple[list[Any], dict[str, Any]]:
-    try:
-        given = json.loads(text or "{}")
-    except json.JSONDecodeError as error:
-        raise RefusedError(f"{option} must be JSON, got {text!r}: {error}") from error
-    if isinstance(given, list):
-        return given, {}
-    if isinstance(given, dict):
-        return [], given
-    raise RefusedError(f"{option} must be a JSON object of keywords or an array, got {text!r}")
 
 
 def own_choice(what: str, value: int) -> int:  # noqa: ARG001 - there is no one to agree with
@@ -262,32 +185,3 @@ def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int | No
     except (ChildError, UnreadableSampleError) as error:
         raise named.refuse(str(error)) from error
     return choice.agree(f"samples of {named.target}", affordable) or None
-
-
-@cache
-def collate_fn(name: str) -> Callable[[list[Any]], Any]:
-    """Return the collate function called `name`: one of ours, or ``module:attribute``."""
-    if name in COLLATE_FNS:
-        return COLLATE_FNS[name]
-    named = NamedObject(option="--collate-fn", target=name)
-    if ":" not in name:
-        raise named.refuse(f"not one of {', '.join(COLLATE_FNS)}, nor module:attribute")
-    function: Callable[[list[Any]], Any] = named.load()
-    if not callable(function):
-        raise named.refuse(f"it is a {type(function).__name__}, which cannot be called")
-    return _made_collator(function, named) if _makes_collators(function) else function
-
-
-def _makes_collators(function: Any) -> bool:
-    """Return whether it is a class whose objects are called with the samples, rather than the class itself."""
-    return isinstance(function, type) and "__call__" in dir(function)  # not that of its own class
-
-
-def _made_collator(collator_class: Any, named: NamedObject) -> Callable[[list[Any]], Any]:
-    try:
-        collator: Callable[[list[Any]], Any] = collator_class()
-    except Exception as error:
-        made = f"{named.target.rpartition(':')[0]}:collate = {collator_class.__name__}(…)"
-        why = f"it is a class, and cannot be made without arguments ({type(error).__name__}: {error})"
-        raise named.refuse(f"{why}: name an object of it, such as {made}") from error
-    return collator

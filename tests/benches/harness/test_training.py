@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.loading.subject import DatasetChoice, collate_fn
+from loaderbench.benches.harness.loading.subject import DatasetChoice
 from loaderbench.benches.harness.training import ModelChoice, arguments_with_target, loss_in, split, train_step
 from loaderbench.datasets.catalog import CATALOG
 

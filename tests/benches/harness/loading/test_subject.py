@@ -8,7 +8,9 @@ import pytest
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading import subject
-from loaderbench.benches.harness.loading.subject import DatasetChoice, NamedObject, collate_fn
+from loaderbench.benches.harness.loading.collate_choice import collate_fn
+from loaderbench.benches.harness.loading.named_object import NamedObject
+from loaderbench.benches.harness.loading.subject import DatasetChoice
 from loaderbench.datasets.catalog import CATALOG
 
 Suite = Callable[..., pytest.RunResult]
