@@ -8,14 +8,13 @@ from typing import Literal
 import numpy as np
 import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
-from loaderbench.reports.stats.conventions import MARGIN
+from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.watch.loops import Floats, LoopTimes, loop_times
 from loaderbench.reports.watch.record import WatchedLoader
 
 Outcome = Literal["bottleneck", "not the bottleneck", "unclear", "not read"]
 Reason = Literal["throughput", "starts", "slow batches", ""]
 
-LEVEL = 0.95
 MOST_BLOCKS, FEWEST_BLOCKS = 20, 5
 FEW = 0.05  # of the batches: if these have most of the waiting, it is single batches that are slow
 MOST = 0.5  # of the waiting
