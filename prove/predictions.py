@@ -36,10 +36,13 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
         shares.append(_share_of_budget(*arguments, scope=scope))
     passes = _held_out(scope).values()
     errors = [abs(held_out.error) for of_dataset in passes for held_out in of_dataset]
+    uncertainty = median(held_out.uncertainty for of_dataset in passes for held_out in of_dataset)
     covered = [is_inside for of_dataset in passes for is_inside in inside(of_dataset)]
     needed = read_whatif(scope.folder / "waiting").workers_needed[0].likely
     return {
-        MISSED: Measured(value=median(errors), note=f"{len(errors)} passes"),
+        MISSED: Measured(
+            value=median(errors), note=f"{len(errors)} passes, measured with a standard error of {percent(uncertainty)}"
+        ),
         WORST: Measured(value=max(errors)),
         COVERED: Measured(value=fmean(covered), note=f"{sum(covered)} of {len(covered)}"),
         KEEPS_UP: Measured(value=abs((needed or 0) - WORKERS)),

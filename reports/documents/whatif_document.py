@@ -68,6 +68,8 @@ def _held_out(whatif: WhatIf) -> Section:
         f"9 of 10 further errors are expected to be below {percent(math.expm1(whatif.widening))}: intervals are that "
         "much wider."
     )
+    if not math.isnan(whatif.uncertainty):
+        note += f" The measured times themselves have a standard error of {percent(whatif.uncertainty)} in the median."
     table = Table(
         name="held-out",
         columns=_columns("workers", "batch", "measured", "predicted", "off by"),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +15,7 @@ from loaderbench.reports.whatif.simulation import Scenario
 
 SCHEMA = 2
 FILE_NAME = "whatif.json"
+MEDIAN_TO_MEAN = math.sqrt(math.pi / 2)  # of their standard errors
 COVERAGE = 0.9  # of measurements are to lie in the intervals
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -43,6 +44,16 @@ class HeldOutPass(msgspec.Struct, frozen=True, kw_only=True):
     def log_error(self) -> float:
         """Return the logarithm of the prediction over the measurement."""
         return math.log(self.predicted_s / self.measured_s)
+
+    @property
+    def uncertainty(self) -> float:
+        """Return the standard error of `measured_s`, as a share of it; NaN where all rounds are one value.
+
+        That of a median is 1.25 times that of a mean, where rounds are normal (in their logarithm).
+        """
+        if len(set(self.rounds_s)) <= 1:
+            return math.nan
+        return MEDIAN_TO_MEAN * stdev(map(math.log, self.rounds_s)) / math.sqrt(len(self.rounds_s))
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +109,11 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     def median_error(self) -> float:
         """Return the median of the absolute errors of the held-out passes; NaN where there was no time for any."""
         return median(abs(held_out.error) for held_out in self.held_out) if self.held_out else math.nan
+
+    @property
+    def uncertainty(self) -> float:
+        """Return the median of the standard errors of the held-out passes, as shares; NaN where nothing is known."""
+        return median(held_out.uncertainty for held_out in self.held_out) if self.held_out else math.nan
 
     @property
     def worst(self) -> HeldOutPass | None:

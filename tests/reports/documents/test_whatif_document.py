@@ -41,6 +41,18 @@ def test_every_held_out_pass_stands_beside_its_prediction_in_a_table_and_a_figur
     assert figure.png.startswith(b"\x89PNG")
 
 
+def test_errors_stand_beside_what_the_measured_times_vary_by() -> None:
+    passed = HeldOutPass(num_workers=0, batch_size=8, batches=10, rounds_s=(1.0, 1.1, 0.9, 1.0), predicted_s=1.0)
+    texts = [
+        text.text
+        for section in whatif_document(made_up_whatif(held_out=(passed,))).parts
+        if isinstance(section, Section)
+        for text in section.parts
+        if isinstance(text, Text)
+    ]
+    assert any("standard error of 5" in text for text in texts)
+
+
 def test_an_interrupted_one_says_how_many_rounds_it_rests_on() -> None:
     (notice,) = whatif_document(made_up_whatif(interrupted=True, rounds=2)).notices
     assert "2 rounds" in notice

@@ -48,3 +48,16 @@ def test_a_pass_that_is_further_off_than_the_others_allow_for_is_outside() -> No
 
 def test_without_held_out_passes_nothing_is_known_of_the_error() -> None:
     assert widening(()) == 0.0
+
+
+def test_a_pass_is_known_the_better_the_more_rounds_there_are() -> None:
+    few, many = (
+        HeldOutPass(num_workers=1, batch_size=8, batches=10, rounds_s=(1.0, 1.2) * pairs, predicted_s=1.0)
+        for pairs in (2, 8)
+    )
+    assert few.uncertainty > 1.9 * many.uncertainty
+
+
+def test_one_round_says_nothing_of_how_well_a_pass_is_known() -> None:
+    once = HeldOutPass(num_workers=1, batch_size=8, batches=10, rounds_s=(1.0,), predicted_s=1.0)
+    assert math.isnan(once.uncertainty)
