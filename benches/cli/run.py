@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loaderbench.benches.cli.output import INTERRUPTED, REFUSED
+from loaderbench.benches.harness.errors import RefusedError
 
 HELP = "measure how fast a dataset and its DataLoader are: the answer in a minute, or benches with pytest's options"
 EXAMPLE = "run --dataset my.data:Train"
@@ -67,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
     code = int(pytest.main([*plugin, *benches, *options.pytest_options], plugins=[budgeted]))
     if budgeted.budget_s and budgeted.record_path is not None:
         _report(budgeted.record_path)
+    if budgeted.fault:
+        raise RefusedError(budgeted.fault)
     if budgeted.interrupted:
         return INTERRUPTED
     return REFUSED if code == pytest.ExitCode.USAGE_ERROR else code

@@ -62,6 +62,11 @@ MEASURING: tuple[MeasuringOption, ...] = (
         help="At least N batches of the largest --batch-size for each worker in such a pass (default: 512 samples for "
         "each second of --pass-time).",
     ),
+    # What a budget leaves.
+    MeasuringOption(
+        name="longest_pass_s", option="--longest-pass", metavar="TIME", read=parse_time, default=math.inf,
+        help=argparse.SUPPRESS,
+    ),
     MeasuringOption(
         name="case_s", option="--case-time", metavar="TIME", read=parse_time, default=None,
         help="Fewer rounds where they would take longer than this together (default: 6s; with --rounds or --full no "
@@ -172,6 +177,8 @@ class Options:
                 samples=texts["samples"],
                 pass_s=given["pass_s"],
                 least_samples=given["pass_batches"] * _widest({**usual, **asked}),
+                fewest_samples=_widest({**usual, **asked}),
+                longest_s=given["longest_pass_s"],
                 is_quick=not is_full,
                 agree=agree,
             ),

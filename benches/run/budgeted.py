@@ -5,6 +5,7 @@ of its own, and the record puts its rounds together.
 """
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import exp, log
 from pathlib import Path
@@ -17,6 +18,7 @@ from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.session import Session, is_case
 from loaderbench.benches.run import first_question
+from loaderbench.benches.run.deadline import Deadline
 from loaderbench.reports.stats.allocation import Allocation, Candidate, Round
 from loaderbench.reports.units import parse_time, quantity
 from loaderbench.reports.vocabulary import sample_rate, speed_only_settings
@@ -40,6 +42,8 @@ class BudgetedRun:
     budget_s: float = 0.0
     """0: plain benches."""
     interrupted: bool = False
+    fault: str = ""
+    """Why there is no answer."""
     record_path: Path | None = None
     _ends_at: float = 0.0
     """When the last round must have ended, by `time.monotonic`."""
@@ -48,6 +52,8 @@ class BudgetedRun:
     _progress: Progress | None = None
     _rounds: list[Round] = field(default_factory=list)
     """Of the visit under way."""
+    _is_in_case: bool = False
+    _closing: ExitStack = field(default_factory=ExitStack)
 
     def pytest_addoption(self, parser: pytest.Parser) -> None:
         group = parser.getgroup("loaderbench")
@@ -72,8 +78,15 @@ class BudgetedRun:
             report_s = max(LEAST_REPORT_S, REPORT_OVER_IMPORTS * (time.monotonic() - self.began))
             self._ends_at = self.began + self.budget_s - report_s
             config.args[:] = first_question.BENCHES
-            first_question.ask(config)
+            first_question.ask(config, self.budget_s)
             _be_quiet(config)
+            config.add_cleanup(self._closing.close)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        if self.budget_s:
+            left_s = self.began + self.budget_s - time.monotonic()
+            self._closing.enter_context(Deadline(left_s, self._expire))
 
     def _budget_s(self, config: pytest.Config, files: str) -> float:
         given = config.getoption("budget")
@@ -129,6 +142,8 @@ class BudgetedRun:
         terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         stream = terminal._tw._file if terminal else None  # noqa: SLF001 - as the harness does
         self._progress = Progress.of_budget(max(0.0, self._left_s()), stream=stream)
+        self._closing.close()
+        self._closing.enter_context(Deadline(self._left_s(), self._expire))
         try:
             while name := self._allocation.next(self._left_s()):
                 self._visit(self._items[name])
@@ -137,12 +152,37 @@ class BudgetedRun:
                 if session.shouldstop:
                     raise session.Interrupted(session.shouldstop)
         finally:
+            self._closing.close()
             self._progress.clear()
         self._note_unseen(Session.of(session.config))
         return True
 
     def _left_s(self) -> float:
         return self._ends_at - time.monotonic()
+
+    def _expire(self) -> None:
+        """End what is under way: a case is skipped; before any case, there is nothing to go on."""
+        budget = f"--budget {quantity(self.budget_s, 's')}"
+        if self._is_in_case:
+            pytest.skip(f"it did not end within {budget}: give it more, or a smaller --batch-size")
+        if self._progress is None:
+            self.fault = f"cannot tell: within {budget} the dataset was not there, or not its first batch: give it more"
+            raise KeyboardInterrupt(self.fault)  # which ends pytest wherever it is, and is no error of the user's
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Any:
+        return (yield from self._in_case())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Any:
+        return (yield from self._in_case())
+
+    def _in_case(self) -> Any:
+        self._is_in_case = True
+        try:
+            return (yield)
+        finally:
+            self._is_in_case = False
 
     def _visit(self, item: pytest.Item) -> None:
         if self._progress is not None:
@@ -164,7 +204,7 @@ class BudgetedRun:
         if self.budget_s and is_case(item) and report.when == "call" and report.passed:
             extra_info = item.funcargs["benchmark"].extra_info  # type: ignore[attr-defined]
             self._rounds = [Round(**logs) for logs in _logs(extra_info.get("rounds", {}))]
-        elif self.budget_s and self._progress and not report.passed and call.excinfo is not None:
+        elif self.budget_s and self._progress and report.failed and call.excinfo is not None:
             self._progress.say(f"{_words(item)} failed: {reason(call.excinfo.value)}")
         return report
 
@@ -192,7 +232,7 @@ class BudgetedRun:
                 harness.record.add("skipped", {"name": candidate.name, **described, "reason": why})
 
     def pytest_keyboard_interrupt(self, excinfo: "pytest.ExceptionInfo[BaseException]") -> None:
-        self.interrupted = excinfo.type is KeyboardInterrupt
+        self.interrupted = excinfo.type is KeyboardInterrupt and not self.fault
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:

@@ -13,6 +13,7 @@ from loaderbench.benches.harness.system.machine import usable_cpus
 
 BENCHES = ("loaderbench.benches.bench_epoch", "loaderbench.benches.bench_training")
 MOST_WORKERS = 16
+PASSES = 8.0  # in one process, for which a budget has time
 OTHER_QUESTIONS = ("quick", "full", "keyword", "markexpr", "rounds", "resume", "collectonly", "lockstep")
 """Options that say which cases are measured, or how often: with one of them a run has no budget."""
 
@@ -30,8 +31,12 @@ def has_subject(config: pytest.Config) -> bool:
     return bool(config.getoption("dataset") or config.getoption("from_loader"))
 
 
-def ask(config: pytest.Config) -> None:
-    """Have `config` measure what a first question needs, where the command line is silent."""
+def ask(config: pytest.Config, budget_s: float) -> None:
+    """Have `config` measure what a first question needs, where the command line is silent.
+
+    A pass has two batches for each worker: with one, it would measure how workers start. Where samples are so slow that
+    passes would leave no time for all cases, one has to do.
+    """
     cpus = min(usable_cpus(), MOST_WORKERS)
     doubling = [1 << power for power in range(cpus.bit_length())]
     usual = {"device": available()[-1]}  # the accelerator, where there is one
@@ -44,6 +49,7 @@ def ask(config: pytest.Config) -> None:
     for option, name, text in (("--pass-time", "pass_s", "250ms"), ("--pass-batches", "pass_batches", "2")):
         if option not in given:
             setattr(config.option, name, text)
+    config.option.longest_pass_s = budget_s / PASSES
 
 
 def _list(values: Iterable[object]) -> str:

@@ -101,6 +101,8 @@ class DatasetChoice:
     samples: str = "auto"
     pass_s: float = 2.0  # what a pass may take in one process before `samples` "auto" takes a part of the dataset
     least_samples: int = 1  # of such a part
+    fewest_samples: int = 1  # of one that would otherwise take longer than `longest_s` in one process
+    longest_s: float = math.inf
     is_quick: bool = False  # whether a pass over a dataset of ours reads a part of it too
     agree: Callable[[str, int], int] = field(default=own_choice, compare=False)
     """Settles how many samples such a part has with another process that reads it too."""
@@ -178,10 +180,20 @@ def _wanted(dataset: Any, choice: DatasetChoice, named: NamedObject) -> int | No
         if not samples.isdigit() or int(samples) < 1:
             raise named.refuse(f"--samples must be auto, all or a number >= 1, got {samples}")
         return int(samples)
-    if not isinstance(dataset, IterableDataset) and len(dataset) <= least:
+    short = least if choice.longest_s == math.inf else choice.fewest_samples
+    if not isinstance(dataset, IterableDataset) and len(dataset) <= short:
         return None
     try:
-        affordable = _look(partial(affordable_samples, dataset, choice.pass_s, least))
+        affordable = _look(
+            partial(
+                affordable_samples,
+                dataset,
+                choice.pass_s,
+                least,
+                fewest=choice.fewest_samples,
+                longest_s=choice.longest_s,
+            )
+        )
     except (ChildError, UnreadableSampleError) as error:
         raise named.refuse(str(error)) from error
     return choice.agree(f"samples of {named.target}", affordable) or None

@@ -89,3 +89,11 @@ def test_a_stream_that_goes_on_beyond_its_length_is_read_up_to_it(clock: list[fl
 def test_a_sample_that_cannot_be_read_is_named(clock: list[float], fault: Callable[[], object], message: str) -> None:
     with pytest.raises(UnreadableSampleError, match=message):
         affordable_samples(Items(10_000, clock, fault), 100.0, least=1)
+
+
+@pytest.mark.parametrize(("longest_s", "samples"), [(1000.0, 1000), (450.0, 400), (50.0, 200)])
+def test_a_pass_of_slow_samples_is_shortened_to_whole_rounds_of_its_workers(
+    clock: list[float], longest_s: float, samples: int
+) -> None:
+    """A sample takes a second, and each worker's batch is part of 200 samples."""
+    assert affordable_samples(Items(10_000, clock), 100.0, 1000, fewest=200, longest_s=longest_s) == samples
