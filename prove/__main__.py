@@ -54,11 +54,7 @@ TOPICS: Sequence[Topic] = (
     *((device_waits.TOPIC,) if "cuda" in available() else ()),
 )
 IN_THIS_PROCESS = (breakdown.TOPIC,)  # it forks workers: measured before there are threads
-LONGEST = (
-    answers.TOPIC,
-    predictions.TOPIC,
-    fidelity.TOPIC,
-)  # of the short form: begun first, as others then fit beside them
+LONGEST = (answers.TOPIC, predictions.TOPIC, fidelity.TOPIC)  # of the short form: begun first; others fit beside them
 
 
 def main() -> int:
