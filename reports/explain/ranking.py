@@ -78,6 +78,8 @@ class Ranking:
     def headline(self) -> str:
         """Return the one thing to do, or that there is none."""
         best = self.best
+        if not self.explanation.blocks:
+            return "Nothing was tried: give it more time (--budget)"
         if best is None:
             return "Nothing that was tried makes this loader faster"
         what = best.cause.capitalize() if best.combines else f"Remove '{best.cause}'"
