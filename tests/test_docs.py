@@ -56,7 +56,7 @@ USER = {
 SHORT = {
     "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
     "whatif": ["--samples", "128", "--budget", "30s"],
-    "tune": ["--budget", "15s", "--max-workers", "1", "--batch-size", "32"],
+    "tune": ["--budget", "90s", "--max-workers", "1", "--batch-size", "32"],
     "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0", "--num-workers", "0", "--batch-size", "32"],
 }
 SCRIPT = """

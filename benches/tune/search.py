@@ -93,6 +93,11 @@ class Search:
             elif not (self.race.ending == "decided" and self._join_further(spent_s)):
                 self.race.finish()
 
+    @property
+    def tried_any(self) -> bool:
+        """Return whether a setting was measured, or lost."""
+        return bool(self.trials) or any(is_in == "lost" for is_in in self.race.status.values())
+
     def tried(self) -> tuple[TriedSetting, ...]:
         """Return the settings in the race, with their calls."""
         return tuple(self._tried(self.space.known[name]) for name in self.race.settings)

@@ -4,7 +4,6 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from statistics import fmean
@@ -12,8 +11,9 @@ from time import monotonic
 from typing import Any
 
 from loaderbench.benches.check.loader_demand import demand_of
-from loaderbench.benches.explain.baseline.baseline import first_batch_facts, refusing
+from loaderbench.benches.explain.baseline.baseline import FirstBatchFacts, first_batch_facts, refusing
 from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.first_batch import first_batch
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.sampling import indices_in
@@ -25,11 +25,12 @@ from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.benches.tune.factors import Feasible, space_of, torchs_values, values_of
 from loaderbench.benches.tune.search import Passes, Search
-from loaderbench.benches.tune.trial import LEAST_TURNS, survey
+from loaderbench.benches.tune.trial import LEAST_TURNS, Survey, survey
 from loaderbench.datasets.pytree import tree_tensors
 from loaderbench.reports.records.schema import SAME_MACHINE
 from loaderbench.reports.tune.race import Race
 from loaderbench.reports.tune.tune_record import SCHEMA, Objective, Tuned, TuneLimits
+from loaderbench.reports.units import duration
 
 PASS_S = 0.5  # that a pass takes in one process, or longer where many workers share it
 LONGEST_PASS = 0.03  # of the budget, that a pass takes in one process
@@ -85,10 +86,19 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     count = search.start(known)
     interrupted = False
     try:
-        with Interruption() as interruption, Progress.of_budget(asked.budget_s - (monotonic() - began)) as progress:
+        with (
+            Interruption() as interruption,
+            Progress.of_budget(max(0.0, asked.budget_s - (monotonic() - began))) as progress,
+        ):
             search.run(began, interruption, progress)
     except KeyboardInterrupt:
         interrupted = True
+    if not search.tried_any:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise RefusedError(
+            f"{asked.subject.name}: no trial fits into {duration(asked.budget_s)}: give a larger --budget"
+        )
     recommended = search.race.recommended or ("", False)
     names = [search.space.candidate(values).name for values in search.baselines]
     torchs, own = (name if name in search.race.settings else "" for name in names)
@@ -127,18 +137,17 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
 def prepared(asked: Asked, before: Tuned | None) -> tuple[Search, bool]:
     """Return the search, nothing of it measured yet, and whether the length of an epoch is known."""
     subject, config, consumer = asked.subject, asked.config, asked.consumer
-    alone = without_workers(replace(config, worker_init_fn=None))
-    shown = refusing(subject, "its first batch", partial(first_batch_facts, subject, alone))
-    dtypes = refusing(subject, "its first batch", partial(_dtypes, subject, alone))
-    demand = demand_of(subject, replace(config, num_workers=2))
     longest_s = min(SURVEY_S, SURVEY * asked.budget_s)
-    seen = refusing(subject, "a pass", lambda: survey(subject, alone, consumer.ready(), longest_s))
-    batch_samples = refusing(subject, "its batches", partial(_batch_samples, subject, config))
+    known = refusing(subject, "its first batches", lambda: _preview(subject, config, consumer.ready(), longest_s))
+    shown, seen, batch_samples = known.shown, known.survey, known.batch_samples
+    demand = demand_of(subject, replace(config, num_workers=2))
     length = None if subject.is_stream else subject.properties.length
     if length is None and not seen.is_cut:
         length = seen.batches * batch_samples
     cpus = machine.usable_cpus()
-    feasible = Feasible(subject=subject, config=config, demand=demand, dtypes=dtypes, limit=asked.limit, cpus=cpus)
+    feasible = Feasible(
+        subject=subject, config=config, demand=demand, dtypes=known.dtypes, limit=asked.limit, cpus=cpus
+    )
     own = values_of(config, asked.num_workers)
     space = space_of(
         feasible, shown, own, batch_sizes=asked.batch_sizes, fixed=asked.fixed, on_device=consumer.device.type != "cpu"
@@ -177,9 +186,26 @@ def _batches(batch_s: float, budget_s: float, most_workers: int) -> int:
     return max(LEAST_TURNS, math.ceil(min(usual, max(PASS_S, LONGEST_PASS * budget_s) / batch_s)))
 
 
-def _dtypes(subject: Subject, config: LoaderConfig) -> int:
-    """Return how many dtypes the tensors of the first batch have."""
-    return len({tensor.dtype for tensor in tree_tensors(first_batch(subject, config))})
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What the first batches show, made without workers in a process of their own."""
+
+    shown: FirstBatchFacts
+    dtypes: int
+    """Of the tensors of the first batch."""
+    batch_samples: int
+    survey: Survey
+
+
+def _preview(subject: Subject, config: LoaderConfig, consumer: Consumer, longest_s: float) -> Preview:
+    """Read the first batches; it reads the dataset in this process."""
+    alone = without_workers(replace(config, worker_init_fn=None))
+    return Preview(
+        shown=first_batch_facts(subject, alone),
+        dtypes=len({tensor.dtype for tensor in tree_tensors(first_batch(subject, alone))}),
+        batch_samples=_batch_samples(subject, config),
+        survey=survey(subject, alone, consumer, longest_s),
+    )
 
 
 def _batch_samples(subject: Subject, config: LoaderConfig) -> int:
