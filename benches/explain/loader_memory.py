@@ -4,6 +4,7 @@ Each loader is read in a process forked for it, so that none finds pages that an
 """
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -93,20 +94,15 @@ def memory_readings(dataset: Any, config: LoaderConfig, epochs: int, most_s: flo
     config = replace(config, persistent_workers=config.num_workers > 0)
     gc.collect()
     before = processes.memory()
-    readings: list[processes.Memory] = []
-    peak_shm_bytes = 0
+    epoch_s, until = most_s / epochs, perf_counter() + most_s
     with NoStrays():
         loader = config.build(dataset)
-        until = perf_counter() + most_s
-        for epoch in range(epochs):
-            if epoch and perf_counter() > until:
+        of_batches = [processes.memory() for number in _batches_within(loader, epoch_s) if number & (number - 1) == 0]
+        readings = [*of_batches[:1], processes.memory()]
+        for _ in range(epochs - 1):
+            if perf_counter() > until:
                 break
-            for number in _batches_within(loader, most_s / epochs):
-                if epoch == 0 and number & (number - 1) == 0:
-                    memory = processes.memory()
-                    peak_shm_bytes = max(peak_shm_bytes, memory.shm_bytes - before.shm_bytes)
-                    if number == 0:
-                        readings.append(memory)
+            deque(_batches_within(loader, epoch_s), maxlen=0)
             readings.append(processes.memory())
         del loader
         gc.collect()
@@ -114,7 +110,7 @@ def memory_readings(dataset: Any, config: LoaderConfig, epochs: int, most_s: flo
         before_pss_bytes=before.pss_bytes,
         pss_bytes=tuple(memory.pss_bytes for memory in readings),
         uss_bytes=tuple(memory.uss_bytes for memory in readings),
-        peak_shm_bytes=peak_shm_bytes,
+        peak_shm_bytes=max([0, *(memory.shm_bytes - before.shm_bytes for memory in of_batches)]),
     )
 
 

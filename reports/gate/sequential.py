@@ -181,8 +181,9 @@ class SequentialTest:
         """
         change, enough = state.suspected, self.plan.confirming_blocks
         fresh = self.blocks - state.suspected_after
-        is_second = fresh > enough and (fresh == 2 * enough or is_last)
-        if change is None or not (is_second or (fresh == enough and not is_last)):
+        is_first_time = fresh == enough and not is_last  # at the end they have been asked already
+        is_second_time = fresh == 2 * enough or (is_last and fresh > enough)
+        if change is None or not (is_first_time or is_second_time):
             return
         later = self._since(state.suspected_after)[key]
         state.estimate = whole = self._since(0)[key]
@@ -193,7 +194,7 @@ class SequentialTest:
             and whole.exact_p_value(change) <= EXACT
         ):
             state.settle(change)
-        elif is_second:  # a later analysis may suspect it again, and then fresh blocks are measured again
+        elif is_second_time:  # a later analysis may suspect it again, and then fresh blocks are measured again
             state.why, state.suspected = f"looked {change}, and fresh blocks did not confirm it", None
 
     def _close(self, states: dict[Key, MetricState], *, is_interrupted: bool) -> None:

@@ -39,11 +39,16 @@ def case_loader(
     """
     if own_loader is not None and own_loader.is_as_is:
         return subject.whole(), own_loader.config_as_is()
-    arguments = {name: settings[name] for name in loader_arguments() if name in settings}
-    arguments |= {name: _object(name, settings.get(name), own_loader) for name in (*SAMPLERS, "worker_init_fn")}
-    arguments["collate_fn"] = _collate_fn(settings, subject, own_loader)
-    arguments["worker_init_fn"] = worker_init(placement, arguments["worker_init_fn"])
-    arguments |= {"multiprocessing_context": settings.get("start_method"), "timeout": timeout_s, "seed": seed}
+    objects = {name: _object(name, settings.get(name), own_loader) for name in (*SAMPLERS, "worker_init_fn")}
+    arguments = {
+        **{name: settings[name] for name in loader_arguments() if name in settings},
+        **objects,
+        "worker_init_fn": worker_init(placement, objects["worker_init_fn"]),
+        "collate_fn": _collate_fn(settings, subject, own_loader),
+        "multiprocessing_context": settings.get("start_method"),
+        "timeout": timeout_s,
+        "seed": seed,
+    }
     if own_loader is not None:
         arguments |= {"loader_class": own_loader.loader_class, "timeout": own_loader.timeout_s or timeout_s}
     if has_sampler(settings):
