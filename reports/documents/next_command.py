@@ -31,10 +31,10 @@ def next_command(recommendation: Recommendation, run: Run) -> str:
     words = ["loaderbench", "run", *([] if is_own_loader else ["--dataset", recommendation.dataset]), *carried]
     words += ["--device", recommendation.device] if recommendation.device not in {"", "cpu"} else []
     for name in names(_says_what_is_loaded):
-        if not is_own_loader:
-            words += _option(SETTINGS[name], chosen.get(name))
-        elif SETTINGS[name].option in given:  # else it is the loader's own, whose defaults are not torch's
+        if SETTINGS[name].option in given:  # benches and a loader of the user's own have other defaults than torch
             words += _option(SETTINGS[name], chosen.get(name), default=None)
+        elif not is_own_loader:
+            words += _option(SETTINGS[name], chosen.get(name))
     is_step_missing = recommendation.bottleneck == "unknown" and ":" in recommendation.dataset
     if is_step_missing and choice.is_shown and not is_at_the_edge(choice, run):
         return shlex.join([*words, "--model", THEIR_MODEL])
@@ -56,22 +56,22 @@ def _says_what_is_loaded(setting: Setting) -> bool:
 
 
 def _option(setting: Setting, value: object, default: object = "default") -> list[str]:
-    """Return the option that sets a case's value again; none where it is missing, the default, or a switch that is off.
+    """Return the option that sets a case's value again; none where it is missing, or torch's default.
 
-    `default` is None where what is not given is not torch's own.
+    `default` is None where the value was given: it is given again, though it be torch's default.
 
     >>> _option(SETTINGS["batch_size"], 64.0), _option(SETTINGS["drop_last"], True), _option(SETTINGS["sampler"], None)
     (['--batch-size', '64'], ['--drop-last', 'on'], [])
+    >>> _option(SETTINGS["drop_last"], False), _option(SETTINGS["persistent_workers"], False, default=None)
+    ([], ['--persistent-workers', 'off'])
     """
     if setting.takes_none and not setting.is_open and is_missing(value):
         return [setting.option, "none"]
-    if (
-        is_missing(value)
-        or (default and value in (setting.default, default))
-        or (setting.kind == "switch" and not is_on(value))
-    ):
+    if is_missing(value) or (default and value in (setting.default, default)):
         return []
-    return [setting.option, "on" if setting.kind == "switch" else plain_number(value)]
+    if setting.kind == "switch":
+        return [setting.option, "on" if is_on(value) else "off"] if is_on(value) or not default else []
+    return [setting.option, plain_number(value)]
 
 
 def _workers(choice: Choice, run: Run) -> Sequence[str]:
