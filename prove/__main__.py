@@ -37,6 +37,7 @@ from prove import (
     recommendations,
     scale,
     startup,
+    watched_scripts,
 )
 from prove.goals import Result, Scope, Topic, document, exit_code
 
@@ -51,6 +52,7 @@ TOPICS: Sequence[Topic] = (
     answers.TOPIC,
     changes.TOPIC,
     scale.TOPIC,
+    watched_scripts.TOPIC,
     *((device_waits.TOPIC,) if "cuda" in available() else ()),
 )
 IN_THIS_PROCESS = (breakdown.TOPIC,)  # it forks workers: measured before there are threads

@@ -55,8 +55,8 @@ def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
         about=(machine_words(machine_facts(dict(watched.machine))), _course(watched)),
         notices=tuple(_notices(watched)),
         parts=(
-            *_headline(worst(verdicts)),
             *_of_ranks(ranks, watched.world_size),
+            *_headline(worst(verdicts)),
             Table(name="loaders", columns=COLUMNS, rows=tuple(_row(verdict) for verdict in verdicts)),
             *(_section(verdict) for verdict in by_waiting[:MOST_SECTIONS]),
             Items(items=tuple(_memory(watched))),

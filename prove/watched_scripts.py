@@ -1,0 +1,170 @@
+"""Is what ``loaderbench watch`` says of a script right, and what does it cost? Scripts whose waits are known."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from loaderbench.reports.watch.record import Watched, read_watched
+from loaderbench.reports.watch.verdict import Outcome, Reason, judge, worst
+from prove.commands import loaderbench, run
+from prove.goals import Goal, Measured, Scope, Topic
+
+STEP_S = 0.01
+PAUSE_S = 0.5
+
+# A batch is one sample, made in the script's own process: its wait is what the sample takes.
+SCRIPT = """
+import sys
+import time
+from torch.utils.data import DataLoader, Dataset
+
+def spin(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+class Known(Dataset):
+    def __init__(self, steps, wait_s, straggler_s=0.0):
+        self.steps, self.wait_s, self.straggler_s = steps, wait_s, straggler_s
+    def __len__(self):
+        return self.steps
+    def __getitem__(self, index):
+        spin(self.straggler_s if self.straggler_s and index % 20 == 10 else self.wait_s)
+        return index
+
+def main(steps, wait_s, step_s, straggler_s=0.0, pause_s=0.0, second_s=0.0):
+    first = DataLoader(Known(int(steps), wait_s, straggler_s), batch_size=None)
+    others = DataLoader(Known(int(steps), second_s), batch_size=None)
+    for epoch in range(2):
+        for batch in zip(first, others) if second_s else first:
+            spin(step_s)
+        time.sleep(pause_s)
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))
+"""
+# What a step costs in the script's process, and what a worker costs; CPU seconds, printed by the script itself.
+COST_SCRIPT = """
+import resource
+import sys
+import time
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+from known import Known
+
+def main(kind, steps):
+    steps = int(steps)
+    in_worker = kind == "worker"
+    dataset = Known(steps, 0.001) if in_worker else TensorDataset(torch.arange(32 * steps))
+    loader = DataLoader(dataset, batch_size=8 if in_worker else 32, num_workers=int(in_worker))
+    began = time.process_time()
+    for batch in loader:
+        pass
+    took_s = time.process_time() - began
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime if in_worker else took_s / steps)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownScript:
+    """Arguments of the script, and what is true of its slowest loader."""
+
+    arguments: tuple[float, ...]  # wait, step, straggler, pause, wait for the second loader; seconds
+    share: float
+    outcome: Outcome
+    reason: Reason = ""
+    dataset_line: int = 0  # of the loader that is waited for, counted from the first loader's line
+
+
+def _steady(share: float) -> KnownScript:
+    wait_s = STEP_S * share / (1 - share)
+    outcome: Outcome = "bottleneck" if share else "not the bottleneck"
+    return KnownScript(arguments=(wait_s, STEP_S), share=share, outcome=outcome, reason="throughput" if share else "")
+
+
+SCRIPTS: Mapping[str, KnownScript] = {
+    **{f"{share:.0%} of each step": _steady(share) for share in (0.0, 0.1, 0.4, 0.8)},
+    "a straggler in 20 batches": KnownScript(
+        arguments=(0.0, STEP_S, 0.1), share=0.1 / (0.1 + 20 * STEP_S), outcome="bottleneck", reason="slow batches"
+    ),
+    "10% of each step, and a pause between epochs": KnownScript(
+        arguments=(STEP_S / 9, STEP_S, 0.0, PAUSE_S), share=0.1, outcome="bottleneck", reason="throughput"
+    ),
+    "two loaders, the second one slow": KnownScript(
+        arguments=(0.0, STEP_S, 0.0, 0.0, STEP_S * 2 / 3),
+        share=0.4,
+        outcome="bottleneck",
+        reason="throughput",
+        dataset_line=1,
+    ),
+}
+WRONG = "watch: verdicts that are wrong, of the loader, the outcome or the reason"
+STEP_COST = "watch: CPU time that it adds to a step in the main process, batches of 32"
+WORKER_COST = "watch: CPU time that it adds to a worker, samples of 1 ms"
+
+
+def is_right(watched: Watched, known: KnownScript, first_line: int) -> bool:
+    """Return whether the verdict on a script names the right loader, outcome and reason."""
+    verdict = worst([judge(loader) for loader in watched.loaders])
+    if verdict is None or (verdict.outcome, verdict.reason) != (known.outcome, known.reason):
+        return False
+    return f":{first_line + known.dataset_line}" in verdict.loader.name or known.outcome == "not the bottleneck"
+
+
+def error_of(watched: Watched, known: KnownScript) -> float:
+    """Return by how much the share of waiting differs from what is known, without sign."""
+    verdict = worst([judge(loader) for loader in watched.loaders])
+    return float("nan") if verdict is None else abs(verdict.waiting.share - known.share)
+
+
+def measure(scope: Scope) -> Mapping[str, Measured]:
+    """Return the errors of the shares, how many verdicts are wrong, and what watching costs."""
+    (scope.folder / "known.py").write_text(SCRIPT, encoding="utf-8")
+    (scope.folder / "cost.py").write_text(COST_SCRIPT, encoding="utf-8")
+    first_line = 1 + next(n for n, line in enumerate(SCRIPT.splitlines()) if line.startswith("    first ="))
+    measured, wrong = {}, []
+    for number, (name, known) in enumerate(SCRIPTS.items()):
+        out = scope.folder / f"watch-{number}"
+        arguments = map(str, (scope.of(200, 20), *known.arguments))
+        loaderbench("watch", "--out", str(out), "known.py", *arguments, folder=scope.folder)
+        watched = read_watched(out)
+        measured[_what(name)] = Measured(value=error_of(watched, known))
+        wrong += [] if is_right(watched, known, first_line) else [name]
+    measured[WRONG] = Measured(value=len(wrong), note=", ".join(wrong))
+    plain_s, watched_s = _costs(scope, "step", scope.of(20_000, 100))
+    measured[STEP_COST] = Measured(value=max(0.0, watched_s - plain_s))
+    plain_s, watched_s = _costs(scope, "worker", scope.of(8_000, 100))
+    measured[WORKER_COST] = Measured(value=max(0.0, watched_s / plain_s - 1))
+    return measured
+
+
+def _what(name: str) -> str:
+    return f"watch: waiting, {name}, off the known share by"
+
+
+def _costs(scope: Scope, kind: str, steps: int) -> tuple[float, float]:
+    """Return the median CPU seconds without and with a watch, of runs in alternation."""
+    plain, watched = [], []
+    for number in range(scope.of(7, 1)):
+        out = Path(scope.folder) / f"cost-{kind}-{number}"
+        plain.append(float(run(sys.executable, "cost.py", kind, str(steps), folder=scope.folder)))
+        printed = loaderbench("watch", "--out", str(out), "cost.py", kind, str(steps), folder=scope.folder)
+        watched.append(float(printed))
+    return median(plain), median(watched)
+
+
+TOPIC = Topic(
+    name="watch",
+    goals=(
+        *(Goal(what=_what(name), unit="share", at_most=0.02) for name in SCRIPTS),
+        Goal(what=WRONG, unit="", at_most=0),
+        Goal(what=STEP_COST, unit="s", at_most=50e-6),
+        Goal(what=WORKER_COST, unit="share", at_most=0.01),
+    ),
+    measure=measure,
+)
