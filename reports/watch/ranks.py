@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from loaderbench.reports.stats.noninferiority import MARGIN
+from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import judge, worst
 
