@@ -19,6 +19,7 @@ from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch, silence_warnings
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.parts import samples_of
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import ChildError, in_child
 from loaderbench.benches.harness.system.devices import available
@@ -188,6 +189,8 @@ def first_passes(subject: Subject, config: LoaderConfig, consumer: Consumer, lon
             f"{subject.name}: its second pass has {trace.samples} samples, the first {starting.samples}: "
             "iter() must begin anew for every epoch"
         )
+    if not loader.is_cut:
+        _refuse_short_pass(subject, config, trace.samples)
     faults_s = fault_s() * (after.faults - before.faults)
     return FirstPasses(
         time_shares={name: seconds / trace.seconds for name, seconds in loop_times(trace).items()},
@@ -201,6 +204,17 @@ def first_passes(subject: Subject, config: LoaderConfig, consumer: Consumer, lon
         start_s=max(0.0, _first_wait_s(starting) - _first_wait_s(trace)) if config.num_workers else 0.0,
         is_cut=loader.is_cut,
     )
+
+
+def _refuse_short_pass(subject: Subject, config: LoaderConfig, read: int) -> None:
+    """Raise RefusedError if a pass that has ended delivered fewer samples than torch's own sampler draws."""
+    samples = samples_of(subject.dataset) or 0
+    is_drawn_by_torch = not subject.is_stream and config.sampler is None and config.batch_sampler is None
+    if is_drawn_by_torch and not config.drop_last and read < samples:
+        raise RefusedError(
+            f"{subject.name}: a pass ended after {read} of {samples} samples: a __getitem__ that raises StopIteration, "
+            "as next() does at an end, ends it there"
+        )
 
 
 @dataclass(slots=True)

@@ -4,8 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
-from loaderbench.benches.explain.baseline.baseline import epoch_samples
+from loaderbench.benches.explain.baseline.baseline import epoch_samples, first_passes
+from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.loading.first_batch import loader_config
+from loaderbench.benches.harness.loading.subject import subject_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +35,21 @@ def test_an_epoch_is_what_a_dataset_says_it_is_or_what_a_stream_delivers(
 ) -> None:
     passes = replace(baseline().passes, samples=read, is_cut=is_cut)
     assert epoch_samples(passes, length, is_stream=is_stream) == epoch
+
+
+class Ending:
+    """A dataset whose sample 10 ends the pass, without an error."""
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, index: int) -> int:
+        return next(iter([index] if index != 10 else []))
+
+
+def test_a_pass_that_ends_before_its_dataset_is_refused() -> None:
+    config = loader_config(num_workers=0, collate_fn=torch.utils.data.default_collate, batch_size=4)
+    with pytest.raises(
+        RefusedError, match="ending: a pass ended after 8 of 64 samples: a __getitem__ that raises Stop"
+    ):
+        first_passes(subject_of(Ending()), config, Consumer(device=torch.device("cpu")).ready(), 600.0)
