@@ -56,7 +56,24 @@ USER = {
 SHORT = {
     "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
     "whatif": ["--samples", "128", "--budget", "30s"],
-    "tune": ["--budget", "90s", "--max-workers", "1", "--batch-size", "32"],
+    "tune": [
+        "--budget",
+        "90s",
+        "--max-workers",
+        "1",
+        "--batch-size",
+        "32",
+        "--fix",
+        "prefetch_factor=2",
+        "--fix",
+        "persistent_workers=on",
+        "--fix",
+        "collate_fn=own",
+        "--fix",
+        "one_thread=off",
+        "--fix",
+        "keep_memory=off",
+    ],
     "gate": ["--budget", "1s", "--rounds", "1", "--round-time", "0", "--num-workers", "0", "--batch-size", "32"],
 }
 SCRIPT = """

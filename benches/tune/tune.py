@@ -29,7 +29,7 @@ from loaderbench.benches.tune.trial import LEAST_TURNS, Survey, survey
 from loaderbench.datasets.pytree import tree_tensors
 from loaderbench.reports.records.schema import SAME_MACHINE
 from loaderbench.reports.tune.race import Race
-from loaderbench.reports.tune.tune_record import SCHEMA, Objective, Tuned, TuneLimits
+from loaderbench.reports.tune.tune_record import SCHEMA, Objective, Trial, Tuned, TuneLimits
 from loaderbench.reports.units import duration
 
 PASS_S = 0.5  # that a pass takes in one process, or longer where many workers share it
@@ -74,16 +74,7 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     place, before = next(((place, one) for place, one in earlier.items() if one.subject == facts), ("", None))
     search, is_length_known = prepared(asked, before)
     search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
-    known = (
-        []
-        if before is None
-        else [
-            (setting.values, [one for one in before.trials if one.setting == setting.name])
-            for setting in before.settings
-            if setting.status != "lost"
-        ]
-    )
-    count = search.start(known)
+    count = search.start([] if before is None else _trials_of(before))
     interrupted = False
     try:
         with (
@@ -99,39 +90,55 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
         raise RefusedError(
             f"{asked.subject.name}: no trial fits into {duration(asked.budget_s)}: give a larger --budget"
         )
-    recommended = search.race.recommended or ("", False)
-    names = [search.space.candidate(values).name for values in search.baselines]
-    torchs, own = (name if name in search.race.settings else "" for name in names)
     return Tuned(
-        schema=SCHEMA,
-        version=version("loaderbench"),
         started=started,
-        command=asked.command,
-        seed=asked.seed,
         machine=here,
         subject=facts,
-        dataset=asked.subject.name,
-        samples=search.passes.samples,
-        batches=search.passes.batches,
-        batch_samples=search.passes.batch_samples,
         is_length_known=is_length_known,
-        objective=search.objective,
-        limits=asked.limit,
-        fixed=dict(asked.fixed),
-        budget_s=asked.budget_s,
         spent_s=monotonic() - began,
-        torchs=torchs,
-        own=own,
-        recommended=recommended[0],
-        is_shown=recommended[1],
-        settings=search.tried(),
-        ruled_out=search.not_tried(),
-        trials=tuple(search.trials),
-        ending=search.race.ending,
         earlier=place if count else "",
         earlier_trials=count,
         interrupted=interrupted,
+        **_facts_of(asked, search),
     )
+
+
+def _trials_of(before: Tuned) -> list[tuple[Mapping[str, Any], list[Trial]]]:
+    """Return the settings of an earlier record that were not lost, with their trials."""
+    return [
+        (setting.values, [one for one in before.trials if one.setting == setting.name])
+        for setting in before.settings
+        if setting.status != "lost"
+    ]
+
+
+def _facts_of(asked: Asked, search: Search) -> dict[str, Any]:
+    """Return what the record says of what was asked for, and of what came of the search."""
+    recommended, is_shown = search.race.recommended or ("", False)
+    names = [search.space.candidate(values).name for values in search.baselines]
+    torchs, own = (name if name in search.race.settings else "" for name in names)
+    return {
+        "schema": SCHEMA,
+        "version": version("loaderbench"),
+        "command": asked.command,
+        "seed": asked.seed,
+        "dataset": asked.subject.name,
+        "samples": search.passes.samples,
+        "batches": search.passes.batches,
+        "batch_samples": search.passes.batch_samples,
+        "objective": search.objective,
+        "limits": asked.limit,
+        "fixed": dict(asked.fixed),
+        "budget_s": asked.budget_s,
+        "torchs": torchs,
+        "own": own,
+        "recommended": recommended,
+        "is_shown": is_shown,
+        "settings": search.tried(),
+        "ruled_out": search.not_tried(),
+        "trials": tuple(search.trials),
+        "ending": search.race.ending,
+    }
 
 
 def prepared(asked: Asked, before: Tuned | None) -> tuple[Search, bool]:
