@@ -63,7 +63,7 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         pickle_error=subject.properties.pickle_error or _collate_fn_fault(config),
         shared_by_name=torch.multiprocessing.get_sharing_strategy() == "file_system",
         batch_error=batch.fault if config.num_workers else None,
-        import_error=import_fault(subject.name.partition(":")[0]) if ":" in subject.name and method != "fork" else None,
+        import_error=import_fault(subject.name.partition(":")[0]) if ":" in subject.name else None,
     )
     if not config.num_workers or demand.fails_to_start or config.is_as_is:
         return demand

@@ -191,16 +191,18 @@ def _pickle(demand: Demand) -> Finding:
 
 
 def _faults(demand: Demand) -> Iterator[Finding]:
-    """Yield what was seen to go wrong."""
+    """Yield what was seen to go wrong, or would under another start method."""
     never = "a worker's batch never arrives, and the loop waits for it for ever"
+    imports = demand.start_method if demand.is_pickled else "spawn and forkserver"
     faults = (
         ("batch", demand.batch_error, f"{never}: let the collate_fn return tensors, arrays, numbers and texts"),
-        ("import", demand.import_error, f"workers started by {demand.start_method} import the dataset's module anew"),
+        ("import", demand.import_error, f"workers started by {imports} import the dataset's module anew"),
         ("workers", demand.worker_error, "without workers a batch was made: only a worker fails"),
     )
     for name, why, remedy in faults:
         if why is not None:
-            yield Finding(name=name, level="wrong", needed=None, limit=None, unit="", why=why, remedy=remedy)
+            level: Level = "note" if name == "import" and not demand.is_pickled else "wrong"
+            yield Finding(name=name, level=level, needed=None, limit=None, unit="", why=why, remedy=remedy)
 
 
 def _stream(both: int, read: int) -> Finding:

@@ -107,7 +107,13 @@ def test_tensors_shared_by_name_take_no_descriptor() -> None:
 def test_what_was_seen_to_go_wrong_is_wrong_with_its_reason(fault: str) -> None:
     name = {"workers": "worker_error"}.get(fault, f"{fault}_error")
     assert finding(fault, **{name: "IndexError: list index out of range"}).why == "IndexError: list index out of range"
-    assert finding(fault, **{name: "IndexError"}).level == "wrong"
+    assert finding(fault, start_method="spawn", **{name: "IndexError"}).level == "wrong"
+
+
+def test_what_only_spawned_workers_would_meet_is_a_note_under_fork() -> None:
+    note = finding("import", start_method="fork", import_error="it trains")
+    assert note.level == "note"
+    assert note.remedy == "workers started by spawn and forkserver import the dataset's module anew"
 
 
 @pytest.mark.parametrize(("method", "fails"), [("fork", False), ("spawn", True)])
