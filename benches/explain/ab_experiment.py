@@ -136,9 +136,9 @@ class Experiment:
     def run(self, interruption: Interruption, progress: Progress) -> None:
         """Observe, measure every intervention and then those that help in one, and memory; within the budget."""
         progress.describe("what a sample costs")
-        self.observations = observations_of(
-            self.baseline.subject, self.baseline.config, most_s=OBSERVING * self.budget.seconds
-        )
+        observing_s = min(OBSERVING * self.budget.seconds, self.budget.left_s)
+        if observing_s > 0:  # slow samples may have spent all of it already
+            self.observations = observations_of(self.baseline.subject, self.baseline.config, most_s=observing_s)
         interruption.check()
         has_objects = collections_of(self.baseline.subject.dataset) and self.baseline.config.num_workers
         measuring_s = (1 - (MEMORY_OF_OBJECTS if has_objects else MEMORY)) * self.budget.left_s
@@ -152,7 +152,8 @@ class Experiment:
         schedule.reserved_blocks = 0
         self._measure(schedule, interruption, progress)
         progress.describe("memory over the epochs")
-        self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
+        if self.budget.left_s > self.baseline.passes.batch_s:  # a first batch, at least
+            self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
         interruption.check()
 
     def explanation(self) -> Explanation:
