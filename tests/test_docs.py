@@ -56,6 +56,7 @@ USER = {
 SHORT = {
     "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
     "whatif": ["--samples", "128", "--budget", "30s"],
+    "watch": [],
     "tune": [
         "--budget",
         "90s",
@@ -163,7 +164,7 @@ def shortened(command: str) -> list[str]:
 # Of these one is run; the others differ in options alone, which are parsed.
 MEASURING = [
     line
-    for name in ("explain", "whatif", "tune", "gate", "calibrate")
+    for name in ("explain", "whatif", "tune", "gate", "calibrate", "watch")
     for line in typed(DOCUMENTS, f"loaderbench {name} ")
 ]
 PARSED = [line for line in MEASURING if line not in {typed(DOCUMENTS, f"loaderbench {name} ")[0] for name in SHORT}]

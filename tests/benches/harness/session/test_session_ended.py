@@ -17,13 +17,17 @@ import pytest
 BRIEF = ("--rounds", "1", "--round-time", "0")
 SLOW = """
 import time
+from pathlib import Path
+
+RECORD = Path("run/run.jsonl")
 
 class Slow:
     def __len__(self):
         return 24
 
     def __getitem__(self, index):
-        time.sleep(0.005)
+        while Path("hold").exists() and RECORD.exists() and RECORD.read_text().count("\\n") >= 3:
+            time.sleep(0.1)  # two cases have ended
         return range(24)[index]
 """
 FOUR = (
@@ -52,12 +56,14 @@ def epochs(place: Any) -> Any:
 def ended_by(place: Any, end: Callable[["subprocess.Popen[str]"], None]) -> Ended:
     place = epochs(place).write(slow=SLOW)
     growing = place.folder / "run" / "run.jsonl"
+    (place.folder / "hold").touch()  # in the third case
     run = place.start(*FOUR)
     while run.poll() is None and len(lines(growing)) < 3:
         sleep(0.01)
     under_way = lines(growing)
     end(run)
     out, _ = run.communicate(timeout=600)
+    (place.folder / "hold").unlink()
     after = lines(growing)
     return Ended(place=place, ret=run.returncode, out=out, under_way=under_way, after=after, emptied=place.emptied())
 
