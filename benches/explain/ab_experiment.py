@@ -70,7 +70,9 @@ def explain(
     started = now().isoformat()
     subject, config = cut(subject, config, MOST_SAMPLES)
     longest_s = max(0.1, FIRST_PASSES * budget_s)
-    baseline = measure_baseline(subject, config, consumer, longest_s=longest_s, timeout_s=timeout_s)
+    baseline = measure_baseline(
+        subject, config, consumer, longest_s=longest_s, left_s=lambda: budget.left_s, timeout_s=timeout_s
+    )
     interventions, not_run = interventions_of(baseline)
     experiment = Experiment(
         baseline=baseline,

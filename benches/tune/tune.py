@@ -72,7 +72,7 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     here = in_child(machine.facts)  # it asks the accelerator, whose driver does not survive a fork
     facts = {**asked.facts, **{name: here.get(name) for name in SAME_MACHINE}, "torch": here["torch"]}
     place, before = next(((place, one) for place, one in earlier.items() if one.subject == facts), ("", None))
-    search, is_length_known = prepared(asked, before)
+    search, is_length_known = prepared(asked, before, left_s=max(0.0, asked.budget_s - (monotonic() - began)))
     search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
     count = search.start([] if before is None else _trials_of(before))
     interrupted = False
@@ -141,11 +141,13 @@ def _facts_of(asked: Asked, search: Search) -> dict[str, Any]:
     }
 
 
-def prepared(asked: Asked, before: Tuned | None) -> tuple[Search, bool]:
+def prepared(asked: Asked, before: Tuned | None, *, left_s: float) -> tuple[Search, bool]:
     """Return the search, nothing of it measured yet, and whether the length of an epoch is known."""
     subject, config, consumer = asked.subject, asked.config, asked.consumer
     longest_s = min(SURVEY_S, SURVEY * asked.budget_s)
-    known = refusing(subject, "its first batches", lambda: _preview(subject, config, consumer.ready(), longest_s))
+    known = refusing(
+        subject, "its first batches", lambda: _preview(subject, config, consumer.ready(), longest_s), left_s
+    )
     shown, seen, batch_samples = known.shown, known.survey, known.batch_samples
     demand = demand_of(subject, replace(config, num_workers=2))
     length = None if subject.is_stream else subject.properties.length

@@ -21,7 +21,7 @@ from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.parts import samples_of
 from loaderbench.benches.harness.system import machine
-from loaderbench.benches.harness.system.child import ChildError, in_child
+from loaderbench.benches.harness.system.child import ChildError, LateChildError, in_child
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.processes import NoStrays
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times
@@ -115,15 +115,22 @@ class Baseline:
 
 
 def measure_baseline(
-    subject: Subject, config: LoaderConfig, consumer: Consumer, *, longest_s: float, timeout_s: float = TIMEOUT_S
+    subject: Subject,
+    config: LoaderConfig,
+    consumer: Consumer,
+    *,
+    longest_s: float,
+    left_s: Callable[[], float],
+    timeout_s: float = TIMEOUT_S,
 ) -> Baseline:
-    """Read the first batch, then trace two passes of `longest_s` at most; raises RefusedError where one fails.
+    """Read the first batch, then trace two passes of `longest_s` at most.
 
-    `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
+    Raises RefusedError where one fails, or is not done in the seconds that `left_s` returns: a pass has one batch at
+    least. `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
     """
-    shown = refusing(subject, "its first batch", lambda: first_batch_facts(subject, config))
+    shown = refusing(subject, "its first batch", lambda: first_batch_facts(subject, config), left_s())
     silence_warnings()
-    passes = refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s))
+    passes = refusing(subject, "a pass", lambda: first_passes(subject, config, consumer.ready(), longest_s), left_s())
     samples, is_whole = epoch_samples(passes, subject.properties.length, is_stream=subject.is_stream)
     return Baseline(
         subject=subject.part(samples) if subject.is_stream and samples < passes.samples else subject,
@@ -150,10 +157,18 @@ def epoch_samples(passes: FirstPasses, length: int | None, *, is_stream: bool) -
     return max(length, 0 if is_stream else passes.samples), True
 
 
-def refusing(subject: Subject, what: str, work: Callable[[], T]) -> T:
-    """Return what `work` returns in a process of its own; raises RefusedError in one line, whatever it raises."""
+def refusing(subject: Subject, what: str, work: Callable[[], T], left_s: float | None = None) -> T:
+    """Return what `work` returns in a process of its own; raises RefusedError in one line, whatever it raises.
+
+    That is so too where it takes longer than the `left_s` seconds of a budget that are left.
+    """
     try:
-        return in_child(as_case_failure()(work))
+        return in_child(as_case_failure()(work), timeout_s=left_s)
+    except LateChildError as error:
+        raise RefusedError(
+            f"{subject.name}: {what} was not read in the {left_s:.3g} s that were left of the budget: give more "
+            "(--budget), or smaller batches (--batch-size)"
+        ) from error
     except (CaseFailedError, ChildError) as error:
         raise RefusedError(f"{subject.name}: {what}: {error}") from error
 

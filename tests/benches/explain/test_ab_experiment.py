@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -188,7 +189,7 @@ def test_the_baseline_reads_every_batch_in_processes_of_its_own(
     config = baseline(config={"num_workers": 1}).config
     read: list[Any] = []
     consumer = Consumer(device=torch.device("cpu"), step=read.append)
-    measured = measure_baseline(subject, config, consumer, longest_s=60)
+    measured = measure_baseline(subject, config, consumer, longest_s=60, left_s=lambda: 60.0)
     assert (measured.passes.batches, measured.passes.samples, measured.passes.is_cut) == (4, 32, False)
     assert measured.first_batch.batch.leaves.tensors == 1
     assert read == []
@@ -229,7 +230,7 @@ def stream(dataset: Any) -> Subject:
 
 def test_a_pass_of_a_stream_without_end_is_cut(baseline: Made, no_leaks: None) -> None:
     config = baseline(config={"num_workers": 0, "shuffle": False}).config
-    measured = measure_baseline(stream(Endless()), config, CPU, longest_s=0.01)
+    measured = measure_baseline(stream(Endless()), config, CPU, longest_s=0.01, left_s=lambda: 60.0)
     assert measured.passes.is_cut
     assert measured.passes.batches > 0
 
@@ -244,4 +245,20 @@ def test_a_loader_that_cannot_be_read_twice_is_refused(
 ) -> None:
     config = baseline(config={"num_workers": 0, "shuffle": False}).config
     with pytest.raises(RefusedError, match=words):
-        measure_baseline(stream(dataset), config, CPU, longest_s=60)
+        measure_baseline(stream(dataset), config, CPU, longest_s=60, left_s=lambda: 60.0)
+
+
+class Hanging(IterableDataset[int]):
+    """A stream whose first sample never comes."""
+
+    def __iter__(self) -> Iterator[int]:
+        Event().wait()
+        yield 0
+
+
+def test_a_batch_that_the_budget_has_no_time_for_is_refused_in_a_line(baseline: Made, no_leaks: None) -> None:
+    config = baseline(config={"num_workers": 0, "shuffle": False}).config
+    with pytest.raises(
+        RefusedError, match=r"mine: its first batch was not read in the 0\.2 s that were left of the bud"
+    ):
+        measure_baseline(stream(Hanging()), config, CPU, longest_s=60, left_s=lambda: 0.2)
