@@ -85,7 +85,6 @@ def _epoch(epoch: EpochTrace, began: float) -> WatchedEpoch:
         received_s=since(epoch.received),
         own_work=tuple((step, round(seconds, DIGITS)) for step, seconds in epoch.own_work),
         ended_s=(ended[0], ended[1]) if ended else None,
-        idle_s=tuple(round(seconds, DIGITS) for seconds in epoch.idle),
     )
 
 

@@ -24,8 +24,6 @@ class EpochTrace:
     made: list[Row] = field(default_factory=list)  # in this process
     workers: tuple[int, ...] = ()  # their process ids
     worker_pass: int = 1  # of these workers
-    events: list[Any] = field(default_factory=list)  # on a device: a pair for each batch
-    idle: "array[float]" = field(default_factory=lambda: array("d"))  # seconds of the device for each batch
 
     def add(self, requested: float, received: float) -> None:
         """Note one batch; what exceeds `MOST_STEPS` is counted alone."""

@@ -173,7 +173,7 @@ def _section(verdict: LoopVerdict) -> Section:
     return Section(
         title=f"{verdict.loader.name}: {verdict.loader.dataset or verdict.loader.kind}",
         parts=(
-            Items(items=(*_waiting(verdict), *_passes(verdict), *_stages(verdict), *_idle(verdict))),
+            Items(items=(*_waiting(verdict), *_passes(verdict), *_stages(verdict))),
             *([Code(code=command, language="sh", note=_note(verdict))] if command else []),
         ),
     )
@@ -233,14 +233,6 @@ def _stages(verdict: LoopVerdict) -> Iterator[str]:
     if samples:
         listed = ", ".join(f"{index} ({quantity(seconds, 's')})" for index, seconds in samples)
         yield f"costliest samples, by index: {listed}"
-
-
-def _idle(verdict: LoopVerdict) -> Iterator[str]:
-    idle = [epoch.idle_s for epoch in verdict.loader.epochs if epoch.idle_s]
-    if idle:
-        idle_s = sum(map(sum, idle))
-        share = percent(idle_s / verdict.times.seconds) if verdict.times.seconds else percent(0.0)
-        yield f"the device had nothing to do for {share} of the loop, for lack of data"
 
 
 def _memory(watched: Watched) -> Iterator[str]:

@@ -28,8 +28,6 @@ class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
     """Time that the watch itself took in the loop: after which batch, and seconds."""
     ended_s: tuple[float, float] | None = None
     """When the loop asked for more and when it was told that there is none; null where it left before."""
-    idle_s: tuple[float, ...] = ()
-    """For how long the device had nothing to do while each batch was waited for, where it is known."""
 
     def __post_init__(self) -> None:
         if len(self.requested_s) != len(self.received_s):
