@@ -18,9 +18,9 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest benches --quick --benchmark-quiet; status=$$?; \
 	$(BIN)/loaderbench report && exit $$status
 
-# In two processes: neighbouring tests, which share what a file's fixtures made, stay together until one has none left.
+# In two processes, each file in one of them: its tests share what its fixtures made.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 prove: $(VENV)/installed
 	$(BIN)/python -m prove

@@ -63,25 +63,24 @@ def ran(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 MAIN = ("-c", "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))", "watch")
 
 
-@pytest.mark.parametrize(("how", "ending"), [("sample 2", "failed"), ("leave 0", "stopped")])
-def test_a_script_prints_raises_and_ends_as_without_a_watch(place: Path, how: str, ending: str) -> None:
-    out = place / how.replace(" ", "-")
-    plain = ran(place, "train.py", *how.split())
-    watched = ran(place, *MAIN, "--out", str(out), "train.py", *how.split())
+@pytest.mark.parametrize(
+    ("program", "how", "ending"),
+    [(["train.py"], ["sample", "2"], "failed"), (["-m", "pack.train"], ["leave", "0"], "stopped")],
+    ids=["a script that fails", "a module that leaves"],
+)
+def test_a_script_or_module_prints_raises_and_ends_as_without_a_watch(
+    place: Path, program: list[str], how: list[str], ending: str
+) -> None:
+    out = place / how[0]
+    plain = ran(place, *program, *how)
+    watched = ran(place, *MAIN, "--out", str(out), *program, *how)
     assert watched.stdout == plain.stdout
     assert watched.stderr.startswith(plain.stderr)
     assert watched.returncode == plain.returncode
     record = read_watched(out)
-    assert (record.ending, record.script, len(record.loaders)) == (ending, "train.py", 1)
-    assert record.loaders[0].dataset == "train:Train"
+    assert (record.ending, len(record.loaders)) == (ending, 1)
+    assert record.loaders[0].dataset == f"{program[-1].removesuffix('.py')}:Train"
     assert not (out / ".workers").exists()
-
-
-def test_a_module_runs_as_by_python_m(place: Path) -> None:
-    plain = ran(place, "-m", "pack.train", "finish", "0")
-    watched = ran(place, *MAIN, "--out", str(place / "module"), "-m", "pack.train", "finish", "0")
-    assert (watched.stdout, watched.returncode) == (plain.stdout, 0)
-    assert read_watched(place / "module").loaders[0].dataset == "pack.train:Train"
 
 
 def test_after_the_steps_that_were_asked_for_the_script_ends_and_is_reported(place: Path) -> None:
