@@ -22,6 +22,7 @@ from pathlib import Path
 from pytest_benchmark.utils import get_commit_info
 
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import freeze_objects
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
@@ -72,6 +73,7 @@ def main() -> int:
     if unknown := set(options.topics) - set(names):
         parser.error(f"no topic {', '.join(sorted(unknown))}; the topics are {', '.join(names)}")
     topics = [topic for topic in TOPICS if not options.topics or topic.name in options.topics]
+    freeze_objects()
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         results = _measured(topics, Scope(folder=Path(folder), short=options.short))
     table = document(results, _about(), short=options.short)

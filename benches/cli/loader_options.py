@@ -28,7 +28,9 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
     from loaderbench.benches.harness.loading.case_loader import case_loader
     from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
     from loaderbench.benches.harness.pytest_options import loader_timeout_s
+    from loaderbench.benches.harness.system.child import freeze_objects
 
+    freeze_objects()
     own_loader = load_own_loader(options.from_loader) if options.from_loader else None
     settings = settings_around(
         own_loader, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL

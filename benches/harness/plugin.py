@@ -3,7 +3,6 @@
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
 
-import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
+from loaderbench.benches.harness.system.child import freeze_objects
 from loaderbench.benches.harness.training import Task, import_for_optimizers
 
 
@@ -54,8 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    gc.collect()
-    gc.freeze()  # what pytest and torch hold is no part of what is measured: a case need not look at it for garbage
+    freeze_objects()
     with _usage_errors():
         Session.of(session.config).options.resolve()
 

@@ -1,6 +1,8 @@
 """``loaderbench check`` as its user calls it."""
 
 import argparse
+import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +134,14 @@ def test_what_cannot_be_looked_at_is_refused_in_one_line(check: Check, arguments
     assert code == 2
     assert words in printed
     assert printed.count("\n") == 1
+
+
+def test_a_dataset_is_built_when_what_the_command_holds_is_out_of_garbage_collection(
+    check: Check, tmp_path: Path
+) -> None:
+    (tmp_path / "counting.py").write_text(
+        "import gc\nFROZEN = []\ndef build():\n    FROZEN.append(gc.get_freeze_count())\n    return list(range(100))\n"
+    )
+    gc.unfreeze()
+    assert check("--dataset", "counting:build")[0] == 0
+    assert sys.modules["counting"].FROZEN[0] > len(gc.get_objects())
