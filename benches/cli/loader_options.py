@@ -26,12 +26,10 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
     `samples` says how much of the dataset that is. Raises RefusedError where none is named.
     """
     from loaderbench.benches.harness.loading.case_loader import case_loader
-    from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
+    from loaderbench.benches.harness.loading.own_loader import settings_around
     from loaderbench.benches.harness.pytest_options import loader_timeout_s
-    from loaderbench.benches.harness.system.child import freeze_objects
 
-    freeze_objects()
-    own_loader = load_own_loader(options.from_loader) if options.from_loader else None
+    own_loader = named_loader(options)
     settings = settings_around(
         own_loader, {name: value for name, value in vars(options).items() if name in SETTINGS}, USUAL
     )
@@ -39,6 +37,15 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
     return case_loader(
         subject, settings, seed=0, timeout_s=loader_timeout_s(options.loader_timeout), own_loader=own_loader
     )
+
+
+def named_loader(options: argparse.Namespace) -> "OwnLoader | None":
+    """Return the user's own loader, if one is named; what the command holds has then left garbage collection."""
+    from loaderbench.benches.harness.loading.own_loader import load_own_loader
+    from loaderbench.benches.harness.system.child import freeze_objects
+
+    freeze_objects()  # before anything of the user's is built
+    return load_own_loader(options.from_loader) if options.from_loader else None
 
 
 def named_subject(options: argparse.Namespace, own_loader: "OwnLoader | None", samples: str) -> "Subject":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.explain import consumer_of
-from loaderbench.benches.cli.loader_options import named_subject
+from loaderbench.benches.cli.loader_options import named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 
@@ -134,11 +134,11 @@ def _use_cpus(cpus: int) -> None:
 def _loader(options: argparse.Namespace) -> "tuple[Subject, LoaderConfig, int]":
     """Return the dataset, the user's loader as it is with a worker at least, and the workers that it really has."""
     from loaderbench.benches.harness.loading.case_loader import case_loader
-    from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
+    from loaderbench.benches.harness.loading.own_loader import settings_around
     from loaderbench.benches.harness.pytest_options import loader_timeout_s
     from loaderbench.datasets.collate import default
 
-    own_loader = load_own_loader(options.from_loader) if options.from_loader else None
+    own_loader = named_loader(options)
     given = {name: value for name, value in vars(options).items() if name in SETTINGS and name != "batch_size"}
     given |= {"batch_size": options.batch_size[0]} if options.batch_size else {}
     settings = settings_around(own_loader, given, {"dataset": None})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
-from loaderbench.benches.cli.loader_options import named_subject
+from loaderbench.benches.cli.loader_options import named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
 def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":
     """Return the dataset, and how a worker reads it; where the user's own loader is named, its batch size too."""
     from loaderbench.benches.harness.loading.case_loader import case_loader, has_sampler
-    from loaderbench.benches.harness.loading.own_loader import load_own_loader, settings_around
+    from loaderbench.benches.harness.loading.own_loader import settings_around
 
-    own_loader = load_own_loader(options.from_loader) if options.from_loader else None
+    own_loader = named_loader(options)
     given: dict[str, Any] = {name: value for name, value in vars(options).items() if name in LOADER_SETTINGS}
     given |= {"num_workers": 1, **({"batch_size": options.batch_size[0]} if options.batch_size else {})}
     settings = settings_around(own_loader, given, {"batch_size": BATCH_SIZE})
