@@ -30,6 +30,8 @@ from loaderbench.datasets.recipes.worker_init import thread_pools
 
 T = TypeVar("T")
 
+LEAST_S = 10.0  # that reading the first batches may take, however small the budget
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstBatchFacts:
@@ -125,8 +127,8 @@ def measure_baseline(
 ) -> Baseline:
     """Read the first batch, then trace two passes of `longest_s` at most.
 
-    Raises RefusedError where one fails, or is not done in the seconds that `left_s` returns: a pass has one batch at
-    least. `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
+    Raises RefusedError where one fails, or is not done in the seconds that `left_s` returns, or `LEAST_S`: a pass has
+    one batch at least. `timeout_s` is for a batch of workers, where the loader has none but is tried with some.
     """
     shown = refusing(subject, "its first batch", lambda: first_batch_facts(subject, config), left_s())
     silence_warnings()
@@ -160,13 +162,14 @@ def epoch_samples(passes: FirstPasses, length: int | None, *, is_stream: bool) -
 def refusing(subject: Subject, what: str, work: Callable[[], T], left_s: float | None = None) -> T:
     """Return what `work` returns in a process of its own; raises RefusedError in one line, whatever it raises.
 
-    That is so too where it takes longer than the `left_s` seconds of a budget that are left.
+    That is so too where it takes longer than the `left_s` seconds of a budget that are left, and `LEAST_S`.
     """
+    timeout_s = None if left_s is None else max(LEAST_S, left_s)
     try:
-        return in_child(as_case_failure()(work), timeout_s=left_s)
+        return in_child(as_case_failure()(work), timeout_s=timeout_s)
     except LateChildError as error:
         raise RefusedError(
-            f"{subject.name}: {what} was not read in the {left_s:.3g} s that were left of the budget: give more "
+            f"{subject.name}: {what} took more than {timeout_s:.3g} s, all that the budget has for it: give more "
             "(--budget), or smaller batches (--batch-size)"
         ) from error
     except (CaseFailedError, ChildError) as error:

@@ -256,9 +256,12 @@ class Hanging(IterableDataset[int]):
         yield 0
 
 
-def test_a_batch_that_the_budget_has_no_time_for_is_refused_in_a_line(baseline: Made, no_leaks: None) -> None:
+def test_a_batch_that_the_budget_has_no_time_for_is_refused_in_a_line(
+    baseline: Made, monkeypatch: pytest.MonkeyPatch, no_leaks: None
+) -> None:
+    monkeypatch.setattr("loaderbench.benches.explain.baseline.baseline.LEAST_S", 0.0)
     config = baseline(config={"num_workers": 0, "shuffle": False}).config
     with pytest.raises(
-        RefusedError, match=r"mine: its first batch was not read in the 0\.2 s that were left of the bud"
+        RefusedError, match=r"mine: its first batch took more than 0\.2 s, all that the budget has for it"
     ):
         measure_baseline(stream(Hanging()), config, CPU, longest_s=60, left_s=lambda: 0.2)
