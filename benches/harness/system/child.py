@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import wraps
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -19,6 +19,8 @@ from typing import Any, Self, TypeVar
 import psutil
 import torch
 from threadpoolctl import threadpool_info
+
+from loaderbench.benches.harness.system.interruption import late_ctrl_c
 
 Result = TypeVar("Result")
 Key = TypeVar("Key")
@@ -62,18 +64,12 @@ class Child:
         self._is_lost = False  # whether it no longer answers
 
     def __enter__(self) -> Self:
-        has_threads = not end_openmp_threads()
-        self._here, there = _FORK.Pipe()
-        arguments = (_Server(self._manager), self._here, there, has_threads)
-        self._process = _FORK.Process(target=_serve, args=arguments, daemon=False)
-        self._process.start()
-        there.close()
-        self._exited = _exited(self._process)
-        try:
+        with ExitStack() as if_it_fails:
+            with late_ctrl_c():
+                self._start()
+                if_it_fails.callback(self._end, 0.0)
             self._ask("enter")
-        except BaseException:
-            self._end(0.0)
-            raise
+            if_it_fails.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -88,6 +84,15 @@ class Child:
                 raise
         finally:
             self._end(ends_within_s)
+
+    def _start(self) -> None:
+        has_threads = not end_openmp_threads()
+        self._here, there = _FORK.Pipe()
+        arguments = (_Server(self._manager), self._here, there, has_threads)
+        self._process = _FORK.Process(target=_serve, args=arguments, daemon=False)
+        self._process.start()
+        there.close()
+        self._exited = _exited(self._process)
 
     def call(self, method: str, *arguments: Any, timeout_s: float | None = None) -> Any:
         """Return what `method` returns there; raises ChildError where that takes longer than `timeout_s` seconds."""

@@ -1,12 +1,15 @@
 """Ctrl-C that is never lost.
 
-Python ignores an exception in a finalizer, KeyboardInterrupt too, and a DataLoader joins its workers in one. A terminal
-sends Ctrl-C to the workers as well: a loader whose workers it has ended then waits for a batch until its timeout.
+Python ignores an exception in a finalizer, KeyboardInterrupt too, and a DataLoader joins its workers in one; so it does
+in what is called before and after a fork, and in a function that C calls. A terminal sends Ctrl-C to the workers as
+well: a loader whose workers it has ended then waits for a batch until its timeout.
 """
 
 import os
 import signal
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Self
 
@@ -38,3 +41,23 @@ class Interruption(AbstractContextManager["Interruption"]):
         """Raise KeyboardInterrupt if Ctrl-C was pressed."""
         if self.happened:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def late_ctrl_c() -> Iterator[None]:
+    """Within it, Ctrl-C waits until the end of it: for what is short, and where Python would ignore it.
+
+    The handler is changed rather than the signal blocked: a thread that does not block it would have it handled here.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if came:
+        previous(*came[0])

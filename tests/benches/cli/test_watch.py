@@ -65,7 +65,7 @@ MAIN = ("-c", "import sys; from loaderbench.benches.cli.main import main; sys.ex
 
 @pytest.mark.parametrize(
     ("program", "how", "ending"),
-    [(["train.py"], ["sample", "2"], "failed"), (["-m", "pack.train"], ["leave", "0"], "stopped")],
+    [(["train.py"], ["sample", "1"], "failed"), (["-m", "pack.train"], ["leave", "0"], "stopped")],
     ids=["a script that fails", "a module that leaves"],
 )
 def test_a_script_or_module_prints_raises_and_ends_as_without_a_watch(

@@ -44,6 +44,16 @@ def test_an_error_is_raised_here_with_its_traceback_there() -> None:
     assert "in <lambda>" in str(caught.value.__cause__)
 
 
+def test_ctrl_c_during_the_fork_is_raised_and_leaves_no_process() -> None:
+    pressed: list[int] = [1]  # hooks cannot be taken back, and Python ignores what they raise
+    os.register_at_fork(before=lambda: signal.raise_signal(signal.SIGINT) if pressed and not pressed.clear() else None)
+    with pytest.raises(KeyboardInterrupt):
+        in_child(os.getpid)
+    assert not pressed
+    assert active_children() == []
+    assert in_child(lambda: 7) == 7
+
+
 class UnpicklableError(Exception):
     def __init__(self) -> None:
         super().__init__("sample 7 is broken")
