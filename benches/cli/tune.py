@@ -19,6 +19,7 @@ from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
     from loaderbench.benches.harness.loading.subject import Subject
+    from loaderbench.benches.tune.tune import Asked
     from loaderbench.reports.tune.tune_record import Tuned
 
 HELP = "tune a loader: the smallest setting shown to be as good as the best, within a budget and limits"
@@ -70,49 +71,59 @@ def run(options: argparse.Namespace) -> int:
     """Measure, answer, write and show it; return 0, 1 where no setting could be read, or 130 where interrupted."""
     if options.max_cpus is not None:
         _use_cpus(options.max_cpus)
-    import msgspec
-
-    from loaderbench.benches.tune.tune import Asked, tune
-    from loaderbench.reports.documents.tune_document import tune_document
-    from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
-    from loaderbench.reports.tune.tune_record import FILE_NAME, TuneLimits
+    from loaderbench.benches.tune.tune import tune
+    from loaderbench.reports.documents import tune_document  # noqa: F401 - imported before anything is timed
+    from loaderbench.reports.render import files, terminal  # noqa: F401 - likewise
 
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # from every trial; it is tried anyway
     folder = output.new_folder("tune", options.out)
+    tuned = tune(_asked(options), began=options.began, earlier={} if options.fresh else _earlier(folder))
+    _publish(tuned, folder, as_json=options.json)
+    if tuned.interrupted:
+        return output.INTERRUPTED
+    return 0 if tuned.recommended else NO_ANSWER
+
+
+def _asked(options: argparse.Namespace) -> "Asked":
+    from loaderbench.benches.tune.tune import Asked
+    from loaderbench.reports.tune.tune_record import TuneLimits
+
     subject, config, num_workers = _loader(options)
-    tuned = tune(
-        Asked(
-            subject=subject,
-            config=config,
-            num_workers=num_workers,
-            consumer=consumer_of(subject, options),
-            batch_sizes=options.batch_size,
-            fixed=dict(options.fix),
-            limit=TuneLimits(
-                memory_bytes=options.max_memory,
-                shm_bytes=options.max_shm,
-                cpus=options.max_cpus,
-                workers=options.max_workers,
-            ),
-            objective=options.objective,
-            budget_s=options.budget,
-            seed=shared.seed_of(options),
-            command=("loaderbench", *sys.argv[1:]),
-            facts=_facts(options, subject, config),
+    return Asked(
+        subject=subject,
+        config=config,
+        num_workers=num_workers,
+        consumer=consumer_of(subject, options),
+        batch_sizes=options.batch_size,
+        fixed=dict(options.fix),
+        limit=TuneLimits(
+            memory_bytes=options.max_memory,
+            shm_bytes=options.max_shm,
+            cpus=options.max_cpus,
+            workers=options.max_workers,
         ),
-        began=options.began,
-        earlier={} if options.fresh else _earlier(folder),
+        objective=options.objective,
+        budget_s=options.budget,
+        seed=shared.seed_of(options),
+        command=("loaderbench", *sys.argv[1:]),
+        facts=_facts(options, subject, config),
     )
+
+
+def _publish(tuned: "Tuned", folder: Path, *, as_json: bool) -> None:
+    """Write the record, and the answer or, `as_json`, print the record."""
+    import msgspec
+
+    from loaderbench.reports.documents.tune_document import tune_document
+    from loaderbench.reports.tune.tune_record import FILE_NAME
+
     record = msgspec.json.format(msgspec.json.encode(tuned), indent=1)
     data = [(FILE_NAME, record)]
-    if options.json:
+    if as_json:
         output.write(data, folder)
         sys.stdout.write(record.decode() + "\n")
     else:
         output.publish(tune_document(tuned), folder, stem="tune", data=data)
-    if tuned.interrupted:
-        return output.INTERRUPTED
-    return 0 if tuned.recommended else NO_ANSWER
 
 
 def _fixed(text: str) -> tuple[str, Any]:

@@ -100,6 +100,11 @@ class Feasible:
     limit: TuneLimits
     cpus: int
 
+    @property
+    def most_workers(self) -> int:
+        """Return the workers that are tried at most."""
+        return MOST_WORKERS_PER_CPU * self.cpus if self.limit.workers is None else self.limit.workers
+
     def fault(self, values: Values) -> str:
         """Return why a setting is not to be tried; "" where nothing speaks against it."""
         workers = values["num_workers"]
@@ -153,30 +158,49 @@ def space_of(
     on_device: bool,
 ) -> Space:
     """Return what there is to try; raises RefusedError where what is `fixed` cannot be had of this loader."""
-    config, tensors = feasible.config, shown.batch.leaves.tensors
-    limit = feasible.limit.workers
-    most = MOST_WORKERS_PER_CPU * feasible.cpus if limit is None else limit
-    can_rebuild = not shown.batch.not_rebuilt
-    methods = [name for name in get_all_start_methods() if name != get_start_method()]
-    is_torchs = config.collate_fn is None or config.collate_fn is default
     choices: dict[str, list[Any]] = {
-        "num_workers": _ladder(min(WORKERS_PER_CPU * feasible.cpus, most), feasible.cpus, own["num_workers"]),
+        "num_workers": _ladder(feasible, own["num_workers"]),
         "batch_size": list(batch_sizes) or [own["batch_size"]],
         "prefetch_factor": sorted({own["prefetch_factor"], USUAL_PREFETCH, DEEPER}),
         "persistent_workers": [False, True],
         "pin_memory": [False, True] if on_device and shown.has_accelerator else [own["pin_memory"]],
         "in_order": [True, False],
-        "start_method": [None, *methods] if feasible.demand.pickle_error is None else [own["start_method"]],
+        "start_method": _start_methods(feasible, own["start_method"]),
         "fetch": ["samples", *(["batches"] if shown.indexes_batches else [])],
-        "collate_fn": [
-            "own",
-            *(["stack_into"] if is_torchs and config.batch_size is not None else []),
-            *(["packed"] if tensors >= FEW_TENSORS and can_rebuild else []),
-            *(["reused"] if tensors and can_rebuild else []),
-        ],
+        "collate_fn": _collate_fns(feasible.config, shown),
         "one_thread": [False, *([True] if any(threads > 1 for threads in shown.thread_pools.values()) else [])],
         "keep_memory": [False, True],
     }
+    _fix(choices, fixed)
+    return Space(
+        config=feasible.config,
+        choices=choices,
+        fixed={name: choices[name][0] for name in fixed},
+        usual={**torchs_values(own), "batch_size": choices["batch_size"][0]},
+        most_workers=0 if "num_workers" in fixed else feasible.most_workers,
+        is_stream=feasible.subject.is_stream,
+    )
+
+
+def _start_methods(feasible: Feasible, own: str | None) -> list[str | None]:
+    if feasible.demand.pickle_error is not None:
+        return [own]
+    return [None, *(name for name in get_all_start_methods() if name != get_start_method())]
+
+
+def _collate_fns(config: LoaderConfig, shown: FirstBatchFacts) -> list[str]:
+    tensors, can_rebuild = shown.batch.leaves.tensors, not shown.batch.not_rebuilt
+    is_torchs = config.collate_fn is None or config.collate_fn is default
+    return [
+        "own",
+        *(["stack_into"] if is_torchs and config.batch_size is not None else []),
+        *(["packed"] if tensors >= FEW_TENSORS and can_rebuild else []),
+        *(["reused"] if tensors and can_rebuild else []),
+    ]
+
+
+def _fix(choices: dict[str, list[Any]], fixed: Values) -> None:
+    """Leave one value of every factor that is fixed; raises RefusedError where it cannot be had of this loader."""
     for name, given in fixed.items():
         value = None if name == "start_method" and given == get_start_method() else given
         if value not in choices[name] and name not in ("num_workers", "prefetch_factor"):
@@ -184,16 +208,10 @@ def space_of(
                 f"--fix {name}: it cannot be {value} with this loader, but {', '.join(map(str, choices[name]))}"
             )
         choices[name] = [value]
-    return Space(
-        config=config,
-        choices=choices,
-        fixed={name: choices[name][0] for name in fixed},
-        usual={**torchs_values(own), "batch_size": choices["batch_size"][0]},
-        most_workers=0 if "num_workers" in fixed else most,
-        is_stream=feasible.subject.is_stream,
-    )
 
 
-def _ladder(most: int, cpus: int, own: int) -> list[int]:
+def _ladder(feasible: Feasible, own: int) -> list[int]:
+    """Return the numbers of workers that are tried first."""
+    most = min(WORKERS_PER_CPU * feasible.cpus, feasible.most_workers)
     powers = takewhile(lambda workers: workers <= most, (1 << power for power in range(32)))
-    return sorted({0, *powers, min(cpus, most), *([own] if own <= most else [])})
+    return sorted({0, *powers, min(feasible.cpus, most), *([own] if own <= most else [])})

@@ -1,56 +1,32 @@
-"""What ``loaderbench tune`` does: the race of the settings of a space, trial by trial, within a budget of time."""
+"""The search: which settings of a space race, and which of them is measured next. It has no clock and no process.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from time import monotonic
+Whoever measures asks `next`, with the seconds that were spent, and reports with `measured` or `lost` what came of it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from loaderbench.benches.explain.baseline.batch_facts import loader_call
-from loaderbench.benches.explain.baseline.consumer import Consumer
-from loaderbench.benches.harness.failures.failure_line import reason
-from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.system.child import in_child
-from loaderbench.benches.harness.system.interruption import Interruption
-from loaderbench.benches.tune.factors import Feasible
+from loaderbench.benches.tune.passes import Passes
 from loaderbench.benches.tune.space import Space, TunedLoader, Values
-from loaderbench.benches.tune.trial import LEAST_TURNS, TrialTimes, trial
 from loaderbench.reports.tune.race import Race, RacedSetting
-from loaderbench.reports.tune.tune_record import COSTS, Objective, RuledOut, Trial, TriedSetting
+from loaderbench.reports.tune.tune_record import COSTS, Objective, RuledOut, Trial, TriedSetting, TuneLimits
 from loaderbench.reports.units import quantity
 
-FORK_S, START_S, SPAWN_S = 0.3, 0.05, 3.0  # of a trial: its process and memory; of a worker that is forked, or is not
 BLOCKS_OF_A_STAGE = 2  # before what was measured decides what else is tried
 NO_TIME = "there was no time: give a larger --budget"
-OVERRUN = 0.1  # of the budget: the most that a trial may exceed it by
-PATIENCE, LEAST_PATIENCE_S = 10.0, 20.0  # times what a trial is expected to take: then it is lost
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Passes:
-    """How much a trial reads, of epochs of `samples`."""
-
-    batches: int
-    batch_samples: int
-    batch_s: float  # in one process
-    samples: int
-
-    def batches_of(self, values: Values, usual_size: int | None) -> int:
-        """Return the batches of a pass: of larger batches fewer, but some of each worker."""
-        scale = 1.0 if usual_size is None else values["batch_size"] / usual_size
-        workers: int = values["num_workers"]
-        return max(int(self.batches / scale), LEAST_TURNS * max(1, workers))
 
 
 @dataclass(kw_only=True)
 class Search:
     """The settings of a space, raced."""
 
-    subject: Subject
     space: Space
-    feasible: Feasible
-    consumer: Consumer
+    fault: Callable[[Values], str]
+    """Why a setting is not to be tried; "" where nothing speaks against it."""
+    limit: TuneLimits
     passes: Passes
     objective: Objective
     race: Race
@@ -78,20 +54,37 @@ class Search:
         self.stage_began = self.race.block
         return len(self.trials)
 
-    def run(self, began: float, interruption: Interruption, progress: Progress) -> None:
-        """Measure trial after trial until it is decided, or the budget is spent, which counts from `began`."""
-        while True:
-            self._go_on(monotonic() - began)
-            spent_s = monotonic() - began
-            name = self.race.next(spent_s)
-            if name is not None:
-                progress.describe(self._under_way(name))
-                self._measure(name, spent_s, interruption)
-                interruption.check()
-            elif self.race.is_finishing:
-                return
-            elif not (self.race.ending == "decided" and self._join_further(spent_s)):
-                self.race.finish()
+    def next(self, spent_s: float) -> str | None:
+        """Return the setting to measure next when `spent_s` seconds were spent; None where it is at an end."""
+        race = self.race
+        is_due = race.is_between_blocks and race.block - self.stage_began >= BLOCKS_OF_A_STAGE
+        if is_due and not race.is_finishing:
+            self._join_further(spent_s)
+        while (name := race.next(spent_s)) is None and not race.is_finishing:
+            if not (race.ending == "decided" and self._join_further(spent_s)):
+                race.finish()
+        return name
+
+    def measured(self, shown: Trial) -> None:
+        """Take in a trial; a setting that exceeds a limit is lost."""
+        self.trials.append(shown)
+        if fault := self._over_limit(shown):
+            self.race.lost(shown.setting, fault)
+        else:
+            self.race.measured(shown.setting, shown.cost(self.objective), shown.seconds)
+
+    def lost(self, name: str, reason: str) -> None:
+        """Record that a trial failed: the setting has no further ones."""
+        self.race.lost(name, reason)
+
+    def under_way(self, name: str) -> str:
+        """Return what is being tried, and the best so far."""
+        best = self.race.best
+        if best is None:
+            return name
+        cost = quantity(self.race.costs.cost(best), "s")
+        open_ones = len(self.race.open_ones)
+        return f"{name} · best so far {best}: {cost} for {COSTS[self.objective][1]} · {open_ones} open"
 
     @property
     def tried_any(self) -> bool:
@@ -105,11 +98,6 @@ class Search:
     def not_tried(self) -> tuple[RuledOut, ...]:
         """Return the settings that were not tried, with the reasons."""
         return (*self.ruled_out, *(RuledOut(name=name, reason=NO_TIME) for name in sorted(self.no_time)))
-
-    def _go_on(self, spent_s: float) -> None:
-        is_due = self.race.is_between_blocks and self.race.block - self.stage_began >= BLOCKS_OF_A_STAGE
-        if is_due and not self.race.is_finishing:
-            self._join_further(spent_s)
 
     def _join_further(self, spent_s: float) -> bool:
         """Let settings join that are near the best ones, as many as there is time for; return whether there are any."""
@@ -128,7 +116,7 @@ class Search:
         """Return those that there is time for; the others may be tried later."""
         chosen: list[TunedLoader] = []
         for candidate in candidates:
-            left_s -= BLOCKS_OF_A_STAGE * self._expected_s(candidate)
+            left_s -= BLOCKS_OF_A_STAGE * self.passes.expected_s(candidate.values)
             if left_s >= 0:
                 chosen.append(candidate)
                 self.no_time.discard(candidate.name)
@@ -144,14 +132,14 @@ class Search:
             is_allowed = self.space.allows(candidate)
             if not is_allowed and candidate.name not in names_of_baselines:
                 continue
-            if fault := self.feasible.fault(candidate.values):
+            if fault := self.fault(candidate.values):
                 self.ruled_out.append(RuledOut(name=candidate.name, reason=fault))
                 continue
             joining.append(
                 RacedSetting(
                     name=candidate.name,
                     size=candidate.size,
-                    expected_s=self._expected_s(candidate),
+                    expected_s=self.passes.expected_s(candidate.values),
                     is_candidate=is_allowed,
                 )
             )
@@ -167,46 +155,8 @@ class Search:
             self._join([candidate])
         return candidate.name if candidate.name in self.race.settings else ""
 
-    def _measure(self, name: str, spent_s: float, interruption: Interruption) -> None:
-        """Measure a trial in a process of its own; one that fails in any way is lost, and the race goes on."""
-        candidate, race, began = self.space.known[name], self.race, monotonic()
-        left_s = race.budget_s - spent_s + OVERRUN * race.budget_s
-        timeout_s = min(left_s, max(LEAST_PATIENCE_S, PATIENCE * self._expected_s(candidate)))
-        block = race.block
-        try:
-            times: TrialTimes = in_child(lambda: self._trial(candidate, block), timeout_s=timeout_s)
-        except Exception as error:  # noqa: BLE001 - a user's dataset may fail under a setting in any way
-            interruption.check()
-            race.lost(name, reason(error))
-            return
-        seconds = monotonic() - began
-        shown = Trial(
-            setting=name,
-            block=block,
-            seconds=seconds,
-            **{part: getattr(times, part) for part in TrialTimes.__slots__},
-        )
-        self.trials.append(shown)
-        if fault := self._over_limit(shown):
-            race.lost(name, fault)
-        else:
-            race.measured(name, shown.cost(self.objective), seconds)
-
-    def _trial(self, candidate: TunedLoader, block: int) -> TrialTimes:
-        config = self.space.config_of(candidate)
-        size = self.space.config.batch_size
-        scale = 1.0 if size is None else candidate.values["batch_size"] / size
-        return trial(
-            self.subject,
-            replace(config, seed=block),  # all settings of a block read in one order
-            self.consumer.ready(),
-            batches=self.passes.batches_of(candidate.values, size),
-            batch_samples=max(1, round(self.passes.batch_samples * scale)),
-            samples=self.passes.samples,
-        )
-
     def _over_limit(self, shown: Trial) -> str:
-        limit = self.feasible.limit
+        limit = self.limit
         for option, measured, most in (
             ("--max-memory", shown.pss_bytes, limit.memory_bytes),
             ("--max-shm", shown.shm_bytes, limit.shm_bytes),
@@ -214,26 +164,6 @@ class Search:
             if most is not None and measured > most:
                 return f"it takes {quantity(measured, 'bytes')}, more than {option} {quantity(most, 'bytes')}"
         return ""
-
-    def _expected_s(self, candidate: TunedLoader) -> float:
-        values = candidate.values
-        workers: int = values["num_workers"]
-        size = self.space.config.batch_size
-        scale = 1.0 if size is None else values["batch_size"] / size
-        batches = self.passes.batches_of(values, size) + 2 * max(1, workers)
-        making_s: float = batches * scale * self.passes.batch_s / max(1, min(workers, self.feasible.cpus))
-        start_s: float = workers * (
-            START_S if (values["start_method"] or "fork") == "fork" else SPAWN_S / self.feasible.cpus
-        )
-        return FORK_S + making_s + start_s * (1 if values["persistent_workers"] else 2)
-
-    def _under_way(self, name: str) -> str:
-        best = self.race.best
-        if best is None:
-            return name
-        cost = quantity(self.race.costs.cost(best), "s")
-        open_ones = len(self.race.open_ones)
-        return f"{name} · best so far {best}: {cost} for {COSTS[self.objective][1]} · {open_ones} open"
 
     def _tried(self, candidate: TunedLoader) -> TriedSetting:
         values = dict(candidate.values)

@@ -24,7 +24,10 @@ from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.benches.tune.factors import Feasible, space_of, torchs_values, values_of
-from loaderbench.benches.tune.search import Passes, Search
+from loaderbench.benches.tune.measuring import Trials, measure
+from loaderbench.benches.tune.passes import Passes
+from loaderbench.benches.tune.search import Search
+from loaderbench.benches.tune.space import Space
 from loaderbench.benches.tune.trial import LEAST_TURNS, Survey, survey
 from loaderbench.datasets.pytree import tree_tensors
 from loaderbench.reports.records.schema import SAME_MACHINE
@@ -75,21 +78,7 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     search, is_length_known = prepared(asked, before, left_s=max(0.0, asked.budget_s - (monotonic() - began)))
     search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
     count = search.start([] if before is None else _trials_of(before))
-    interrupted = False
-    try:
-        with (
-            Interruption() as interruption,
-            Progress.of_budget(max(0.0, asked.budget_s - (monotonic() - began))) as progress,
-        ):
-            search.run(began, interruption, progress)
-    except KeyboardInterrupt:
-        interrupted = True
-    if not search.tried_any:
-        if interrupted:
-            raise KeyboardInterrupt
-        raise RefusedError(
-            f"{asked.subject.name}: no trial fits into {duration(asked.budget_s)}: give a larger --budget"
-        )
+    interrupted = _is_interrupted(asked, search, began)
     return Tuned(
         started=started,
         machine=here,
@@ -101,6 +90,27 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
         interrupted=interrupted,
         **_facts_of(asked, search),
     )
+
+
+def _is_interrupted(asked: Asked, search: Search, began: float) -> bool:
+    """Measure until the search is at an end; return whether Ctrl-C ended it. Raises RefusedError without a trial."""
+    trials = Trials(subject=asked.subject, consumer=asked.consumer, space=search.space, passes=search.passes)
+    interrupted = False
+    try:
+        with (
+            Interruption() as interruption,
+            Progress.of_budget(max(0.0, asked.budget_s - (monotonic() - began))) as progress,
+        ):
+            measure(search, trials.read, began=began, interruption=interruption, progress=progress)
+    except KeyboardInterrupt:
+        interrupted = True
+    if not search.tried_any:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise RefusedError(
+            f"{asked.subject.name}: no trial fits into {duration(asked.budget_s)}: give a larger --budget"
+        )
+    return interrupted
 
 
 def _trials_of(before: Tuned) -> list[tuple[Mapping[str, Any], list[Trial]]]:
@@ -149,25 +159,42 @@ def prepared(asked: Asked, before: Tuned | None, *, left_s: float) -> tuple[Sear
         subject, "its first batches", lambda: _preview(subject, config, consumer.ready(), longest_s), left_s
     )
     shown, seen, batch_samples = known.shown, known.survey, known.batch_samples
-    demand = demand_of(subject, replace(config, num_workers=2))
     length = None if subject.is_stream else subject.properties.length
     if length is None and not seen.is_cut:
         length = seen.batches * batch_samples
-    cpus = machine.usable_cpus()
     feasible = Feasible(
-        subject=subject, config=config, demand=demand, dtypes=known.dtypes, limit=asked.limit, cpus=cpus
+        subject=subject,
+        config=config,
+        demand=demand_of(subject, replace(config, num_workers=2)),
+        dtypes=known.dtypes,
+        limit=asked.limit,
+        cpus=machine.usable_cpus(),
     )
     own = values_of(config, asked.num_workers)
-    space = space_of(
-        feasible, shown, own, batch_sizes=asked.batch_sizes, fixed=asked.fixed, on_device=consumer.device.type != "cpu"
-    )
+    on_device = consumer.device.type != "cpu"
+    space = space_of(feasible, shown, own, batch_sizes=asked.batch_sizes, fixed=asked.fixed, on_device=on_device)
     batches = before.batches if before else _batches(seen.batch_s, asked.budget_s, space.choices["num_workers"][-1])
     passes = Passes(
         batches=batches,
         batch_samples=batch_samples,
         batch_s=seen.batch_s,
         samples=batches * batch_samples if length is None else length,
+        usual_size=config.batch_size,
+        cpus=feasible.cpus,
     )
+    return _search(asked, feasible, space, passes, own, sets_epoch=shown.sets_epoch, has_length=length is not None)
+
+
+def _search(
+    asked: Asked,
+    feasible: Feasible,
+    space: Space,
+    passes: Passes,
+    own: Mapping[str, Any],
+    *,
+    sets_epoch: bool,
+    has_length: bool,
+) -> tuple[Search, bool]:
     baselines = (torchs_values(own), own)
     race = Race(
         budget_s=asked.budget_s,
@@ -175,18 +202,17 @@ def prepared(asked: Asked, before: Tuned | None, *, left_s: float) -> tuple[Sear
         baselines=frozenset(space.candidate(values).name for values in baselines),
     )
     search = Search(
-        subject=subject,
         space=space,
-        feasible=feasible,
-        consumer=consumer,
+        fault=feasible.fault,
+        limit=asked.limit,
         passes=passes,
-        objective="throughput" if length is None and asked.objective == "epoch" else asked.objective,
+        objective="throughput" if not has_length and asked.objective == "epoch" else asked.objective,
         race=race,
         baselines=baselines,
         own=own,
-        sets_epoch=shown.sets_epoch,
+        sets_epoch=sets_epoch,
     )
-    return search, length is not None
+    return search, has_length
 
 
 def _batches(batch_s: float, budget_s: float, most_workers: int) -> int:

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from time import monotonic
 
 import pytest
-import torch
 from torch.utils.data import default_collate
 
-from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.harness.loading.first_batch import loader_config
 from loaderbench.benches.harness.loading.subject import subject_of
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.benches.tune import measuring
 from loaderbench.benches.tune import search as searching
 from loaderbench.benches.tune.factors import Feasible, torchs_values
-from loaderbench.benches.tune.search import Passes, Search
+from loaderbench.benches.tune.passes import Passes
+from loaderbench.benches.tune.search import Search
 from loaderbench.benches.tune.space import Space, TunedLoader
 from loaderbench.benches.tune.trial import TrialTimes
 from loaderbench.reports.check.preflight import Demand
@@ -34,19 +34,19 @@ def made_up(space: Space, limit: TuneLimits | None = None) -> Search:
     subject = subject_of(list(range(64)))
     own = {**space.usual, "num_workers": 2}
     baselines = (torchs_values(own), own)
-    return Search(
+    feasible = Feasible(
         subject=subject,
+        config=loader_config(num_workers=1, batch_size=8, collate_fn=default_collate),
+        demand=DEMAND,
+        dtypes=1,
+        limit=limit or TuneLimits(),
+        cpus=2,
+    )
+    return Search(
         space=space,
-        feasible=Feasible(
-            subject=subject,
-            config=loader_config(num_workers=1, batch_size=8, collate_fn=default_collate),
-            demand=DEMAND,
-            dtypes=1,
-            limit=limit or TuneLimits(),
-            cpus=2,
-        ),
-        consumer=Consumer(device=torch.device("cpu")),
-        passes=Passes(batches=8, batch_samples=8, batch_s=0.001, samples=64),
+        fault=feasible.fault,
+        limit=feasible.limit,
+        passes=Passes(batches=8, batch_samples=8, batch_s=0.001, samples=64, usual_size=8, cpus=2),
         objective="epoch",
         race=Race(
             budget_s=1000.0,
@@ -69,13 +69,13 @@ def run(search: Search, monkeypatch: pytest.MonkeyPatch, cost: Callable[[TunedLo
     """Run it where a trial takes no time and shows what `cost` says."""
     rng = random.Random(2)
 
-    def shown(_: Search, one: TunedLoader, __: int) -> TrialTimes:
+    def shown(one: TunedLoader, _: int) -> TrialTimes:
         made = cost(one)
         return times(made.epoch_s * rng.gauss(1, 0.005), made.pss_bytes)
 
-    monkeypatch.setattr(searching, "in_child", lambda work, **_: work())
-    monkeypatch.setattr(Search, "_trial", shown)
-    search.run(monotonic(), Interruption(), Progress.of_budget(1000.0, is_live=False))
+    monkeypatch.setattr(measuring, "in_child", lambda work, **_: work())
+    progress = Progress.of_budget(1000.0, is_live=False)
+    measuring.measure(search, shown, began=monotonic(), interruption=Interruption(), progress=progress)
 
 
 def divided(one: TunedLoader) -> TrialTimes:
