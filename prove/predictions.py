@@ -7,7 +7,7 @@ from time import perf_counter
 
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.units import percent, quantity
-from loaderbench.reports.whatif.whatif_record import COVERAGE, HeldOutPass, inside, read_whatif
+from loaderbench.reports.whatif.whatif_record import COVERAGE, HeldOutPass, WhatIf, inside
 from prove.commands import loaderbench
 from prove.goals import Goal, Measured, Scope, Topic
 
@@ -38,7 +38,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     errors = [abs(held_out.error) for of_dataset in passes for held_out in of_dataset]
     uncertainty = median(held_out.uncertainty for of_dataset in passes for held_out in of_dataset)
     covered = [is_inside for of_dataset in passes for is_inside in inside(of_dataset)]
-    needed = read_whatif(scope.folder / "waiting").workers_needed[0].likely
+    needed = WhatIf.read(scope.folder / "waiting").workers_needed[0].likely
     return {
         MISSED: Measured(
             value=median(errors), note=f"{len(errors)} passes, measured with a standard error of {percent(uncertainty)}"
@@ -81,7 +81,7 @@ def details(scope: Scope) -> Sequence[Table]:
 
 def _held_out(scope: Scope) -> dict[str, tuple[HeldOutPass, ...]]:
     names = ("waiting",) if scope.short else DATASETS
-    return {name: read_whatif(scope.folder / name).held_out for name in names}
+    return {name: WhatIf.read(scope.folder / name).held_out for name in names}
 
 
 TOPIC = Topic(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from loaderbench.reports.watch.record import Watched, read_watched
+from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import Outcome, Reason, judge, worst
 from prove.commands import loaderbench, run
 from prove.goals import Goal, Measured, Scope, Topic
@@ -132,7 +132,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
         out = scope.folder / f"watch-{number}"
         arguments = map(str, (scope.of(200, 20), *known.arguments))
         loaderbench("watch", "--out", str(out), "known.py", *arguments, folder=scope.folder)
-        watched = read_watched(out)
+        watched = Watched.read(out)
         measured[_what(name)] = Measured(value=error_of(watched, known))
         wrong += [] if is_right(watched, known, first_line) else [name]
     measured[WRONG] = Measured(value=len(wrong), note=", ".join(wrong))

@@ -33,12 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, rank, write and show it; return 0, or 130 where it was interrupted."""
-    import msgspec
-
     from loaderbench.benches.explain.ab_experiment import explain
     from loaderbench.benches.harness.pytest_options import loader_timeout_s
     from loaderbench.reports.documents.explain_document import explain_document
-    from loaderbench.reports.explain.explain_record import FILE_NAME
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
 
@@ -58,8 +55,7 @@ def run(options: argparse.Namespace) -> int:
         began=options.began,
         timeout_s=loader_timeout_s(options.loader_timeout),
     )
-    data = [(FILE_NAME, msgspec.json.format(msgspec.json.encode(explanation), indent=1))]
-    output.publish(explain_document(rank(explanation)), folder, stem="explain", data=data)
+    output.publish(explain_document(rank(explanation)), folder, stem="explain", data=[explanation.file()])
     return output.INTERRUPTED if explanation.interrupted else 0
 
 

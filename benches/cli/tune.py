@@ -112,18 +112,14 @@ def _asked(options: argparse.Namespace) -> "Asked":
 
 def _publish(tuned: "Tuned", folder: Path, *, as_json: bool) -> None:
     """Write the record, and the answer or, `as_json`, print the record."""
-    import msgspec
-
     from loaderbench.reports.documents.tune_document import tune_document
-    from loaderbench.reports.tune.tune_record import FILE_NAME
 
-    record = msgspec.json.format(msgspec.json.encode(tuned), indent=1)
-    data = [(FILE_NAME, record)]
+    record = tuned.file()
     if as_json:
-        output.write(data, folder)
-        sys.stdout.write(record.decode() + "\n")
+        output.write([record], folder)
+        sys.stdout.write(record[1].decode() + "\n")
     else:
-        output.publish(tune_document(tuned), folder, stem="tune", data=data)
+        output.publish(tune_document(tuned), folder, stem="tune", data=[record])
 
 
 def _fixed(text: str) -> tuple[str, Any]:
@@ -188,12 +184,12 @@ def _facts(options: argparse.Namespace, subject: "Subject", config: "LoaderConfi
 def _earlier(folder: Path) -> "Mapping[str, Tuned]":
     """Return the records of earlier calls beside `folder`, the newest first; one that cannot be read is left out."""
     from loaderbench.reports.records.json_files import MalformedError
-    from loaderbench.reports.tune.tune_record import FILE_NAME, read_tuned
+    from loaderbench.reports.tune.tune_record import Tuned
 
     records = {}
-    for path in sorted(folder.parent.glob(f"*/{FILE_NAME}"), key=lambda path: -path.stat().st_mtime):
+    for path in sorted(folder.parent.glob(f"*/{Tuned.file_name()}"), key=lambda path: -path.stat().st_mtime):
         try:
-            records[str(path.parent)] = read_tuned(path)
+            records[str(path.parent)] = Tuned.read(path)
         except MalformedError as error:
             output.complain(f"{path}: {error}; it is left out")
     return records

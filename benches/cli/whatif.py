@@ -48,11 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, predict, write and show it; return 0, or 130 where it was interrupted."""
-    import msgspec
-
     from loaderbench.benches.whatif.pass_measuring import whatif
     from loaderbench.reports.documents.whatif_document import whatif_document
-    from loaderbench.reports.whatif.whatif_record import FILE_NAME
 
     folder = output.new_folder("whatif", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # a pass reads as many as there is time for
@@ -66,8 +63,7 @@ def run(options: argparse.Namespace) -> int:
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
     )
-    data = [(FILE_NAME, msgspec.json.format(msgspec.json.encode(predicted), indent=1))]
-    output.publish(whatif_document(predicted), folder, stem="whatif", data=data)
+    output.publish(whatif_document(predicted), folder, stem="whatif", data=[predicted.file()])
     return output.INTERRUPTED if predicted.interrupted else 0
 
 

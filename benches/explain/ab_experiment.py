@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -28,7 +27,6 @@ from loaderbench.datasets.pytree import written
 from loaderbench.datasets.recipes.compact import collections_of
 from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_of, plan_passes
 from loaderbench.reports.explain.explain_record import (
-    SCHEMA,
     DatasetFacts,
     Explanation,
     LoaderMemory,
@@ -82,11 +80,8 @@ def explain(
         interventions={intervention.facts.cause: intervention for intervention in interventions},
         not_run=not_run,
         facts={
-            "version": version("loaderbench"),
-            "started": started,
-            "command": command,
             "seed": seed,
-            "machine": in_child(machine.facts),  # it asks the accelerator, whose driver does not survive a fork
+            **Explanation.head(started=started, command=command, machine=in_child(machine.facts)),
         },
     )
     try:
@@ -169,7 +164,6 @@ class Experiment:
             is_whole=baseline.is_whole,
         )
         return Explanation(
-            schema=SCHEMA,
             **self.facts,
             loader=_arguments(baseline.config),
             dataset=dataset,

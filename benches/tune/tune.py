@@ -4,7 +4,6 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from itertools import islice
 from statistics import fmean
 from time import monotonic
@@ -32,7 +31,7 @@ from loaderbench.benches.tune.trial import LEAST_TURNS, Survey, survey
 from loaderbench.datasets.pytree import tree_tensors
 from loaderbench.reports.records.schema import SAME_MACHINE
 from loaderbench.reports.tune.race import Race
-from loaderbench.reports.tune.tune_record import SCHEMA, Objective, Trial, Tuned, TuneLimits
+from loaderbench.reports.tune.tune_record import Objective, Trial, Tuned, TuneLimits
 from loaderbench.reports.units import duration
 
 PASS_S = 0.5  # that a pass takes in one process, or longer where many workers share it
@@ -80,8 +79,7 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     count = search.start([] if before is None else _trials_of(before))
     interrupted = _is_interrupted(asked, search, began)
     return Tuned(
-        started=started,
-        machine=here,
+        **Tuned.head(started=started, command=asked.command, machine=here),
         subject=facts,
         is_length_known=is_length_known,
         spent_s=monotonic() - began,
@@ -128,9 +126,6 @@ def _facts_of(asked: Asked, search: Search) -> dict[str, Any]:
     names = [search.space.candidate(values).name for values in search.baselines]
     torchs, own = (name if name in search.race.settings else "" for name in names)
     return {
-        "schema": SCHEMA,
-        "version": version("loaderbench"),
-        "command": asked.command,
         "seed": asked.seed,
         "dataset": asked.subject.name,
         "samples": search.passes.samples,

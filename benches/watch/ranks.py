@@ -43,10 +43,9 @@ def all_ranks(folder: Path, size: int, within_s: float = OTHERS_END_WITHIN_S) ->
 
 def _ended(folder: Path) -> "list[Watched]":
     from loaderbench.reports.records.json_files import MalformedError  # noqa: PLC0415 - not before the script's own
-    from loaderbench.reports.watch.record import read_watched  # noqa: PLC0415
 
     try:
-        record = read_watched(folder)
+        record = Watched.read(folder)
     except MalformedError:
         return []
     return [] if record.why == RUNNING else [record]

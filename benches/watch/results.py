@@ -13,10 +13,9 @@ from loaderbench.benches.watch.ranks import rank_and_size
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import Row, rows_of
 from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
-from loaderbench.reports.records.schema import RECORD
-from loaderbench.reports.records.schema import SCHEMA as RUN_SCHEMA
+from loaderbench.reports.records.schema import RECORD, SCHEMA
 from loaderbench.reports.vocabulary import SETTINGS
-from loaderbench.reports.watch.record import FILE, SCHEMA, MadeBatch, Watched, WatchedEpoch, WatchedLoader
+from loaderbench.reports.watch.record import MadeBatch, Watched, WatchedEpoch, WatchedLoader
 from loaderbench.reports.watch.rounds import rounds_of
 
 DIGITS = 7  # of a time in seconds
@@ -34,7 +33,7 @@ def watched_record(recorder: WatchRecorder, *, seconds: float, facts: Mapping[st
     made = _made_by_workers(recorder.folder)
     rank, world_size = rank_and_size(os.environ)
     return Watched(
-        schema=SCHEMA,
+        schema=Watched.SCHEMA,
         version=version("loaderbench"),
         seconds=round(seconds, DIGITS),
         rank=rank,
@@ -90,7 +89,7 @@ def _epoch(epoch: EpochTrace, began: float) -> WatchedEpoch:
 
 def files_of(watched: Watched) -> Iterator[tuple[str, bytes]]:
     """Yield the two records, by the names of their files."""
-    yield FILE, msgspec.json.encode(watched)
+    yield Watched.file_name(), msgspec.json.encode(watched)
     yield RECORD, dumps(run_of(watched)).encode()
 
 
@@ -108,7 +107,7 @@ def run_of(watched: Watched) -> Entry:
         "version": watched.version,
         "benchmarks": list(cases.values()),
         "loaderbench": {
-            "schema": RUN_SCHEMA,
+            "schema": SCHEMA,
             "run": new_run(),
             "version": watched.version,
             "started": watched.started,

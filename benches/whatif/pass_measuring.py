@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from operator import attrgetter
 from time import perf_counter
 from typing import Any
@@ -35,7 +34,7 @@ from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_correc
 from loaderbench.reports.whatif.pass_choice import cost_passes, cost_sizes, held_out_passes
 from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime, reads
 from loaderbench.reports.whatif.prediction import Question, check_predictions, predict
-from loaderbench.reports.whatif.whatif_record import SCHEMA, WhatIf
+from loaderbench.reports.whatif.whatif_record import WhatIf
 
 WARM_UP_BATCHES = 2  # of each worker, before a pass
 
@@ -81,12 +80,8 @@ def whatif(
     held_out = check_predictions(costs, measuring.held_out, cpus)
     predictions, needed = predict(costs, held_out, question)
     return WhatIf(
-        schema=SCHEMA,
-        version=version("loaderbench"),
-        started=started,
-        command=command,
+        **WhatIf.head(started=started, command=command, machine=machine.facts()),
         seed=seed,
-        machine=machine.facts(),
         dataset=subject.name,
         samples=subject.properties.length or samples,
         rounds=len(measuring.costs),

@@ -1,14 +1,10 @@
 """The file ``explain.json``: what ``loaderbench explain`` measured, before anything is concluded from it."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from loaderbench.reports.records.json_files import read
-
-SCHEMA = 2
-FILE_NAME = "explain.json"
+from loaderbench.reports.records.command_record import CommandRecord
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Passes = Annotated[tuple[Seconds, ...], msgspec.Meta(min_length=1)]
@@ -94,15 +90,13 @@ class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool = True  # an epoch has `samples`; else they are the first ones of a stream that had not ended
 
 
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+class Explanation(CommandRecord, frozen=True, kw_only=True):
     """Everything that was measured."""
 
-    schema: int
-    version: str
-    started: str
-    command: tuple[str, ...]
+    COMMAND = "explain"
+    SCHEMA = 2
+
     seed: int
-    machine: dict[str, Any]
     loader: dict[str, Any]  # DataLoader's arguments that are not torch's defaults
     dataset: DatasetFacts
     budget_s: float
@@ -119,8 +113,3 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         causes = {intervention.cause for intervention in self.interventions}
         if unknown := [block.cause for block in self.blocks if block.cause not in causes]:
             raise ValueError(f"a block of {unknown[0]!r}, which is none of the interventions")
-
-
-def read_explanation(path: Path) -> Explanation:
-    """Return the ``explain.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
-    return read(path / FILE_NAME if path.is_dir() else path, Explanation, schema=SCHEMA, what="explain")

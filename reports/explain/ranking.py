@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from loaderbench.reports.explain.explain_record import Explanation, InterventionFacts, PassBlock, read_explanation
+from loaderbench.reports.explain.explain_record import Explanation, InterventionFacts, PassBlock
 from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.stats.significance import discoveries
@@ -94,7 +94,7 @@ class Ranking:
 
 def read_ranking(path: Path) -> Ranking:
     """Return the ranking of an ``explain.json``, or of the folder that holds one; raises MalformedError."""
-    return rank(read_explanation(path))
+    return rank(Explanation.read(path))
 
 
 def rank(explanation: Explanation) -> Ranking:

@@ -2,16 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from loaderbench.reports.records.json_files import read
+from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.tune.race import RaceEnding, Status
-
-SCHEMA = 1
-FILE_NAME = "tune.json"
 
 Objective = Literal["epoch", "throughput", "first-batch", "cpu"]
 # By objective: the field of a trial that is to be small, and what it is called.
@@ -83,15 +79,13 @@ class TuneLimits(msgspec.Struct, frozen=True, kw_only=True):
     workers: int | None = None
 
 
-class Tuned(msgspec.Struct, frozen=True, kw_only=True):
+class Tuned(CommandRecord, frozen=True, kw_only=True):
     """Everything that was measured, and the setting that is recommended."""
 
-    schema: int
-    version: str
-    started: str
-    command: tuple[str, ...]
+    COMMAND = "tune"
+    SCHEMA = 1
+
     seed: int
-    machine: dict[str, Any]
     subject: dict[str, Any]  # what must be the same for trials to be used again
     dataset: str
     samples: int  # of an epoch
@@ -126,8 +120,3 @@ class Tuned(msgspec.Struct, frozen=True, kw_only=True):
     def setting(self, name: str) -> TriedSetting:
         """Return the setting of this name."""
         return next(setting for setting in self.settings if setting.name == name)
-
-
-def read_tuned(path: Path) -> Tuned:
-    """Return the ``tune.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
-    return read(path / FILE_NAME if path.is_dir() else path, Tuned, schema=SCHEMA, what="tune")

@@ -3,15 +3,11 @@
 Times are in seconds since the watch began, on one clock for all processes of a machine.
 """
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from loaderbench.reports.records.json_files import read
-
-SCHEMA = 1
-FILE = "watch.json"
+from loaderbench.reports.records.command_record import CommandRecord
 
 
 class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,15 +67,13 @@ class WatchedLoader(msgspec.Struct, frozen=True, kw_only=True):
     """What reading it raised."""
 
 
-class Watched(msgspec.Struct, frozen=True, kw_only=True):
+class Watched(CommandRecord, frozen=True, kw_only=True):
     """One process of a script that was watched."""
 
-    schema: int
-    version: str
-    started: str
-    command: tuple[str, ...] = ()
+    COMMAND = "watch"
+    SCHEMA = 1
+
     script: str = ""
-    machine: dict[str, Any] = {}
     seconds: float
     """For how long it was watched."""
     ending: str = "finished"
@@ -92,8 +86,3 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     loaders: tuple[WatchedLoader, ...] = ()
     memory: tuple[tuple[float, float], ...] = ()
     """When, and PSS of the process tree in bytes."""
-
-
-def read_watched(path: Path) -> Watched:
-    """Return the record in `path`, a folder or the file itself; raises MalformedError."""
-    return read(path / FILE if path.is_dir() else path, Watched, schema=SCHEMA, what="watch")

@@ -2,19 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean, median, stdev
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
-from loaderbench.reports.records.json_files import read
+from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.whatif.pass_schedule import LoaderPass
 from loaderbench.reports.whatif.simulation import Scenario
 
-SCHEMA = 2
-FILE_NAME = "whatif.json"
 MEDIAN_TO_MEAN = math.sqrt(math.pi / 2)  # of their standard errors
 COVERAGE = 0.9  # of measurements are to lie in the intervals
 
@@ -87,15 +84,13 @@ class WorkersNeeded(msgspec.Struct, frozen=True, kw_only=True):
     worst: int | None  # costs higher by as much
 
 
-class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+class WhatIf(CommandRecord, frozen=True, kw_only=True):
     """Everything that was asked and predicted."""
 
-    schema: int
-    version: str
-    started: str
-    command: tuple[str, ...]
+    COMMAND = "whatif"
+    SCHEMA = 2
+
     seed: int
-    machine: dict[str, Any]
     dataset: str
     samples: int
     rounds: int  # of measuring
@@ -143,8 +138,3 @@ def inside(held_out: Sequence[HeldOutPass]) -> list[bool]:
     return [
         abs(passed.log_error) <= widening([other for other in held_out if other is not passed]) for passed in held_out
     ]
-
-
-def read_whatif(path: Path) -> WhatIf:
-    """Return the ``whatif.json`` at `path`, or in the folder `path`; raises MalformedError in one line."""
-    return read(path / FILE_NAME if path.is_dir() else path, WhatIf, schema=SCHEMA, what="whatif")

@@ -47,7 +47,7 @@ def ranking(gains: dict[str, float], memory: LoaderMemory | None = None) -> Rank
     )
     return rank(
         Explanation(
-            schema=1,
+            schema=Explanation.SCHEMA,
             version="0",
             started="2026-11-26T00:00:00",
             command=(),

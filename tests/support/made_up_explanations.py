@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from loaderbench.reports.explain.explain_record import (
-    SCHEMA,
     DatasetFacts,
     Explanation,
     InterventionFacts,
@@ -47,7 +46,7 @@ def made_up_explanation(
         interventions.append(intervention_of(RESTARTS, once_per_epoch=True, keeps_workers=True))
         measured += [block_of(RESTARTS, starts / (starts + 0.1), rng, starts + 0.1) for _ in range(blocks)]
     given = {
-        "schema": SCHEMA,
+        "schema": Explanation.SCHEMA,
         "budget_s": 60.0,
         "version": "0",
         "started": "2026-11-25T01:00:00",

@@ -10,7 +10,7 @@ def made_up_whatif(**facts: Any) -> WhatIf:
     """Two scenarios with a step of 20 ms, and two passes that were predicted 10 % too long."""
     scenarios = [Scenario(num_workers=workers, cpus=2, step_s=0.02, ranks=2) for workers in (0, 4)]
     given = {
-        "schema": 2,
+        "schema": WhatIf.SCHEMA,
         "version": "0",
         "started": "2026-11-25T01:00:00",
         "command": ("loaderbench", "whatif"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from loaderbench.reports.watch.record import SCHEMA, MadeBatch, Watched, WatchedEpoch, WatchedLoader
+from loaderbench.reports.watch.record import MadeBatch, Watched, WatchedEpoch, WatchedLoader
 
 FACTS = {
     "num_workers": 2, "batch_size": 4, "in_order": True, "named_by": ["--dataset", "train:Train"],
@@ -50,4 +50,4 @@ def watched(*loaders: WatchedLoader, **fields: Any) -> Watched:
         "version": "0", "started": "2026-11-26T20:00:00+00:00", "seconds": 60.0, "script": "train.py",
         "command": ("loaderbench", "watch", "train.py"), "loaders": loaders,
     }  # fmt: skip
-    return Watched(schema=SCHEMA, **{**about, **fields})
+    return Watched(schema=Watched.SCHEMA, **{**about, **fields})

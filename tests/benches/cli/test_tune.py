@@ -11,7 +11,7 @@ import pytest
 from made_up_tunings import made_up_tuning
 
 from loaderbench.benches.cli.main import main
-from loaderbench.reports.tune.tune_record import FILE_NAME, read_tuned
+from loaderbench.reports.tune.tune_record import Tuned
 
 DATASET = (
     "--dataset",
@@ -40,7 +40,7 @@ def test_the_answer_is_shown_and_written_as_json_markdown_and_a_page(
     out = tmp_path / "out"
     assert main(["tune", *DATASET, "--out", str(out)]) == 0
     assert "DataLoader(dataset, num_workers=2)" in capsys.readouterr().out
-    assert read_tuned(out).recommended == "workers=2"
+    assert Tuned.read(out).recommended == "workers=2"
     for name in ("tune.md", "tune.html", "figures/throughput-against-costs.svg"):
         assert (out / name).exists()
 
@@ -50,7 +50,7 @@ def test_json_is_the_record_and_nothing_else(
 ) -> None:
     assert main(["tune", *DATASET, "--json", "--out", str(tmp_path)]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed == json.loads((tmp_path / FILE_NAME).read_text())
+    assert printed == json.loads((tmp_path / Tuned.file_name()).read_text())
 
 
 def test_without_options_the_users_own_setting_is_torch_s(asked: dict[str, Any], tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_all_of_it_runs_on_as_many_cpus_as_are_allowed(asked: dict[str, Any], tm
 def test_earlier_records_beside_it_are_offered_unless_it_is_to_be_fresh(asked: dict[str, Any], tmp_path: Path) -> None:
     for name in ("old-tune", "broken-tune"):
         (tmp_path / name).mkdir()
-    (tmp_path / "old-tune" / FILE_NAME).write_bytes(msgspec.json.encode(made_up_tuning()))
-    (tmp_path / "broken-tune" / FILE_NAME).write_text("{")
+    (tmp_path / "old-tune" / Tuned.file_name()).write_bytes(msgspec.json.encode(made_up_tuning()))
+    (tmp_path / "broken-tune" / Tuned.file_name()).write_text("{")
     assert main(["tune", *DATASET, "--out", str(tmp_path / "new")]) == 0
     assert [Path(name).name for name in asked["earlier"]] == ["old-tune"]
     assert main(["tune", *DATASET, "--fresh", "--out", str(tmp_path / "newer")]) == 0
@@ -140,10 +140,10 @@ def test_a_dataset_is_tuned_and_a_second_call_starts_from_its_trials(
     ]  # fmt: skip
     command = ["tune", *DATASET, *fixed, "--batch-size", "8", "--budget", "90s", "--seed", "1"]
     assert main([*command, "--out", str(tmp_path / "first")]) == 0
-    first = read_tuned(tmp_path / "first")
+    first = Tuned.read(tmp_path / "first")
     assert (first.recommended, first.samples, first.ending) == ("workers=1 · persistent", 64, "decided")
     assert {trial.setting for trial in first.trials} == {"workers=0", "workers=1 · persistent"}
     assert main([*command, "--out", str(tmp_path / "second")]) == 0
-    second = read_tuned(tmp_path / "second")
+    second = Tuned.read(tmp_path / "second")
     assert second.earlier_trials == len(first.trials)
     assert re.search(r"Started from \d+ trials of", capsys.readouterr().out)

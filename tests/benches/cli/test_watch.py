@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.cli import main as cli
-from loaderbench.reports.watch.record import read_watched
+from loaderbench.reports.watch.record import Watched
 
 SCRIPT = """
 import atexit, os, sys
@@ -77,7 +77,7 @@ def test_a_script_or_module_prints_raises_and_ends_as_without_a_watch(
     assert watched.stdout == plain.stdout
     assert watched.stderr.startswith(plain.stderr)
     assert watched.returncode == plain.returncode
-    record = read_watched(out)
+    record = Watched.read(out)
     assert (record.ending, len(record.loaders)) == (ending, 1)
     assert record.loaders[0].dataset == f"{program[-1].removesuffix('.py')}:Train"
     assert not (out / ".workers").exists()
@@ -87,7 +87,7 @@ def test_after_the_steps_that_were_asked_for_the_script_ends_and_is_reported(pla
     watched = ran(place, *MAIN, "--steps", "6", "--out", str(place / "steps"), "train.py", "finish", "0")
     assert watched.returncode == 0
     assert "at exit" in watched.stdout
-    record = read_watched(place / "steps")
+    record = Watched.read(place / "steps")
     assert (record.ending, record.loaders[0].steps) == ("stopped", 6)
     run = json.loads((place / "steps" / "run.json").read_text())
     assert len(run["benchmarks"]) == 1

@@ -7,7 +7,7 @@ import pytest
 from made_up_predictions import made_up_whatif
 
 from loaderbench.benches.cli.main import main
-from loaderbench.reports.whatif.whatif_record import read_whatif
+from loaderbench.reports.whatif.whatif_record import WhatIf
 
 DATASET = (
     "--dataset",
@@ -36,7 +36,7 @@ def test_predictions_are_shown_and_written_as_json_markdown_a_page_and_a_figure(
     out = tmp_path / "out"
     assert main(["whatif", *DATASET, "--out", str(out)]) == 0
     assert "Fewest workers that keep up with a step" in capsys.readouterr().out
-    assert read_whatif(out) == made_up_whatif()
+    assert WhatIf.read(out) == made_up_whatif()
     for name in ("whatif.md", "whatif.html", "figures/whatif.svg"):
         assert (out / name).read_text()
 

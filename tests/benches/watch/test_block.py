@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from loaderbench.benches.watch import watch
 from loaderbench.reports.records.files import read_run
-from loaderbench.reports.watch.record import read_watched
+from loaderbench.reports.watch.record import Watched
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_a_block_leaves_a_report_and_records_that_are_read_back(
         for _ in DataLoader(TensorDataset(torch.arange(80)), batch_size=4):
             pass
     assert {path.name for path in folder.iterdir()} == {"watch.json", "watch.html", "watch.md", "run.json", "figures"}
-    (loader,) = read_watched(folder).loaders
+    (loader,) = Watched.read(folder).loaders
     assert (loader.dataset, loader.steps) == ("torch.utils.data.dataset:TensorDataset", 20)
     run = read_run(folder)
     assert (run.faults, len(run.cases), run.cases[0].bench) == ([], 1, "watch")
@@ -38,7 +38,7 @@ def test_what_the_block_raises_goes_on_and_is_said(folder: Path) -> None:
 
     with pytest.raises(ZeroDivisionError), watch(out=folder):
         fails()
-    watched = read_watched(folder)
+    watched = Watched.read(folder)
     assert (watched.ending, watched.why) == ("failed", "ZeroDivisionError: in a step")
 
 
@@ -54,7 +54,7 @@ def test_any_iterable_is_watched_by_its_name(folder: Path) -> None:
         batches = watch.iterable([1, 2, 3], "lists")
         assert (list(batches), len(batches)) == ([1, 2, 3], 3)  # type: ignore[arg-type]
         assert batches.index(2) == 1  # type: ignore[attr-defined]
-    (loader,) = read_watched(folder).loaders
+    (loader,) = Watched.read(folder).loaders
     assert (loader.name, loader.kind, loader.steps) == ("lists", "iterable", 3)
 
 
@@ -69,4 +69,4 @@ def test_a_record_of_another_schema_is_refused(folder: Path) -> None:
     folder.mkdir()
     (folder / "watch.json").write_bytes(msgspec.json.encode({"schema": 99}))
     with pytest.raises(MalformedError, match="schema 99"):
-        read_watched(folder)
+        Watched.read(folder)

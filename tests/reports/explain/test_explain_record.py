@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loaderbench.reports.explain.explain_record import Explanation, read_explanation
+from loaderbench.reports.explain.explain_record import Explanation
 from loaderbench.reports.records.json_files import MalformedError
 
 Explained = Callable[..., Explanation]
@@ -17,7 +17,7 @@ Explained = Callable[..., Explanation]
 def test_an_explanation_is_read_back_from_its_folder_as_it_was_written(explained: Explained, tmp_path: Path) -> None:
     written = explained({"large": 0.4}, starts=1.0)
     (tmp_path / "explain.json").write_bytes(msgspec.json.encode(written))
-    assert read_explanation(tmp_path) == written
+    assert Explanation.read(tmp_path) == written
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_what_is_no_explanation_is_refused_in_one_line(
     document = msgspec.to_builtins(explained({"a": 0.4})) | change
     (tmp_path / "explain.json").write_text(json.dumps(document))
     with pytest.raises(MalformedError, match=words) as refused:
-        read_explanation(tmp_path)
+        Explanation.read(tmp_path)
     assert "\n" not in str(refused.value)

@@ -9,13 +9,13 @@ from made_up_tunings import made_up_tuning
 
 from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.tune.answer import TuneAnswer
-from loaderbench.reports.tune.tune_record import FILE_NAME, read_tuned
+from loaderbench.reports.tune.tune_record import Tuned
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     tuned = made_up_tuning()
-    (tmp_path / FILE_NAME).write_bytes(msgspec.json.encode(tuned))
-    assert read_tuned(tmp_path) == tuned
+    (tmp_path / Tuned.file_name()).write_bytes(msgspec.json.encode(tuned))
+    assert Tuned.read(tmp_path) == tuned
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,9 @@ def test_a_record_that_cannot_be_used_is_refused_in_one_line(
     tmp_path: Path, facts: dict[str, object], words: str
 ) -> None:
     document = msgspec.to_builtins(made_up_tuning()) | facts
-    (tmp_path / FILE_NAME).write_bytes(msgspec.json.encode(document))
+    (tmp_path / Tuned.file_name()).write_bytes(msgspec.json.encode(document))
     with pytest.raises(MalformedError, match=re.escape(words)):
-        read_tuned(tmp_path)
+        Tuned.read(tmp_path)
 
 
 def test_the_gain_is_the_cost_of_a_baseline_over_that_of_the_recommended_one() -> None:
