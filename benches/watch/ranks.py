@@ -43,6 +43,7 @@ def all_ranks(folder: Path, size: int, within_s: float = OTHERS_END_WITHIN_S) ->
 
 def _ended(folder: Path) -> "list[Watched]":
     from loaderbench.reports.records.json_files import MalformedError  # noqa: PLC0415 - not before the script's own
+    from loaderbench.reports.watch.record import Watched  # noqa: PLC0415
 
     try:
         record = Watched.read(folder)

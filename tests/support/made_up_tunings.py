@@ -34,9 +34,8 @@ def made_up_tuning(epochs_s: dict[str, float] | None = None, **facts: Any) -> Tu
         "schema": Tuned.SCHEMA, "version": "0", "started": "2026-11-26T01:00:00", "command": ("loaderbench", "tune"),
         "seed": 1, "machine": {"cpu_model": "Imaginary"}, "subject": {"dataset": "mine:Train"},
         "dataset": "mine:Train", "samples": 1000, "batches": 10, "batch_samples": 10, "objective": "epoch",
-        "limits": TuneLimits(), "fixed": {}, "budget_s": 60.0, "spent_s": 12.0, "torchs": next(iter(epochs_s)), "own": next(iter(epochs_s)),
-        "recommended": best, "is_shown": True, "settings": settings, "trials": trials,
-        "ending": "decided",
-        "ruled_out": (RuledOut(name="workers=64", reason="shared memory: 9 GB of 8 GB"),),
+        "limits": TuneLimits(), "fixed": {}, "budget_s": 60.0, "spent_s": 12.0, "torchs": next(iter(epochs_s)),
+        "own": next(iter(epochs_s)), "recommended": best, "is_shown": True, "settings": settings, "trials": trials,
+        "ending": "decided", "ruled_out": (RuledOut(name="workers=64", reason="shared memory: 9 GB of 8 GB"),),
     }  # fmt: skip
     return Tuned(**(given | facts))

@@ -93,7 +93,7 @@ def experiment(baseline: Baseline, budget_s: float = ENOUGH_S) -> Experiment:
         rng=random.Random(1),
         interventions={entry.facts.cause: entry for entry in interventions},
         not_run=not_run,
-        facts={"version": "0", "started": "", "command": (), "seed": 1, "machine": {}},
+        facts={"seed": 1, **Explanation.head(started="", command=(), machine={})},
     )
 
 
