@@ -1,12 +1,13 @@
 """Goals, what was measured for each, and whether it is met: the table that ``make prove`` prints."""
 
+import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from loaderbench.reports.documents.document import Cell, Column, Document, Section, Table, Text
 from loaderbench.reports.units import MISSING, count, quantity
+from prove.scope import Measured, Scope
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,26 +33,6 @@ class Goal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """A value in the goal's unit, and what it is made of."""
-
-    value: float = math.nan
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
-    """How much is measured: all of it, or in the `short` form a little of every row, whose values mean nothing."""
-
-    folder: Path  # where commands leave their files
-    short: bool = False
-
-    def of(self, whole: int, little: int) -> int:
-        """Return `whole`, or `little` in the short form."""
-        return little if self.short else whole
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
     """Goals that are measured together. `measure` returns what was measured for each, by the goal's `what`."""
 
@@ -59,35 +40,47 @@ class Topic:
     goals: tuple[Goal, ...]
     measure: Callable[[Scope], Mapping[str, Measured]]
     details: Callable[[Scope], Sequence[Table]] | None = None  # tables that explain the values, once they are measured
+    minutes: float = 1.0  # that it usually takes on two idle cores
+
+    @property
+    def question(self) -> str:
+        """Return what it asks: the first line of its module."""
+        return (inspect.getdoc(inspect.getmodule(self.measure)) or self.name).partition("\n")[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What came of a topic; `fault` says why it could not be measured."""
+    """What came of a topic; `fault` says why it could not be measured, or not to its end where not `is_whole`."""
 
     topic: Topic
-    measured: Mapping[str, Measured]
+    measured: Mapping[str, Measured] = field(default_factory=dict)
     fault: str = ""
     details: tuple[Table, ...] = ()
+    is_whole: bool = True
 
     def value_of(self, goal: Goal) -> Measured:
         """Return what was measured for one of the topic's goals; NaN where nothing was."""
         return self.measured.get(goal.what, Measured())
 
+    @property
+    def missed(self) -> list[Goal]:
+        """Return the goals that are not met; none where the topic was not measured to its end."""
+        return [goal for goal in self.topic.goals if self.is_whole and not goal.is_met(self.value_of(goal).value)]
+
 
 def exit_code(results: Sequence[Result], *, short: bool) -> int:
     """Return 1 if a goal is missed; of the short form, if a row has no finite value, or one that no goal asks for."""
-    rows = [(goal, result.value_of(goal).value) for result in results for goal in result.topic.goals]
     if not short:
-        return int(not all(goal.is_met(value) for goal, value in rows))
+        return int(any(result.missed for result in results))
+    values = [result.value_of(goal).value for result in results for goal in result.topic.goals]
     unasked = [set(result.measured) - {goal.what for goal in result.topic.goals} for result in results]
-    return int(any(unasked) or not all(math.isfinite(value) for _, value in rows))
+    return int(any(unasked) or not all(map(math.isfinite, values)))
 
 
 def document(results: Sequence[Result], about: Sequence[str], *, short: bool) -> Document:
     """Return the table of all goals, those that were missed, and the tables behind the values."""
     columns = (Column(label="what", wide=True), Column(label="goal"), Column(label="measured"), Column(label="met"))
-    rows = [_row(goal, result.value_of(goal), short=short) for result in results for goal in result.topic.goals]
+    rows = [_row(goal, result, short=short) for result in results for goal in result.topic.goals]
     details = [
         Section(title=result.topic.name, parts=result.details, on=frozenset({"terminal", "markdown"}))
         for result in results
@@ -97,23 +90,28 @@ def document(results: Sequence[Result], about: Sequence[str], *, short: bool) ->
         title="Goals and measurements",
         about=tuple(about),
         notices=tuple(f"{result.topic.name}: {result.fault}" for result in results if result.fault),
-        parts=(Table(columns=columns, rows=tuple(rows)), _conclusion(results, short=short), *details),
+        parts=(Table(columns=columns, rows=tuple(rows)), *_conclusions(results, short=short), *details),
     )
 
 
-def _row(goal: Goal, measured: Measured, *, short: bool) -> tuple[Cell, ...]:
-    is_met = goal.is_met(measured.value)
+def _row(goal: Goal, result: Result, *, short: bool) -> tuple[Cell, ...]:
+    measured = result.value_of(goal)
     text = " ".join(filter(None, [quantity(measured.value, goal.unit), f"({measured.note})" if measured.note else ""]))
-    met = Cell(text="yes", tone="good") if is_met else Cell(text="no", tone="bad")
-    return Cell(text=goal.what), Cell(text=goal.text), Cell(text=text), Cell(text=MISSING) if short else met
+    met = Cell(text="yes", tone="good") if goal.is_met(measured.value) else Cell(text="no", tone="bad")
+    is_judged = result.is_whole and not short
+    return Cell(text=goal.what), Cell(text=goal.text), Cell(text=text), met if is_judged else Cell(text=MISSING)
 
 
-def _conclusion(results: Sequence[Result], *, short: bool) -> Text:
+def _conclusions(results: Sequence[Result], *, short: bool) -> Iterator[Text]:
     if short:
-        return Text(text="The short form: every row was measured a little, and its value means nothing.", tone="muted")
-    missed = [
-        goal.what for result in results for goal in result.topic.goals if not goal.is_met(result.value_of(goal).value)
-    ]
+        yield Text(text="The short form: every row was measured a little, and its value means nothing.", tone="muted")
+        return
+    missed = [goal.what for result in results for goal in result.missed]
+    cut = [result.topic.name for result in results if not result.is_whole]
     if missed:
-        return Text(text=f"{count(len(missed), 'goal')} missed: {'; '.join(missed)}", tone="bad", strong=True)
-    return Text(text="Every goal of this table is met.", tone="good", strong=True)
+        yield Text(text=f"{count(len(missed), 'goal')} missed: {'; '.join(missed)}", tone="bad", strong=True)
+    if cut:
+        yield Text(text=f"Not measured to the end, and not judged: {', '.join(cut)}", tone="muted")
+    if not missed and len(cut) < len(results):
+        goals = "Every other goal" if cut else "Every goal"
+        yield Text(text=f"{goals} of this table is met.", tone="good", strong=True)

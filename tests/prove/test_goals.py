@@ -9,7 +9,8 @@ from rich.console import Console
 
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
-from prove.goals import Goal, Measured, Result, Scope, Topic, document, exit_code
+from prove.goals import Goal, Result, Topic, document, exit_code
+from prove.scope import Measured, Scope
 
 AT_MOST = Goal(what="error of a reading", unit="share", at_most=0.02)
 AT_LEAST = Goal(what="causes found", unit="share", at_least=1.0)

@@ -18,12 +18,12 @@ from loaderbench.reports.explain.explain_record import (
 )
 from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, rank
 from loaderbench.reports.stats.recommendation import Recommendation
-from prove.__main__ import TOPICS
-from prove.answers import Answer
-from prove.causes import CAUSES, TOGETHER, Injected, imagined, is_copied, is_found, leaks
-from prove.changes import alarms, power
-from prove.gates import CASES, pool
-from prove.recommendations import simulate
+from prove.topics import TOPICS
+from prove.topics.answers import Answer
+from prove.topics.causes import CAUSES, TOGETHER, Injected, imagined, is_copied, is_found, leaks
+from prove.topics.changes import alarms, power
+from prove.topics.gates import CASES, pool
+from prove.topics.recommendations import simulate
 
 MB = 1e6
 

@@ -3,7 +3,7 @@
 from made_up_watches import epoch, loader, steady, watched
 from msgspec.structs import replace
 
-from prove.watched_scripts import SCRIPTS, error_of, is_right
+from prove.topics.watched_scripts import SCRIPTS, error_of, is_right
 
 STEADY = SCRIPTS["40% of each step"]
 SECOND = SCRIPTS["two loaders, the second one slow"]

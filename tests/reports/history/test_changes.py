@@ -96,7 +96,7 @@ def test_too_few_points_have_no_change(values: list[float]) -> None:
 def test_in_noise_fewer_than_one_point_in_a_thousand_is_detected_as_a_change() -> None:
     random = np.random.default_rng(2)
     false_alarms = sum(len(change_points(np.exp(noise(random, 100)))) for _ in range(2000))
-    assert false_alarms <= 2000 * 100 / 1000  # prove/changes.py has the rate with its error
+    assert false_alarms <= 2000 * 100 / 1000  # prove/topics/changes.py has the rate with its error
 
 
 @pytest.mark.parametrize("ratio", [0.9, 1.1])

@@ -10,7 +10,8 @@ from loaderbench.benches.bench_fidelity import OVERHEADS, PARTS, TIMES
 from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.stats.summary import summarise
 from prove.commands import bench
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 QUANTITIES = (*TIMES, *PARTS, "128 MiB held by each of 2 workers: PSS", "64 samples of 10 kB: bytes in a batch")
 MANY_PAIRS = ("-k", "overhead", "--rounds", "150")  # of passes: fewer do not show 1 %
@@ -41,4 +42,5 @@ TOPIC = Topic(
         *(Goal(what=quantity, unit="share", at_most=0.01) for quantity in OVERHEADS),
     ),
     measure=measure,
+    minutes=6,
 )

@@ -13,7 +13,8 @@ from loaderbench.benches.harness.clock import Epoch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import subject_of
 from loaderbench.datasets.synthetic.known_cost import Sleeping
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 STEP_S = 0.02
 SHARES = (0.0, 0.10, 0.60)  # of a pass that the device waits

@@ -9,7 +9,8 @@ from statistics import median
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import Outcome, Reason, judge, worst
 from prove.commands import loaderbench, run
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 STEP_S = 0.01
 PAUSE_S = 0.5
@@ -167,4 +168,5 @@ TOPIC = Topic(
         Goal(what=WORKER_COST, unit="share", at_most=0.01),
     ),
     measure=measure,
+    minutes=5,
 )

@@ -16,7 +16,8 @@ from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growt
 from loaderbench.reports.explain.ranking import Ranking, read_ranking
 from loaderbench.reports.units import percent
 from prove.commands import loaderbench
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 SHORT_BUDGET, QUICK = "5s", ("--budget", "20s")  # what is seen without A/B passes is seen first
 NO_WORKERS = "workers where none would do"  # nothing is sent then
@@ -248,4 +249,5 @@ TOPIC = Topic(
     ),
     measure=measure,
     details=details,
+    minutes=26,
 )

@@ -14,7 +14,8 @@ from time import perf_counter
 
 from loaderbench.datasets.validation import check_dataset
 from prove.commands import ROOT, loaderbench, run
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 sys.path.append(str(ROOT / "tests" / "support"))  # the made-up runs of the tests
 import made_up_runs  # type: ignore[import-not-found]
@@ -113,4 +114,5 @@ TOPIC = Topic(
         Goal(what=CHECK, unit="s", at_most=1),
     ),
     measure=measure,
+    minutes=6,
 )

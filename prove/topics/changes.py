@@ -14,7 +14,8 @@ import numpy as np
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.history.changes import Floats, change_points
 from loaderbench.reports.units import percent
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 POINTS = 100
 SERIES = 10_000
@@ -105,4 +106,5 @@ TOPIC = Topic(
     goals=(Goal(what=ALARMS, unit="", at_most=1), Goal(what=POWER, unit="share", at_least=0.9)),
     measure=measure,
     details=details,
+    minutes=4,
 )

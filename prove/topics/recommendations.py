@@ -20,7 +20,8 @@ from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.noninferiority import smallest_as_good, standing
 from loaderbench.reports.units import percent
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 Floats = NDArray[np.float64]
 
@@ -116,4 +117,5 @@ TOPIC = Topic(
     goals=(Goal(what=GOOD, unit="share", at_least=LEVEL),),
     measure=measure,
     details=details,
+    minutes=1,
 )

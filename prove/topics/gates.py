@@ -12,7 +12,8 @@ import pandas as pd
 
 from loaderbench.reports.gate.replayed_gates import Pool, RecordedBlock, coverage, outcome
 from loaderbench.reports.gate.sequential import Plan
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 CASES = tuple(f"epoch[{name}]" for name in "abcdefgh")
 CONTROL = "control[sleep]"
@@ -99,4 +100,5 @@ TOPIC = Topic(
         Goal(what=COVERAGE, unit="share", at_least=0.93, at_most=0.97),
     ),
     measure=measure,
+    minutes=2,
 )

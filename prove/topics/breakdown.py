@@ -16,7 +16,8 @@ from loaderbench.datasets.synthetic.known_cost import Busy, Sleeping, SlowCollat
 from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.stats.summary import summarise
 from prove.commands import bench
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 STRAGGLER_S, SAMPLE_S = 0.5, 0.001
 
@@ -125,4 +126,5 @@ TOPIC = Topic(
         Goal(what=COST, unit="share", at_most=0.02),
     ),
     measure=measure,
+    minutes=2,
 )

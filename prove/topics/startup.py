@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from statistics import median
 
 from prove.commands import run
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 MAIN_S = 1.0
 PAYLOAD_BYTES = 256_000_000
@@ -59,4 +60,5 @@ TOPIC = Topic(
         Goal(what=FORKED, unit="ratio", at_most=1),
     ),
     measure=measure,
+    minutes=1,
 )

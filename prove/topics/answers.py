@@ -21,7 +21,8 @@ from loaderbench.reports.stats.recommendation import Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import percent, quantity
 from prove.commands import loaderbench
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 QUESTIONS = "loaderbench.datasets.synthetic.questions"
 CLOSE = 0.1  # where "cannot tell" is right
@@ -182,4 +183,5 @@ TOPIC = Topic(
     goals=(Goal(what=RIGHT, unit="", at_least=len(ASKED) - 1),),
     measure=measure,
     details=details,
+    minutes=30,
 )

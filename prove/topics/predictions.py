@@ -9,7 +9,8 @@ from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.units import percent, quantity
 from loaderbench.reports.whatif.whatif_record import COVERAGE, HeldOutPass, WhatIf, inside
 from prove.commands import loaderbench
-from prove.goals import Goal, Measured, Scope, Topic
+from prove.goals import Goal, Topic
+from prove.scope import Measured, Scope
 
 DATASETS = ("text", "images", "tokens", "table")
 # Samples that wait for 5 ms, of no CPU: a batch of 8 every 8 ms takes 8 × 5 / 8 workers.
@@ -95,4 +96,5 @@ TOPIC = Topic(
     ),
     measure=measure,
     details=details,
+    minutes=6,
 )
