@@ -12,6 +12,7 @@ from loaderbench.reports.vocabulary import SETTINGS, Setting, loader_settings, s
 
 SWITCH = (bool, np.bool_)  # the latter where a column of switches is taken apart
 Row = Mapping[Hashable, object] | pd.Series
+LONGEST_LINE = 100  # characters of a call that is written in one
 _ALWAYS_WRITTEN = ("batch_size", "num_workers")  # in a call of DataLoader, torch's defaults too
 
 
@@ -133,17 +134,27 @@ def loader_call(row: Row, default_start_method: object = None) -> str:
 
     A sampler of the user's own is written as a function of the dataset, as most are.
 
-    >>> print(loader_call({"batch_size": 64, "num_workers": 2, "persistent_workers": True, "collate_fn": "pad"}))
+    >>> loader_call({"batch_size": 64, "num_workers": 2, "persistent_workers": True, "collate_fn": "pad"})
+    'DataLoader(dataset, batch_size=64, num_workers=2, collate_fn=pad, persistent_workers=True)'
+    """
+    return dataloader_call(_arguments(row, default_start_method))
+
+
+def dataloader_call(arguments: Iterable[tuple[str, str]]) -> str:
+    """Write a ``DataLoader(...)`` call: in one line where it fits into `LONGEST_LINE` characters.
+
+    >>> print(dataloader_call([("num_workers", "2"), ("collate_fn", "Reused(" * 9 + "pad" + ")" * 9)]))
     DataLoader(
         dataset,
-        batch_size=64,
         num_workers=2,
-        collate_fn=pad,
-        persistent_workers=True,
+        collate_fn=Reused(Reused(Reused(Reused(Reused(Reused(Reused(Reused(Reused(pad))))))))),
     )
     """
-    arguments = ["dataset", *(f"{name}={value}" for name, value in _arguments(row, default_start_method))]
-    return "DataLoader(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
+    written = ["dataset", *(f"{name}={value}" for name, value in arguments)]
+    line = f"DataLoader({', '.join(written)})"
+    if len(line) <= LONGEST_LINE:
+        return line
+    return "DataLoader(\n" + "".join(f"    {argument},\n" for argument in written) + ")"
 
 
 def _arguments(row: Row, default_start_method: object) -> Iterator[tuple[str, str]]:

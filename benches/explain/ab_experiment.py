@@ -9,6 +9,7 @@ from typing import Any
 from loaderbench.benches.explain.ab_passes import block_in_child, turns_of
 from loaderbench.benches.explain.baseline.baseline import Baseline, measure_baseline
 from loaderbench.benches.explain.baseline.consumer import Consumer
+from loaderbench.benches.explain.baseline.loader_call import plain_arguments
 from loaderbench.benches.explain.interventions.intervention import TOGETHER, Intervention, together
 from loaderbench.benches.explain.interventions.known import INTERVENTIONS, interventions_of
 from loaderbench.benches.explain.loader_memory import loader_memory
@@ -23,7 +24,6 @@ from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.interruption import Interruption
-from loaderbench.datasets.pytree import written
 from loaderbench.datasets.recipes.compact import collections_of
 from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_of, plan_passes
 from loaderbench.reports.explain.explain_record import (
@@ -36,7 +36,6 @@ from loaderbench.reports.explain.explain_record import (
 )
 from loaderbench.reports.explain.ranking import rank
 
-OURS = ("seed", "timeout")  # arguments of a loader that its user did not give
 WRITING_S = 1.0  # that showing and writing the result takes, about
 LONGEST_WRITING = 0.1  # of the budget
 FIRST_PASSES, OBSERVING = 0.04, 0.05  # of the budget: for a traced pass, and for each observer
@@ -165,7 +164,7 @@ class Experiment:
         )
         return Explanation(
             **self.facts,
-            loader=_arguments(baseline.config),
+            loader=plain_arguments(baseline.config),
             dataset=dataset,
             budget_s=self.budget.seconds,
             time_shares=dict(baseline.passes.time_shares),
@@ -235,14 +234,3 @@ class Experiment:
         del self.interventions[cause]
         self.blocks = [block for block in self.blocks if block.cause != cause]
         self.not_run.append(NotRun(cause=cause, reason=why))
-
-
-def _arguments(config: LoaderConfig) -> dict[str, Any]:
-    """Return the loader's arguments that are not torch's defaults, as texts and numbers."""
-    defaults = LoaderConfig()
-    values = {name: getattr(config, name) for name in LoaderConfig.__dataclass_fields__ if name not in OURS}
-    return {name: _plain(value) for name, value in values.items() if value != getattr(defaults, name)}
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str)) else written(value)

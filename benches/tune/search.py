@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from loaderbench.benches.explain.baseline.batch_facts import loader_call
+from loaderbench.benches.explain.baseline.loader_call import loader_call
 from loaderbench.benches.tune.passes import Passes
 from loaderbench.benches.tune.space import Space, TunedLoader, Values
 from loaderbench.reports.tune.race import Race, RacedSetting

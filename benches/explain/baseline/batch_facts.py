@@ -1,18 +1,16 @@
 """What the first batch shows, and other ways to make one: indexed in one call, or with arrays for its objects."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, default_collate
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 from loaderbench.benches.harness.failures.failure_line import reason
-from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.storages import tensor_storages
-from loaderbench.datasets.collate import default
-from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors, written
+from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays
 
 
@@ -114,21 +112,3 @@ class ConstantObjects:
             self.has_tensors = bool(tree_tensors(batch))
             self.constant = tree_map(lambda leaf: None if isinstance(leaf, Tensor) else leaf, to_arrays(batch))
         return (self.constant, tree_tensors(batch)) if self.has_tensors else self.constant
-
-
-def loader_call(config: LoaderConfig) -> str:
-    """Return the call of DataLoader that `config` stands for, without the arguments that are torch's defaults."""
-    return f"DataLoader(dataset{''.join(f', {name}={value}' for name, value in _written(config))})"
-
-
-def _written(config: LoaderConfig) -> Iterator[tuple[str, str]]:
-    defaults = LoaderConfig()
-    for name in LoaderConfig.__slots__:
-        value = getattr(config, name)
-        if (
-            name in ("seed", "timeout")
-            or value == getattr(defaults, name)
-            or any(value is usual for usual in (default, default_collate))
-        ):
-            continue
-        yield name, repr(value) if isinstance(value, (int, float, str)) or value is None else written(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loaderbench.benches.explain.baseline.baseline import Baseline
-from loaderbench.benches.explain.baseline.batch_facts import loader_call
+from loaderbench.benches.explain.baseline.loader_call import loader_call
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.reports.explain.explain_record import InterventionFacts
 

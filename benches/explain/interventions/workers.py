@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch.multiprocessing import get_all_start_methods, get_start_method
 
 from loaderbench.benches.explain.baseline.baseline import Baseline
-from loaderbench.benches.explain.baseline.batch_facts import loader_call
+from loaderbench.benches.explain.baseline.loader_call import loader_call
 from loaderbench.benches.explain.interventions.intervention import (
     Change,
     Intervention,

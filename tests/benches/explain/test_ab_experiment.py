@@ -117,7 +117,7 @@ def test_what_helped_is_measured_in_one_and_ranked_first(
     best = rank(tried.explanation()).best
     assert best is not None
     assert best.cause == TOGETHER
-    assert best.call.startswith("DataLoader(dataset, ")
+    assert best.call.startswith("DataLoader(")
 
 
 def test_with_no_time_nothing_is_tried_and_all_of_it_is_listed(

@@ -1,12 +1,13 @@
 """The settings there are to try: their names, their order, the loaders and the code that they stand for."""
 
+import ast
 import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from loaderbench.benches.explain.baseline.batch_facts import loader_call
+from loaderbench.benches.explain.baseline.loader_call import loader_call
 from loaderbench.benches.tune.space import Space
 
 Made = Callable[..., Space]
@@ -135,7 +136,8 @@ def test_a_setting_is_a_call_with_its_imports(
 ) -> None:
     made = space()
     one = named(made, **values)
-    assert loader_call(made.config_of(one)) == f"DataLoader(dataset, {arguments})"
+    call = ast.unparse(ast.parse(loader_call(made.config_of(one))))
+    assert call == f"DataLoader(dataset, {arguments})"
     assert imported in "\n".join(made.imports_of(one))
 
 

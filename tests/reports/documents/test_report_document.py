@@ -55,7 +55,7 @@ def test_each_dataset_has_a_callout_with_its_call(document: Document) -> None:
     assert [callout.subject for callout in callouts] == ["images · cuda", "text · cuda", "tokens · cuda"]
     for callout in callouts:
         assert callout.code
-        assert callout.code.code.startswith("DataLoader(\n")
+        assert callout.code.code.startswith("DataLoader(")
         assert [bar.label for bar in callout.bars] == ["loader alone", "step alone", "both", "waiting"]
         assert max(bar.share for bar in callout.bars) == 1.0
 
@@ -108,7 +108,7 @@ def test_the_terminal_says_of_memory_what_the_loader_adds(document: Document, re
 def test_markdown_has_verdict_call_and_the_first_cases(document: Document) -> None:
     text = markdown(document)
     assert "> [!TIP]\n> **images · cuda: Loading is not your bottleneck**" in text
-    assert "```python\nDataLoader(\n" in text
+    assert "```python\nDataLoader(" in text
     assert "<details><summary>All 149 cases</summary>" in text
     assert "killed by signal" in text
     assert "89 more rows on the HTML page." in text

@@ -44,8 +44,8 @@ def test_every_change_is_made_and_written_as_one_call(baseline: Made) -> None:
     combination = combined(baseline(batch=batch), THREADS, TENSORS, OBJECTS, MALLOC, "too few workers")
     assert combination is not None
     assert combination.facts.call == (
-        "DataLoader(dataset, batch_size=8, shuffle=True, num_workers=2, collate_fn=Packed(Arrayed(default_collate)), "
-        "worker_init_fn=InTurn(one_thread, keep_memory))"
+        "DataLoader(\n    dataset,\n    batch_size=8,\n    shuffle=True,\n    num_workers=2,\n"
+        "    collate_fn=Packed(Arrayed(default_collate)),\n    worker_init_fn=InTurn(one_thread, keep_memory),\n)"
     )
     assert combination.control.num_workers == 1
     assert combination.treatment.persistent_workers
