@@ -79,6 +79,7 @@ def _measure(
 ) -> None:
     from loaderbench.benches.gate import injected_regressions as injected
     from loaderbench.benches.gate.calibration_runner import CalibrationRunner
+    from loaderbench.benches.gate.forking import ForkServers
     from loaderbench.benches.gate.measuring import terminated_as_interrupted
 
     regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
@@ -88,9 +89,12 @@ def _measure(
         terminated_as_interrupted(),
         Interruption() as interruption,
         Progress.of_budget(budget_s + whole_s) as progress,
+        ForkServers() as servers,
     ):
         rng = random.Random(seed)  # noqa: S311 - an order, not a secret
-        runner = CalibrationRunner(folder=folder, rng=rng, progress=progress, interruption=interruption)
+        runner = CalibrationRunner(
+            folder=folder, rng=rng, progress=progress, interruption=interruption, servers=servers
+        )
         if not options.again:
             runner.begin(seed)
             injected_alone = [entry for entry in regressions if entry.expected and not entry.with_load]

@@ -11,6 +11,7 @@ from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.verdict_options import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.forking import ForkServers
 from loaderbench.benches.gate.revisions import NAMES, Revision, RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
@@ -95,9 +96,10 @@ def _measured(
         terminated_as_interrupted(),
         Interruption() as interruption,
         prepared(base, head, options.setup) as revisions,
+        ForkServers() as servers,
     ):
         prepared_s = time.monotonic() - began
-        runner = _runner(options, revisions, {*base.pairs, *head.pairs}, folder, seed, interruption)
+        runner = _runner(options, revisions, {*base.pairs, *head.pairs}, folder, seed, interruption, servers)
         with Progress.of_budget(max(0.0, options.budget - test.spent_s)) as progress:
             blocks = measure(test, runner, interruption, lambda test: progress.describe(standing(test)))
     machine = blocks[0]["machine"]
@@ -124,6 +126,7 @@ def _runner(
     folder: Path,
     seed: int,
     interruption: Interruption,
+    servers: ForkServers,
 ) -> BlockRunner:
     """Return what measures the blocks; the revisions differ in the settings `differing` on purpose."""
     return BlockRunner(
@@ -134,6 +137,7 @@ def _runner(
         controlled=not options.as_is,
         differing=frozenset(differing),
         on_turn=interruption.check,
+        servers=servers,
     )
 
 

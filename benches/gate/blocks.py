@@ -17,8 +17,10 @@ from typing import Any
 from loaderbench.benches.gate.background_load import BackgroundLoad
 from loaderbench.benches.gate.block_record import Record, missed, read_record, samples
 from loaderbench.benches.gate.case_matching import MatchedCase, Matching, match
+from loaderbench.benches.gate.fork_server import PLUGINS
+from loaderbench.benches.gate.forking import ForkServers, ProcessEndedError
 from loaderbench.benches.gate.revisions import NAMES, Revision
-from loaderbench.benches.gate.scheduler import Message, ProcessEndedError, RevisionProcess, Scheduler
+from loaderbench.benches.gate.scheduler import Message, RevisionProcess, Scheduler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import CONTROL_BENCH
 
@@ -33,8 +35,6 @@ ALLOCATOR = {  # glibc's; another C library ignores them
 }
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 CONTROLLED = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
-# The plugins of the user's tests are left out: each takes its time to load.
-PLUGINS = ("-p", "pytest_benchmark.plugin", "-p", "loaderbench.benches.harness.plugin")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Many short rounds, many blocks: it is pairs of processes that count. Options of the user's come after, and override.
 DEFAULTS = ("--rounds=5", "--round-time=0.05", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
@@ -57,6 +57,7 @@ class BlockRunner:
     limit_s: float = 300.0
     with_load: bool = False  # load a random revision in half of the blocks: to calibrate, never to judge
     on_turn: Callable[[], None] = lambda: None
+    servers: ForkServers = field(default_factory=ForkServers)  # whoever made them ends them
     matching: Matching = field(default_factory=lambda: Matching(matched=(), new=(), gone=()), init=False)
     agreed: dict[str, int] = field(default_factory=dict, init=False)
     count: int = field(default=0, init=False)
@@ -66,16 +67,17 @@ class BlockRunner:
         self.count += 1
         folder = self.folder / f"{self.count:03}"
         folder.mkdir(parents=True)
-        environment = self._environment()
         load = BackgroundLoad(loaded=self.rng.choice(NAMES)) if self._loads() else None
         until = time.monotonic() + within_s
         processes: list[RevisionProcess] = []
         try:
+            servers = self.servers.pair(self.revisions, self._environment, folder)
+            commands = self._commands(cases, folder)
             with load or nullcontext():
-                for revision, command, variables in self._commands(cases, folder, environment).values():
+                for revision, server in zip(self.revisions, servers, strict=True):
                     log = folder / f"{revision.name}.log"
                     started = RevisionProcess.start(
-                        revision, command, variables, log, limit_s=self.limit_s, until=until
+                        revision, server, commands[revision.name], log, limit_s=self.limit_s, until=until
                     )
                     processes.append(started)
                 schedule = Scheduler(
@@ -95,7 +97,8 @@ class BlockRunner:
         return {
             "block": self.count,
             "seconds": schedule.seconds,
-            "environment": {name: environment[name] for name in CONTROLLED if name in environment},
+            "servers": self.servers.started,
+            "environment": {name: value for name, value in servers[0].environment.items() if name in CONTROLLED},
             "telemetry": schedule.telemetry,
             "faults": dict(schedule.faults),
             "missed": list(missed(schedule, records)),
@@ -108,27 +111,27 @@ class BlockRunner:
         return self.with_load and self.rng.random() < LOADED_SHARE
 
     def _environment(self) -> dict[str, str]:
+        environment = {**os.environ, **NO_OTHER_PLUGINS}
         if not self.controlled:
-            return dict(os.environ)
-        return {**os.environ, **ALLOCATOR, **THREADS, "PYTHONHASHSEED": str(self.rng.randrange(1 << 32))}
+            return environment
+        return {**environment, **ALLOCATOR, **THREADS, "PYTHONHASHSEED": str(self.rng.randrange(1 << 32))}
 
-    def _commands(
-        self, cases: Collection[str] | None, folder: Path, environment: Mapping[str, str]
-    ) -> dict[str, tuple[Revision, Sequence[str], Mapping[str, str]]]:
-        """Return each revision's command and its environment, by name."""
+    def _commands(self, cases: Collection[str] | None, folder: Path) -> dict[str, list[str]]:
+        """Return the arguments of each revision's pytest, by name."""
         placement = [f"--placement={self.rng.randrange(os.cpu_count() or 1)}"] if self.controlled else []
         settings = self.folder / "pytest.ini"
         settings.write_text("[pytest]\n")  # the configuration of the user's own tests does not concern the benches
-        pytest = ["-m", "pytest", *PLUGINS, "--import-mode=importlib", f"--config-file={settings.absolute()}"]
+        pytest = [word for plugin in PLUGINS for word in ("-p", plugin)]
+        pytest += ["--import-mode=importlib", f"--config-file={settings.absolute()}"]
         pytest += [f"--rootdir={self.folder.absolute()}", "-p", "no:cacheprovider", "-q"]
-        benches = ["--pyargs", *self._benches(cases)]
-        commands: dict[str, tuple[Revision, Sequence[str], Mapping[str, str]]] = {}
-        for revision in self.revisions:
-            options = [*DEFAULTS, *_with_controls(self.options), *revision.options, *benches, *placement]
-            record = f"--run-dir={(folder / revision.name).absolute()}"
-            variables = {**environment, **NO_OTHER_PLUGINS, **revision.environment, "PYTHONPATH": revision.paths}
-            commands[revision.name] = (revision, [revision.python, *pytest, *options, record], variables)
-        return commands
+        options = [*DEFAULTS, *_with_controls(self.options)]
+        after = ["--pyargs", *self._benches(cases), *placement]
+        return {
+            revision.name: [
+                *pytest, *options, *revision.options, *after, f"--run-dir={(folder / revision.name).absolute()}"
+            ]
+            for revision in self.revisions
+        }  # fmt: skip
 
     def _benches(self, cases: Collection[str] | None) -> list[str]:
         """Return only the files that hold a wanted case: to collect the others takes a second."""

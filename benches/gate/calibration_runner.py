@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.forking import BlockCutError, ForkServers
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
-from loaderbench.benches.gate.scheduler import BlockCutError
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
@@ -36,6 +36,7 @@ class CalibrationRunner:
     rng: random.Random
     progress: Progress
     interruption: Interruption
+    servers: ForkServers
     runners: dict[str, BlockRunner] = field(default_factory=dict)  # by the regression's name
 
     def begin(self, seed: int) -> None:
@@ -80,6 +81,7 @@ class CalibrationRunner:
     def gate(self, regression: InjectedRegression, budget_s: float) -> None:
         """Measure a whole gate, as `loaderbench gate` does."""
         self.progress.describe(f"whole gate on {regression.name}")
+        self.servers.end()  # a gate starts its own
         test = SequentialTest(plan=Plan(budget_s=budget_s))
         measure(test, self._new_runner(regression, "gate"), self.interruption)
         self.interruption.check()
@@ -103,6 +105,7 @@ class CalibrationRunner:
             rng=self.rng,
             with_load=regression.with_load,
             on_turn=self.interruption.check,
+            servers=self.servers,
         )
 
     def _keep(self, name: str, entry: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from loaderbench.benches.gate.block_record import Record
 from loaderbench.benches.gate.blocks import BlockRunner
-from loaderbench.benches.gate.scheduler import BlockCutError
+from loaderbench.benches.gate.forking import BlockCutError
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.paired_effects import effects

@@ -54,11 +54,15 @@ class Revision:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def paths(self) -> str:
-        """``PYTHONPATH``: this revision's own code comes first, from its root or its ``src``."""
+    def own_paths(self) -> list[str]:
+        """Return where this revision's own code is looked for, before any other: in its root, or in its ``src``."""
         own = [] if self.root is None else [self.root / "src", self.root]
-        folders = [str(path) for path in (self.folder, *own) if path.is_dir()]
-        return os.pathsep.join([*dict.fromkeys(folders), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+        return list(dict.fromkeys(str(path) for path in (self.folder, *own) if path.is_dir()))
+
+    @property
+    def paths(self) -> str:
+        """``PYTHONPATH`` of processes that it starts."""
+        return os.pathsep.join([*self.own_paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])
 
 
 @contextmanager

@@ -7,9 +7,7 @@ same round, a drawn order decides, and the opposite order decides the round afte
 
 import json
 import math
-import os
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +20,7 @@ from typing import Any, Self
 
 from loaderbench.benches.gate.background_load import BackgroundLoad
 from loaderbench.benches.gate.case_matching import MatchedCase
+from loaderbench.benches.gate.forking import BlockCutError, ForkedProcess, ForkServer, ProcessEndedError, telling_line
 from loaderbench.benches.gate.revisions import Revision
 from loaderbench.benches.gate.telemetry import Counters
 
@@ -33,20 +32,12 @@ _POLL_S = 0.2
 _LEAVE_S = 30.0
 
 
-class ProcessEndedError(Exception):
-    """A revision's process did not start, or ended before its time: one line that says how."""
-
-
-class BlockCutError(Exception):
-    """The block did not end in the time that was left for it."""
-
-
 @dataclass(slots=True)
 class RevisionProcess:
     """The process that measures one revision, and where it stands in the block."""
 
     revision: Revision
-    process: subprocess.Popen[bytes]
+    process: ForkedProcess
     connection: Connection
     log: Path
     limit_s: float = 300.0  # without a question: it hangs
@@ -61,27 +52,18 @@ class RevisionProcess:
     def start(
         cls,
         revision: Revision,
-        command: Sequence[str],
-        environment: Mapping[str, str],
+        server: ForkServer,
+        arguments: Sequence[str],
         log: Path,
         *,
         limit_s: float,
         until: float,
     ) -> Self:
-        """Start it; it asks its questions through a socket that it inherits."""
+        """Have it forked; it asks its questions through a socket that it inherits."""
         ours, theirs = socketpair()
-        with theirs, log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                [*command, f"--lockstep={theirs.fileno()}"],
-                cwd=revision.folder,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C reaches the command alone, which ends this process
-            )
         connection = Connection(ours.detach())
+        with theirs:
+            process = server.fork(revision, arguments, log, theirs.fileno(), until=until)
         return cls(revision=revision, process=process, connection=connection, log=log, limit_s=limit_s, until=until)
 
     @property
@@ -137,16 +119,12 @@ class RevisionProcess:
 
     def end(self) -> None:
         """End it, and every process that it started: whatever it had to keep is on disk."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.end()
         self.connection.close()
 
     def last_line(self) -> str:
         """Return the line of its log that tells most about why it ended."""
-        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith(("ERROR", "E  ")) or "Error" in line]
-        return (errors or lines or ["it printed nothing"])[-1][:500]
+        return telling_line(self.log)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,6 +25,7 @@ import json
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -118,6 +119,7 @@ def origin(name: str) -> str:
     return str(getattr(sys.modules[module], "__file__", None) or "")
 
 
+@cache
 def digest() -> str:
     """Return a hash of the source of the benches and the datasets, which tells one loaderbench from another."""
     folders = [Path(__file__).parents[2], Path(validation.__file__).parent]

@@ -62,7 +62,7 @@ def test_nothing_in_common_is_refused(runner: BlockRunner) -> None:
 
 
 def test_both_run_the_same_command_on_the_same_core(runner: BlockRunner) -> None:
-    base, head = (command for _, command, _ in runner._commands(None, runner.folder, {}).values())
+    base, head = runner._commands(None, runner.folder).values()
     assert [word for word in base if not word.startswith("--run-dir")] == [
         word for word in head if not word.startswith("--run-dir")
     ]
@@ -70,14 +70,14 @@ def test_both_run_the_same_command_on_the_same_core(runner: BlockRunner) -> None
 
 
 def test_the_users_selection_does_not_lose_the_controls(runner: BlockRunner) -> None:
-    _, command, _ = runner._commands(None, runner.folder, {})["base"]
+    command = runner._commands(None, runner.folder)["base"]
     assert command[command.index("-k") + 1] == "(bench_epoch) or bench_control"
 
 
 def test_only_the_files_of_wanted_cases_are_collected_again(runner: BlockRunner) -> None:
     benches = ("epoch", "memory")
     arranged(runner, introduction(runner, "head", *benches), *benches)
-    _, command, _ = runner._commands({"epoch[a]"}, runner.folder, {})["head"]
+    command = runner._commands({"epoch[a]"}, runner.folder)["head"]
     assert [word for word in command if word.startswith("loaderbench.benches.bench_")] == [
         "loaderbench.benches.bench_control",
         "loaderbench.benches.bench_epoch",
@@ -88,4 +88,4 @@ def test_the_environment_is_controlled_or_as_it_is(runner: BlockRunner) -> None:
     assert runner._environment().keys() >= set(CONTROLLED)
     runner.controlled = False
     assert "OMP_WAIT_POLICY" not in runner._environment()
-    assert not any(word.startswith("--placement") for word in runner._commands(None, runner.folder, {})["base"][1])
+    assert not any(word.startswith("--placement") for word in runner._commands(None, runner.folder)["base"])

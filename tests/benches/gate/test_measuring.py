@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from made_up_gates import block_of
 
+from loaderbench.benches.gate.forking import BlockCutError
 from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
-from loaderbench.benches.gate.scheduler import BlockCutError
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.paired_effects import is_control

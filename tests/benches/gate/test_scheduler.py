@@ -1,46 +1,52 @@
 """What a process is waited for: a question, its end, the limit after which it hangs, the end of the block's time."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from loaderbench.benches.gate.forking import BlockCutError, ProcessEndedError
 from loaderbench.benches.gate.revisions import Revision
-from loaderbench.benches.gate.scheduler import BlockCutError, ProcessEndedError, RevisionProcess
+from loaderbench.benches.gate.scheduler import RevisionProcess
 
-Start = Callable[..., RevisionProcess]
+Waited = Callable[..., RevisionProcess]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a process that asks nothing, with its limits."""
-    started = []
+def waited(tmp_path: Path) -> Iterator[Waited]:
+    """Stand in for a process that asks nothing, and has perhaps ended."""
+    here, there = Pipe()
+    (tmp_path / "log").write_text("ModuleNotFoundError: no data\n")
 
-    def start(code: str, *, limit_s: float = 300.0, until: float = math.inf) -> RevisionProcess:
-        revision, log = Revision(name="base", label="made up", folder=tmp_path), tmp_path / "log"
-        command = [sys.executable, "-c", code]
-        started.append(RevisionProcess.start(revision, command, {}, log, limit_s=limit_s, until=until))
-        return started[-1]
+    def of(*, code: int | None = None, limit_s: float = 300.0, until: float = math.inf) -> RevisionProcess:
+        return RevisionProcess(
+            revision=Revision(name="base", label="made up", folder=tmp_path),
+            process=SimpleNamespace(poll=lambda: code),  # type: ignore[arg-type]
+            connection=here,
+            log=tmp_path / "log",
+            limit_s=limit_s,
+            until=until,
+        )
 
-    yield start
-    for process in started:
-        process.end()
+    with here, there:
+        yield of
 
 
-def test_a_block_whose_time_is_over_is_cut(start: Start) -> None:
+def test_a_block_whose_time_is_over_is_cut(waited: Waited) -> None:
     with pytest.raises(BlockCutError):
-        start("import time; time.sleep(100)", until=time.monotonic()).next_question()
+        waited(until=time.monotonic()).next_question()
 
 
-def test_a_process_that_asks_nothing_hangs(start: Start) -> None:
+def test_a_process_that_asks_nothing_hangs(waited: Waited) -> None:
     with pytest.raises(ProcessEndedError, match="base asked for nothing in 0 s: it hangs"):
-        start("import time; time.sleep(100)", limit_s=0.1).next_question()
+        waited(limit_s=0.1).next_question()
 
 
-def test_a_process_that_has_ended_asks_nothing_more(start: Start) -> None:
-    process = start("print('ModuleNotFoundError: no data')")
+def test_a_process_that_has_ended_asks_nothing_more(waited: Waited) -> None:
+    process = waited(code=1)
     assert process.next_question() is None
     assert process.last_line() == "ModuleNotFoundError: no data"
