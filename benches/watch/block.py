@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from loaderbench.benches.watch.hooks import Hooks
 from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
+from loaderbench.benches.watch.script import described
 from loaderbench.benches.watch.session import WatchSession, show
 
 
@@ -29,7 +30,7 @@ class watch:  # noqa: N801 - it reads as a verb: with watch(): …
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._stack.close()
         ending = "finished" if kind is None else "interrupted" if kind is KeyboardInterrupt else "failed"
-        show(self.session, self.session.finish(ending, "" if kind is None else f"{kind.__name__}: {error}"))
+        show(self.session, self.session.finish(ending, described(error) if ending == "failed" and error else ""))
 
     @staticmethod
     def iterable(of: Iterable[Any], name: str) -> Iterable[Any]:

@@ -85,8 +85,15 @@ def ended(script: Callable[[], object]) -> Ending:
     except BaseException as error:  # noqa: BLE001 - whatever a script raises
         error.__traceback__ = scripts_own(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
-        return Ending(code=FAILED, how="failed", why=f"{type(error).__name__}: {error}")
+        return Ending(code=FAILED, how="failed", why=described(error))
     return Ending(code=0, how="finished")
+
+
+def described(error: BaseException) -> str:
+    """Return type and message of `error`, the worker that it was raised in and the line of the user's code."""
+    from loaderbench.benches.harness.failures.failure_line import failure_of, traceback_of  # noqa: PLC0415 - at its end
+
+    return failure_of(traceback_of(error)).line_without_advice
 
 
 def scripts_own(traceback: TracebackType | None) -> TracebackType | None:

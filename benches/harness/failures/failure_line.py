@@ -56,16 +56,20 @@ class Failure:
 
     @property
     def line(self) -> str:
-        """Return all of it in one line of at most `LONGEST` characters: the message is what is cut."""
+        """Return all of it in one line of at most `LONGEST` characters, and what to do about it."""
+        advice = advice_on(f"{self.error}: {self.message} {self.detail}")
+        return self._line(f"; {advice}" if advice else "")
+
+    @property
+    def line_without_advice(self) -> str:
+        """Return all of it in one line of at most `LONGEST` characters, for who has no options of ours to give."""
+        return self._line("")
+
+    def _line(self, end: str) -> str:
+        """Return all of it and `end`: the message is what is cut."""
         worker = f"in worker {self.worker}" if self.worker else ""
         where = ", ".join(part for part in (self.samples, worker, self.place) if part)
-        advice = advice_on(f"{self.error}: {self.message} {self.detail}")
-        ends = (
-            f": {self.detail}" if self.detail else "",
-            f" ({where})" if where else "",
-            f"; {advice}" if advice else "",
-        )
-        rest = "".join(ends)
+        rest = "".join((f": {self.detail}" if self.detail else "", f" ({where})" if where else "", end))
         text = f"{self.error}: {self.message}" if self.message else self.error
         return shortened(text, LONGEST - len(rest)) + rest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loaderbench.benches.watch.recorder import EnoughError
-from loaderbench.benches.watch.script import Ending, run_module, run_script
+from loaderbench.benches.watch.script import Ending, described, run_module, run_script
 
 Run = Callable[..., Ending]
 
@@ -57,7 +57,7 @@ def test_its_exit_code_is_kept(
 @pytest.mark.parametrize(
     ("error", "ending"),
     [
-        ("ValueError('of mine')", Ending(code=1, how="failed", why="ValueError: of mine")),
+        ("ValueError('of mine')", Ending(code=1, how="failed", why="ValueError: of mine (train.py:2)")),
         ("KeyboardInterrupt", Ending(code=130, how="interrupted")),
     ],
 )
@@ -68,6 +68,16 @@ def test_its_traceback_begins_with_its_own_frame(
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["Traceback (most recent call last):", f'  File "{Path.cwd()}/train.py", line 3, in <module>']
     assert not [line for line in lines if "benches/watch/script.py" in line]
+
+
+def test_what_a_worker_raised_is_one_line_with_the_users_own() -> None:
+    sent = (
+        "Caught ValueError in DataLoader worker process 1.\nOriginal Traceback (most recent call last):\n"
+        '  File "/usr/lib/site-packages/torch/utils/data/_utils/worker.py", line 358, in _worker_loop\n'
+        '    data = fetcher.fetch(index)\n  File "/home/me/train.py", line 12, in __getitem__\n'
+        "    raise ValueError(index)\nValueError: no such\nsample\n"
+    )
+    assert described(ValueError(sent)) == "ValueError: no such sample (in worker 1, /home/me/train.py:12)"
 
 
 def test_its_own_excepthook_is_called(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
