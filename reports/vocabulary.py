@@ -152,7 +152,7 @@ class WorkloadOption:
 
 
 # Benches whose cases are judged in a way of their own.
-STEP_BENCHES = ("training", "watch")  # a wait is a step's: ``stall_share`` has no meaning in another one
+STEP_BENCHES = ("training", "watch", "ranks_training")  # where a wait is a step's: what ``stall_share`` is of
 CONTROL_BENCH = "control"  # no change to the code can affect its cases
 FIDELITY_BENCH = "fidelity"  # it asks about the suite itself, so that no revision is judged by it
 
@@ -260,6 +260,14 @@ for _entry in (
     ),
     Setting(name="model", help="what is trained", is_swept=False),
     Setting(name="quantity", help="what is compared with a known value", is_swept=False, phrase="{}"),
+    Setting(
+        name="nproc_per_node", help="ranks on each host, each with workers of its own", kind="whole", least=1,
+        default=1, has_column=True, phrase="ranks={}",
+    ),
+    Setting(
+        name="pad_ranks", help="samples are repeated until every rank has as many; else the last ones are left out",
+        kind="switch", default=True, phrase="padded", phrase_off="last left out",
+    ),
     Setting(
         name="num_workers", help="worker processes", kind="whole", default=0, cost_rank=0, is_argument=True,
         has_column=True, phrase="workers={}",
@@ -377,6 +385,27 @@ for _metric in (
     Metric("wait_p75_s", "wait for a batch, upper quartile", "s", "lower"),
     Metric("wait_p95_s", "wait for a batch, 95th percentile", "s", "lower"),
     Metric("wait_max_s", "wait for a batch, longest", "s", "lower", aggregate="max"),
+    Metric(
+        "rates_sum_per_s", "sum of the ranks' rates", "samples/s", "higher",
+        "Each rank's samples over its own time: it hides a slow rank.", in_table=True,
+    ),
+    Metric(
+        "straggler_cost", "straggler cost", "share", "lower",
+        "Share of the ranks' time lost by waiting for the slowest: 1 - mean / max of their times.", in_table=True,
+    ),
+    Metric("slowest_rank", "slowest rank", "index", None, "The median of the rounds; the ranks' own table has all."),
+    Metric(
+        "repeated_samples", "repeated samples", "", "lower",
+        "Samples that another rank has loaded too; they are not counted.",
+    ),
+    Metric(
+        "sync_wait_s", "waiting for other ranks", "s", "lower", "Before a step of all ranks; the mean rank's.", "total"
+    ),
+    Metric("compute_s", "computing", "s", None, "In the step, when all ranks have a batch.", "total"),
+    Metric(
+        "accelerator_utilization", "AU (MLPerf Storage)", "share", "higher",
+        "Compute time over running time, without the first batch.", in_table=True,
+    ),
     Metric("host_wait_s", "wait by the host's clock", "s", "lower"),
     Metric("cpu_s", "CPU time", "s", "lower", aggregate="total"),
     Metric(
@@ -469,6 +498,11 @@ for _metric in (
     Metric(
         "overlap", "overlap", "ratio", "higher",
         "Throughput together over its bound: 1 when neither waits for the other.", "derived", in_table=True,
+    ),
+    Metric(
+        "sync_share", "waiting for ranks", "share", "lower",
+        "Share of a pass that the mean rank waits for other ranks.", "derived", ("sync_wait_s", "seconds"),
+        in_table=True,
     ),
     Metric(
         "cpu_share", "CPU cores busy", "ratio", None, "CPU time of all processes over time.", "derived",

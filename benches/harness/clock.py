@@ -136,11 +136,16 @@ class Epoch(Work):
     def __exit__(self, *_: object) -> None:
         del self._audit  # the last reference to the loader: its workers are joined here
 
+    @property
+    def loader(self) -> Iterable[Any]:
+        """Return what is read."""
+        return self._audit.loader
+
     def run(self, passes: int) -> None:
         """Read the loader `passes` times; timed."""
         self._timeline = None if self.device.type == "cpu" else Timeline(self.device)
         self._use = None if self.device.type == "cpu" else DeviceUse(self.device)
-        self._reading = read(self._audit.loader, self._consumer(), passes, device=self.device)
+        self._reading = read(self.loader, self._consumer(), passes, device=self.device)
 
     def after(self) -> Metrics:
         """Count what arrived and return the metrics of the round; not timed."""

@@ -58,6 +58,11 @@ class SamplerAudit:
         self._whole = _whole(config, dataset)
         self.loader = _with_sampler(config, self._sampler, batched=batched).build(dataset)
 
+    def identities(self) -> Counter[Any] | None:
+        """Return how often each index was drawn in the first pass, until its samples are counted; then None."""
+        first_pass = self._sampler.first_pass
+        return None if first_pass is None else Counter(np.hstack(first_pass).tolist() if first_pass else ())
+
     def samples(self, passes: Sequence[int]) -> int:
         """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
         counts, first_pass = self._sampler.counts[:], self._sampler.first_pass
@@ -106,6 +111,11 @@ class StreamAudit:
         self.loader = config.build(dataset)
         survey = surveyed(config, dataset, deterministic=deterministic)
         self._batches, self._samples = survey.batches, survey.samples
+        self._hashes = survey.hashes if deterministic else None
+
+    def identities(self) -> Counter[Any] | None:
+        """Return how often each content was delivered, by its hash; None where samples differ from pass to pass."""
+        return self._hashes
 
     def samples(self, passes: Sequence[int]) -> int:
         """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""
@@ -127,6 +137,10 @@ class AsIsAudit:
     def __init__(self, config: LoaderConfig, dataset: Dataset[Any]) -> None:
         self.loader = FirstPassCount(config.build(dataset))
         self._batches = 0
+
+    def identities(self) -> Counter[Any] | None:
+        """Return None: what a batch is made of cannot be told."""
+        return None
 
     def samples(self, passes: Sequence[int]) -> int:
         """Return the samples that `passes` delivered (batches of each); raises DeliveryError if one was not whole."""

@@ -18,6 +18,7 @@ from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loading.case_loader import has_sampler
 from loaderbench.benches.harness.loading.loader import LoaderConfig, WithoutGetitems, batch_facts
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.ranks.ranks import Ranks
 from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
@@ -155,6 +156,28 @@ def task(dataset: Subject, device: torch.device, bench_options: pytest_options.O
         pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")
     import_for_optimizers()
     return partial(bench_options.model.task, dataset, device)
+
+
+@pytest.fixture
+def make_task(dataset: Subject, bench_options: pytest_options.Options) -> Callable[..., Task]:
+    """Makes the model to train on a device, as `task` does; what is called in a step may be wrapped (``wrap``)."""
+    if not bench_options.model.is_known_for(dataset):
+        pytest.skip(f"no model for {dataset.name}: name one with --model module:Net")
+    import_for_optimizers()
+    return partial(bench_options.model.task, dataset)
+
+
+@pytest.fixture
+def ranks(
+    request: pytest.FixtureRequest, bench_options: pytest_options.Options, nproc_per_node: int, pad_ranks: bool
+) -> Ranks:
+    """The ranks of this case."""
+    return Ranks(
+        nproc_per_node=nproc_per_node,
+        pad=pad_ranks,
+        sampling=request.node.callspec.params["sampling"],
+        timeout_s=bench_options.rank_timeout_s,
+    )
 
 
 @pytest.fixture

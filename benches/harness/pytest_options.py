@@ -87,6 +87,10 @@ MEASURING: tuple[MeasuringOption, ...] = (
     MeasuringOption(
         name="resume", option="--resume", metavar="DIR", help="Measure what that run's record lacks, and complete it."
     ),
+    MeasuringOption(
+        name="rank_timeout_s", option="--rank-timeout", metavar="TIME", read=parse_time, default=300.0,
+        help="Give up on ranks that have not ended a pass, or their set-up, after so long (default: 5m).",
+    ),
     # The gate's end of a socket, see lockstep.
     MeasuringOption(
         name="lockstep", option="--lockstep", metavar="FD", read=parse_whole, default=None, help=argparse.SUPPRESS
@@ -133,6 +137,7 @@ class Options:
     round_s: float = 0.2
     case_s: float = math.inf
     timeout_s: float = 60.0
+    rank_timeout_s: float = 300.0
     seed: int = 0
     texts: Mapping[str, str] = field(default_factory=dict)
     """What was given for each of `WORKLOAD_OPTIONS`."""
@@ -166,7 +171,7 @@ class Options:
             asked=asked,
             is_full=is_full,
             usual_rounds=9 if is_full else 3,
-            **{name: given[name] for name in ("rounds", "round_s", "seed")},
+            **{name: given[name] for name in ("rounds", "round_s", "seed", "rank_timeout_s")},
             case_s=_case_s(given, is_full=is_full),
             timeout_s=loader_timeout_s(texts["loader_timeout"]),
             texts=texts,

@@ -50,6 +50,10 @@ class Measure:
             passes = self.agree("passes", passes_in(self.round_s, pass_s)) if is_steady else 1
             count = self.agree("rounds", affordable(self.rounds, self.case_s, passes * pass_s))
             rounds = self._rounds(child, passes, count)
+            facts |= child.call("facts")
+            ranks = child.call("ranks", len(rounds))
+        if ranks:
+            self.benchmark.extra_info["ranks"] = ranks
         self.benchmark.extra_info.update(
             settings=dict(self.settings),
             facts={**self.facts, **facts, "passes": passes, "steady": is_steady},
@@ -131,7 +135,15 @@ class MeasuredWork:
     @as_case_failure()
     def after(self) -> Metrics:
         """Return the metrics of the round."""
-        return {**self._work.after(), "cpu_s": cpu_s() - self._cpu_before_s}
+        return {"cpu_s": cpu_s() - self._cpu_before_s, **self._work.after()}
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the work knows of itself now that it is done."""
+        return self._work.facts() if isinstance(self._work, Work) else {}
+
+    def ranks(self, rounds: int) -> list[dict[str, Any]]:
+        """Return the last `rounds` rounds of each rank, where there are ranks."""
+        return self._work.ranks(rounds) if isinstance(self._work, Work) else []
 
 
 def passes_in(round_s: float, pass_s: float) -> int:

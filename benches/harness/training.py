@@ -160,8 +160,13 @@ class ModelChoice:
             return
         in_child(lambda: bool((self._model(), self._loss(), self._optimizer_class(), self._own_step())))
 
-    def task(self, subject: Subject, device: torch.device) -> Task:
-        """Return the task for `subject` on `device`, freshly seeded; raises RefusedError where no model is known."""
+    def task(
+        self, subject: Subject, device: torch.device, wrap: Callable[[nn.Module], nn.Module] = lambda model: model
+    ) -> Task:
+        """Return the task for `subject` on `device`, freshly seeded; raises RefusedError where no model is known.
+
+        What is called in a step is what `wrap` makes of the model.
+        """
         if not self.is_known_for(subject):
             raise RefusedError(f"no model for {subject.name}: name one with --model module:Net")
         torch.manual_seed(0)
@@ -172,12 +177,13 @@ class ModelChoice:
         if model is not None:
             model = model.to(device).train()
         optimizer = None if model is None else self._optimizer(model)
+        called = None if model is None else wrap(model)
         if self.train_step:
-            return Task(step=self._bound(model, optimizer, device), model=model)
-        if model is None or optimizer is None:
+            return Task(step=self._bound(called, optimizer, device), model=model)
+        if model is None or called is None or optimizer is None:
             raise RefusedError(f"--model {self.model}: it has no parameters to train")
         parameters = tuple(inspect.signature(model.forward).parameters.values())
-        step = UsualStep(model=model, optimizer=optimizer, loss_fn=loss_fn, parameters=parameters)
+        step = UsualStep(model=called, optimizer=optimizer, loss_fn=loss_fn, parameters=parameters)
         return Task(step=step, model=model)
 
     def _model(self) -> nn.Module | None:

@@ -1,6 +1,6 @@
 """What a bench measures: the base of everything that the fixture `measure` times."""
 
-from typing import Self
+from typing import Any, Self
 
 Metrics = dict[str, float]
 
@@ -30,3 +30,11 @@ class Work:
     def after(self) -> Metrics:
         """Return the metrics of the round in SI units, ``seconds`` among them; not timed."""
         raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the record is to say of the case that only the work itself knows, once it is done."""
+        return {}
+
+    def ranks(self, rounds: int) -> list[dict[str, Any]]:  # noqa: ARG002 - for works of many ranks
+        """Return the last `rounds` rounds of each rank: its number and host, and columns of metrics."""
+        return []

@@ -34,8 +34,11 @@ def dump_on_signal(folder: str) -> None:
         faulthandler.register(_SIGNAL, file, all_threads=False)  # keeps the file
 
 
-def place_of(pid: int) -> str:
-    """Return file and line of the user's code where the worker `pid` of this process is; nothing if it does not say."""
+def place_of(pid: int, loop: str = worker.__file__) -> str:
+    """Return file and line of the user's code where the worker `pid` of this process is; nothing if it does not say.
+
+    Only what a frame of the file `loop` has called counts.
+    """
     dump = _dump_file(dump_folder(), pid)
     if _SIGNAL is None or not dump.exists():
         return ""
@@ -45,12 +48,12 @@ def place_of(pid: int) -> str:
     while not dump.stat().st_size and monotonic() < end:
         sleep(_SETTLES_S)
     sleep(_SETTLES_S)
-    return user_place(_in_worker(innermost_last(dump.read_text(encoding="utf-8", errors="replace"))))
+    return user_place(_in_loop(innermost_last(dump.read_text(encoding="utf-8", errors="replace")), loop))
 
 
-def _in_worker(frames: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def _in_loop(frames: list[tuple[str, int]], loop: str) -> list[tuple[str, int]]:
     """Return the frames that a worker's loop has called: those below it a forked worker has of its parent."""
-    loops = [number for number, (path, _) in enumerate(frames) if path == worker.__file__]
+    loops = [number for number, (path, _) in enumerate(frames) if path == loop]
     return frames[loops[-1] + 1 :] if loops else frames
 
 

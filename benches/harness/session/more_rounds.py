@@ -16,6 +16,9 @@ def with_more_rounds(entry: Entry, more: Entry) -> Entry:
     extra_info = {**more["extra_info"]}
     for name in _TIMES:
         extra_info[name] = _joined(entry["extra_info"][name], more["extra_info"][name])
+    if "ranks" in extra_info and len(entry["extra_info"].get("ranks", ())) == len(extra_info["ranks"]):
+        pairs = zip(entry["extra_info"]["ranks"], extra_info["ranks"], strict=True)
+        extra_info["ranks"] = [{**new, "rounds": _joined(old["rounds"], new["rounds"])} for old, new in pairs]
     return {**more, "extra_info": extra_info, "stats": {**more["stats"], **_stats(entry, more)}}
 
 

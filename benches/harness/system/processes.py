@@ -49,6 +49,12 @@ def memory() -> Memory:
     )
 
 
+def tree_pss_bytes() -> int:
+    """Return the PSS of this process and its descendants: of a page that n processes share, each has 1/n."""
+    me = psutil.Process()
+    return sum(info.pss for process in [me, *descendants(me)] if (info := _memory_of(process)))
+
+
 def age_s() -> float:
     """Return the seconds since this process started, its interpreter too; about a second is uncertain."""
     return max(0.0, time.time() - psutil.Process().create_time())

@@ -1,0 +1,57 @@
+"""What all ranks together delivered in one pass: each sample once, some twice, or all of them on every rank."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+Identities = Mapping[Hashable, int]
+"""How often a rank delivered each sample of a pass, by its index or the hash of its content."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coverage:
+    """The samples of one pass over all ranks."""
+
+    delivered: int
+    repeated: int
+    """Samples of a rank that another has delivered too, or the same one before: DistributedSampler's padding."""
+    is_unsharded: bool
+    """Whether every rank delivers the samples of all others."""
+    is_known: bool = True
+    """Whether samples could be told from each other."""
+
+    @property
+    def unique_share(self) -> float:
+        """Return the share of what is delivered that counts: of a sample that came twice, one."""
+        return (self.delivered - self.repeated) / self.delivered if self.delivered else 1.0
+
+    @property
+    def text(self) -> str:
+        """Return it in words."""
+        if not self.is_known:
+            return "unknown: samples differ from pass to pass"
+        if self.is_unsharded:
+            return "unsharded: every rank delivers all samples"
+        return f"each sample once, {self.repeated} twice (padding)" if self.repeated else "each sample once"
+
+
+def covered(ranks: Sequence[Identities | None], delivered: int) -> Coverage:
+    """Return what `ranks` delivered together: `delivered` samples; None of a rank that cannot tell samples apart.
+
+    >>> covered([{0: 1, 2: 1}, {1: 1, 0: 1}], 4)
+    Coverage(delivered=4, repeated=1, is_unsharded=False, is_known=True)
+    >>> covered([{0: 1, 1: 1}, {0: 1, 1: 1}], 4).text
+    'unsharded: every rank delivers all samples'
+    """
+    known = [rank for rank in ranks if rank is not None]
+    if len(known) < len(ranks):
+        return Coverage(delivered=delivered, repeated=0, is_unsharded=False, is_known=False)
+    total: Counter[Hashable] = Counter()
+    for rank in known:
+        total.update(rank)
+    # Of content hashes, samples of one rank that are alike are different samples: only other ranks can repeat them.
+    repeated = sum(
+        count - max(rank.get(identity, 0) for rank in known) for identity, count in total.items() if count > 1
+    )
+    is_unsharded = len(known) > 1 and len(total) > 1 and all(rank.keys() == total.keys() for rank in known)
+    return Coverage(delivered=delivered, repeated=repeated, is_unsharded=is_unsharded)

@@ -1,0 +1,52 @@
+"""The fixture `ranks`: how many ranks a case has, how they share samples, and who starts them."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import distributed
+
+from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.ranks.control import Coordinator
+from loaderbench.benches.harness.ranks.elastic_ranks import ElasticRanks, Make
+from loaderbench.benches.harness.ranks.rank_pass import MakeTask, RankPass, RankTraining, in_group
+from loaderbench.benches.harness.ranks.rank_place import RankPlace
+from loaderbench.benches.harness.ranks.ranked_work import RankedWork
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranks:
+    """The ranks of a case."""
+
+    nproc_per_node: int
+    pad: bool
+    sampling: str | None
+    """How samples are drawn; None where a sampler of the user's own does it."""
+    timeout_s: float
+    """That one pass may take."""
+
+    def passes(
+        self, subject: Subject, config: LoaderConfig, device: torch.device, make_task: MakeTask | None = None
+    ) -> RankedWork:
+        """Return work in which every rank reads its share of `subject`, and takes a step of `make_task` with it."""
+        share = {"sampling": self.sampling, "pad": self.pad}
+
+        def of_rank(place: RankPlace, own_device: torch.device) -> RankPass:
+            if make_task is None:
+                return RankPass(subject, config, own_device, place, **share)  # type: ignore[arg-type]
+            return RankTraining(make_task, subject, config, own_device, place, **share)
+
+        def make(place: RankPlace, store: distributed.Store) -> Any:
+            return in_group(of_rank, device, place, store)
+
+        steady = config.persistent_workers or not config.num_workers
+        return RankedWork(partial(self._start, make), steady=steady)
+
+    def _start(self, make: Make, stack: ExitStack) -> Coordinator:
+        processes = stack.enter_context(ElasticRanks(self.nproc_per_node, make))
+        return Coordinator(
+            store=processes.store, processes=processes, world_size=self.nproc_per_node, timeout_s=self.timeout_s
+        )
