@@ -18,6 +18,7 @@ from loaderbench.reports.documents.document import (
     Tone,
 )
 from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.documents.tables import row
 from loaderbench.reports.explain.explain_record import Explanation, LoaderMemory, Observation
 from loaderbench.reports.explain.memory_growth import NOTABLE_BYTES, copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import InterventionOutcome, RankedIntervention, Ranking
@@ -96,17 +97,17 @@ def _row(intervention: RankedIntervention) -> tuple[Cell, ...]:
     result = Cell(text=outcome, tone=TONES[outcome])
     if outcome == "not run":
         reason = Cell(text=intervention.reason, tone="muted")
-        return (Cell(text=intervention.cause), result, Cell(text=""), Cell(text=""), reason, reason, Cell(text=""))
+        return row(intervention.cause, result, "", "", reason, reason, "")
     advice = " ".join(filter(None, (intervention.change, intervention.caveat and f"({intervention.caveat})")))
     to_change = advice if outcome in ("helps", "unclear") and not intervention.combines else ""
-    return (
-        Cell(text=intervention.cause),
+    return row(
+        intervention.cause,
         result,
         Cell(text=gain(intervention), number=intervention.gain),
-        Cell(text=str(intervention.blocks), number=intervention.blocks),
+        intervention.blocks,
         Cell(text=intervention.evidence, note=to_change),
-        Cell(text=intervention.evidence),
-        Cell(text=advice),
+        intervention.evidence,
+        advice,
     )
 
 

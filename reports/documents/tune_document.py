@@ -19,8 +19,9 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
+from loaderbench.reports.documents.pictures import drawn_figure
 from loaderbench.reports.documents.provenance import machine_words
-from loaderbench.reports.figures.style import png, svg
+from loaderbench.reports.documents.tables import amount, row
 from loaderbench.reports.figures.tuning import throughput_against_costs
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.stats.conventions import MARGIN
@@ -158,13 +159,11 @@ def _figure(answer: TuneAnswer) -> Figure:
     ]
     names = ["name", "samples_per_s", "pss_bytes", "busy_cpus", "is_recommended"]
     drawn = throughput_against_costs(pd.DataFrame(rows, columns=names))
-    return Figure(
+    return drawn_figure(
+        drawn,
         name=FIGURE,
         title="Throughput against memory and CPUs",
         how_to_read="What lies above the line cannot be had; the green dot is recommended.",
-        svg=svg(drawn, FIGURE),
-        png=png(drawn),
-        width=72 * float(drawn.get_figwidth()),
     )
 
 
@@ -185,14 +184,14 @@ def _tried(answer: TuneAnswer) -> Section:
 def _row(one: SettingSummary, recommended: str) -> tuple[Cell, ...]:
     name, status = one.setting.name, one.setting.status
     is_it = name == recommended
-    return (
-        Cell(text=name),
+    return row(
+        name,
         Cell(text="recommended" if is_it else status, tone="good" if is_it else TONES[status]),
-        Cell(text=quantity(one.cost_s, "s"), number=one.cost_s),
-        Cell(text=MISSING if is_it or not one.over_recommended.blocks else _times(one.over_recommended)),
-        Cell(text=str(one.blocks), number=one.blocks),
-        Cell(text=quantity(one.samples_per_s, ""), number=one.samples_per_s),
-        Cell(text=quantity(one.pss_bytes, "bytes"), number=one.pss_bytes),
+        amount(one.cost_s, "s"),
+        MISSING if is_it or not one.over_recommended.blocks else _times(one.over_recommended),
+        one.blocks,
+        amount(one.samples_per_s, ""),
+        amount(one.pss_bytes, "bytes"),
         Cell(text=f"{one.busy_cpus:.1f}", number=one.busy_cpus),
     )
 

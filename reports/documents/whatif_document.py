@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Column, Document, Figure, Section, Table, Text
+from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Document, Figure, Section, Table, Text
+from loaderbench.reports.documents.pictures import drawn_figure
 from loaderbench.reports.documents.provenance import machine_words
+from loaderbench.reports.documents.tables import amount, numbers, row
 from loaderbench.reports.figures.predictions import held_out_passes
-from loaderbench.reports.figures.style import png, svg
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
@@ -54,10 +55,6 @@ def _notices(whatif: WhatIf) -> Iterator[str]:
         )
 
 
-def _columns(*labels: str) -> tuple[Column, ...]:
-    return tuple(Column(label=label, number=True) for label in labels)
-
-
 def _held_out(whatif: WhatIf) -> Section:
     """Return the passes that were measured to be compared with their predictions, as a table and a figure."""
     title = "How well predictions matched measurements"
@@ -72,7 +69,7 @@ def _held_out(whatif: WhatIf) -> Section:
         note += f" The measured times themselves have a standard error of {percent(whatif.uncertainty)} in the median."
     table = Table(
         name="held-out",
-        columns=_columns("workers", "batch", "measured", "predicted", "off by"),
+        columns=numbers("workers", "batch", "measured", "predicted", "off by"),
         rows=tuple(_held_out_row(held_out) for held_out in whatif.held_out),
     )
     return Section(title=title, parts=(Text(text=note), table, _figure(whatif)))
@@ -80,11 +77,11 @@ def _held_out(whatif: WhatIf) -> Section:
 
 def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
     sign = "+" if held_out.error > 0 else ""
-    return (
-        _count(held_out.num_workers),
-        _count(held_out.batch_size),
-        _amount(held_out.measured_s, "s"),
-        _amount(held_out.predicted_s, "s"),
+    return row(
+        held_out.num_workers,
+        held_out.batch_size,
+        amount(held_out.measured_s, "s"),
+        amount(held_out.predicted_s, "s"),
         Cell(text=f"{sign}{percent(held_out.error)}", number=held_out.error),
     )
 
@@ -92,13 +89,11 @@ def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
 def _figure(whatif: WhatIf) -> Figure:
     rows = [(case.batch_size, case.num_workers, case.measured_s, case.predicted_s) for case in whatif.held_out]
     drawn = held_out_passes(pd.DataFrame(rows, columns=["batch_size", "num_workers", "measured_s", "predicted_s"]))
-    return Figure(
+    return drawn_figure(
+        drawn,
         name=FIGURE,
         title="Measured and predicted",
         how_to_read="Two dots close together are a pass that was predicted well.",
-        svg=svg(drawn, FIGURE),
-        png=png(drawn),
-        width=72 * float(drawn.get_figwidth()),
     )
 
 
@@ -110,9 +105,7 @@ def _predictions(whatif: WhatIf) -> Section:
     )
     table = Table(
         name="predictions",
-        columns=_columns(
-            "ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "error", "the step waits"
-        ),
+        columns=numbers("ranks", "CPUs", "workers a rank", "batch", "samples/s", "interval", "error", "the step waits"),
         rows=tuple(_prediction_row(prediction, is_checked=bool(whatif.held_out)) for prediction in whatif.predictions),
     )
     return Section(title="Predictions", parts=(*_limits(whatif), Text(text=note), table))
@@ -136,13 +129,13 @@ def _prediction_row(prediction: Prediction, *, is_checked: bool) -> tuple[Cell, 
     samples = scenario.ranks * prediction.batch_size
     rates = interval(samples / prediction.high_s, samples / prediction.low_s, "") if is_checked else MISSING
     waits = percent(prediction.stall_share) if scenario.step_s else MISSING
-    return (
-        _count(scenario.ranks),
+    return row(
+        scenario.ranks,
         Cell(text=f"{scenario.cpus:g}", number=scenario.cpus),
-        _count(scenario.num_workers),
-        _count(prediction.batch_size),
-        _amount(prediction.samples_per_s, ""),
-        Cell(text=rates),
+        scenario.num_workers,
+        prediction.batch_size,
+        amount(prediction.samples_per_s, ""),
+        rates,
         Cell(text=MISSING if prediction.error is None else percent(prediction.error), number=prediction.error),
         Cell(text=waits, number=prediction.stall_share),
     )
@@ -158,7 +151,7 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
     )
     table = Table(
         name="workers-needed",
-        columns=_columns("ranks", "CPUs", "batch", "workers a rank", "at best", "at worst"),
+        columns=numbers("ranks", "CPUs", "batch", "workers a rank", "at best", "at worst"),
         rows=tuple(_needed_row(needed, is_checked=bool(whatif.held_out)) for needed in whatif.workers_needed),
     )
     title = f"Fewest workers that keep up with a step of {quantity(step_s, 's')}"
@@ -167,21 +160,10 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
 
 def _needed_row(needed: WorkersNeeded, *, is_checked: bool) -> tuple[Cell, ...]:
     scenario = needed.scenario
-    return (
-        _count(scenario.ranks),
+    bounds = [workers if is_checked else MISSING for workers in (needed.best, needed.worst)]
+    return row(
+        scenario.ranks,
         Cell(text=f"{scenario.cpus:g}", number=scenario.cpus),
-        _count(needed.batch_size),
-        *(
-            Cell(text="none") if workers is None else _count(workers)
-            for workers in (needed.likely, *((needed.best, needed.worst) if is_checked else ()))
-        ),
-        *(() if is_checked else (Cell(text=MISSING), Cell(text=MISSING))),
+        needed.batch_size,
+        *("none" if workers is None else workers for workers in (needed.likely, *bounds)),
     )
-
-
-def _count(number: int) -> Cell:
-    return Cell(text=str(number), number=number)
-
-
-def _amount(value: float, unit: str) -> Cell:
-    return Cell(text=quantity(value, unit), number=value)
