@@ -1,33 +1,27 @@
 """``loaderbench explain`` as its user calls it: what is written, said, refused, and the exit code."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_answers import DATASET, stand_in
 from made_up_explanations import made_up_explanation
 
 from loaderbench.benches.cli.main import main
 from loaderbench.reports.explain.ranking import read_ranking
 
-DATASET = (
-    "--dataset",
-    "loaderbench.datasets.synthetic.known_cost:Sleeping",
-    "--dataset-args",
-    '{"samples": 64, "sleep_s": 0}',
-)
+ANSWER = partial(made_up_explanation, {"many tensors": 0.4})
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What was to be measured; a made-up explanation stands in for it, with the facts that a test puts there."""
-    asked: dict[str, Any] = {"facts": {}}
-
-    def explain(subject: Any, config: Any, consumer: Any, **others: Any) -> Any:
-        asked.update(subject=subject, config=config, consumer=consumer, **others)
-        return made_up_explanation({"many tensors": 0.4}, **asked["facts"])
-
-    monkeypatch.setattr("loaderbench.benches.explain.ab_experiment.explain", explain)
-    return asked
+    """What is asked of explain, whose answer is made up."""
+    return stand_in(
+        monkeypatch,
+        "loaderbench.benches.explain.ab_experiment.explain",
+        partial(made_up_explanation, {"many tensors": 0.4}),
+    )
 
 
 def test_the_ranking_is_shown_and_written_as_json_markdown_and_a_page(
@@ -49,7 +43,7 @@ def test_an_interrupted_explanation_is_written_all_the_same(asked: dict[str, Any
 
 def test_arguments_that_are_not_given_are_torch_s_own(asked: dict[str, Any], tmp_path: Path) -> None:
     assert main(["explain", *DATASET, "--out", str(tmp_path)]) == 0
-    config = asked["config"]
+    _, config, _ = asked["arguments"]
     assert (config.prefetch_factor, config.persistent_workers, config.pin_memory) == (2, False, False)
     assert asked["budget_s"] == 120
 
@@ -57,8 +51,9 @@ def test_arguments_that_are_not_given_are_torch_s_own(asked: dict[str, Any], tmp
 def test_what_is_given_is_measured(asked: dict[str, Any], tmp_path: Path) -> None:
     given = ("--persistent-workers", "on", "--num-workers", "3", "--budget", "1h", "--seed", "7", "--device", "cpu")
     assert main(["explain", *DATASET, *given, "--out", str(tmp_path)]) == 0
-    assert (asked["config"].num_workers, asked["config"].persistent_workers) == (3, True)
-    assert (asked["budget_s"], asked["seed"], asked["consumer"].device.type) == (3600, 7, "cpu")
+    _, config, consumer = asked["arguments"]
+    assert (config.num_workers, config.persistent_workers, consumer.device.type) == (3, True, "cpu")
+    assert (asked["budget_s"], asked["seed"]) == (3600, 7)
 
 
 @pytest.mark.parametrize(

@@ -8,30 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from made_up_answers import DATASET, stand_in
 from made_up_tunings import made_up_tuning
 
 from loaderbench.benches.cli.main import main
 from loaderbench.reports.tune.tune_record import Tuned
 
-DATASET = (
-    "--dataset",
-    "loaderbench.datasets.synthetic.known_cost:Sleeping",
-    "--dataset-args",
-    '{"samples": 64, "sleep_s": 0}',
-)
-
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What was to be measured; a made-up tuning stands in for it, with the facts that a test puts there."""
-    asked: dict[str, Any] = {"facts": {}}
-
-    def tune(given: Any, **others: Any) -> Any:
-        asked.update(given=given, **others)
-        return made_up_tuning(**asked["facts"])
-
-    monkeypatch.setattr("loaderbench.benches.tune.tune.tune", tune)
-    return asked
+    """What is asked of tune, whose answer is made up."""
+    return stand_in(monkeypatch, "loaderbench.benches.tune.tune.tune", made_up_tuning)
 
 
 def test_the_answer_is_shown_and_written_as_json_markdown_and_a_page(
@@ -55,7 +42,7 @@ def test_json_is_the_record_and_nothing_else(
 
 def test_without_options_the_users_own_setting_is_torch_s(asked: dict[str, Any], tmp_path: Path) -> None:
     assert main(["tune", *DATASET, "--out", str(tmp_path)]) == 0
-    given = asked["given"]
+    given = asked["arguments"][0]
     assert (given.num_workers, given.config.num_workers, given.config.batch_size) == (0, 1, 32)
     assert (given.objective, given.budget_s, given.fixed, given.batch_sizes) == ("epoch", 120, {}, ())
 
@@ -67,7 +54,7 @@ def test_what_is_given_is_tuned(asked: dict[str, Any], tmp_path: Path) -> None:
         "--objective", "cpu", "--budget", "5m", "--seed", "7",
     )  # fmt: skip
     assert main(["tune", *DATASET, *options, "--out", str(tmp_path)]) == 0
-    given = asked["given"]
+    given = asked["arguments"][0]
     assert (given.num_workers, given.config.prefetch_factor, given.batch_sizes) == (3, 4, (16, 64))
     assert given.fixed == {"in_order": True, "num_workers": 2}
     assert (given.limit.memory_bytes, given.limit.shm_bytes, given.limit.workers) == (8e9, 64e6, 6)
@@ -82,7 +69,7 @@ def test_all_of_it_runs_on_as_many_cpus_as_are_allowed(asked: dict[str, Any], tm
         assert len(os.sched_getaffinity(0)) == 1
     finally:
         os.sched_setaffinity(0, before)
-    assert asked["given"].limit.cpus == 1
+    assert asked["arguments"][0].limit.cpus == 1
 
 
 def test_earlier_records_beside_it_are_offered_unless_it_is_to_be_fresh(asked: dict[str, Any], tmp_path: Path) -> None:

@@ -4,30 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_answers import DATASET, stand_in
 from made_up_predictions import made_up_whatif
 
 from loaderbench.benches.cli.main import main
 from loaderbench.reports.whatif.whatif_record import WhatIf
 
-DATASET = (
-    "--dataset",
-    "loaderbench.datasets.synthetic.known_cost:Sleeping",
-    "--dataset-args",
-    '{"samples": 64, "sleep_s": 0}',
-)
-
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What was asked; a made-up prediction stands in for the answer, with the facts that a test puts there."""
-    asked: dict[str, Any] = {"facts": {}}
-
-    def whatif(_subject: Any, _collate_fn: Any, question: Any, **others: Any) -> Any:
-        asked.update(question=question, **others)
-        return made_up_whatif(**asked["facts"])
-
-    monkeypatch.setattr("loaderbench.benches.whatif.pass_measuring.whatif", whatif)
-    return asked
+    """What is asked of whatif, whose answer is made up."""
+    return stand_in(monkeypatch, "loaderbench.benches.whatif.pass_measuring.whatif", made_up_whatif)
 
 
 def test_predictions_are_shown_and_written_as_json_markdown_a_page_and_a_figure(
@@ -53,7 +40,7 @@ def test_every_combination_is_asked_with_its_times_and_sizes(asked: dict[str, An
         *("--step", "20ms", "--storage", "2GB", "--sample-bytes", "150kB"),
     )
     assert main(["whatif", *DATASET, *given, "--out", str(tmp_path)]) == 0
-    question = asked["question"]
+    question = asked["arguments"][2]
     assert len(question.scenarios) == 8
     assert {scenario.cpus for scenario in question.scenarios} == {2, 64}
     assert (question.batch_sizes, question.sample_bytes) == ((8, 16), 150_000)
