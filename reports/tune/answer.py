@@ -6,6 +6,7 @@ from functools import cached_property
 from statistics import fmean
 
 from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio
+from loaderbench.reports.tune.race import LEVEL_AT_A_STOP
 from loaderbench.reports.tune.tune_record import Trial, TriedSetting, Tuned
 
 
@@ -89,7 +90,8 @@ class TuneAnswer:
         )
 
     def _over_recommended(self, name: str) -> CostRatio:
-        return self._costs.compare(name, self.tuned.recommended, self._costs.spread(list(self._costs.logs)))
+        spread = self._costs.spread(list(self._costs.logs))
+        return self._costs.compare(name, self.tuned.recommended, spread, level=LEVEL_AT_A_STOP)
 
     @cached_property
     def _costs(self) -> BlockCosts:

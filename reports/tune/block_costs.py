@@ -8,7 +8,7 @@ the blocks of all others say more.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from loaderbench.reports.stats.conventions import LEVEL
 
 Floats = NDArray[np.float64]
 
-PRIOR_FREEDOM = 4.0  # degrees of freedom that the spread of all settings counts for, at most
+PRIOR_FREEDOM = 10.0  # degrees of freedom that the spread of all settings counts for, at most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,18 +41,50 @@ class Spread:
     freedom: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pairs:
+    """The differences of logarithms of all pairs of k settings, within the blocks that have both: (k, k) arrays."""
+
+    places: Mapping[str, int]
+    """Of the settings in the arrays."""
+    blocks: Floats
+    mean: Floats
+    """Of the row's logarithm minus the column's; NaN without a block."""
+    squares: Floats
+    """The sum of the squared deviations from the mean."""
+
+    def bounds(
+        self, rows: Sequence[str], columns: Sequence[str], spread: Spread, error: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return (rows, columns) bounds of the differences, each of which fails in `error` of all cases.
+
+        `error` is that of the pairs, (k, k) or a number. Without degrees of freedom they are infinite.
+        """
+        at = np.ix_([self.places[name] for name in rows], [self.places[name] for name in columns])
+        blocks, mean, squares = self.blocks[at], self.mean[at], self.squares[at]
+        prior = min(PRIOR_FREEDOM, spread.freedom)
+        freedom = np.maximum(blocks - 1, 0) + prior
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = (squares + prior * 2 * spread.variance) / freedom / blocks
+            width = stdtrit(freedom, 1 - np.broadcast_to(error, self.blocks.shape)[at]) * np.sqrt(variance)
+        width = np.where(np.isnan(width), np.inf, width)
+        return np.where(blocks, mean - width, -np.inf), np.where(blocks, mean + width, np.inf)
+
+
 @dataclass(kw_only=True)
 class BlockCosts:
     """What each setting cost in each block that it was measured in."""
 
     logs: dict[str, dict[int, float]] = field(default_factory=dict)
     """By setting and block, the logarithm of its cost."""
+    _pairs: Pairs | None = field(default=None, init=False, repr=False)
 
     def add(self, block: int, name: str, cost: float) -> None:
         """Add what a setting cost in a block; raises ValueError where that is no positive number."""
         if not 0 < cost < math.inf:
             raise ValueError(f"the cost of {name} must be a positive number, got {cost}")
         self.logs.setdefault(name, {})[block] = math.log(cost)
+        self._pairs = None
 
     def blocks(self, name: str) -> int:
         """Return in how many blocks a setting was measured."""
@@ -76,20 +108,34 @@ class BlockCosts:
 
     def compare(self, one: str, other: str, spread: "Spread", *, level: float = LEVEL) -> CostRatio:
         """Return the cost of `one` over that of `other`, by the blocks that have both; `spread` is that of all."""
-        mine, others = self.logs.get(one, {}), self.logs.get(other, {})
-        differences = np.array([mine[block] - others[block] for block in sorted(mine.keys() & others.keys())])
-        blocks = len(differences)
-        if not blocks:
+        pairs = self.pairs()
+        at = pairs.places.get(one), pairs.places.get(other)
+        if None in at or not pairs.blocks[at]:
             return CostRatio(ratio=math.nan, low=math.nan, high=math.nan, blocks=0)
-        mean = float(differences.mean())
-        squares, freedom = float(((differences - mean) ** 2).sum()), blocks - 1.0
-        prior = min(PRIOR_FREEDOM, spread.freedom)
-        total = freedom + prior
-        if not total:
-            return CostRatio(ratio=math.exp(mean), low=math.nan, high=math.nan, blocks=blocks)
-        variance = (squares + prior * 2 * spread.variance) / total
-        width = float(stdtrit(total, 0.5 + level / 2)) * math.sqrt(variance / blocks)
-        return CostRatio(ratio=math.exp(mean), low=math.exp(mean - width), high=math.exp(mean + width), blocks=blocks)
+        low, high = (float(bound[0, 0]) for bound in pairs.bounds([one], [other], spread, np.array((1 - level) / 2)))
+        is_known = math.isfinite(low)
+        return CostRatio(
+            ratio=math.exp(pairs.mean[at]),
+            low=math.exp(low) if is_known else math.nan,
+            high=math.exp(high) if is_known else math.nan,
+            blocks=int(pairs.blocks[at]),
+        )
+
+    def pairs(self) -> Pairs:
+        """Return the differences of all pairs of settings that were measured."""
+        if self._pairs is None:
+            is_there, logs = self._table(self.logs)
+            logs -= is_there * (logs.sum() / max(1.0, is_there.sum()))  # small numbers, so that squares keep digits
+            blocks = is_there @ is_there.T
+            sums = logs @ is_there.T
+            sums -= sums.T
+            squares = (logs**2) @ is_there.T
+            with np.errstate(divide="ignore", invalid="ignore"):
+                mean = sums / blocks
+            squares = squares + squares.T - 2 * logs @ logs.T - np.where(blocks, blocks * mean**2, 0.0)
+            places = {name: place for place, name in enumerate(self.logs)}
+            self._pairs = Pairs(places=places, blocks=blocks, mean=mean, squares=np.maximum(squares, 0.0))
+        return self._pairs
 
     def spread(self, names: Collection[str]) -> "Spread":
         """Return how much the logarithms of `names` vary around their settings and their blocks."""

@@ -9,23 +9,29 @@ A block measures every open setting once, in drawn order. After a block these ar
 
 So the budget goes to those still open; time is kept to compare the baselines with what is recommended in the end. The
 race is decided when the smallest open setting is shown to cost at most the margin more than every other one; otherwise
-it ends when the budget is spent. All claims of a block hold together at 95 % (Bonferroni).
+it ends when the budget is spent. All claims hold together at 95 %: of all pairs with the best (Bonferroni), and of all
+looks after a block (alpha spending, `stats.interim`).
 
 Nothing here has a clock or a process: whoever measures says how many seconds were spent, and what a trial showed.
 """
 
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
-from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Spread
+from loaderbench.reports.stats.interim import error_share
+from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Floats, Spread
 
 FEWEST_BLOCKS = 4  # of a setting that is said to be as good as another one
 LEAST_OF_BASELINE = 3  # blocks that a baseline has in common with what is recommended
 MOST_RESERVED = 0.25  # of the budget, for comparing the baselines with what is recommended
+LEVEL_AT_A_STOP = 1 - (1 - LEVEL) / 2  # of an interval that is to cover at LEVEL although a race stops where it suits
 FAR = 2.0  # times the lowest cost: more than this is worse after a single block
 
 Status = Literal["open", "worse", "not needed", "not pursued", "lost", "compared"]
@@ -142,7 +148,7 @@ class Race:
     def is_decided(self) -> bool:
         """Return whether the smallest open setting is shown to be as good as every other one that is open."""
         names = self.open_ones
-        return all(self.costs.blocks(name) and self._is_as_good(names[0], names) for name in names)
+        return all(self.costs.blocks(name) for name in names) and (len(names) < 2 or bool(self._as_good(names)[0]))  # noqa: PLR2004 - one alone is compared with nothing
 
     @property
     def best(self) -> str | None:
@@ -161,16 +167,19 @@ class Race:
         best = self._least(names)
         if best is None:
             return None
-        shown = next((name for name in names if self._is_as_good(name, names)), None)
+        shown = next((name for name, is_good in zip(names, self._as_good(names), strict=True) if is_good), None)
         return (best, False) if shown is None or self._not_pursued else (shown, True)
 
-    def compare(self, one: str, other: str, level: float = LEVEL) -> CostRatio:
+    def compare(self, one: str, other: str) -> CostRatio:
         """Return the cost of `one` over that of `other`."""
+        return self.costs.compare(one, other, self._spread_of_all(), level=LEVEL_AT_A_STOP)
+
+    def _spread_of_all(self) -> Spread:
         trials = sum(map(self.costs.blocks, self.settings))
         if self._spread is None or self._spread[0] != trials:
             usable = [name for name, is_in in self.status.items() if is_in != "lost"]
             self._spread = (trials, self.costs.spread(usable))
-        return self.costs.compare(one, other, self._spread[1], level=level)
+        return self._spread[1]
 
     def trial_s(self, name: str) -> float:
         """Return what a trial of a setting takes: as its trials did, or as expected."""
@@ -219,17 +228,22 @@ class Race:
         if best is None or self.is_finishing:
             return
         effects = self.costs.effects(names)
-        for name in names:
-            if effects[name] > effects[best] + math.log(FAR) or self._is_worse(name, best, len(names)):
+        error = self._error(len(names), first=1)
+        low = self.costs.pairs().bounds(names, [best], self._spread_of_all(), error)[0][:, 0]
+        for name, least in zip(names, low, strict=True):
+            if effects[name] > effects[best] + math.log(FAR) or least > math.log1p(MARGIN):
                 self.status[name] = "worse"
         self._drop_what_is_not_needed()
 
     def _drop_what_is_not_needed(self) -> None:
         names = [name for name in self.open_ones if self.costs.blocks(name) >= FEWEST_BLOCKS]
+        if not names:
+            return
+        costs_no_more = self._costs_no_more(names)
         for place, name in enumerate(names):
-            for larger in names[place + 1 :]:
-                if self.status[name] == self.status[larger] == "open" and self._costs_no_more(name, larger, len(names)):
-                    self.status[larger] = "not needed"
+            for larger in range(place + 1, len(names)):
+                if self.status[name] == self.status[names[larger]] == "open" and costs_no_more[place, larger]:
+                    self.status[names[larger]] = "not needed"
 
     def _halve(self, left_s: float) -> None:
         """Leave out the half that costs more while there is no time for the fewest blocks of those that are open."""
@@ -260,20 +274,24 @@ class Race:
         """Return the seconds by which all of `names` have the fewest blocks, and one more of those that have them."""
         return sum(max(1, FEWEST_BLOCKS - self.costs.blocks(name)) * self.trial_s(name) for name in names)
 
-    def _is_as_good(self, name: str, names: Iterable[str]) -> bool:
-        others = [other for other in names if other != name]
-        return all(self._costs_no_more(name, other, len(others) + 1) for other in others)
+    def _as_good(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return for each of `names`, which were measured, whether it is shown to be as good as all the others."""
+        return np.asarray((self._costs_no_more(names) | np.eye(len(names), dtype=bool)).all(axis=1))
 
-    def _costs_no_more(self, name: str, other: str, of: int) -> bool:
-        ratio = self.compare(name, other, self._level(of))
-        return ratio.blocks >= FEWEST_BLOCKS and ratio.high < 1 + MARGIN
+    def _costs_no_more(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return (names, names) whether one is shown to cost at most the margin more than another one."""
+        error = self._error(len(names), first=FEWEST_BLOCKS)
+        high = self.costs.pairs().bounds(names, names, self._spread_of_all(), error)[1]
+        return np.asarray(high < math.log1p(MARGIN))
 
-    def _is_worse(self, name: str, best: str, of: int) -> bool:
-        return self.compare(name, best, self._level(of)).low > 1 + MARGIN
+    def _error(self, of: int, *, first: int) -> Floats:
+        """Return the error of a claim about each pair, so that `of` - 1 of them at all looks hold at `LEVEL`.
 
-    def _level(self, of: int) -> float:
-        """Return the level of a two-sided interval of which one end is used, so that `of` - 1 claims hold at 95 %."""
-        return 1 - 2 * (1 - LEVEL) / max(1, of - 1)
+        It is nothing before the look after `first` blocks.
+        """
+        blocks = self.costs.pairs().blocks
+        share = np.where(blocks >= first, error_share(np.maximum(blocks, 1.0), first), 0.0)
+        return np.asarray((1 - LEVEL) / max(1, of - 1) * share)
 
     def _least(self, names: Iterable[str]) -> str | None:
         effects: Mapping[str, float] = self.costs.effects(list(names))

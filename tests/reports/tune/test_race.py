@@ -67,7 +67,7 @@ def test_of_twenty_made_up_grids_at_least_nineteen_answers_are_within_the_margin
 def test_it_is_right_in_less_time_than_the_fewest_blocks_of_all_would_take() -> None:
     costs = grid(5)
     race = made_up_race(costs)
-    assert run(race, costs) < FEWEST_BLOCKS * len(costs)
+    assert run(race, costs, spread=0.01) < FEWEST_BLOCKS * len(costs)
     assert race.ending == "decided"
 
 
