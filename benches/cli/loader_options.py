@@ -1,6 +1,7 @@
 """One loader on the command line, as `check`, `explain`, `whatif` and `tune` take it: options, and what they mean."""
 
 import argparse
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli import options as shared
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has little to be checked or explained
 
 
-def add_loader(parser: argparse.ArgumentParser) -> None:
-    """Declare one loader: its dataset, and every setting that makes a DataLoader."""
-    shared.add(parser, "dataset", *loader_settings(), defaults=USUAL, unset=True)
+def add_loader(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """Declare one loader: its dataset, and every setting that makes a DataLoader, but those that a command varies."""
+    declared = [name for name in ("dataset", *loader_settings()) if name not in without]
+    shared.add(parser, *declared, defaults=USUAL, unset=True)
     shared.add(parser, "dataset_args", "from_loader", "loader_timeout")
 
 

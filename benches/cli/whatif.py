@@ -2,14 +2,16 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from itertools import product
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
-from loaderbench.benches.cli.loader_options import named_loader, named_subject
+from loaderbench.benches.cli.loader_options import add_loader, named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.reports.vocabulary import SETTINGS
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -20,15 +22,16 @@ HELP = "predict other workers, batches, CPUs, devices or storage, simulated from
 EXAMPLE = "whatif --dataset my.data:Train --step 20ms --cpus 2,16,64 --ranks 1,8 --num-workers 0,2,4,8"
 
 BUDGET_S = 60.0
-LOADER_SETTINGS = ("dataset", "collate_fn", "worker_init_fn", "prefetch_factor")  # settings of one loader
+VARIED = ("num_workers", "batch_size")  # lists of what is asked about
 BATCH_SIZE = 32
+ORDERS = ("shuffle", "sequential")  # in which passes are read
 REPORT_S = 4.0  # of the budget, to predict and to write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    shared.add(parser, *LOADER_SETTINGS, unset=True, defaults={"dataset": None})
-    shared.add(parser, "dataset_args", "from_loader", "samples", *shared.MODEL)
+    add_loader(parser, without=VARIED)
+    shared.add(parser, "samples", *shared.MODEL)
     shared.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(BATCH_SIZE,), unset=("batch_size",))
     for option, read, default, help_text in (
         ("--cpus", shared.number(0.1), (), "CPUs of the machine (default: this one's)"),
@@ -56,9 +59,8 @@ def run(options: argparse.Namespace) -> int:
     subject, config = _reading(options, samples)
     predicted = whatif(
         subject,
-        config.batch_fn,
+        config,
         _question(options, config, _step_s(options, subject, config)),
-        worker_init_fn=config.worker_init_fn,
         budget_s=options.budget - (monotonic() - options.began) - REPORT_S,
         seed=shared.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
@@ -69,22 +71,37 @@ def run(options: argparse.Namespace) -> int:
 
 def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":
     """Return the dataset, and how a worker reads it; where the user's own loader is named, its batch size too."""
-    from loaderbench.benches.harness.loading.case_loader import case_loader, has_sampler
+    from loaderbench.benches.harness.loading.case_loader import case_loader
     from loaderbench.benches.harness.loading.own_loader import settings_around
+    from loaderbench.benches.harness.pytest_options import loader_timeout_s
 
     own_loader = named_loader(options)
-    given: dict[str, Any] = {name: value for name, value in vars(options).items() if name in LOADER_SETTINGS}
+    given: dict[str, Any] = {
+        name: value for name, value in vars(options).items() if name in SETTINGS and name not in VARIED
+    }
     given |= {"num_workers": 1, **({"batch_size": options.batch_size[0]} if options.batch_size else {})}
     settings = settings_around(own_loader, given, {"batch_size": BATCH_SIZE})
-    if own_loader is not None and has_sampler(settings):
-        raise own_loader.named.refuse(
-            "what its own sampler draws cannot be predicted: name its dataset, with --dataset"
-        )
+    _check_order(settings)
     if settings["batch_size"] is None or None in options.batch_size:
         raise RefusedError("--batch-size must be a number: whatif simulates batches of so many samples")
     return case_loader(
-        named_subject(options, own_loader, samples), settings, seed=0, timeout_s=0, own_loader=own_loader
+        named_subject(options, own_loader, samples),
+        settings,
+        seed=0,
+        timeout_s=loader_timeout_s(options.loader_timeout),
+        own_loader=own_loader,
     )
+
+
+def _check_order(settings: Mapping[str, Any]) -> None:
+    """Raise RefusedError where samples are drawn in another order than those of `ORDERS`."""
+    for name in ("sampler", "batch_sampler", "sampling"):
+        value = settings.get(name)
+        if value is not None and not (name == "sampling" and value in ORDERS):
+            raise RefusedError(
+                f"{SETTINGS[name].option} {value} cannot be predicted: whatif reads passes of several batch sizes and "
+                f"lengths; give --sampling {' or '.join(ORDERS)} instead"
+            )
 
 
 def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:
@@ -113,6 +130,7 @@ def _question(options: argparse.Namespace, config: "LoaderConfig", step_s: float
             ranks=ranks,
             step_s=step_s,
             prefetch_factor=config.batches_per_worker,
+            in_order=config.in_order,
             storage_bytes_per_s=options.storage or None,
         )
         for ranks, cpus, workers in product(options.ranks, options.cpus or (usable_cpus(),), options.num_workers)

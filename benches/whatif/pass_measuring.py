@@ -41,15 +41,17 @@ WARM_UP_BATCHES = 2  # of each worker, before a pass
 
 def whatif(
     subject: Subject,
-    collate_fn: Callable[[Any], Any],
+    config: LoaderConfig,
     question: Question,
     *,
-    worker_init_fn: Callable[[int], None] | None = None,
     budget_s: float,
     seed: int,
     command: tuple[str, ...],
 ) -> WhatIf:
     """Measure for `budget_s` seconds at most, and predict what was asked; Ctrl-C keeps the rounds that were complete.
+
+    `config` is the loader, but for its batch size and its workers: those are varied, and workers are kept from pass to
+    pass.
 
     Raises RefusedError for a stream, a dataset that is too small, a pass that raises, and a budget in which no round
     was complete; KeyboardInterrupt where none was complete before Ctrl-C.
@@ -65,8 +67,7 @@ def whatif(
         )
     measuring = PassMeasuring(
         subject=subject,
-        collate_fn=collate_fn,
-        worker_init_fn=worker_init_fn,
+        config=config,
         schedule=PassSchedule(
             passes=(*cost_passes(sizes, cpus), *held_out_passes(question.batch_sizes, cpus, samples)),
             dataset_samples=samples,
@@ -89,6 +90,7 @@ def whatif(
         not_measured=measuring.not_measured,
         predictions=predictions,
         workers_needed=needed,
+        not_simulated=("pin_memory=True",) if config.pin_memory else (),
         interrupted=measuring.interrupted,
     )
 
@@ -106,8 +108,7 @@ class PassMeasuring:
     """Passes in the order of a `PassSchedule`, and what they showed in each of its rounds."""
 
     subject: Subject
-    collate_fn: Callable[[Any], Any]
-    worker_init_fn: Callable[[int], None] | None
+    config: LoaderConfig
     schedule: PassSchedule
     shown: list[dict[LoaderPass, Any]] = field(default_factory=list)  # a round each
     interrupted: bool = False
@@ -196,7 +197,7 @@ class PassMeasuring:
         if self.schedule.part < len(dataset):  # type: ignore[arg-type]  # a map-style dataset
             dataset = self.subject.part(self.schedule.part).dataset
         is_traced = loader_pass.is_traced
-        loader = traced_loader(dataset, config, self.collate_fn) if is_traced else config.build(dataset)
+        loader = traced_loader(dataset, config, config.batch_fn) if is_traced else config.build(dataset)
         for _ in loader:  # the few samples of the first pass
             pass
         read: Callable[[Any], PassTrace | clock.PassTimes] = trace_pass if is_traced else clock.read
@@ -225,13 +226,15 @@ class PassMeasuring:
         return loader_config(
             num_workers=workers,
             batch_size=size,
-            collate_fn=self.collate_fn,
-            worker_init_fn=self.worker_init_fn,
+            collate_fn=self.config.batch_fn,
+            worker_init_fn=self.config.worker_init_fn,
+            multiprocessing_context=self.config.multiprocessing_context,
+            timeout=self.config.timeout,
             sampler=partial(
                 FewAtFirst,
                 few=WARM_UP_BATCHES * max(1, workers) * size,
                 most=samples,
-                seed=self.schedule.round,
+                seed=self.schedule.round if self.config.shuffle else None,
             ),
             drop_last=True,
             persistent_workers=workers > 0,
@@ -241,16 +244,18 @@ class PassMeasuring:
 class FewAtFirst(Sampler[int]):
     """Samples in drawn order: `few` in the first pass, by which workers start and warm up, `most` in the others.
 
-    Those of one seed begin with the same samples.
+    Those of one seed begin with the same samples. Without a seed, samples come in the order of their indices.
     """
 
-    def __init__(self, dataset: Sized, *, few: int, most: int, seed: int) -> None:
+    def __init__(self, dataset: Sized, *, few: int, most: int, seed: int | None) -> None:
         self.dataset, self.few, self.most = dataset, few, most
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.is_first = True
 
     def __iter__(self) -> Iterator[int]:
         samples, self.is_first = self.few if self.is_first else self.most, False
+        if self.generator is None:
+            return iter(range(min(samples, len(self.dataset))))
         return iter(torch.randperm(len(self.dataset), generator=self.generator)[:samples].tolist())
 
     def __len__(self) -> int:

@@ -43,6 +43,8 @@ def _notices(whatif: WhatIf) -> Iterator[str]:
         yield f"Interrupted: predicted from {rounds} of measuring."
     elif whatif.rounds < FEWEST_ROUNDS:
         yield f"There was time for {rounds} of measuring only: raise --budget."
+    if whatif.not_simulated:
+        yield f"Not simulated: {', '.join(whatif.not_simulated)}. Predictions are without it."
     if held_out := [entry for entry in whatif.not_measured if entry.purpose == "held out"]:
         cases = "; ".join(
             f"{count(entry.num_workers, 'worker')} with batches of {entry.batch_size}" for entry in held_out

@@ -98,6 +98,7 @@ class WhatIf(CommandRecord, frozen=True, kw_only=True):
     not_measured: tuple[LoaderPass, ...] = ()  # for lack of time
     predictions: tuple[Prediction, ...]
     workers_needed: tuple[WorkersNeeded, ...]
+    not_simulated: tuple[str, ...] = ()  # of the loader, such as pin_memory=True: predictions are without it
     interrupted: bool = False
 
     @property

@@ -47,6 +47,30 @@ def test_every_combination_is_asked_with_its_times_and_sizes(asked: dict[str, An
     assert {(entry.step_s, entry.storage_bytes_per_s) for entry in question.scenarios} == {(0.02, 2e9)}
 
 
+def test_every_argument_of_a_loader_is_taken(asked: dict[str, Any], tmp_path: Path) -> None:
+    given = (
+        *("--sampling", "sequential", "--drop-last", "on", "--persistent-workers", "on", "--in-order", "off"),
+        *("--start-method", "spawn", "--prefetch-factor", "4", "--loader-timeout", "30s"),
+    )
+    assert main(["whatif", *DATASET, *given, "--out", str(tmp_path)]) == 0
+    config = asked["arguments"][1]
+    assert (config.shuffle, config.multiprocessing_context, config.timeout) == (False, "spawn", 30.0)
+    assert {(entry.in_order, entry.prefetch_factor) for entry in asked["arguments"][2].scenarios} == {(False, 4)}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--sampler", "itertools:count"), ("--batch-sampler", "itertools:count"), ("--sampling", "blocks")],
+    ids=["sampler", "batch sampler", "blocks"],
+)
+def test_an_order_that_cannot_be_predicted_is_refused_in_one_line(
+    given: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["whatif", *DATASET, *given]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"{' '.join(given)} cannot be predicted" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(("--num-workers", "-1"), "--num-workers"), (("--step", "soon"), "--step"), (("--storage", "fast"), "--storage")],

@@ -2,13 +2,15 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
-from torch.utils.data import Dataset, IterableDataset, default_collate
+from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject, subject_of
 from loaderbench.benches.whatif import pass_measuring as measuring
 from loaderbench.benches.whatif.pass_measuring import (
@@ -24,6 +26,7 @@ from loaderbench.reports.whatif.prediction import Question
 from loaderbench.reports.whatif.simulation import Scenario
 from loaderbench.reports.whatif.whatif_record import WhatIf
 
+CONFIG = LoaderConfig(shuffle=True, pin_memory=True)
 QUESTION = Question(scenarios=(Scenario(num_workers=4, cpus=64, step_s=0.002),), batch_sizes=(8,))
 
 
@@ -36,7 +39,7 @@ def one_round_on_two_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def predicted(subject: Subject, question: Question = QUESTION, budget_s: float = 600.0) -> WhatIf:
-    return whatif(subject, default_collate, question, budget_s=budget_s, seed=1, command=("loaderbench", "whatif"))
+    return whatif(subject, CONFIG, question, budget_s=budget_s, seed=1, command=("loaderbench", "whatif"))
 
 
 class CountsReads(Dataset[int]):
@@ -62,7 +65,7 @@ def test_every_held_out_pass_is_measured_and_predicted_and_no_sample_is_read_in_
     assert {len(held_out.rounds_s) for held_out in result.held_out} == {1}
     assert all(held_out.batches == 4 for held_out in result.held_out)
     assert (result.rounds, result.samples, result.interrupted) == (1, 128, False)
-    assert result.not_measured == ()
+    assert (result.not_measured, result.not_simulated) == ((), ("pin_memory=True",))
     assert [prediction.scenario for prediction in result.predictions] == list(QUESTION.scenarios)
     assert len(result.workers_needed) == 1
 
@@ -74,7 +77,7 @@ def pass_measuring(subject: Subject, budget_s: float = 600.0) -> PassMeasuring:
         budget_s=budget_s,
         rng=random.Random(1),
     )
-    return PassMeasuring(subject=subject, collate_fn=default_collate, worker_init_fn=None, schedule=schedule)
+    return PassMeasuring(subject=subject, config=CONFIG, schedule=schedule)
 
 
 def passes_until(monkeypatch: pytest.MonkeyPatch, number: int, then: type[BaseException]) -> None:
@@ -140,7 +143,14 @@ def test_a_pass_that_raises_is_refused_in_one_line() -> None:
         raise ValueError("it does not fit")
 
     with pytest.raises(RefusedError, match="a pass: ValueError: it does not fit .one of samples"):
-        whatif(subject_of(Sleeping(64, 0.0)), collate, QUESTION, budget_s=600.0, seed=1, command=())
+        whatif(
+            subject_of(Sleeping(64, 0.0)),
+            replace(CONFIG, collate_fn=collate),
+            QUESTION,
+            budget_s=600.0,
+            seed=1,
+            command=(),
+        )
 
 
 def test_a_first_pass_is_short_and_passes_of_one_round_begin_with_the_same_samples() -> None:
@@ -149,3 +159,8 @@ def test_a_first_pass_is_short_and_passes_of_one_round_begin_with_the_same_sampl
     assert list(short) == list(long)[:8]
     assert len(long) == 32
     assert list(FewAtFirst(range(100), few=4, most=8, seed=8)) != list(FewAtFirst(range(100), few=4, most=8, seed=7))
+
+
+def test_passes_of_a_loader_that_does_not_shuffle_are_read_in_order() -> None:
+    sampler = FewAtFirst(range(100), few=4, most=8, seed=None)
+    assert [list(sampler), list(sampler)] == [[0, 1, 2, 3], list(range(8))]

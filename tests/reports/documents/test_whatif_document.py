@@ -93,3 +93,8 @@ def limits(**facts: object) -> str:
     sections = [part for part in whatif_document(made_up_whatif(**facts)).parts if isinstance(part, Section)]
     texts = [part for part in sections[0].parts if isinstance(part, Text) and part.tone == "bad"]
     return " ".join(text.text.replace("\u202f", " ") for text in texts)
+
+
+def test_what_is_not_simulated_of_the_loader_is_said() -> None:
+    (notice,) = whatif_document(made_up_whatif(not_simulated=("pin_memory=True",))).notices
+    assert notice == "Not simulated: pin_memory=True. Predictions are without it."
