@@ -328,7 +328,6 @@ for _entry in (
         name="in_order", help="batches in the sampler's order, or as they are ready", kind="switch", default=True,
         without_workers=True, is_argument=True, phrase="in_order", phrase_off="as ready",
     ),
-    Setting(name="batch_bytes", help="bytes in a batch", kind="whole", is_swept=False, phrase="batch_bytes={}"),
     Setting(name="payload_mb", help="megabytes a dataset holds", kind="whole", is_swept=False, phrase="{} MB"),
 ):  # fmt: skip
     register(_entry)

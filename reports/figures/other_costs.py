@@ -126,10 +126,10 @@ def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:
 def transfer(cases: pd.DataFrame) -> Figure | None:
     """Draw bytes per second of copies to the device, over the bytes of a batch."""
     table = cases[(cases["bench"] == "transfer") & cases["bytes_per_s"].notna()].copy()
-    table["size"] = next((table[name] for name in ("batch_bytes", f"{FACT}batch_bytes") if name in table), np.nan)
+    table["size"] = table.get(f"{FACT}batch_bytes", np.nan)
     if table["size"].isna().all():
         return None
-    shown = facets(at_usual_values(table, ("pin_memory", "non_blocking", "batch_size", "batch_bytes")))
+    shown = facets(at_usual_values(table, ("pin_memory", "non_blocking", "batch_size")))
     heading = style.Heading(
         title="Copies to the device",
         subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),

@@ -15,7 +15,7 @@ from loaderbench.reports.wording import in_order
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
 OF_ROUND = ("warmup", "round")
 MOST_COLUMNS = 256  # settings, facts and metrics of all files: beyond it, one file is not like the others
-FACT = "fact_"  # a fact's column: batch_bytes can be a setting of one bench and a fact of another
+FACT = "fact_"  # a fact's column: a bench of the user's own may call a fact as a setting or a metric is called
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

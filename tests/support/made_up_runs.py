@@ -135,7 +135,7 @@ class Synthetic:
 
     def transfer(self, settings: Settings, rounds: int) -> dict[str, list[float]]:
         peak = 24e9 if settings["pin_memory"] else 6e9
-        size = settings["batch_bytes"]
+        size = batch_bytes(settings)
         return {"seconds": self.around(16 * (size / peak + 1e-5), rounds), "bytes": [16.0 * size] * rounds}
 
     def fidelity(self, _: Settings, rounds: int) -> dict[str, list[float]]:
@@ -152,7 +152,7 @@ class Synthetic:
         extra = {
             "bench": bench,
             "settings": settings,
-            "facts": {"passes": 1, "steady": True, "unit": "s"},
+            "facts": {"passes": 1, "steady": True, "unit": "s", "batch_bytes": batch_bytes(settings)},
             "warmup": {key: values[:1] for key, values in columns.items()},
             "rounds": {key: values[1:] for key, values in columns.items()},
         }
@@ -185,6 +185,10 @@ class Synthetic:
         return self.document([self.case(bench, settings, rounds) for bench, settings in islice(wide(), number)])
 
 
+def batch_bytes(settings: Settings) -> int:
+    return 37_632 * settings.get("batch_size", 32)
+
+
 def settings_of(device: str, dataset: str, workers: int, batch: int, **more: Any) -> Settings:
     idle = workers == 0
     return {
@@ -215,11 +219,8 @@ def grid(device: str) -> Iterator[tuple[str, Settings]]:
     for quantity in ("busy 1 ms: pass", "sleep 20 ms, 2 workers: pass", "overhead: text, 0 workers"):
         yield "fidelity", {"quantity": quantity}
     if device != "cpu":
-        for size, pin, asynchronous in product((10**5, 10**6, 10**7), (False, True), (False, True)):
-            yield (
-                "transfer",
-                {"dataset": "images", "batch_bytes": size, "pin_memory": pin, "non_blocking": asynchronous},
-            )
+        for batch, pin, asynchronous in product((1, 32, 256), (False, True), (False, True)):
+            yield "transfer", settings_of(device, "images", 0, batch, pin_memory=pin, non_blocking=asynchronous)
 
 
 def wide() -> Iterator[tuple[str, Settings]]:
