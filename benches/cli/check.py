@@ -2,6 +2,7 @@
 
 import argparse
 
+from loaderbench.benches.cli import output
 from loaderbench.benches.cli.loader_options import add_loader, loader_of
 
 HELP = "find what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
@@ -22,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.documents.check_document import check_document, wrong
     from loaderbench.reports.render.terminal import print_document
 
-    needs = list(findings(demand_of(*loader_of(options)), limits()))
+    with output.prints_to_stderr():
+        needs = list(findings(demand_of(*loader_of(options)), limits()))
     print_document(check_document(needs))
     return WRONG if wrong(needs) else 0

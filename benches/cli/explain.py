@@ -42,19 +42,20 @@ def run(options: argparse.Namespace) -> int:
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # from every block; it is tried anyway
     folder = output.new_folder("explain", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # passes are cut by what a batch takes
-    subject, config = loader_of(options, samples)
-    if config.is_as_is:
-        raise config.loader_class.refuse("explain cannot vary it")
-    explanation = explain(
-        subject,
-        config,
-        consumer_of(subject, options),
-        budget_s=options.budget,
-        seed=shared.seed_of(options),
-        command=("loaderbench", *sys.argv[1:]),
-        began=options.began,
-        timeout_s=loader_timeout_s(options.loader_timeout),
-    )
+    with output.prints_to_stderr():
+        subject, config = loader_of(options, samples)
+        if config.is_as_is:
+            raise config.loader_class.refuse("explain cannot vary it")
+        explanation = explain(
+            subject,
+            config,
+            consumer_of(subject, options),
+            budget_s=options.budget,
+            seed=shared.seed_of(options),
+            command=("loaderbench", *sys.argv[1:]),
+            began=options.began,
+            timeout_s=loader_timeout_s(options.loader_timeout),
+        )
     output.publish(explain_document(rank(explanation)), folder, stem="explain", data=[explanation.file()])
     return output.INTERRUPTED if explanation.interrupted else 0
 

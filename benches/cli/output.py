@@ -1,7 +1,9 @@
 """What a command writes and says: its files in a new folder, its document on the terminal, what stops it in a line."""
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 REFUSED, INTERRUPTED = 2, 130  # exit codes
+STDOUT, STDERR = 1, 2  # descriptors
 
 
 def new_folder(command: str, out: Path | None = None, *, result: str = "") -> Path:
@@ -36,6 +39,23 @@ def unused(folder: Path) -> Path:
         number += 1
         free = folder.with_name(f"{folder.name}-{number}")
     return free
+
+
+@contextmanager
+def prints_to_stderr() -> Iterator[None]:
+    """Send what is printed within the block, here and in processes below, to stderr: a dataset's own code may print.
+
+    stdout is for the command's answer alone, which may be read by a program.
+    """
+    sys.stdout.flush()
+    with ExitStack() as after:
+        with suppress(OSError):  # there is no stdout
+            answers = os.dup(STDOUT)
+            after.callback(os.close, answers)
+            after.callback(os.dup2, answers, STDOUT)
+            os.dup2(STDERR, STDOUT)  # of processes that are not forked, and of what is not Python
+        with redirect_stdout(sys.stderr):
+            yield
 
 
 def publish(

@@ -77,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
 
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # from every trial; it is tried anyway
     folder = output.new_folder("tune", options.out)
-    tuned = tune(_asked(options), began=options.began, earlier={} if options.fresh else _earlier(folder))
+    with output.prints_to_stderr():
+        tuned = tune(_asked(options), began=options.began, earlier={} if options.fresh else _earlier(folder))
     _publish(tuned, folder, as_json=options.json)
     if tuned.interrupted:
         return output.INTERRUPTED

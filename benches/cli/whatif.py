@@ -56,15 +56,16 @@ def run(options: argparse.Namespace) -> int:
 
     folder = output.new_folder("whatif", options.out)
     samples = "all" if options.samples == "auto" else options.samples  # a pass reads as many as there is time for
-    subject, config = _reading(options, samples)
-    predicted = whatif(
-        subject,
-        config,
-        _question(options, config, _step_s(options, subject, config)),
-        budget_s=options.budget - (monotonic() - options.began) - REPORT_S,
-        seed=shared.seed_of(options),
-        command=("loaderbench", *sys.argv[1:]),
-    )
+    with output.prints_to_stderr():
+        subject, config = _reading(options, samples)
+        predicted = whatif(
+            subject,
+            config,
+            _question(options, config, _step_s(options, subject, config)),
+            budget_s=options.budget - (monotonic() - options.began) - REPORT_S,
+            seed=shared.seed_of(options),
+            command=("loaderbench", *sys.argv[1:]),
+        )
     output.publish(whatif_document(predicted), folder, stem="whatif", data=[predicted.file()])
     return output.INTERRUPTED if predicted.interrupted else 0
 

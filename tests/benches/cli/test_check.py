@@ -47,6 +47,10 @@ class Sharded(IterableDataset):
 def with_lock(samples):
     return [threading.Lock()]
 
+class Chatty(Train):
+    def __init__(self):
+        print("100 samples indexed")
+
 class Quits(Train):
     def __getitem__(self, index):
         raise SystemExit
@@ -103,6 +107,13 @@ def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tu
     code, printed = check("--dataset", *arguments)
     assert code == 1
     assert words in printed
+
+
+def test_what_a_dataset_prints_is_not_in_the_answer(check: Check) -> None:
+    code, printed = check("--dataset", "checked:Chatty")
+    answer, _, said = printed.partition("nothing that would crash or be wrong\n")
+    assert (code, said) == (0, "100 samples indexed\n")
+    assert "indexed" not in answer
 
 
 @pytest.mark.parametrize("command", [check_command, explain_command])
