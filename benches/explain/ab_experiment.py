@@ -148,8 +148,7 @@ class Experiment:
         schedule.reserved_blocks = 0
         self._measure(schedule, interruption, progress)
         progress.describe("memory over the epochs")
-        if self.budget.left_s > self.baseline.passes.batch_s:  # a first batch, at least
-            self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
+        self.memory = loader_memory(self.baseline, most_s=self.budget.left_s)
         interruption.check()
 
     def explanation(self) -> Explanation:

@@ -33,11 +33,12 @@ def loader_memory(baseline: Baseline, *, most_s: float) -> LoaderMemory:
     """Return what the loader's processes hold over its epochs; with the dataset's Python objects in arrays too.
 
     It takes `most_s` seconds, about, with as many epochs and pairs of loaders as fit; what could not be read is left
-    out.
+    out. In less time than a batch takes nothing is read.
     """
     until = perf_counter() + most_s
     collections = collections_of(baseline.subject.dataset) if baseline.config.num_workers else {}
-    pairs = _pairs(baseline, PAIRS_SHARE * most_s) if collections else []
+    has_time = most_s > baseline.passes.batch_s
+    pairs = _pairs(baseline, PAIRS_SHARE * most_s) if collections and has_time else []
     in_flight = baseline.prefetch_factor * baseline.config.num_workers + 1 if baseline.config.num_workers else 0
     memory = LoaderMemory(
         expected_shm_bytes=in_flight * baseline.first_batch.batch.storage_bytes,
@@ -45,6 +46,8 @@ def loader_memory(baseline: Baseline, *, most_s: float) -> LoaderMemory:
         in_objects=tuple(in_objects for in_objects, _ in pairs),
         in_arrays=tuple(in_arrays for _, in_arrays in pairs),
     )
+    if not has_time:
+        return memory
     with suppress(Exception):  # a loader that was read before may fail now, or take too long
         readings = _readings(baseline, _as_given, EPOCHS, until - perf_counter())
         return msgspec.structs.replace(memory, readings=readings)

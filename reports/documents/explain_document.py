@@ -167,8 +167,7 @@ def _epoch_time(ranking: Ranking) -> str:
 
 def memory_sentences(memory: LoaderMemory) -> Iterator[str]:
     """Yield what memory does over the epochs, and what to do where it grows."""
-    if memory.readings:
-        yield f"memory: {_growth(memory.readings.pss_bytes)}"
+    yield f"memory: {_growth(memory.readings.pss_bytes) if memory.readings else 'not measured'}"
     if memory.collections:
         yield _copies(memory)
     if memory.readings and memory.expected_shm_bytes:

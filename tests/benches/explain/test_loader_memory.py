@@ -51,9 +51,19 @@ def test_many_python_objects_are_compared_with_arrays_in_fresh_pairs(
 
 def test_with_little_time_one_pair_is_compared(baseline: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     made_up(monkeypatch)
+    monkeypatch.setattr("loaderbench.benches.explain.loader_memory.PAIRS_SHARE", 0.0)
+    listed = DatasetChoice(dataset_args='{"samples": 2000}', samples="all").subject(f"{PITFALLS}:PythonList")
+    memory = loader_memory(baseline(subject=listed), most_s=60)
+    assert len(memory.in_objects) == len(memory.in_arrays) == 1
+
+
+def test_without_time_nothing_is_read_and_many_python_objects_are_named_all_the_same(
+    baseline: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = made_up(monkeypatch)
     listed = DatasetChoice(dataset_args='{"samples": 2000}', samples="all").subject(f"{PITFALLS}:PythonList")
     memory = loader_memory(baseline(subject=listed), most_s=0)
-    assert len(memory.in_objects) == len(memory.in_arrays) == 1
+    assert (wanted, memory.readings, memory.collections) == ([], None, ("names",))
 
 
 @pytest.mark.parametrize(("workers", "batches"), [(0, 0), (1, 3)])
@@ -71,5 +81,5 @@ def test_what_cannot_be_read_is_left_out(baseline: Made, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("loaderbench.benches.explain.loader_memory._readings", fail)
     listed = DatasetChoice(dataset_args='{"samples": 2000}', samples="all").subject(f"{PITFALLS}:PythonList")
-    memory = loader_memory(baseline(subject=listed), most_s=0)
+    memory = loader_memory(baseline(subject=listed), most_s=60)
     assert (memory.readings, memory.in_objects, memory.collections) == (None, (), ("names",))

@@ -107,8 +107,10 @@ def test_copy_on_write_is_named_where_arrays_avoid_it(in_arrays: float, words: s
 
 
 def test_copy_on_write_is_named_where_there_was_no_time_to_measure_it() -> None:
-    (sentence,) = memory_sentences(LoaderMemory(expected_shm_bytes=1e6, collections=("the dataset itself",)))
-    assert sentence.startswith("copy-on-write: not measured. the dataset itself")
+    unmeasured = LoaderMemory(expected_shm_bytes=1e6, collections=("the dataset itself",))
+    memory, copies = memory_sentences(unmeasured)
+    assert memory == "memory: not measured"
+    assert copies.startswith("copy-on-write: not measured. the dataset itself")
 
 
 def test_the_call_to_make_stands_below_the_headline_with_its_caveat(explained: Explained) -> None:
