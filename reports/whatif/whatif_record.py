@@ -88,7 +88,7 @@ class WhatIf(CommandRecord, frozen=True, kw_only=True):
     """Everything that was asked and predicted."""
 
     COMMAND = "whatif"
-    SCHEMA = 2
+    SCHEMA = 3
 
     seed: int
     dataset: str
