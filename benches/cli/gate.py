@@ -15,7 +15,7 @@ from loaderbench.benches.gate.forking import ForkServers
 from loaderbench.benches.gate.revisions import NAMES, Revision, RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
-from loaderbench.benches.harness.session.record import now
+from loaderbench.benches.harness.session.record import RUNS, now
 from loaderbench.benches.harness.system.interruption import Interruption
 
 # pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
@@ -146,7 +146,7 @@ def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability 
     from loaderbench.reports.gate.calibration import reliability_on
     from loaderbench.reports.records.json_files import MalformedError
 
-    file = file or max(output.RUNS.glob("*/calibration.json"), default=None, key=lambda path: path.stat().st_mtime)
+    file = file or max(RUNS.glob("*/calibration.json"), default=None, key=lambda path: path.stat().st_mtime)
     try:
         return reliability_on(machine, file) if file else None
     except MalformedError as fault:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.session.record import RUNS
 from loaderbench.reports.documents.history_document import case_trend, change_list, run_list
 from loaderbench.reports.history import queries
 from loaderbench.reports.history.case_search import SearchResult, search
@@ -23,9 +24,9 @@ LONGEST_NAMES = 240  # characters of their names in a message
 
 def add(history: History, options: argparse.Namespace) -> int:
     """Add runs, each whole; a file that cannot be used is named in a line, and the others are added."""
-    paths = options.runs or run_folders(output.RUNS)
+    paths = options.runs or run_folders(RUNS)
     if not paths:
-        raise RefusedError(f"no run in {output.RUNS}/; make one with: loaderbench run --quick")
+        raise RefusedError(f"no run in {RUNS}/; make one with: loaderbench run --quick")
     counts = {"added": 0, "replaced": 0, "there": 0}
     code = 0
     try:

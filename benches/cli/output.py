@@ -4,16 +4,15 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.session.record import unused_folder
 
 if TYPE_CHECKING:
     from loaderbench.reports.documents.document import Document
 
-RUNS = Path("runs")
 REFUSED, INTERRUPTED = 2, 130  # exit codes
 STDOUT, STDERR = 1, 2  # descriptors
 
@@ -25,20 +24,11 @@ def new_folder(command: str, out: Path | None = None, *, result: str = "") -> Pa
     `out` holds one.
     """
     if out is None:
-        return unused(RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{command}")
+        return unused_folder(command)
     name = result or f"{command}.json"
     if (out / name).exists():
         raise RefusedError(f"--out {out}: {name} of an earlier {command} is there; name a new folder")
     return out
-
-
-def unused(folder: Path) -> Path:
-    """Return `folder`, or the next of its name (``-2``, ``-3``, …) that does not exist."""
-    free, number = folder, 1
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.history import DATABASE
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.session.record import RUNS
 
 if TYPE_CHECKING:
     from loaderbench.reports.documents.report_document import Report
@@ -33,11 +34,11 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
 
-    read = records.read_records(options.runs or records.newest(output.RUNS))
+    read = records.read_records(options.runs or records.newest(RUNS))
     if not read.runs:
         for fault in read.faults:  # else they stand in the report
             output.complain(fault)
-        missing = f"no run in {output.RUNS}/; make one with: loaderbench run --quick"
+        missing = f"no run in {RUNS}/; make one with: loaderbench run --quick"
         raise RefusedError(f"nothing to report: {'no run could be read' if read.faults else missing}")
     report, code = assemble(read), 0
     if options.history is not None:

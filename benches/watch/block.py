@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
+from loaderbench.benches.harness.session.record import unused_folder
 from loaderbench.benches.watch.hooks import Hooks
 from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
 from loaderbench.benches.watch.script import described
@@ -19,7 +19,7 @@ class watch:  # noqa: N801 - it reads as a verb: with watch(): …
     """Watch every DataLoader that is read within the block; at its end a report is shown, and written into `out`."""
 
     def __init__(self, out: str | Path | None = None) -> None:
-        folder = Path("runs") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-watch" if out is None else Path(out)
+        folder = unused_folder("watch") if out is None else Path(out)
         self.session = WatchSession(folder=folder, script="a block", stream=sys.stdout)
 
     def __enter__(self) -> Self:

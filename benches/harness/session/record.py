@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,9 @@ from loaderbench.benches.harness.session.more_rounds import with_more_rounds
 from loaderbench.reports.records.schema import GROWING_RECORD, RECORD
 
 Entry = dict[str, Any]
+
+RUNS = Path("runs")
+"""Where records go, unless it is said otherwise."""
 
 
 @dataclass(slots=True)
@@ -101,17 +105,29 @@ class RunRecord:
 
 
 def make_new_folder(folder: Path) -> Path:
-    """Make and return `folder`, or the next of its name (``-2``, ``-3`` …): two runs may begin in one second."""
+    """Make and return `folder`, or the first of `numbered` that is not there: two runs may begin in one second."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made, number = folder, 1
-    while True:
-        try:
-            made.mkdir()
-        except FileExistsError:
-            number += 1
-            made = folder.with_name(f"{folder.name}-{number}")
-        else:
-            return made
+    return next(filter(_is_made, numbered(folder)))
+
+
+def unused_folder(name: str) -> Path:
+    """Return ``runs/<when>-<name>``, or the first of `numbered` that is not there; it is not made."""
+    return next(folder for folder in numbered(RUNS / f"{now():%Y%m%d-%H%M%S}-{name}") if not folder.exists())
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """Yield `folder`, then folders of its name and a number: ``-2``, ``-3``, …."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+
+
+def _is_made(folder: Path) -> bool:
+    """Make `folder`; return False where it is there already."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def records_in(folder: Path) -> list[str]:

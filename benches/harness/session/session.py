@@ -19,7 +19,7 @@ from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.session.outcome import result, skip_reason
-from loaderbench.benches.harness.session.record import Entry, RunRecord, make_new_folder, new_run, now
+from loaderbench.benches.harness.session.record import Entry, RunRecord, make_new_folder, new_run, now, unused_folder
 from loaderbench.benches.harness.session.resume import check_new, resumed
 from loaderbench.benches.harness.session.time_left import CaseCost
 from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
@@ -80,7 +80,7 @@ class Session:
             folder = Path(given)
             return folder.parent if folder.is_file() else folder
         commit = str(self._commit().get("id", "")).strip()[:8]
-        return Path("runs") / f"{now():%Y%m%d-%H%M%S}-{commit if set(commit) <= set(hexdigits) else 'nocommit'}"
+        return unused_folder(commit if set(commit) <= set(hexdigits) else "nocommit")
 
     @cached_property
     def machine(self) -> Entry:

@@ -89,7 +89,7 @@ def test_runs_of_one_second_and_commit_have_folders_of_their_own(
     suite: Suite, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = now()
-    monkeypatch.setattr("loaderbench.benches.harness.session.session.now", lambda: moment)
+    monkeypatch.setattr("loaderbench.benches.harness.session.record.now", lambda: moment)
     for _ in range(3):
         suite(*BENCHES, *FIVE, *BRIEF, *ONE)
     folders = sorted((pytester.path / "runs").iterdir())
