@@ -5,11 +5,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,6 +19,7 @@ import hypothesis
 import psutil
 import pytest
 import torch
+from preloaded import Running, environment
 from pytest_benchmark.plugin import get_cpu_info
 
 # How long an example takes is the machine's affair: no test asserts seconds.
@@ -43,7 +43,7 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
 MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
 SETTLE_S = 20.0  # what is on its way out has gone by then, on a busy machine too
-THERE_S = 60.0  # a run starts, and imports torch, on a busy machine
+THERE_S = 180.0  # a run starts, and imports torch, on a busy machine
 GONE_S = 20.0  # torch's workers look every 5 s whether their parent is alive
 
 
@@ -87,6 +87,7 @@ class Place:
     folder: Path
     mark: str
     benches: str = "loaderbench.benches"
+    sessions: set[int] = field(default_factory=set)  # ids of those of its programs
 
     def write(self, **modules: str) -> "Place":
         """Put `modules` there, by name."""
@@ -99,7 +100,7 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, MARK: self.mark, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+        return environment(**{MARK: self.mark})
 
     def run(self, *arguments: str, into: str = "run", env: Mapping[str, str] | None = None) -> Ended:
         """Run the suite to its end, its record in the folder `into`."""
@@ -109,46 +110,47 @@ class Place:
         self, command: list[str], *, into: str = "run", env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> Ended:
         """Run `command` to its end, here or in `cwd`."""
-        ended = subprocess.run(
-            command,
-            cwd=cwd or self.folder,
-            env={**self.environment, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        return Ended(ret=ended.returncode, out=ended.stdout, err=ended.stderr, folder=self.folder / into)
+        with self._running(command, env=env, cwd=cwd) as running:
+            return Ended(ret=running.wait(), out=running.out, err=running.err, folder=self.folder / into)
 
-    def start(self, *arguments: str, into: str = "run") -> "subprocess.Popen[str]":
-        """Start the suite, in a process group of its own, as a shell with a terminal would."""
-        return subprocess.Popen(
-            ["env", "--default-signal=INT", *self.command("--run-dir", into, *arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, *arguments: str, into: str = "run") -> Running:
+        """Start the suite, as a shell with a terminal would; all that it prints is in `out`."""
+        return self._running(self.command("--run-dir", into, *arguments), is_joined=True)
+
+    def _running(
+        self,
+        command: list[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        is_joined: bool = False,
+    ) -> Running:
+        variables = {**self.environment, **(env or {})}
+        running = Running(command, cwd=cwd or self.folder, env=variables, is_joined=is_joined)
+        self.sessions.add(running.pid)
+        return running
 
     def processes(self) -> list[psutil.Process]:
         """Live processes that a run of this place started, whoever is their parent now."""
-        return [process for process in psutil.process_iter() if _environment(process).get(MARK) == self.mark]
+        return [process for process in psutil.process_iter() if self._has(process)]
+
+    def _has(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error, ProcessLookupError):  # gone, or someone else's
+            ours = os.getsid(process.pid) in self.sessions or process.environ().get(MARK) == self.mark
+            return ours and _is_live(process)
+        return False
+
+    def soon(self, condition: Callable[[], bool]) -> bool:
+        """Whether `condition` holds, by now or soon."""
+        return until(condition, THERE_S)
 
     def has(self, name: str) -> bool:
         """Whether a run has put a file of that name there, by now or soon."""
-        return until((self.folder / name).exists, THERE_S)
+        return self.soon((self.folder / name).exists)
 
     def emptied(self) -> bool:
         """Whether all of them are gone, now or soon."""
         return until(lambda: not self.processes(), GONE_S)
-
-
-def _environment(process: psutil.Process) -> dict[str, str]:
-    with suppress(psutil.Error):  # gone, or someone else's
-        return process.environ() if _is_live(process) else {}
-    return {}
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -7,12 +7,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from glob import glob
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from preloaded import LOADERBENCH
 
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.vocabulary import swept
@@ -161,6 +163,11 @@ def shortened(command: str) -> list[str]:
     return [*words, *SHORT.get(words[1], [])]
 
 
+def expanded(word: str, folder: Path) -> list[str]:
+    """What a shell in `folder` makes of a word."""
+    return sorted(glob(word, root_dir=folder)) or [word]
+
+
 # Of these one is run; the others differ in options alone, which are parsed.
 MEASURING = [
     line
@@ -176,17 +183,13 @@ def test_a_documented_command_works_as_written(command: str, project: Any) -> No
         pytest.skip("needs the user's own PostgreSQL server")
     if "…" in command or "-explain" in command:
         pytest.skip("names what an earlier command wrote; tests of that command read it back")
-    words = [str(Path(sys.executable).with_name("loaderbench")), *shortened(command)[1:]]
-    script = " ".join(word if "*" in word else shlex.quote(word) for word in words)  # the shell's to expand
-    ended = subprocess.run(
-        ["bash", "-c", script], cwd=project.folder, env=project.environment, capture_output=True, text=True,
-        check=False, timeout=600,
-    )  # fmt: skip
-    printed = ended.stdout + ended.stderr
-    if words[1] == "gate":  # it began to measure both revisions; tests of the command itself go on to a verdict's files
+    name, *words = shortened(command)[1:]
+    ended = project.call([*LOADERBENCH, name, *(path for word in words for path in expanded(word, project.folder))])
+    printed = ended.out + ended.err
+    if name == "gate":  # it began to measure both revisions; tests of the command itself go on to a verdict's files
         assert "the budget of 1\u202fs is too short for one block" in printed
     else:
-        assert ended.returncode == 0, printed
+        assert ended.ret == 0, printed
 
 
 @pytest.mark.parametrize("command", PARSED)

@@ -1,6 +1,5 @@
 """A setting and a metric that do not exist, each registered in one place, appear wherever a reader may look."""
 
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -59,17 +58,15 @@ def project(places: Callable[[str], Any]) -> Any:
     command = [sys.executable, "-m", "pytest", *PLUGINS, "bench_mixing.py", *brief, "--mixing", "1,2,4"]
     ended = place.call([*command, "--run-dir", "run"])
     assert ended.ret == 0, ended.out
-    subprocess.run([sys.executable, "-c", REPORT], cwd=place.folder, env=place.environment, check=True, timeout=600)
+    assert place.call([sys.executable, "-c", REPORT]).ret == 0
     return place
 
 
 def test_it_is_in_the_help_of_the_command_line(project: Any) -> None:
     command = [sys.executable, "-m", "pytest", *PLUGINS, "--help"]
-    printed = subprocess.run(
-        command, cwd=project.folder, env=project.environment, capture_output=True, text=True, check=True
-    )
-    assert "--mixing" in printed.stdout
-    assert "How strongly samples are mixed: whole numbers" in " ".join(printed.stdout.split())
+    printed = project.call(command).out
+    assert "--mixing" in printed
+    assert "How strongly samples are mixed: whole numbers" in " ".join(printed.split())
 
 
 def test_it_is_in_the_record_and_in_the_names_of_cases(project: Any) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from preloaded import ENDS_WITHIN_S, LOADERBENCH, Running, environment
 
 from loaderbench.benches.cli.main import main
 
@@ -35,7 +35,7 @@ INSTALLED = (
     "--dataset", "loaderbench.datasets.synthetic.known_cost:Busy", "--dataset-args", '{"samples": 8, "busy_s": 0.001}',
 )  # fmt: skip
 
-Gate = Callable[..., "subprocess.CompletedProcess[str]"]
+Gate = Callable[..., tuple[int, str]]
 
 
 def repository(folder: Path) -> Path:
@@ -50,7 +50,7 @@ def repository(folder: Path) -> Path:
 
 
 def command(out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "loaderbench.benches.cli.main", "gate", *OPTIONS, "--out", str(out), *more]
+    return [*LOADERBENCH, "gate", *OPTIONS, "--out", str(out), *more]
 
 
 @pytest.fixture
@@ -60,13 +60,12 @@ def theirs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gate(theirs: Path, tmp_path: Path) -> Gate:
-    """The command, in their repository, once the file has been changed."""
+    """The command, in their repository, once the file has been changed: its exit code, and its errors."""
 
-    def run(*arguments: str, change: tuple[str, str] = ("", "")) -> "subprocess.CompletedProcess[str]":
+    def run(*arguments: str, change: tuple[str, str] = ("", "")) -> tuple[int, str]:
         (theirs / "data.py").write_text(DATA.replace(*change) if change[0] else DATA)
-        return subprocess.run(
-            command(tmp_path / "out", *arguments), cwd=theirs, capture_output=True, text=True, check=False
-        )
+        with Running(command(tmp_path / "out", *arguments), cwd=theirs, env=environment()) as running:
+            return running.wait(), running.err
 
     return run
 
@@ -76,7 +75,7 @@ def verdict(folder: Path) -> dict[str, Any]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + ENDS_WITHIN_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -96,13 +95,10 @@ def worktrees(theirs: Path) -> list[str]:
 def signalled(folder: Path, number: signal.Signals, block: str) -> tuple[int, str]:
     """Send a signal to a gate once the processes of `block` have been started: its exit code, its output."""
     theirs, out = repository(folder), folder / "out"
-    with subprocess.Popen(
-        command(out, "--base", "HEAD"), cwd=theirs, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as running:
+    with Running(command(out, "--base", "HEAD"), cwd=theirs, env=environment()) as running:
         until(lambda: (out / "blocks" / block / "head.log").exists() or running.poll() is not None)
         running.send_signal(number)
-        printed, _ = running.communicate(timeout=600)
-    return running.returncode, printed
+        return running.wait(), running.out
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +170,9 @@ def test_what_was_the_same_in_both_processes_is_recorded(interrupted: tuple[Path
 def test_what_cannot_be_judged_is_refused_with_its_reason(
     gate: Gate, arguments: tuple[str, ...], change: tuple[str, str], words: str
 ) -> None:
-    ended = gate(*arguments, change=change)
-    assert ended.returncode == 2
-    assert re.search(words, ended.stderr), ended.stderr
+    code, errors = gate(*arguments, change=change)
+    assert code == 2
+    assert re.search(words, errors), errors
 
 
 # Refused before anything is measured: in this process.

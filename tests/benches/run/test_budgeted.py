@@ -1,17 +1,16 @@
 """``loaderbench run``: an answer about a dataset in one command, without pytest's words; or plain benches."""
 
-import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from preloaded import LOADERBENCH
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.run.budgeted import BudgetedRun
 from loaderbench.benches.run.first_question import OTHER_QUESTIONS
 
-MAIN = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"
 # Where workers cost a hundred times what a sample does, few rounds decide: it ends long before its budget.
 CHEAP = """
 class Train:
@@ -24,7 +23,7 @@ class Broken(Train):
 
 
 def run(project: Any, *arguments: str, into: str) -> Any:
-    return project.call([sys.executable, "-c", MAIN, "run", "--run-dir", into, *arguments], into=into)
+    return project.call([*LOADERBENCH, "run", "--run-dir", into, *arguments], into=into)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from preloaded import LOADERBENCH, Running, environment
 
 from loaderbench.benches.cli import main as cli
 from loaderbench.reports.history import database as databases
@@ -27,7 +29,6 @@ from loaderbench.reports.records import frame as records
 from loaderbench.reports.records.files import RecordedRun, read_run
 
 ROOT = os.getuid() == 0
-ADD = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"
 EACH, APART = 20, 10  # runs of a writer; they begin 10 after those of the writer before: half are another's too
 
 
@@ -211,18 +212,17 @@ def test_writers_at_once_lose_nothing_and_add_nothing_twice(
     for number in range((writers - 1) * APART + EACH):
         runs.append(tmp_path / f"{number}.json")
         runs[-1].write_text(json.dumps(trunk(number, rounds=2)))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", ADD, "history", "add", *runs[first : first + EACH], "--db", either],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for first in range(0, writers * APART, APART)
-    ]
-    ended = [(process.communicate(), process.returncode) for process in processes]
-    assert [(err, code) for (_, err), code in ended] == [("", 0)] * writers
-    words = [out.rsplit(": ", 1)[1].split() for (out, _), _ in ended]
+    command = (*LOADERBENCH, "history", "add", "--db", either)
+    with ExitStack() as programs:
+        running = [
+            programs.enter_context(
+                Running([*command, *map(str, runs[first : first + EACH])], cwd=tmp_path, env=environment())
+            )
+            for first in range(0, writers * APART, APART)
+        ]
+        codes = [program.wait() for program in running]
+        assert [(program.err, code) for program, code in zip(running, codes, strict=True)] == [("", 0)] * writers
+        words = [program.out.rsplit(": ", 1)[1].split() for program in running]
     assert sum(int(word[0]) for word in words) == len(runs)
     assert sum(int(word[3]) for word in words if len(word) > 3) == writers * EACH - len(runs)
     with opened(either) as history:

@@ -2,17 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
+from preloaded import Running
+from small_disk import on_small_disk
 
 BRIEF = ("--rounds", "1", "--round-time", "0")
 SLOW = """
@@ -53,19 +52,18 @@ def epochs(place: Any) -> Any:
     return replace(place, benches="loaderbench.benches.bench_epoch")
 
 
-def ended_by(place: Any, end: Callable[["subprocess.Popen[str]"], None]) -> Ended:
+def ended_by(place: Any, end: Callable[[Running], None]) -> Ended:
     place = epochs(place).write(slow=SLOW)
     growing = place.folder / "run" / "run.jsonl"
     (place.folder / "hold").touch()  # in the third case
-    run = place.start(*FOUR)
-    while run.poll() is None and len(lines(growing)) < 3:
-        sleep(0.01)
-    under_way = lines(growing)
-    end(run)
-    out, _ = run.communicate(timeout=600)
-    (place.folder / "hold").unlink()
-    after = lines(growing)
-    return Ended(place=place, ret=run.returncode, out=out, under_way=under_way, after=after, emptied=place.emptied())
+    with place.start(*FOUR) as run:
+        place.soon(lambda: run.poll() is not None or len(lines(growing)) >= 3)
+        under_way = lines(growing)
+        end(run)
+        ret = run.wait()
+        (place.folder / "hold").unlink()
+        after = lines(growing)
+        return Ended(place=place, ret=ret, out=run.out, under_way=under_way, after=after, emptied=place.emptied())
 
 
 def lines(growing: Path) -> list[dict[str, Any]]:
@@ -76,7 +74,7 @@ def lines(growing: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def killed(places: Callable[[str], Any]) -> Ended:
-    return ended_by(places("killed"), lambda run: run.kill())
+    return ended_by(places("killed"), lambda run: run.send_signal(signal.SIGKILL))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +84,7 @@ def resumed(killed: Ended) -> Any:
 
 @pytest.fixture(scope="module")
 def interrupted(places: Callable[[str], Any]) -> Ended:
-    return ended_by(places("interrupted"), lambda run: os.killpg(run.pid, signal.SIGINT))
+    return ended_by(places("interrupted"), Running.press_ctrl_c)
 
 
 def test_a_case_is_on_disk_while_the_next_one_runs(killed: Ended) -> None:
@@ -170,18 +168,18 @@ def test_a_killed_run_s_workers_vanish_though_they_hang(place: Any) -> None:
     asked = ("--dataset", "stuck:Stuck", "--dataset-args", '{"samples": 8, "fault_index": 0}', *BRIEF)
     with place.start(*asked, "--num-workers", "1", "--batch-size", "8", "--start-method", "spawn") as run:
         hanging = place.has("stuck")
-        run.kill()
+        run.send_signal(signal.SIGKILL)
+        run.wait()
     assert hanging
     assert place.emptied()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting a small disk needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_ends_the_run_in_a_line_and_loses_nothing_recorded(place: Any) -> None:
     sizes = ",".join(str(size) for size in range(2, 12))
     asked = ("--dataset", "plain:train", "--num-workers", "0", "--batch-size", sizes, *BRIEF)
     suite = epochs(place).write(plain="train = list(range(20))").command("--run-dir", "disk/run", *asked)
-    small = 'mkdir disk && mount -t tmpfs -o size=16k tmpfs disk && "$@"; status=$?; cp -r disk/run .; exit $status'
-    ended = place.call(["unshare", "--mount", "bash", "-c", small, "small", *suite])
+    ended = place.call(on_small_disk("disk", "16k", suite, then="shutil.copytree('disk/run', 'run')"))
     errors = [line.strip("! ") for line in ended.out.splitlines() if line.startswith("!")]
     _, *cases = lines(ended.folder / "run.jsonl")
     assert errors == ["disk/run cannot be written: No space left on device"]
