@@ -32,8 +32,6 @@ from prove.measuring import INTERRUPTED, Measuring
 from prove.scope import Scope
 from prove.topics import TOPICS
 
-SHORT_AT_ONCE = 3  # topics of the short form, which judges no value
-
 
 def main() -> int:
     """Measure, print the table, write it if asked to, and return the exit code."""
@@ -56,7 +54,7 @@ def main() -> int:
     freeze_objects()
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         scope = Scope(folder=Path(folder), short=options.short)
-        results = Measuring(topics=topics, scope=scope, at_once=scope.of(1, SHORT_AT_ONCE), keep=keep).run()
+        results = Measuring(topics=topics, scope=scope, keep=keep).run()
     keep(results)
     print_document(table(results))
     if any(result.fault == INTERRUPTED for result in results):

@@ -41,6 +41,7 @@ class Topic:
     measure: Callable[[Scope], Mapping[str, Measured]]
     details: Callable[[Scope], Sequence[Table]] | None = None  # tables that explain the values, once they are measured
     minutes: float = 1.0  # that it usually takes on two idle cores
+    is_arithmetic: bool = False  # it reads no clock: other such topics may be computed beside it
 
     @property
     def question(self) -> str:

@@ -12,6 +12,7 @@ from time import monotonic
 
 from loaderbench.benches.harness.progress import Progress, minutes
 from loaderbench.benches.harness.system.child import dies_with_parent, end_openmp_threads
+from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.reports.documents.document import Table
 from loaderbench.reports.units import count
 from prove.goals import Result, Topic
@@ -19,6 +20,7 @@ from prove.scope import Measured, Scope, Stage
 
 _FORK = get_context("fork")
 INTERRUPTED = "interrupted"
+SHORT_AT_ONCE = 3  # topics of the short form, which judges no value
 ENDS_WITHIN_S = 20.0  # after Ctrl-C: a command then writes what it has
 
 
@@ -77,11 +79,10 @@ class RunningTopic:
 
 @dataclass(kw_only=True)
 class Measuring:
-    """Topics, at most `at_once` of them at a time, in their order; `keep` is called with all results after each."""
+    """Topics in their order, one at a time where values count; `keep` is called with all results after each."""
 
     topics: Sequence[Topic]
     scope: Scope
-    at_once: int
     keep: Callable[[list[Result]], object] = lambda _: None
     results: dict[str, Result] = field(default_factory=dict)
     running: list[RunningTopic] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Measuring:
             self.progress.estimate_by(self._left_s)
             try:
                 while waiting or self.running:
-                    while waiting and len(self.running) < self.at_once:
+                    while waiting and self._may_begin(waiting[0]):
                         self.running.append(_begun(waiting.pop(0), self.scope))
                     self._receive()
             except KeyboardInterrupt:
@@ -104,6 +105,15 @@ class Measuring:
         """Return the result of each topic, measured or not yet."""
         unmeasured = {topic.name: Result(topic=topic, fault="not measured", is_whole=False) for topic in self.topics}
         return list({**unmeasured, **self.results}.values())
+
+    def _may_begin(self, topic: Topic) -> bool:
+        """Return whether `topic` may be measured beside those that are: where no value counts, or no clock is read."""
+        if not self.running:
+            return True
+        if self.scope.short:
+            return len(self.running) < SHORT_AT_ONCE
+        no_clock = topic.is_arithmetic and all(running.topic.is_arithmetic for running in self.running)
+        return no_clock and len(self.running) < usable_cpus()
 
     def _receive(self) -> None:
         wait([running.connection for running in self.running], timeout=1.0)

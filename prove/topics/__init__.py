@@ -28,11 +28,11 @@ TOPICS: Sequence[Topic] = (
     startup.TOPIC,
     causes.TOPIC,
     predictions.TOPIC,
-    gates.TOPIC,
-    recommendations.TOPIC,
     answers.TOPIC,
-    changes.TOPIC,
     scale.TOPIC,
     watched_scripts.TOPIC,
     *((device_waits.TOPIC,) if "cuda" in available() else ()),
+    gates.TOPIC,  # from here on arithmetic, which is computed side by side
+    changes.TOPIC,
+    recommendations.TOPIC,
 )

@@ -101,4 +101,5 @@ TOPIC = Topic(
     ),
     measure=measure,
     minutes=2,
+    is_arithmetic=True,
 )

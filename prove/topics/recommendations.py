@@ -118,4 +118,5 @@ TOPIC = Topic(
     measure=measure,
     details=details,
     minutes=1,
+    is_arithmetic=True,
 )

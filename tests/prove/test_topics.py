@@ -20,7 +20,7 @@ from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, ran
 from loaderbench.reports.stats.recommendation import Recommendation
 from prove.topics import TOPICS
 from prove.topics.answers import Answer
-from prove.topics.causes import CAUSES, TOGETHER, Injected, imagined, is_copied, is_found, leaks
+from prove.topics.causes import CAUSES, NOTHING, TOGETHER, Injected, is_copied, is_found, is_leak, is_silent, shares
 from prove.topics.changes import alarms, power
 from prove.topics.gates import CASES, pool
 from prove.topics.recommendations import simulate
@@ -79,6 +79,11 @@ def test_a_cause_is_found_if_it_is_first_and_said_to_help() -> None:
     assert not is_found(injected, ranking({second: 0.5}))
 
 
+def test_a_cause_that_is_found_at_the_second_try_only_is_said_to_be() -> None:
+    assert (shares([1, 1]).value, shares([1, 1]).note) == (1.0, "2 of 2")
+    assert (shares([1, 2, 0, 2]).value, shares([1, 2, 0, 2]).note) == (0.75, "3 of 4, 1 of them in the first minute")
+
+
 def test_what_removes_the_same_cost_may_come_before_it() -> None:
     injected = Injected(cause="many tensors", dataset="ManyTensors", others=("no workers",))
     assert is_found(injected, ranking({"no workers": 0.8, "many tensors": 0.5, "threads": 0.1}))
@@ -86,17 +91,18 @@ def test_what_removes_the_same_cost_may_come_before_it() -> None:
     assert is_found(Injected(cause=TOGETHER, dataset=""), ranking({TOGETHER: 0.8, "many tensors": 0.5}))
 
 
-def test_what_is_found_where_nothing_is_injected_was_imagined() -> None:
-    assert imagined(ranking({"a": 0.0, "b": 0.001})) == []
-    assert imagined(ranking({"a": 0.3, "b": -0.3, "c": 0.0})) == ["a", "b"]
+def test_where_nothing_is_injected_no_cause_may_help_or_harm() -> None:
+    assert is_silent(NOTHING, ranking({"a": 0.0, "b": 0.001}))
+    assert not is_silent(NOTHING, ranking({"a": 0.3, "c": 0.0}))
+    assert not is_silent(NOTHING, ranking({"b": -0.3, "c": 0.0}))
     assert isinstance(ranking({"a": 0.3}).interventions[0], RankedIntervention)
 
 
 def test_memory_leaks_where_it_grows_with_every_epoch() -> None:
     growing, flat = ([100 + slope * epoch for epoch in range(13)] for slope in (10.0, 0.0))
-    assert leaks(ranking({}, LoaderMemory(readings=readings(*growing), expected_shm_bytes=0.0)))
-    assert not leaks(ranking({}, LoaderMemory(readings=readings(*flat), expected_shm_bytes=0.0)))
-    assert not leaks(ranking({}))
+    assert is_leak(NOTHING, ranking({}, LoaderMemory(readings=readings(*growing), expected_shm_bytes=0.0)))
+    assert not is_leak(NOTHING, ranking({}, LoaderMemory(readings=readings(*flat), expected_shm_bytes=0.0)))
+    assert not is_leak(NOTHING, ranking({}))
 
 
 @pytest.mark.parametrize(("more_mb", "copied"), [(50.0, True), (0.0, False)])
@@ -105,7 +111,7 @@ def test_memory_is_copied_where_arrays_hold_less(more_mb: float, copied: bool) -
     memory = LoaderMemory(
         readings=readings(100), expected_shm_bytes=0.0, in_objects=tuple(lists), in_arrays=tuple(reversed(arrays))
     )
-    assert is_copied(ranking({}, memory)) is copied
+    assert is_copied(NOTHING, ranking({}, memory)) is copied
 
 
 def test_generated_blocks_have_the_effect_that_they_say() -> None:
