@@ -29,6 +29,7 @@ def loader_facts(loader: Any) -> dict[str, Any]:
         "sampler": name_of(type(getattr(loader, "sampler", None))),
         "is_stream": hasattr(type(dataset), "__iter__") and not hasattr(type(dataset), "__getitem__"),
         "named_by": command_name(_own(dataset)),
+        "sample_code": sample_code(_own(dataset)),
     }
     if num_workers:
         facts |= {
@@ -53,6 +54,17 @@ def _own(dataset: Any) -> type:
     while type(dataset).__module__ == "torch.utils.data.dataset" and type(dataset).__name__ == "Subset":
         dataset = dataset.dataset
     return type(dataset)
+
+
+def sample_code(dataset: type) -> str:
+    """Return where a dataset's class says how a sample is read; empty where that is no code of Python's."""
+    from loaderbench.benches.harness.failures.failure_line import readable  # noqa: PLC0415 - imports torch: it is there
+
+    for name in ("__getitem__", "__iter__"):
+        code = getattr(getattr(dataset, name, None), "__code__", None)
+        if code is not None:
+            return f"{dataset.__name__}.{name}, {readable(code.co_filename)}:{code.co_firstlineno}"
+    return ""
 
 
 def name_of(thing: Any) -> str:

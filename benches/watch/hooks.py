@@ -16,8 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.watch.carrier import carried
 from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
-from loaderbench.benches.watch.stages import carried, counted_fetcher, drop_frame, time_stages, timed_fetch
+from loaderbench.benches.watch.stages import counted_fetcher, drop_frame, time_stages, timed_fetch
 
 MODULE = "torch.utils.data.dataloader"
 _INITIALISED = "__initialized"  # what a DataLoader sets last
@@ -182,7 +183,7 @@ def noting_batch(next_of: Callable[..., Any], recorder: WatchRecorder) -> Callab
         try:
             batch = next_of(self)
         except BaseException as error:
-            recorder.pass_ended(epoch, requested, perf_counter(), error)
+            recorder.pass_ended(epoch, requested, perf_counter(), error, self)
             drop_frame(error)
             raise
         recorder.batch_received(epoch, requested, perf_counter())

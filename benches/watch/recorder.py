@@ -122,14 +122,16 @@ class WatchRecorder:
         self.next_look = ended + LOOK_S
         epoch.own_work.append((len(epoch.received) - 1, ended - now))
 
-    def pass_ended(self, epoch: EpochTrace, requested: float, ended: float, error: BaseException) -> None:
-        """Note how a pass ended: with its last batch, or with an error."""
+    def pass_ended(
+        self, epoch: EpochTrace, requested: float, ended: float, error: BaseException, iterator: Any = None
+    ) -> None:
+        """Note how a pass ended: with its last batch, or with an error of its iterator."""
         if isinstance(error, StopIteration):
             epoch.ended = (requested, ended)
         elif not isinstance(error, EnoughError):
-            name = type(error).__name__
-            after = f"after {ended - requested:.3g} s of waiting for batch {len(epoch.received)}"
-            epoch.loader.failure = f"{name} {after}"
+            from loaderbench.benches.watch.failed_wait import failure_text  # noqa: PLC0415 - what the script may not
+
+            epoch.loader.failure = failure_text(error, iterator, epoch, ended - requested, self.sink)
 
     # Loaders, and who made them.
 

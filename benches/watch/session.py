@@ -17,6 +17,7 @@ from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.live import LiveLine
 from loaderbench.benches.watch.ranks import RUNNING, all_ranks
 from loaderbench.benches.watch.recorder import WatchRecorder
+from loaderbench.benches.watch.stages import leaving
 
 if TYPE_CHECKING:
     from loaderbench.reports.watch.record import Watched
@@ -75,6 +76,10 @@ class WatchSession:
         self._is_over = True
         self.line.clear()
         seconds = perf_counter() - self.recorder.began
+        if ending == "failed":
+            from loaderbench.benches.watch.failed_wait import note_dead_worker  # noqa: PLC0415 - as below
+
+            note_dead_worker(why, self.recorder.loaders, self.recorder.sink)
         record = self._record(seconds, ending, why)
         shutil.rmtree(self.recorder.folder, ignore_errors=True)
         if any(loader.epochs for loader in record.loaders):
@@ -136,6 +141,8 @@ class WatchSession:
             if self.recorder.is_here:
                 with suppress(Exception):
                     show(self, self.finish("stopped", f"os._exit({status})"))
+            else:
+                leaving(sys._getframe(1))  # noqa: SLF001 - of a worker
             leave(status)
 
         os._exit = _exit

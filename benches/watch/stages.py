@@ -2,29 +2,30 @@
 
 Nothing is added to a batch, to the dataset or to the loader. The main process keeps what is made in it; a worker writes
 each batch into a file of its own, in which it is found by its worker, the pass of that worker and the number of its
-task. A forked worker inherits the timed fetchers. Any other one is sent a `Carrier`, which puts them there.
+task. A forked worker inherits the timed fetchers; any other one is sent them (``carrier.py``).
 
 This module imports nothing but the standard library, and torch's fetchers once torch has been imported: a worker
 imports it, and so does a process whose script has not begun.
 """
 
-import multiprocessing
 import os
 import struct
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter, thread_time
-from typing import Any, Self
+from types import FrameType
+from typing import Any
+
+from loaderbench.benches.watch.worker_state import UNKNOWN, WorkerState, samples_noted
 
 # Pass, task, fetching, fetched, collated, CPU seconds, samples, index of the costliest sample, its seconds.
 ROW = struct.Struct("<qqddddqqd")
-UNKNOWN = -1  # an index that is no whole number, a task or a number of samples that is not known
+FAILED = -2  # as the number of samples: the batch was not made, its index is of the sample that raised an error
 FEW_SAMPLES = 64  # a batch of no more is always timed sample by sample: that costs a few microseconds
 COSTLY_S = 50e-6  # a larger one if the samples of the batch before took so long: the timing is then below 1 %
 
@@ -43,14 +44,18 @@ class Sink:
     file: int = -1
     passes: int = 0
     mean_s: float = 0.0  # of a sample of the last batch
+    samples: int = 0  # of this pass
+    state: WorkerState | None = None  # of a worker
+    failed: Any = None  # of the owner: the index of the sample that raised the last error; None where none is known
 
     def in_worker(self) -> None:
         """Begin a file, unless it is this process's already."""
         if self.process != os.getpid():
-            self.process, self.passes, self.file = os.getpid(), 0, -1
+            self.process, self.passes, self.file, self.state = os.getpid(), 0, -1, None
             with suppress(OSError):  # no descriptor is left, or no space: this worker is not timed
                 path = Path(self.folder) / f"{self.process}.bin"
                 self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+                self.state = WorkerState(self.folder)
 
     def write(self, row: Row) -> None:
         """Append one batch to a worker's file."""
@@ -80,17 +85,15 @@ def rows_of(file: Path) -> list[Row]:
 class TimedIndices(list[Any]):
     """The indices of a batch, for torch alone to iterate over: it notes when each sample is requested."""
 
-    __slots__ = ("times",)
+    __slots__ = ("state", "times")
 
-    def __init__(self, indices: list[Any]) -> None:
+    def __init__(self, indices: list[Any], state: WorkerState | None) -> None:
         super().__init__(indices)
         self.times: list[float] = []
+        self.state = state
 
     def __iter__(self) -> Iterator[Any]:
-        times = self.times
-        for index in super().__iter__():
-            times.append(perf_counter())
-            yield index
+        return samples_noted(super().__iter__(), self.times, self.state)
 
 
 class NotedCollate:
@@ -106,6 +109,8 @@ class NotedCollate:
         """Return the batch."""
         self.samples = len(samples) if type(samples) is list else UNKNOWN
         self.began = perf_counter()
+        if _sink is not None and _sink.state is not None:
+            _sink.state.sample(UNKNOWN, UNKNOWN, self.began)
         try:
             return self.collate_fn(samples)
         except BaseException as error:
@@ -135,23 +140,51 @@ def timed_fetch(fetch: Fetch) -> Fetch:
         collate = _noted(self)
         indices = possibly_batched_index
         if _is_timed_singly(sink, self, indices):
-            indices = TimedIndices(indices)
+            indices = TimedIndices(indices, sink.state)
+        task, note = kept
+        if sink.state is not None:
+            sink.state.batch(sink.passes, task, sink.samples)
         cpu_began, began = thread_time(), perf_counter()
         try:
             batch = fetch(self, indices)
         except BaseException as error:
+            _failed(sink, task, began, indices, error, is_collating=collate.began >= began)
             drop_frame(error)
             raise
+        if sink.state is not None:
+            sink.state.done()
         collated, cpu_s = perf_counter(), thread_time() - cpu_began
         fetched = collate.began
         samples = collate.samples if self.auto_collation else UNKNOWN
         index, index_s = _costliest(indices, fetched, self.dataset)
         sink.mean_s = (fetched - began) / max(1, samples)
-        task, note = kept
+        sink.samples += max(0, samples)
         note((sink.passes, task, began, fetched, collated, cpu_s, samples, index, index_s))
         return batch
 
     return timed
+
+
+def _failed(sink: Sink, task: int, began: float, indices: Any, error: BaseException, *, is_collating: bool) -> None:
+    """Note which sample raised an error; of a worker that ends by it, the line as well."""
+    index = None
+    if type(indices) is TimedIndices and indices.times and not is_collating:
+        index = list.__getitem__(indices, len(indices.times) - 1)
+    if sink.state is None:
+        sink.failed = index
+    elif not isinstance(error, Exception):
+        sink.state.ends_at(error.__traceback__)
+    elif not isinstance(error, StopIteration):
+        now = perf_counter()
+        whole = index if type(index) is int else UNKNOWN
+        sink.write((sink.passes, task, began, now, now, 0.0, FAILED, whole, 0.0))
+        sink.state.done()
+
+
+def leaving(frame: FrameType | None) -> None:
+    """Note where a worker is that leaves by ``os._exit``, which `frame` has called."""
+    if _sink is not None and _sink.state is not None and _sink.process == os.getpid():
+        _sink.state.ends_at(frame)
 
 
 def counted_fetcher(initialise: Callable[..., None]) -> Callable[..., None]:
@@ -164,6 +197,7 @@ def counted_fetcher(initialise: Callable[..., None]) -> Callable[..., None]:
         if sink is not None and sink.owner != os.getpid() and _is_of_worker_loop(3):
             sink.in_worker()
             sink.passes += 1
+            sink.samples = 0
 
     return counted
 
@@ -226,50 +260,3 @@ def _costliest(indices: Any, fetched: float, dataset: Any) -> tuple[int, float]:
         return int(index), seconds[longest]
     except (TypeError, ValueError, OverflowError):
         return UNKNOWN, seconds[longest]
-
-
-class Carrier(str):  # noqa: SLOT000 - a text with two values beside it
-    """The name of this process, which puts timed fetchers into a process that unpickles it, and is a plain text there.
-
-    ``multiprocessing`` sends a worker that is not forked the name of its parent, before anything of torch runs.
-    """
-
-    folder: str
-    owner: int
-
-    def __new__(cls, name: str, folder: str, owner: int) -> Self:
-        """Make one of a name."""
-        carrier = super().__new__(cls, name)
-        carrier.folder, carrier.owner = folder, owner
-        return carrier
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return arrived, (str(self), self.folder, self.owner)
-
-
-def arrived(name: str, folder: str, owner: int) -> str:
-    """Put timed fetchers into this process, a worker that was not forked; return the name."""
-    from torch.utils.data._utils import fetch  # noqa: PLC0415 - a worker of torch's: it is imported already, or next
-
-    time_stages(Sink(folder, owner))
-    fetchers: tuple[Any, ...] = (fetch._MapDatasetFetcher, fetch._IterableDatasetFetcher)  # noqa: SLF001
-    for cls in fetchers:
-        cls.fetch = timed_fetch(cls.fetch)
-    base: Any = fetch._BaseDatasetFetcher  # noqa: SLF001
-    base.__init__ = counted_fetcher(base.__init__)
-    return name
-
-
-@contextmanager
-def carried(sink: Sink) -> Iterator[None]:
-    """Send a `Carrier` to each process that is started within the block by this thread, unless it is forked."""
-    process = multiprocessing.current_process()
-    name = process.name
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    process.name = Carrier(name, sink.folder, sink.owner)
-    try:
-        yield
-    finally:
-        process.name = name

@@ -74,18 +74,27 @@ def _course(watched: Watched) -> str:
 
 
 def _notices(watched: Watched) -> Iterator[str]:
-    why = f": {watched.why}" if watched.why else ""
+    failures = [loader.failure for loader in watched.loaders if loader.failure]
+    same = next((failure for failure in failures if _head(failure) == _head(watched.why)), "")
+    if watched.ending == "interrupted":  # while a loader was waited for, the last of them
+        same = next((failure for failure in reversed(failures) if failure.startswith("KeyboardInterrupt")), "")
+    why = f": {same or watched.why}" if same or watched.why else ""
     if watched.ending in {"interrupted", "failed"}:
         ended = {"interrupted": "interrupted", "failed": "ended by an error"}[watched.ending]
         yield f"The script was {ended}{why}. This is what was seen until then."
     if watched.ending == "stopped":
         yield f"The script was ended{why or ' after what was asked for'}."
     for loader in watched.loaders:
-        if loader.failure:
+        if loader.failure and loader.failure != same:
             yield f"{loader.name}: {loader.failure}"
         kept = sum(len(epoch.received_s) for epoch in loader.epochs)
         if loader.steps > kept:
             yield f"{loader.name}: of {count(loader.steps, 'step')} the first {kept} are in the record."
+
+
+def _head(failure: str) -> str:
+    """Return type and message of an error, without what is known of its place."""
+    return failure.partition(" (")[0]
 
 
 def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:

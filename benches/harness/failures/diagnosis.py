@@ -110,7 +110,7 @@ def _of_fetch(failure: Failure, frames: Frames, batches: int) -> Failure:
         index = indices[len(names.get("data", ()))] if is_stream else _index_asked_for(inner)
         return replace(failure, place=place, samples="" if index is None else f"sample {index}")
     samples = [indices] if not fetcher.auto_collation else [index_in_whole(fetcher.dataset, index) for index in indices]
-    failure = replace(failure, place=place, samples=_named(samples))
+    failure = replace(failure, place=place, samples=named_samples(samples))
     collate_fn = getattr(fetcher.collate_fn, "collate_fn", fetcher.collate_fn)  # a traced loader wraps it
     is_torchs = collate_fn is default_collate or not any(is_user_code(entry.f_code.co_filename) for entry, _ in inner)
     fault = fault_of(names["data"]) if is_torchs and fetcher.auto_collation else None
@@ -217,13 +217,13 @@ def _named_in(loader: Any, batches: Sequence[Any]) -> str:
     if not batches:
         return ""
     indices = batches[0] if loader._auto_collation else batches[:1]
-    return _named([index_in_whole(loader._dataset, index) for index in indices])
+    return named_samples([index_in_whole(loader._dataset, index) for index in indices])
 
 
-def _named(indices: Sequence[Any]) -> str:
+def named_samples(indices: Sequence[Any]) -> str:
     """Return the samples of a batch in words.
 
-    >>> _named([7]), _named([7, 8]), _named([1, 5, 3, 9])
+    >>> named_samples([7]), named_samples([7, 8]), named_samples([1, 5, 3, 9])
     ('sample 7', 'one of samples 7, 8', 'one of samples 1, 5, 3 and 1 more')
     """
     if len(indices) == 1:

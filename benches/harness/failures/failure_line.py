@@ -125,7 +125,7 @@ def user_place(frames: list[tuple[str, int]]) -> str:
     for is_whose in (is_user_code, _is_library_s):
         for path, line in reversed(frames):
             if is_whose(path):
-                return f"{_readable(path)}:{line}"
+                return f"{readable(path)}:{line}"
     return ""
 
 
@@ -159,7 +159,8 @@ def _is_library_s(path: str) -> bool:
     return bool(packages) and not packages & _CALLERS and not any(Path(path).is_relative_to(folder) for folder in _OURS)
 
 
-def _readable(path: str) -> str:
+def readable(path: str) -> str:
+    """Return `path` from the working directory on, where it lies in that."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:

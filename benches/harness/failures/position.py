@@ -13,6 +13,7 @@ from torch.utils.data._utils import worker
 from loaderbench.benches.harness.failures.failure_line import innermost_last, user_place
 
 _SIGNAL = getattr(signal, "SIGUSR1", None)
+_TORCHDATAS = str(Path("torchdata", "stateful_dataloader", "worker.py"))  # its loaders have a worker loop of their own
 _ANSWERS_WITHIN_S = 2.0
 _SETTLES_S = 0.05  # the dump is written in one go: what is there by then is all of it
 
@@ -48,12 +49,15 @@ def place_of(pid: int, loop: str = worker.__file__) -> str:
     while not dump.stat().st_size and monotonic() < end:
         sleep(_SETTLES_S)
     sleep(_SETTLES_S)
-    return user_place(_in_loop(innermost_last(dump.read_text(encoding="utf-8", errors="replace")), loop))
+    return user_place(frames_of_worker(innermost_last(dump.read_text(encoding="utf-8", errors="replace")), loop))
 
 
-def _in_loop(frames: list[tuple[str, int]], loop: str) -> list[tuple[str, int]]:
-    """Return the frames that a worker's loop has called: those below it a forked worker has of its parent."""
-    loops = [number for number, (path, _) in enumerate(frames) if path == loop]
+def frames_of_worker(frames: list[tuple[str, int]], loop: str = worker.__file__) -> list[tuple[str, int]]:
+    """Return the frames that a worker's loop, of torch or torchdata or in the file `loop`, has called.
+
+    Those below it a forked worker has of its parent.
+    """
+    loops = [number for number, (path, _) in enumerate(frames) if path == loop or path.endswith(_TORCHDATAS)]
     return frames[loops[-1] + 1 :] if loops else frames
 
 

@@ -143,7 +143,7 @@ def test_no_frame_of_ours_is_in_the_traceback_of_an_error(recorder: WatchRecorde
         list(numbers(collate_fn=broken, num_workers=num_workers))
     text = "".join([str(caught.value), *(str(entry.path) for entry in caught.traceback)])
     assert "benches/watch" not in text.replace("tests/benches/watch", "")
-    assert recorder.loaders[0].failure.startswith("ZeroDivisionError after ")
+    assert recorder.loaders[0].failure.startswith("ZeroDivisionError: in collate_fn (")
 
 
 def test_afterwards_every_method_is_torchs_again(tmp_path: Path) -> None:

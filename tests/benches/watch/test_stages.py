@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, get_worker_info
 
-from loaderbench.benches.watch import stages
+from loaderbench.benches.watch import carrier, stages
 from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.results import watched_record
@@ -139,8 +139,8 @@ def test_a_worker_that_cannot_write_makes_its_batches_all_the_same(tmp_path: Pat
 
 
 def test_a_carrier_is_a_text_that_unpickles_as_one(tmp_path: Path) -> None:
-    carrier = stages.Carrier("MainProcess", str(tmp_path), os.getpid())
-    make, arguments = carrier.__reduce__()
-    assert carrier == "MainProcess"
-    assert (make, arguments) == (stages.arrived, ("MainProcess", str(tmp_path), os.getpid()))
+    carried = carrier.Carrier("MainProcess", str(tmp_path), os.getpid())
+    make, arguments = carried.__reduce__()
+    assert carried == "MainProcess"
+    assert (make, arguments) == (carrier.arrived, ("MainProcess", str(tmp_path), os.getpid()))
     assert type(arguments[0]) is str

@@ -2,6 +2,7 @@
 
 import pytest
 from made_up_watches import epoch, loader, steady, watched
+from msgspec.structs import replace
 
 from loaderbench.reports.documents.document import Code, Document, Text, walk
 from loaderbench.reports.documents.watch_document import next_command, watch_document
@@ -69,3 +70,20 @@ def test_stages_samples_passes_and_memory_are_said() -> None:
     assert "end of a pass 250 ms" in text
     assert "1 GB at first, 2 GB at last" in text
     assert [figure.name for figure in document.figures] == ["steps"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "why", "failure", "first"),
+    [
+        ("failed", "E: x (a.py:3)", "E: x (sample 4, a.py:3)", "error: E: x (sample 4, a.py:3)"),
+        ("failed", "KeyError: 3 (a.py:3)", "E: x (sample 4, a.py:3)", "error: KeyError: 3 (a.py:3)"),
+        ("interrupted", "", "KeyboardInterrupt: after 3 s (s. 1)", "interrupted: KeyboardInterrupt: after 3 s (s. 1)"),
+    ],
+)  # fmt: skip
+def test_what_ended_the_script_is_said_once_with_the_sample_where_it_is_known(
+    ending: str, why: str, failure: str, first: str
+) -> None:
+    record = watched(replace(steady(0.4), failure=failure), ending=ending, why=why)
+    notices = watch_document(record).notices
+    assert f"{first}. This is what was seen until then." in notices[0]
+    assert len(notices) == (2 if first.startswith("error: KeyError") else 1)
