@@ -61,12 +61,11 @@ class KnownPass:
     step: Step = keep
 
 
+TENS = LoaderConfig(batch_size=10)
 TIMES: dict[str, Callable[[], KnownPass]] = {
-    "busy 5 ms a sample: pass": lambda: KnownPass(
-        dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="seconds", truth=0.4
-    ),
+    "busy 5 ms a sample: pass": lambda: KnownPass(dataset=Busy(80, 5e-3), config=TENS, metric="seconds", truth=0.4),
     "busy 5 ms a sample, step 10 ms: wait": lambda: KnownPass(
-        dataset=Busy(80, 5e-3), config=LoaderConfig(batch_size=10), metric="wait_s", truth=0.4, step=busy_step
+        dataset=Busy(80, 5e-3), config=TENS, metric="wait_s", truth=0.4, step=busy_step
     ),
     "sleep 20 ms a sample, 2 workers: pass": lambda: KnownPass(
         dataset=Sleeping(64, 20e-3), config=running_workers(2, batch_size=4), metric="seconds", truth=0.64
@@ -75,10 +74,7 @@ TIMES: dict[str, Callable[[], KnownPass]] = {
         dataset=Sleeping(4, 100e-3), config=running_workers(1, batch_size=4), metric="first_batch_s", truth=0.4
     ),
     "one straggler of 100 ms: longest wait": lambda: KnownPass(
-        dataset=Straggler(100, 1e-3, 50, 0.1),
-        config=LoaderConfig(batch_size=1),
-        metric="wait_max_s",
-        truth=0.1,
+        dataset=Straggler(100, 1e-3, 50, 0.1), config=LoaderConfig(batch_size=1), metric="wait_max_s", truth=0.1
     ),
 }
 
@@ -276,10 +272,9 @@ class Overhead:
     device: torch.device = CPU
 
 
+PADDED = LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0)
 OVERHEADS = {
-    "overhead: text, 0 workers": Overhead(
-        dataset="text", config=LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0)
-    ),
+    "overhead: text, 0 workers": Overhead(dataset="text", config=PADDED),
     "overhead: table, 0 workers": Overhead(
         dataset="table", config=LoaderConfig(batch_size=256, collate_fn=collate_fn("default"), seed=0)
     ),
@@ -287,9 +282,7 @@ OVERHEADS = {
 if len(available()) > 1:  # each batch is copied to the device, whose events the suite records
     DEVICE = torch.device(available()[-1])
     OVERHEADS |= {
-        "overhead: text to the device, 0 workers": Overhead(
-            dataset="text", config=LoaderConfig(batch_size=32, collate_fn=collate_fn("pad"), seed=0), device=DEVICE
-        ),
+        "overhead: text to the device, 0 workers": Overhead(dataset="text", config=PADDED, device=DEVICE),
         "overhead: images to the device, 2 workers, pinned": Overhead(
             dataset="images",
             config=running_workers(2, batch_size=32, pin_memory=True, collate_fn=collate_fn("default"), seed=0),

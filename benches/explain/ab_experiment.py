@@ -78,10 +78,7 @@ def explain(
         rng=random.Random(seed),  # noqa: S311 - an order, not a secret
         interventions={intervention.facts.cause: intervention for intervention in interventions},
         not_run=not_run,
-        facts={
-            "seed": seed,
-            **Explanation.head(started=started, command=command, machine=in_child(machine.facts)),
-        },
+        facts={"seed": seed, **Explanation.head(started=started, command=command, machine=in_child(machine.facts))},
     )
     try:
         with Interruption() as interruption, Progress.of_budget(budget.left_s) as progress:

@@ -4,7 +4,7 @@ Each pass is read in a process of its own, in which its loader is built: nothing
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
@@ -58,23 +58,8 @@ def whatif(
     """
     started = now().isoformat()
     cpus = machine.usable_cpus()
-    samples = _samples(subject)
-    sizes = cost_sizes(question.batch_sizes, samples)
-    if max(sizes) * FEWEST_BATCHES > samples:
-        raise RefusedError(
-            f"--dataset {subject.name} has {samples} samples: to predict batch_size={max(sizes)} takes "
-            f"{FEWEST_BATCHES} batches of that size, {FEWEST_BATCHES * max(sizes)} samples"
-        )
-    measuring = PassMeasuring(
-        subject=subject,
-        config=config,
-        schedule=PassSchedule(
-            passes=(*cost_passes(sizes, cpus), *held_out_passes(question.batch_sizes, cpus, samples)),
-            dataset_samples=samples,
-            budget_s=budget_s,
-            rng=random.Random(seed),  # noqa: S311 - an order, not a secret
-        ),
-    )
+    schedule = _schedule(subject, question.batch_sizes, cpus, budget_s, seed)
+    measuring = PassMeasuring(subject=subject, config=config, schedule=schedule)
     measuring.run()
     correction = cost_correction(measuring.costs, measuring.correcting, cpus)
     costs = list(map(correction.apply, measuring.costs))
@@ -84,7 +69,7 @@ def whatif(
         **WhatIf.head(started=started, command=command, machine=machine.facts()),
         seed=seed,
         dataset=subject.name,
-        samples=subject.properties.length or samples,
+        samples=subject.properties.length or schedule.dataset_samples,
         rounds=len(measuring.costs),
         held_out=held_out,
         not_measured=measuring.not_measured,
@@ -92,6 +77,23 @@ def whatif(
         workers_needed=needed,
         not_simulated=("pin_memory=True",) if config.pin_memory else (),
         interrupted=measuring.interrupted,
+    )
+
+
+def _schedule(subject: Subject, batch_sizes: Sequence[int], cpus: int, budget_s: float, seed: int) -> PassSchedule:
+    """Return which passes are measured; raises RefusedError where the dataset has too few samples for them."""
+    samples = _samples(subject)
+    sizes = cost_sizes(batch_sizes, samples)
+    if max(sizes) * FEWEST_BATCHES > samples:
+        raise RefusedError(
+            f"--dataset {subject.name} has {samples} samples: to predict batch_size={max(sizes)} takes "
+            f"{FEWEST_BATCHES} batches of that size, {FEWEST_BATCHES * max(sizes)} samples"
+        )
+    return PassSchedule(
+        passes=(*cost_passes(sizes, cpus), *held_out_passes(batch_sizes, cpus, samples)),
+        dataset_samples=samples,
+        budget_s=budget_s,
+        rng=random.Random(seed),  # noqa: S311 - an order, not a secret
     )
 
 
