@@ -22,7 +22,9 @@ bench: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# Optuna is what tune is compared with: a table of `make prove` says where it could not be installed.
 prove: $(VENV)/installed
+	-$(BIN)/python -c "import optuna" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check "optuna>=5"
 	$(BIN)/python -m prove
 
 prove-short: $(VENV)/installed

@@ -19,6 +19,7 @@ from prove.topics import (
     recommendations,
     scale,
     startup,
+    tune,
     watched_scripts,
 )
 
@@ -29,6 +30,7 @@ TOPICS: Sequence[Topic] = (
     causes.TOPIC,
     predictions.TOPIC,
     answers.TOPIC,
+    tune.TOPIC,
     scale.TOPIC,
     watched_scripts.TOPIC,
     *((device_waits.TOPIC,) if "cuda" in available() else ()),

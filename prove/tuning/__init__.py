@@ -1,0 +1,1 @@
+"""Methods of tuning a loader, and the datasets of known cost that they are compared on."""
