@@ -160,7 +160,7 @@ def _row(verdict: CaseVerdict) -> tuple[Cell, ...]:
     tone, estimate, why = verdict.kind.tone, verdict.estimate, verdict.why
     numbers_of = row("", "", "", "")
     if estimate is not None:
-        is_settled = verdict.suspected or verdict.verdict not in ("unchanged", "inconclusive")
+        is_settled = verdict.candidate or verdict.verdict not in ("unchanged", "inconclusive")
         why = "; ".join(filter(None, [why, "" if is_settled else sentences.detectable(estimate)]))
         numbers_of = row(
             amount(estimate.base, estimate.unit),
@@ -191,7 +191,7 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
         after = f"after {', '.join(map(str, comparison.analyses))} blocks" if comparison.analyses else "none"
         planned = f"{after}, planned when the first block had been measured"
         confirmed = f"each to be confirmed by {count(plan.confirming_blocks, 'fresh block')}"
-        rate = f"{percent(plan.suspicion_rate)} false candidate changes over all of them"
+        rate = f"{percent(plan.candidate_rate)} false candidate changes over all of them"
         yield "interim analyses", f"{planned}; {rate}, {confirmed}"
         yield "seed", str(setup.seed)
     yield "controls", f"moved: {', '.join(comparison.moved)}" if comparison.moved else "did not move"

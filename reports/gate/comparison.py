@@ -89,7 +89,7 @@ class Comparison:
             partly = not self.moved and {"unchanged", "improved", "inconclusive"} & counts.keys()
             return f"not all could be judged: {self.faults[0]}" if partly else "could not be judged"
         unsure = counts.get("inconclusive", 0)
-        if regressed := sum(verdict.suspected == "regressed" for verdict in self.verdicts):
+        if regressed := sum(verdict.candidate == "regressed" for verdict in self.verdicts):
             return f"no regression confirmed; {regressed} of {unsure} inconclusive look regressed"
         return f"no regression found, {unsure} inconclusive" if unsure else "no regression"
 

@@ -241,19 +241,19 @@ def trimmed(values: Floats) -> tuple[float, float, float]:
     return mean, spread * math.sqrt((n - 1) / (kept * (kept - 1))), kept - 1
 
 
-def suspected_changes(estimates: Sequence[Estimate], margin: float, rate: float) -> dict[tuple[str, str], Change]:
+def candidate_changes(estimates: Sequence[Estimate], margin: float, rate: float) -> dict[tuple[str, str], Change]:
     """Return what looks changed, by case and metric: at this false-discovery rate, and beyond the margin."""
-    suspected: dict[tuple[str, str], Change] = {}
+    candidates: dict[tuple[str, str], Change] = {}
     for change in CHANGES:
         discovered = discoveries([estimate.p_value(change) for estimate in estimates], rate)
         for estimate, is_discovery in zip(estimates, discovered, strict=True):
             if is_discovery and estimate.is_beyond(change, margin):
-                suspected[estimate.case, estimate.metric] = change
-    return suspected
+                candidates[estimate.case, estimate.metric] = change
+    return candidates
 
 
 def moved_controls(estimates: Sequence[Estimate], margin: float) -> tuple[str, ...]:
     """Return the controls that differ between the revisions, which no change to the code can make them do."""
     controls = {estimate.case: estimate for estimate in estimates if is_control(estimate.case)}
-    suspected = suspected_changes(list(controls.values()), margin, CONTROLS_RATE)
-    return tuple(case for (case, _), change in suspected.items() if controls[case].exact_p_value(change) <= EXACT)
+    candidates = candidate_changes(list(controls.values()), margin, CONTROLS_RATE)
+    return tuple(case for (case, _), change in candidates.items() if controls[case].exact_p_value(change) <= EXACT)

@@ -16,8 +16,8 @@ from loaderbench.reports.gate.estimate import (
     Change,
     Estimate,
     Floats,
+    candidate_changes,
     moved_controls,
-    suspected_changes,
     unpaired,
 )
 from loaderbench.reports.gate.paired_effects import REVISIONS, is_control, metric_values, rule_of
@@ -121,21 +121,21 @@ def _of_runs(runs: pd.Series, values: pd.Series, *, is_summed: bool) -> Floats:
 
 
 def _verdicts(judged: Sequence[Estimate], plan: Plan, moved: Sequence[str], *, runs: int) -> Iterator[CaseVerdict]:
-    suspected = suspected_changes(judged, plan.margin, RATE)
+    candidates = candidate_changes(judged, plan.margin, RATE)
     for estimate in judged:
-        change = suspected.get((estimate.case, estimate.metric))
+        change = candidates.get((estimate.case, estimate.metric))
         verdict, why = _verdict(estimate, change, plan, runs)
-        yield CaseVerdict.of(estimate, verdict, why, margin=plan.margin, suspected=change, moved=moved)
+        yield CaseVerdict.of(estimate, verdict, why, margin=plan.margin, candidate=change, moved=moved)
 
 
-def _verdict(estimate: Estimate, suspected: Change | None, plan: Plan, runs: int) -> tuple[VerdictName, str]:
+def _verdict(estimate: Estimate, candidate: Change | None, plan: Plan, runs: int) -> tuple[VerdictName, str]:
     if runs == 1:
         why = "one run of each: the interval is within-run spread, and two fresh processes differ by more"
         return "inconclusive", why
     if estimate.blocks < FEWEST_RUNS:
         return "inconclusive", f"{estimate.blocks} runs of one revision; a verdict needs {FEWEST_RUNS}"
-    if suspected and estimate.exact_p_value(suspected) <= EXACT:
-        return suspected, ""
+    if candidate and estimate.exact_p_value(candidate) <= EXACT:
+        return candidate, ""
     if estimate.is_within(plan.margin):
         return "unchanged", ""
     return "inconclusive", "the interval is wider than the margin"

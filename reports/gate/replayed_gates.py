@@ -1,6 +1,6 @@
 """Replaying: gates conducted on recorded blocks, which costs no measuring, and what they came to.
 
-The blocks of one gate are drawn without replacement: a suspicion and its confirmation never share a block.
+The blocks of one gate are drawn without replacement: a candidate change and its confirmation never share a block.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -15,7 +15,7 @@ from loaderbench.reports.units import THIN, count, duration, percent, quantity
 
 STEAL = 0.02  # of CPU time: above it, another guest of the machine may have taken part
 LARGEST = 700.0  # an effect above has no ratio that a double can hold
-MOST_NAMED = 2  # suspected cases, in a line of progress
+MOST_NAMED = 2  # candidate cases, in a line of progress
 BETWEEN = " · "
 _POINTS = f"{THIN}points"
 _WIDEST = math.log(10)  # an effect above is written as a ratio, not as a percentage
@@ -112,7 +112,7 @@ def notices(comparison: Comparison) -> Iterator[str]:
     """Yield a line for each thing that a reader must know before believing the verdicts."""
     if not comparison.setup.controlled:
         yield "Allocator, threads and placement were not controlled (--as-is): pairs of processes differ by more."
-    if any(verdict.suspected for verdict in comparison.verdicts) and not comparison.is_interrupted:
+    if any(verdict.candidate for verdict in comparison.verdicts) and not comparison.is_interrupted:
         more = "a longer --budget" if comparison.blocks else "more runs"
         yield f"Some cases look changed and were not confirmed: {more} may decide."
     blocks, cpus = comparison.blocks, comparison.setup.machine.get("cpus", math.inf)
@@ -156,14 +156,14 @@ def standing(test: SequentialTest) -> str:
     """Return the state of a test: blocks, verdicts so far, candidate changes, undecided cases."""
     settled = Counter(state.verdict for state in test.states.values() if state.is_settled)
     open_states = {key: state for key, state in test.states.items() if not state.is_settled}
-    named = (plain(f"{case} {state.suspected}?") for (case, _), state in open_states.items() if state.suspected)
-    suspected = list(dict.fromkeys(named))
-    more = len(suspected) - MOST_NAMED
+    named = (plain(f"{case} {state.candidate}?") for (case, _), state in open_states.items() if state.candidate)
+    candidates = list(dict.fromkeys(named))
+    more = len(candidates) - MOST_NAMED
     parts = (
         count(test.blocks, "block"),
         *(f"{settled[name]} {name}" for name in VERDICTS if settled[name]),
         f"{len(open_states)} undecided" if open_states else "",
-        *suspected[:MOST_NAMED],
+        *candidates[:MOST_NAMED],
         f"{more} more candidates" if more > 0 else "",
         "" if test.states else f"first analysis after {next(iter(test.analyses), test.plan.first_analysis)}",
     )

@@ -4,8 +4,8 @@
 is given that block's effects and how many seconds it took.
 
 The interim analyses are planned before the first effect is seen, from what a block takes, and the error is spent over
-them. What looks changed at one of them is *suspected*, and becomes a verdict only if blocks measured after that show
-the same by themselves: the data that raised a suspicion cannot also confirm it. A case of which every metric is settled
+them. What looks changed at one of them is a *candidate*, and becomes a verdict only if blocks measured after that show
+the same by themselves: the data that show a candidate cannot also confirm it. A case of which every metric is settled
 is not measured any more.
 """
 
@@ -20,9 +20,9 @@ from loaderbench.reports.gate.estimate import (
     FEWEST,
     Change,
     Estimate,
+    candidate_changes,
     estimates_of,
     moved_controls,
-    suspected_changes,
 )
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
@@ -39,8 +39,8 @@ class Plan:
 
     margin: float = MARGIN  # the relative change that is too small to matter
     budget_s: float = 600.0
-    suspicion_rate: float = 0.2  # of false suspicions, over all analyses
-    confirming_blocks: int = 3  # that confirm a suspicion, or as many again
+    candidate_rate: float = 0.2  # of false candidates, over all analyses
+    confirming_blocks: int = 3  # that confirm a candidate change, or as many again
     confirming_error: float = 0.05
     first_analysis: int = FEWEST  # blocks before it
     growth: float = 1.4  # of the number of blocks, from analysis to analysis
@@ -54,7 +54,7 @@ class Plan:
     def analyses(self, block_s: float, started_s: float = 0.0) -> list[int]:
         """Return after how many blocks to analyse, where one takes `block_s`, `started_s` before the first.
 
-        Blocks are left to confirm what the last suspects.
+        Blocks are left to confirm the candidates of the last.
         """
         blocks_s = for_blocks_s(self.budget_s) - started_s
         affordable = min(self.most_blocks, int(blocks_s / max(block_s, 1e-9)))
@@ -72,8 +72,8 @@ class MetricState:
 
     estimate: Estimate
     verdict: VerdictName = "inconclusive"
-    suspected: Change | None = None
-    suspected_after: int = 0  # blocks: only later ones confirm it
+    candidate: Change | None = None
+    candidate_since: int = 0  # blocks: only later ones confirm it
     is_settled: bool = False
     why: str = ""
 
@@ -158,34 +158,34 @@ class SequentialTest:
         states = {key: replace(state) for key, state in self.states.items()}
         self._close(states, is_interrupted=is_interrupted)
         judged = partial(CaseVerdict.of, margin=self.plan.margin, moved=self.moved)
-        return [judged(s.estimate, s.verdict, s.why, suspected=s.suspected) for s in states.values()]
+        return [judged(s.estimate, s.verdict, s.why, candidate=s.candidate) for s in states.values()]
 
     def _analyse(self) -> None:
         """Judge all blocks so far, with this analysis's share of the error."""
         estimates = self._judged()
-        suspected = suspected_changes(
-            list(estimates.values()), self.plan.margin, self.plan.suspicion_rate / len(self.analyses)
+        candidates = candidate_changes(
+            list(estimates.values()), self.plan.margin, self.plan.candidate_rate / len(self.analyses)
         )
         for key, estimate in estimates.items():
             state = self.states.setdefault(key, MetricState(estimate=estimate))
-            if state.is_settled or state.suspected:
+            if state.is_settled or state.candidate:
                 continue
-            state.estimate, state.suspected, state.suspected_after = estimate, suspected.get(key), self.blocks
-            if not state.suspected and estimate.is_within(self.plan.margin):
+            state.estimate, state.candidate, state.candidate_since = estimate, candidates.get(key), self.blocks
+            if not state.candidate and estimate.is_within(self.plan.margin):
                 state.settle("unchanged")
 
     def _confirm(self, key: Key, state: MetricState, *, is_last: bool = False) -> None:
-        """Confirm a suspicion by fresh blocks, or drop it.
+        """Confirm a candidate change by fresh blocks, or drop it.
 
         They are asked after `confirming_blocks`, and once more after twice as many or, where `is_last`, at the end.
         """
-        change, enough = state.suspected, self.plan.confirming_blocks
-        fresh = self.blocks - state.suspected_after
+        change, enough = state.candidate, self.plan.confirming_blocks
+        fresh = self.blocks - state.candidate_since
         is_first_time = fresh == enough and not is_last  # at the end they have been asked already
         is_second_time = fresh == 2 * enough or (is_last and fresh > enough)
         if change is None or not (is_first_time or is_second_time):
             return
-        later = self._since(state.suspected_after)[key]
+        later = self._since(state.candidate_since)[key]
         state.estimate = whole = self._since(0)[key]
         if (
             later.p_value(change) <= self.plan.confirming_error / 2
@@ -194,22 +194,22 @@ class SequentialTest:
             and whole.exact_p_value(change) <= EXACT
         ):
             state.settle(change)
-        elif is_second_time:  # a later analysis may suspect it again, and then fresh blocks are measured again
-            state.why, state.suspected = f"looked {change}, and fresh blocks did not confirm it", None
+        elif is_second_time:  # a later analysis may name it again, and then fresh blocks are measured again
+            state.why, state.candidate = f"looked {change}, and fresh blocks did not confirm it", None
 
     def _close(self, states: dict[Key, MetricState], *, is_interrupted: bool) -> None:
         """Give every state that is open the verdict that the blocks allow."""
         for key, estimate in self._judged().items():
             state = states.setdefault(key, MetricState(estimate=estimate))
-            if state.suspected and not state.is_settled and not is_interrupted:
+            if state.candidate and not state.is_settled and not is_interrupted:
                 self._confirm(key, state, is_last=True)
             if state.is_settled:
                 continue
             state.estimate = estimate
             if is_interrupted:
                 state.why = "interrupted before the blocks decided it"
-            elif state.suspected:
-                state.why = f"looks {state.suspected}, and the budget was too short to confirm it"
+            elif state.candidate:
+                state.why = f"looks {state.candidate}, and the budget was too short to confirm it"
             elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_analysis:
                 state.settle("unchanged")
             else:

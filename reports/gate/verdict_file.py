@@ -3,7 +3,7 @@
 Its keys are the fields of `Setup`, `RESULTS`, and::
 
     "schema": 1, "plan": {…},
-    "verdicts": [{"case", "metric", "verdict", "why", "tolerance", "suspected", and the numbers of its estimate}, …],
+    "verdicts": [{"case", "metric", "verdict", "why", "tolerance", "candidate", and the numbers of its estimate}, …],
     "blocks":   [{"block", "seconds", "environment", "telemetry", "faults", "missed", "samples", …}, …]
 
 A sample has its case, revision, round, place in the order, when it began, and its metrics. What is not finite is null.
@@ -39,6 +39,6 @@ def encode(comparison: Comparison) -> bytes:
 
 def _numbers(verdict: CaseVerdict) -> dict[str, Any]:
     described = {
-        name: getattr(verdict, name) for name in ("case", "metric", "verdict", "why", "tolerance", "suspected")
+        name: getattr(verdict, name) for name in ("case", "metric", "verdict", "why", "tolerance", "candidate")
     }
     return {**(verdict.estimate.numbers() if verdict.estimate else {}), **described}

@@ -61,7 +61,7 @@ class CaseVerdict:
     why: str = ""
     estimate: Estimate | None = None
     tolerance: float = 0.0  # the effect that is too small to matter
-    suspected: Change | None = None  # what it looks like, where that was not confirmed
+    candidate: Change | None = None  # what it looks like, where that was not confirmed
 
     @classmethod
     def of(
@@ -71,11 +71,11 @@ class CaseVerdict:
         why: str,
         *,
         margin: float,
-        suspected: Change | None,
+        candidate: Change | None,
         moved: Sequence[str],
     ) -> Self:
         """Return the verdict on a metric; where controls `moved`, which would explain a change, it is unproven."""
-        if moved and (suspected or verdict in CHANGES):
+        if moved and (candidate or verdict in CHANGES):
             verdict, why = "unproven" if verdict in CHANGES else verdict, f"a control moved: {', '.join(moved)}"
         return cls(
             case=estimate.case,
@@ -84,7 +84,7 @@ class CaseVerdict:
             why=why,
             estimate=estimate,
             tolerance=estimate.tolerance(margin),
-            suspected=suspected if verdict == "inconclusive" else None,
+            candidate=candidate if verdict == "inconclusive" else None,
         )
 
     @property

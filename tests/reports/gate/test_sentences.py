@@ -93,7 +93,7 @@ def test_before_the_first_analysis_it_is_said_when_that_is() -> None:
     assert lines_of({"epoch[a]": 1.0}, budget_s=60)[0] == "1 block · first analysis after 3"
 
 
-def test_what_is_settled_is_counted_and_what_is_suspected_is_named() -> None:
+def test_what_is_settled_is_counted_and_candidates_are_named() -> None:
     lines = lines_of({"epoch[slow]": 1.5, "epoch[same]": 1.0}, budget_s=300)
     assert any("epoch[slow] regressed?" in line and "unchanged" in line for line in lines)
     assert all("\n" not in line for line in lines)

@@ -86,7 +86,7 @@ def test_the_first_blocks_are_of_all_cases_and_what_is_settled_is_not_asked_for_
     assert asked[-1] == {CASES[0]}
 
 
-def test_a_suspicion_is_confirmed_by_fresh_blocks_alone() -> None:
+def test_a_candidate_change_is_confirmed_by_fresh_blocks_alone() -> None:
     test = conducted(made_up({CASES[0]: 0.5}, noise=0.001), budget_s=39)
     verdict = by_case(test)[CASES[0]]
     assert test.blocks == 3
@@ -96,7 +96,7 @@ def test_a_suspicion_is_confirmed_by_fresh_blocks_alone() -> None:
     )
 
 
-def test_a_suspicion_that_fresh_blocks_deny_is_inconclusive_and_says_so() -> None:
+def test_a_candidate_change_that_fresh_blocks_deny_is_inconclusive_and_says_so() -> None:
     slow, same = made_up({CASES[0]: 0.1}, noise=0.001), made_up({}, noise=0.001)
     blocks = iter([slow] * 3 + [same] * 5)
 
