@@ -30,15 +30,15 @@ TARGETS = ("Class", "label", "labels", "target", "targets", "y")
 def train_step(
     model: nn.Module, loss_fn: Callable[..., Tensor], optimizer: torch.optim.Optimizer, inputs: Inputs, *target: Any
 ) -> Tensor:
-    """Take one step of training and return the loss, still on the device, so that nothing waits for it.
+    """Take the five steps of training and return the loss, still on the device, so that nothing waits for it.
 
     `target` is left out where the model's output holds the loss.
     """
-    optimizer.zero_grad()
-    output = model(**inputs) if isinstance(inputs, dict) else model(*inputs)
-    loss = loss_fn(output, *target)
-    loss.backward()
-    optimizer.step()
+    optimizer.zero_grad()  # 1. clear the gradients of the last batch
+    output = model(**inputs) if isinstance(inputs, dict) else model(*inputs)  # 2. forward
+    loss = loss_fn(output, *target)  # 3. the loss
+    loss.backward()  # 4. backward: autograd computes the gradients
+    optimizer.step()  # 5. update the parameters
     return loss
 
 
