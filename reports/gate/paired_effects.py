@@ -1,18 +1,28 @@
 """Blocks to effects: for every case, metric and block, how head differs from base.
 
-A block is a fresh pair of processes, one of each revision, that measure the same cases in turns. Its rounds come in
-pairs, one of each revision, next to each other in time; the effect of the block is the median over those pairs.
+A block is a fresh pair of processes, one of each revision, that measure the same cases in turns. Other work on the
+machine can only slow a round, by bursts that are longer than many rounds are, so that the rounds of a pair differ by
+far more than the revisions do. Therefore the effect of a block on a speed or a time compares the faster half of either
+revision's rounds: their mean, on the logarithmic scale. That of anything else (memory, shares) is the median over pairs
+of rounds.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from loaderbench.reports.vocabulary import CONTROL_BENCH, METRICS, GateRule
 
 REVISIONS = ["base", "head"]
+
+COLUMNS = ["block", "effect", "base", "head", "pairs", "spread"]
+NORMAL = 1.4826  # standard deviations in a median absolute deviation of normal values
+
+Floats = NDArray[np.float64]
 
 _OTHERWISE = "seconds"  # the metric of a bench that has none with a rule: of a pass, where the round counts passes
 
@@ -70,21 +80,53 @@ def effects(blocks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return a row for each case, metric and block: effect, base, head.
 
     ``effect`` is log(head / base), or head - base where the rule's scale is a difference; ``base`` and ``head`` are
-    medians over rounds, in the metric's unit. What one revision lacks has no row.
+    medians over rounds, in the metric's unit. ``pairs`` counts the pairs of rounds, and ``spread`` is the standard
+    deviation of an effect that one of them alone would show, less what all share (NaN of one pair). What one revision
+    lacks has no row.
     """
     rounds = pd.DataFrame([{**sample, "block": block["block"]} for block in blocks for sample in block["samples"]])
-    parts = [pd.DataFrame(columns=["block", "effect", "base", "head", "case", "metric"])]
+    parts = [pd.DataFrame(columns=[*COLUMNS, "case", "metric"])]
     for case, of_case in rounds.groupby("case", sort=False) if len(rounds) else ():
         for metric, values in metric_values(of_case).items():
-            parts.append(_of_blocks(of_case.assign(value=values), rule_of(metric)).assign(case=case, metric=metric))
+            parts.append(_of_blocks(of_case.assign(value=values), metric).assign(case=case, metric=metric))
     whole = pd.concat(parts[1:] or parts)
     return whole.dropna(subset="effect").reset_index(drop=True)
 
 
-def _of_blocks(rounds: pd.DataFrame, rule: GateRule) -> pd.DataFrame:
+def _of_blocks(rounds: pd.DataFrame, metric: str) -> pd.DataFrame:
+    rule = rule_of(metric)
     table = rounds.pivot_table(index=["block", "round"], columns="revision", values="value").reindex(columns=REVISIONS)
+    table = table.dropna()
     if rule.is_summed:
         table = table.groupby(level="block").mean()
-    pairs = np.log(table["head"] / table["base"]) if rule.scale == "ratio" else table["head"] - table["base"]
-    of_block = table.assign(effect=pairs).groupby(level="block").median()
-    return of_block.reset_index()[["block", "effect", *REVISIONS]]
+    scaled = np.log(table) if rule.scale == "ratio" else table
+    is_slowed = rule.scale == "ratio" and _is_time(metric) and not rule.is_summed
+    rows = [
+        (block, compared(pairs.to_numpy(), worse_sign(metric) if is_slowed else 0), *spread_of(pairs.to_numpy()))
+        for block, pairs in scaled.groupby(level="block")
+    ]
+    of_block = pd.DataFrame(rows, columns=["block", "effect", "pairs", "spread"]).set_index("block")
+    return of_block.join(table.groupby(level="block").median()).reset_index()[COLUMNS]
+
+
+def _is_time(metric: str) -> bool:
+    """Return whether it is a time or a speed: what other work on the machine makes worse, and never better."""
+    return METRICS[metric].unit == "s" or METRICS[metric].unit.endswith("/s")
+
+
+def compared(pairs: Floats, worse: int) -> float:
+    """Return how head differs from base; `pairs` are (rounds, 2), `worse` the sign of what a disturbance adds, or 0."""
+    if not worse:
+        return float(np.median(pairs[:, 1] - pairs[:, 0]))
+    kept = max(min(len(pairs), 2), len(pairs) // 2)
+    base, head = (np.sort(worse * pairs, axis=0)[:kept] * worse).mean(axis=0)
+    return float(head - base)
+
+
+def spread_of(pairs: Floats) -> tuple[int, float]:
+    """Return how many pairs there are, and their standard deviation by the median deviation, which bursts move less."""
+    differences = pairs[:, 1] - pairs[:, 0]
+    if len(differences) < 2:  # noqa: PLR2004 - one has no spread
+        return len(differences), np.nan
+    deviation = float(np.median(np.abs(differences - np.median(differences))))
+    return len(differences), NORMAL * deviation * math.sqrt(len(differences) / (len(differences) - 1))

@@ -1,7 +1,7 @@
 """From the rounds of blocks to effects: by which metrics a case is judged, and how its revisions are paired."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,15 +51,45 @@ def test_a_control_is_judged_by_the_seconds_of_a_pass() -> None:
     assert values.tolist() == [0.2]
 
 
-def test_an_effect_is_the_median_over_pairs_of_rounds_not_the_quotient_of_medians() -> None:
-    seconds = [(1.0, 2.0), (10.0, 10.0), (100.0, 100.0)]
+def of_rounds(metric: str, values: Sequence[tuple[float, float]], usual: dict[str, float], case: str) -> Any:
+    """The row of a metric, of a block with these values of base and head."""
     rows = [
         row
-        for number, (base, head) in enumerate(seconds)
-        for row in pair({**STARTUP, "start_s": base}, {**STARTUP, "start_s": head}, "startup[a]", number)
+        for number, (base, head) in enumerate(values)
+        for row in pair({**usual, metric: base}, {**usual, metric: head}, case, number)
     ]
-    result = effects([block(*rows)]).set_index("metric").loc["start_s"]
-    assert (result["effect"], result["base"], result["head"]) == (0.0, 10.0, 10.0)
+    return effects([block(*rows)]).set_index("metric").loc[metric]
+
+
+def test_the_effect_on_a_time_is_that_on_the_faster_half_of_the_rounds() -> None:
+    seconds = [(1.0, 1.0), (9.0, 1.1), (1.0, 7.0), (1.0, 1.1)]
+    result = of_rounds("start_s", seconds, STARTUP, "startup[a]")
+    assert result["effect"] == pytest.approx(math.log(1.1) / 2)
+    assert (result["base"], result["head"]) == (1.0, 1.1)
+
+
+def test_the_effect_on_a_speed_is_that_on_the_faster_half_too() -> None:
+    rounds = [(0.1, 0.2), (0.9, 0.2), (0.1, 5.0), (0.1, 0.2)]
+    rows = [
+        row
+        for number, (base, head) in enumerate(rounds)
+        for row in pair({**PASS, "seconds": base}, {**PASS, "seconds": head}, number=number)
+    ]
+    result = effects([block(*rows)]).set_index("metric")["effect"]
+    assert result["samples_per_s"] == pytest.approx(-math.log(2))
+
+
+def test_the_effect_on_memory_is_the_median_over_pairs_not_the_quotient_of_medians() -> None:
+    result = of_rounds("pss_bytes", [(1e8, 2e8), (1e9, 1e9), (9e9, 9e9)], MEMORY, "memory[a]")
+    assert (result["effect"], result["base"], result["head"]) == (0.0, 1e9, 1e9)
+
+
+def test_the_spread_of_pairs_is_what_they_do_not_share() -> None:
+    result = of_rounds("pss_bytes", [(1e8, 2e8), (1e8, 2e8), (1e8, 2e8)], MEMORY, "memory[a]")
+    assert (result["pairs"], result["spread"]) == (3, 0.0)
+    one = of_rounds("pss_bytes", [(1e8, 2e8)], MEMORY, "memory[a]")
+    assert one["pairs"] == 1
+    assert math.isnan(one["spread"])
 
 
 def test_a_ratio_is_a_logarithm_and_a_share_a_difference() -> None:
