@@ -37,7 +37,20 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS
 CONTROLLED = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Many short rounds, many blocks: it is pairs of processes that count. Options of the user's come after, and override.
-DEFAULTS = ("--rounds=5", "--round-time=0.05", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
+DEFAULTS = ("--round-time=0.05", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockRequest:
+    """What a block is to measure."""
+
+    cases: Collection[str] | None = None  # besides controls; None: all
+    first_pairs: int = 8  # of rounds of a case, where the user does not say, nor `pairs`
+    pairs: Mapping[str, int] = field(default_factory=dict)  # by case
+    has_all_controls: bool = True  # or one of them
+
+
+EVERYTHING = BlockRequest()
 
 
 @dataclass(kw_only=True)
@@ -62,8 +75,13 @@ class BlockRunner:
     agreed: dict[str, int] = field(default_factory=dict, init=False)
     count: int = field(default=0, init=False)
 
-    def measure(self, cases: Collection[str] | None = None, *, within_s: float = math.inf) -> Record:
-        """Measure a block of `cases` (None: all) and the controls; BlockCutError if that takes more than `within_s`."""
+    @property
+    def is_allocated(self) -> bool:
+        """Return whether it may be decided how many rounds a case has: not where the user did."""
+        return not any(word == "--rounds" or word.startswith("--rounds=") for word in self.options)
+
+    def measure(self, request: BlockRequest = EVERYTHING, *, within_s: float = math.inf) -> Record:
+        """Measure a block; raises BlockCutError if that takes more than `within_s`."""
         self.count += 1
         folder = self.folder / f"{self.count:03}"
         folder.mkdir(parents=True)
@@ -72,7 +90,7 @@ class BlockRunner:
         processes: list[RevisionProcess] = []
         try:
             servers = self.servers.pair(self.revisions, self._environment, folder)
-            commands = self._commands(cases, folder)
+            commands = self._commands(request, folder)
             with load or nullcontext():
                 for revision, server in zip(self.revisions, servers, strict=True):
                     log = folder / f"{revision.name}.log"
@@ -82,11 +100,12 @@ class BlockRunner:
                     processes.append(started)
                 schedule = Scheduler(
                     processes=processes,
-                    arrange=lambda base, head: self._arrange(base, head, cases),
+                    arrange=lambda base, head: self._arrange(base, head, request),
                     rng=self.rng,
                     agreed=self.agreed,
                     on_turn=self.on_turn,
                     load=load,
+                    pairs=request.pairs,
                 ).run()
         except ProcessEndedError as error:
             raise RefusedError(str(error)) from error
@@ -116,7 +135,7 @@ class BlockRunner:
             return environment
         return {**environment, **ALLOCATOR, **THREADS, "PYTHONHASHSEED": str(self.rng.randrange(1 << 32))}
 
-    def _commands(self, cases: Collection[str] | None, folder: Path) -> dict[str, list[str]]:
+    def _commands(self, request: BlockRequest, folder: Path) -> dict[str, list[str]]:
         """Return the arguments of each revision's pytest, by name."""
         placement = [f"--placement={self.rng.randrange(os.cpu_count() or 1)}"] if self.controlled else []
         settings = self.folder / "pytest.ini"
@@ -124,8 +143,8 @@ class BlockRunner:
         pytest = [word for plugin in PLUGINS for word in ("-p", plugin)]
         pytest += ["--import-mode=importlib", f"--config-file={settings.absolute()}"]
         pytest += [f"--rootdir={self.folder.absolute()}", "-p", "no:cacheprovider", "-q"]
-        options = [*DEFAULTS, *_with_controls(self.options)]
-        after = ["--pyargs", *self._benches(cases), *placement]
+        options = [*DEFAULTS, f"--rounds={request.first_pairs}", *_with_controls(self.options)]
+        after = ["--pyargs", *self._benches(request.cases), *placement]
         return {
             revision.name: [
                 *pytest, *options, *revision.options, *after, f"--run-dir={(folder / revision.name).absolute()}"
@@ -140,14 +159,14 @@ class BlockRunner:
         benches = {case.bench for case in self.matching.matched if cases is None or case.key in cases}
         return [f"loaderbench.benches.bench_{bench}" for bench in sorted(benches | {CONTROL_BENCH})]
 
-    def _arrange(self, base: Message, head: Message, cases: Collection[str] | None) -> list[MatchedCase]:
+    def _arrange(self, base: Message, head: Message, request: BlockRequest) -> list[MatchedCase]:
         if not self.matching.matched:
             self._prove_origins(base, head)
             self.matching = match(base["cases"], head["cases"], self.differing)
             if all(case.is_control for case in self.matching.matched):
                 counts = f"{len(base['cases'])} cases in base, {len(head['cases'])} in head"
                 raise RefusedError(f"nothing to compare: {counts}, none in both but the controls")
-        return self.matching.in_random_order(cases, self.rng)
+        return self.matching.in_random_order(request.cases, self.rng, has_all_controls=request.has_all_controls)
 
     def _prove_origins(self, *introductions: Message) -> None:
         """Refuse code that is not from its own revision, and two different loaderbenches."""

@@ -36,9 +36,13 @@ class Matching:
     new: tuple[str, ...]
     gone: tuple[str, ...]
 
-    def in_random_order(self, keys: Collection[str] | None, rng: random.Random) -> list[MatchedCase]:
-        """Return the cases called `keys` (None: all) and the controls, shuffled."""
-        cases = [case for case in self.matched if keys is None or case.key in keys or case.is_control]
+    def in_random_order(
+        self, keys: Collection[str] | None, rng: random.Random, *, has_all_controls: bool = True
+    ) -> list[MatchedCase]:
+        """Return the cases called `keys` (None: all) and the controls, or one that is drawn, shuffled."""
+        cases = [case for case in self.matched if not case.is_control and (keys is None or case.key in keys)]
+        controls = [case for case in self.matched if case.is_control]
+        cases += controls if has_all_controls else rng.sample(controls, min(1, len(controls)))
         rng.shuffle(cases)
         return cases
 

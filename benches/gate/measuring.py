@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from loaderbench.benches.gate.block_record import Record
-from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
 from loaderbench.benches.gate.forking import BlockCutError
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.reports.gate.allocation import cost_of
 from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.units import duration
@@ -30,10 +31,16 @@ def measure(
     ended = time.monotonic()
     try:
         while not test.is_over:
-            block = runner.measure(test.open_cases, within_s=test.left_s)
+            request = BlockRequest(
+                cases=test.open_cases,
+                first_pairs=test.plan.first_pairs,
+                pairs=test.pairs or {},
+                has_all_controls=test.needs_all_controls,
+            )
+            block = runner.measure(request, within_s=test.left_s)
             of_block = effects([block])
             began, ended = ended, time.monotonic()
-            test.add(of_block, ended - began)
+            test.add(of_block, ended - began, cost_of(block, ended - began) if runner.is_allocated else None)
             blocks.append(block)
             on_block(test)
             interruption.check()

@@ -162,6 +162,7 @@ class Scheduler:
     agreed: dict[str, int]
     on_turn: Callable[[], None]  # before each
     load: BackgroundLoad | None = None
+    pairs: Mapping[str, int] = field(default_factory=dict)  # of rounds, by case, where that is decided here
     cases: Sequence[MatchedCase] = field(default=(), init=False)
 
     def run(self) -> BlockSchedule:
@@ -219,7 +220,10 @@ class Scheduler:
 
     def _agree(self, what: str, case: int, value: int) -> int:
         """Return what the first to ask chose. Rounds that take the other one too long are fewer from the next block."""
-        name = f"{what} of {self.cases[case].key}"
+        key = self.cases[case].key
+        if what == "rounds" and key in self.pairs:
+            return self.pairs[key]
+        name = f"{what} of {key}"
         agreed = self.agreed.setdefault(name, value)
         if what == "rounds":
             self.agreed[name] = min(agreed, value)

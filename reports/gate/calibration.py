@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from loaderbench.reports.gate.allocation import spans
 from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.gate.estimate import FEWEST
 from loaderbench.reports.gate.paired_effects import effects
@@ -90,15 +91,6 @@ def block_record(document: Mapping[str, Any]) -> dict[str, Any]:
         "spans": spans(document),
         "effects": effects([document]).drop(columns="block").to_dict("records"),
     }
-
-
-def spans(document: Mapping[str, Any]) -> dict[str, float]:
-    """Return how many seconds each case took; what comes before the first is the start of the processes."""
-    began: dict[str, float] = {}
-    for sample in sorted(document["samples"], key=lambda sample: sample["place"]):
-        began.setdefault(sample["case"], sample["began_s"])
-    ends = [*list(began.values())[1:], document["seconds"]]
-    return {case: end - start for (case, start), end in zip(began.items(), ends, strict=True)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

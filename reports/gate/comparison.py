@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from loaderbench.reports.gate.allocation import BlockPlan
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
 from loaderbench.reports.units import count
@@ -51,6 +52,7 @@ class Comparison:
     verdicts: tuple[CaseVerdict, ...]
     moved: tuple[str, ...] = ()  # controls that differ, which no change to the code can make them do
     analyses: tuple[int, ...] = ()  # after how many blocks
+    allocation: BlockPlan | None = None  # of pairs of rounds to the blocks
     blocks: tuple[Mapping[str, Any], ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in place of blocks: case, metric, revision, values
     spent_s: float = 0.0
@@ -113,6 +115,7 @@ def of_test(
         verdicts=worst_first(verdicts),
         moved=test.moved,
         analyses=tuple(test.analyses),
+        allocation=test.allocation,
         blocks=tuple(blocks),
         spent_s=test.spent_s,
         is_interrupted=is_interrupted,

@@ -9,11 +9,13 @@ the same by themselves: the data that show a candidate cannot also confirm it. A
 is not measured any more.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pandas as pd
 
+from loaderbench.reports.gate.allocation import FEWEST_PAIRS, BlockCost, BlockPlan, allocate
 from loaderbench.reports.gate.budget import OVERRUN, for_blocks_s, holds_another
 from loaderbench.reports.gate.estimate import (
     EXACT,
@@ -30,6 +32,8 @@ from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.units import count
 
+SHORT_S = 100.0  # a budget for few blocks
+
 Key = tuple[str, str]  # case, metric
 
 
@@ -43,6 +47,7 @@ class Plan:
     confirming_blocks: int = 3  # that confirm a candidate change, or as many again
     confirming_error: float = 0.05
     first_analysis: int = FEWEST  # blocks before it
+    allocated_after: int = 2  # blocks: then it is decided how many pairs of rounds a block has
     growth: float = 1.4  # of the number of blocks, from analysis to analysis
     most_blocks: int = 200
 
@@ -50,6 +55,11 @@ class Plan:
         for name in ("margin", "budget_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+
+    @property
+    def first_pairs(self) -> int:
+        """Return how many pairs of rounds a case has in the first blocks; few where six blocks would not fit else."""
+        return 8 if self.budget_s >= SHORT_S else FEWEST_PAIRS
 
     def analyses(self, block_s: float, started_s: float = 0.0) -> list[int]:
         """Return after how many blocks to analyse, where one takes `block_s`, `started_s` before the first.
@@ -92,6 +102,8 @@ class SequentialTest:
     seconds: list[float] = field(default_factory=list)  # of each block
     analyses: list[int] = field(default_factory=list)  # planned, by number of blocks
     states: dict[Key, MetricState] = field(default_factory=dict)
+    costs: list[BlockCost] = field(default_factory=list)  # of the first blocks
+    allocation: BlockPlan | None = None
     _estimated: dict[int, dict[Key, Estimate]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -136,14 +148,34 @@ class SequentialTest:
         """Return whether the first block, of all cases, compared any: where all are skipped, no further one will."""
         return not self.effects[0]["case"].map(is_control).all()
 
-    def add(self, effects: pd.DataFrame, seconds: float) -> None:
-        """Take in a block: its effects, a row for each case and metric, and how long it took."""
+    @property
+    def pairs(self) -> Mapping[str, int] | None:
+        """Return how many pairs of rounds each case has in the next block; None: as many as is usual."""
+        return self.allocation.pairs if self.allocation else None
+
+    @property
+    def needs_all_controls(self) -> bool:
+        """Return whether the next block measures each control: until they are known, and while there is a candidate.
+
+        Otherwise one of them tells whether the machine is what it was.
+        """
+        return self.blocks < FEWEST or any(state.candidate and not state.is_settled for state in self.states.values())
+
+    def add(self, effects: pd.DataFrame, seconds: float, cost: BlockCost | None = None) -> None:
+        """Take in a block: its effects, a row for each case and metric, how long it took, and what of it cost what.
+
+        Without a `cost` blocks stay as they are.
+        """
         self.effects.append(effects)
         self.seconds.append(seconds)
         self._estimated.clear()
+        if cost and self.blocks <= self.plan.allocated_after:
+            self.costs.append(cost)
         if self.blocks == 1:
             self.analyses = self.plan.analyses(seconds, self.started_s)
             return
+        if self.blocks == len(self.costs) == self.plan.allocated_after:
+            self._allocate()
         if self.blocks in self.analyses:
             self._analyse()
         for key, state in self.states.items():
@@ -159,6 +191,14 @@ class SequentialTest:
         self._close(states, is_interrupted=is_interrupted)
         judged = partial(CaseVerdict.of, margin=self.plan.margin, moved=self.moved)
         return [judged(s.estimate, s.verdict, s.why, candidate=s.candidate) for s in states.values()]
+
+    def _allocate(self) -> None:
+        """Decide how many pairs of rounds the blocks to come have, and so how many blocks, before any analysis."""
+        left_s = for_blocks_s(self.plan.budget_s) - self.spent_s
+        self.allocation = allocate(self.effects, self.costs, left_s=left_s)
+        if self.allocation:
+            more_s = self.spent_s - self.blocks * self.allocation.block_s
+            self.analyses = self.plan.analyses(self.allocation.block_s, more_s)
 
     def _analyse(self) -> None:
         """Judge all blocks so far, with this analysis's share of the error."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.gate.blocks import CONTROLLED, BlockRunner
+from loaderbench.benches.gate.blocks import CONTROLLED, EVERYTHING, BlockRequest, BlockRunner
 from loaderbench.benches.gate.revisions import NAMES, Revision
 from loaderbench.benches.harness.errors import RefusedError
 
@@ -31,7 +31,7 @@ def introduction(runner: BlockRunner, name: str, *benches: str, **changed: Any) 
 
 
 def arranged(runner: BlockRunner, head: dict[str, Any], *benches: str) -> list[str]:
-    return sorted(case.key for case in runner._arrange(introduction(runner, "base", *benches), head, None))
+    return sorted(case.key for case in runner._arrange(introduction(runner, "base", *benches), head, EVERYTHING))
 
 
 def test_cases_of_both_are_measured_and_the_controls(runner: BlockRunner) -> None:
@@ -62,7 +62,7 @@ def test_nothing_in_common_is_refused(runner: BlockRunner) -> None:
 
 
 def test_both_run_the_same_command_on_the_same_core(runner: BlockRunner) -> None:
-    base, head = runner._commands(None, runner.folder).values()
+    base, head = runner._commands(EVERYTHING, runner.folder).values()
     assert [word for word in base if not word.startswith("--run-dir")] == [
         word for word in head if not word.startswith("--run-dir")
     ]
@@ -70,14 +70,14 @@ def test_both_run_the_same_command_on_the_same_core(runner: BlockRunner) -> None
 
 
 def test_the_users_selection_does_not_lose_the_controls(runner: BlockRunner) -> None:
-    command = runner._commands(None, runner.folder)["base"]
+    command = runner._commands(EVERYTHING, runner.folder)["base"]
     assert command[command.index("-k") + 1] == "(bench_epoch) or bench_control"
 
 
 def test_only_the_files_of_wanted_cases_are_collected_again(runner: BlockRunner) -> None:
     benches = ("epoch", "memory")
     arranged(runner, introduction(runner, "head", *benches), *benches)
-    command = runner._commands({"epoch[a]"}, runner.folder)["head"]
+    command = runner._commands(BlockRequest(cases={"epoch[a]"}), runner.folder)["head"]
     assert [word for word in command if word.startswith("loaderbench.benches.bench_")] == [
         "loaderbench.benches.bench_control",
         "loaderbench.benches.bench_epoch",
@@ -88,4 +88,4 @@ def test_the_environment_is_controlled_or_as_it_is(runner: BlockRunner) -> None:
     assert runner._environment().keys() >= set(CONTROLLED)
     runner.controlled = False
     assert "OMP_WAIT_POLICY" not in runner._environment()
-    assert not any(word.startswith("--placement") for word in runner._commands(None, runner.folder)["base"])
+    assert not any(word.startswith("--placement") for word in runner._commands(EVERYTHING, runner.folder)["base"])

@@ -41,3 +41,11 @@ def test_every_block_holds_the_controls() -> None:
     result = match(both, both)
     asked = result.matched[0].key
     assert {drawn.key for drawn in result.in_random_order({asked}, random.Random(0))} == {asked, "control[sleep]"}
+
+
+def test_of_the_controls_all_are_measured_or_one_that_is_drawn() -> None:
+    controls = [case("control", control=name) for name in ("busy loop", "memory copy", "sleep")]
+    result = match(controls, controls)
+    assert len(result.in_random_order(None, random.Random(0))) == len(controls)
+    drawn = {result.in_random_order(None, random.Random(seed), has_all_controls=False)[0].key for seed in range(50)}
+    assert len(drawn) == len(controls)

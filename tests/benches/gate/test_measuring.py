@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up_gates import block_of
 
+from loaderbench.benches.gate.blocks import BlockRequest
 from loaderbench.benches.gate.forking import BlockCutError
 from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
 from loaderbench.benches.harness.errors import RefusedError
@@ -26,7 +27,10 @@ class MadeUpRunner:
         self.reason = reason
         self.rng = np.random.default_rng(0)
 
-    def measure(self, cases: Collection[str] | None, *, within_s: float) -> dict[str, Any]:
+    is_allocated = True
+
+    def measure(self, request: BlockRequest, *, within_s: float) -> dict[str, Any]:
+        cases = request.cases
         assert 0 < within_s <= 330
         self.asked.append(cases)
         if len(self.asked) == self.last:

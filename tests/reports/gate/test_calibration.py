@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.gate.calibration import reliability_on, spans
+from loaderbench.reports.gate.allocation import spans
+from loaderbench.reports.gate.calibration import reliability_on
 from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.records.json_files import MalformedError
 

@@ -1,0 +1,114 @@
+"""Blocks of a made-up noisy machine, round by round: what the gate's plan makes of them is known in milliseconds.
+
+Rounds vary a little, drift together, and are hit by bursts of other work (5 to 50 ms) that do not know which revision
+runs; a fresh pair of processes differs by more. A block costs the start of its processes, the set-up of each of its
+cases and its rounds, so that a budget holds so many.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from loaderbench.reports.gate.allocation import BlockCost
+from loaderbench.reports.gate.paired_effects import compared, spread_of
+from loaderbench.reports.gate.sequential import Plan, SequentialTest
+
+CASES = tuple(f"epoch[{name}]" for name in "abcdefgh")
+CONTROLS = ("control[busy]", "control[copy]", "control[sleep]")
+CONTROL_ROUNDS = 5
+CONTROL_SHARE = 0.2  # of the variation between blocks, that controls have
+BURST_S = (0.005, 0.05)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noise:
+    """What makes the rounds of identical code differ, in standard deviations of a logarithm and shares of time."""
+
+    between: float  # blocks
+    rounds: float = 0.015
+    drift: float = 0.03  # of all rounds of a case together, from one second to the next
+    bursts: float = 0.0  # the share of the time that they take
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeUpCosts:
+    """What a block costs, in seconds."""
+
+    start_s: float = 0.8
+    servers_s: float = 1.2  # to renew its fork servers, a block's part of it
+    set_up_s: float = 0.4  # of a case, by both revisions
+    control_s: float = 0.5
+    round_s: float = 0.06
+
+
+@dataclass(kw_only=True)
+class NoisyMachine:
+    """Measures blocks of eight cases and three controls; head's throughput is `slower` by a logarithm."""
+
+    noise: Noise
+    rng: np.random.Generator
+    slower: float = 0.0
+    costs: MadeUpCosts = field(default_factory=MadeUpCosts)
+
+    def block(
+        self,
+        number: int,
+        cases: Collection[str] | None,
+        pairs: Mapping[str, int],
+        first_pairs: int,
+        *,
+        has_all_controls: bool,
+    ) -> tuple[pd.DataFrame, float, BlockCost]:
+        """Return the effects of a block, how long it took, and what of it cost what."""
+        wanted = [case for case in CASES if cases is None or case in cases]
+        count = {case: pairs.get(case, first_pairs) for case in wanted}
+        controls = CONTROLS if has_all_controls else (str(self.rng.choice(CONTROLS)),)
+        rows = [self._effect(case, count[case], self.slower) for case in wanted]
+        rows += [self._effect(case, CONTROL_ROUNDS, 0.0) for case in controls]
+        costs = self.costs
+        spent_s = sum(costs.set_up_s + 2 * costs.round_s * number for number in count.values())
+        cost = BlockCost(
+            start_s=costs.start_s + costs.servers_s,
+            set_up_s={**dict.fromkeys(wanted, costs.set_up_s), **dict.fromkeys(controls, costs.control_s)},
+            pair_s=dict.fromkeys((*wanted, *controls), 2 * costs.round_s),
+        )
+        seconds = cost.start_s + spent_s + costs.control_s * len(controls)
+        return pd.DataFrame(rows).assign(block=number, base=1.0, head=1.0), seconds, cost
+
+    def _effect(self, case: str, count: int, slower: float) -> dict[str, object]:
+        is_control = case in CONTROLS
+        moment = self.noise.between * self.rng.standard_normal() * (CONTROL_SHARE if is_control else 1.0)
+        seconds = self._logs(count) + np.array([0.0, slower + moment])
+        metric, sign = ("seconds", 1) if is_control else ("samples_per_s", -1)
+        pairs, spread = spread_of(seconds)
+        effect = compared(sign * seconds, sign)
+        return {"case": case, "metric": metric, "effect": effect, "pairs": pairs, "spread": spread}
+
+    def _logs(self, count: int) -> Floats:
+        """Return the logarithms of the rounds of both revisions, (count, 2), in the order of an A/B, B/A block."""
+        noise, round_s, rng = self.noise, self.costs.round_s, self.rng
+        kept = np.exp(-round_s)
+        steps = rng.standard_normal(2 * count) * noise.drift
+        drift = steps.copy()
+        for place in range(1, 2 * count):
+            drift[place] = kept * drift[place - 1] + np.sqrt(1 - kept**2) * steps[place]
+        bursts = rng.poisson(noise.bursts / np.mean(BURST_S) * round_s, 2 * count)
+        delays = np.array([rng.uniform(*BURST_S, number).sum() for number in bursts])
+        in_order = (drift + np.log1p(delays / round_s) + noise.rounds * rng.standard_normal(2 * count)).reshape(-1, 2)
+        in_order[1::2] = in_order[1::2, ::-1]
+        return in_order if rng.random() < 0.5 else in_order[:, ::-1]  # noqa: PLR2004 - a coin
+
+    def gate(self, plan: Plan, *, is_allocated: bool = True) -> SequentialTest:
+        """Return a whole gate."""
+        test = SequentialTest(plan=plan)
+        while not test.is_over:
+            measured = partial(self.block, test.blocks + 1, test.open_cases, test.pairs or {}, plan.first_pairs)
+            effects, seconds, cost = measured(has_all_controls=test.needs_all_controls)
+            test.add(effects, seconds, cost if is_allocated else None)
+        return test
