@@ -18,8 +18,10 @@ from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loading.case_loader import has_sampler
 from loaderbench.benches.harness.loading.loader import LoaderConfig, WithoutGetitems, batch_facts
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase
 from loaderbench.benches.harness.ranks.ranks import Ranks
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.rounds import Follow, Measure
+from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import freeze_objects
@@ -27,11 +29,16 @@ from loaderbench.benches.harness.training import Task, import_for_optimizers
 
 
 @contextmanager
-def _usage_errors() -> Iterator[None]:
-    """Turn what is refused into pytest's own error for that: one line, exit code 4, no traceback."""
+def _usage_errors(member: RankMember | None = None) -> Iterator[None]:
+    """Turn what is refused into pytest's own error for that: one line, exit code 4, no traceback.
+
+    The other ranks of a launch, of which this one is a `member`, are told.
+    """
     try:
         yield
     except RefusedError as error:
+        if member is not None:
+            member.tell(str(error))
         raise pytest.UsageError(str(error)) from error
 
 
@@ -51,12 +58,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # A case that fails in its warm-up never reached the clock: its failure says why, and needs no further warning.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used at all")
     with _usage_errors():
-        config.pluginmanager.register(Session.from_pytest(config), Session.NAME)
+        session = Session.from_pytest(config)
+    config.pluginmanager.register(session, Session.NAME)
+    if session.member is not None:
+        config.pluginmanager.register(session.member, "loaderbench-ranks")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     freeze_objects()
-    with _usage_errors():
+    with _usage_errors(Session.of(session.config).member):
         Session.of(session.config).options.resolve()
 
 
@@ -71,7 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    with _usage_errors():
+    with _usage_errors(Session.of(config).member):
         Session.of(config).plan(items)
 
 
@@ -177,7 +187,16 @@ def ranks(
         pad=pad_ranks,
         sampling=request.node.callspec.params["sampling"],
         timeout_s=bench_options.rank_timeout_s,
+        launched=_launched(request),
     )
+
+
+def _launched(request: pytest.FixtureRequest) -> LaunchedCase | None:
+    """Return the case as a launcher's ranks see it; None without a launcher."""
+    session = Session.of(request.config)
+    if session.member is None:
+        return None
+    return session.member.case(request.node.name, session.options.rank_timeout_s)
 
 
 @pytest.fixture
@@ -187,9 +206,12 @@ def accelerator(device: torch.device) -> torch.device:
 
 
 @pytest.fixture
-def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Measure:
+def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Measure | Follow:
     """Times `Work`, for as many rounds as asked, and leaves what they showed in the record."""
     session = Session.of(request.config)
+    launched = _launched(request)
+    if launched is not None and session.is_follower:
+        return Follow(report_death=launched.report_death)
     case = session.described(request.node)
     rounds = grid.rounds(request.node, session.options)
     benchmark.group = case["bench"]

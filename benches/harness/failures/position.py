@@ -35,12 +35,12 @@ def dump_on_signal(folder: str) -> None:
         faulthandler.register(_SIGNAL, file, all_threads=False)  # keeps the file
 
 
-def place_of(pid: int, loop: str = worker.__file__) -> str:
+def place_of(pid: int, loop: str = worker.__file__, folder: str = "") -> str:
     """Return file and line of the user's code where the worker `pid` of this process is; nothing if it does not say.
 
-    Only what a frame of the file `loop` has called counts.
+    Only what a frame of the file `loop` has called counts. The worker dumps into `folder`, or else into this process's.
     """
-    dump = _dump_file(dump_folder(), pid)
+    dump = _dump_file(folder or dump_folder(), pid)
     if _SIGNAL is None or not dump.exists():
         return ""
     with suppress(ProcessLookupError):

@@ -5,24 +5,31 @@ each. Nothing is exchanged within a request, so that nothing disturbs a pass. No
 answer too: the coordinator names the rank that has not given it, and where that rank is.
 """
 
+import faulthandler
+import os
 import pickle
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from time import monotonic, sleep
 from typing import Any, Protocol
 
+import psutil
 from torch import distributed
 
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError, shortened
+from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal, place_of
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 
 CONNECTS_WITHIN_S = 60.0
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.002, 0.02  # between two looks at the store: at most 0.3 % of a core
 _OTHERS_FAIL_WITHIN_S = 1.0  # once a rank has failed: those that waited for it fail too, and are not to blame
 _LONGEST_IDLE = timedelta(days=7)  # that a rank waits for its next request: the connection ends with the coordinator
+_GIVEN_UP_AFTER_S = 10.0  # a rank that has no parent to end it, once its coordinator has given up
 LEAVE = "leave"
 # What a rank says that fails because another one has gone.
 _CONSEQUENCES = ("Connection closed by peer", "Connection reset by peer", "DistBackendError", "Broken pipe")
@@ -54,8 +61,8 @@ class Processes(Protocol):
     def death(self) -> "tuple[int | None, str] | None":
         """Return which rank has died, where that is known, and how; None while all live."""
 
-    def place_of(self, rank: int, pid: int) -> str:
-        """Return file and line of the user's code where a rank is; nothing where it cannot be asked."""
+    def is_here(self, rank: int) -> bool:
+        """Return whether a rank is on this host, so that it can be asked where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,16 @@ class Answer:
     is_done: bool
     outcome: Any
     """What was returned; where it is not done, one line that says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Greeting:
+    """What a rank says when it has started."""
+
+    host: str
+    pid: int
+    dumps: str
+    """The folder of its host where it and its workers write which line they are at, when they are asked."""
 
 
 class RankFailedError(CaseFailedError):
@@ -83,17 +100,17 @@ class Coordinator:
     has_failed: bool = False
     """Whether a rank has: it may never answer again."""
     _requests: int = 0
-    _pids: Mapping[int, tuple[str, int]] | None = None  # host and pid of each rank, once they have said so
+    _ranks: Sequence[Greeting] = ()  # once they have said where they are
 
     def greet(self, timeout_s: float = CONNECTS_WITHIN_S) -> None:
         """Wait until every rank has started; raises RankFailedError naming those that have not."""
         answers = self._collect("hello", "start", timeout_s)
-        self._pids = {rank: answer.outcome for rank, answer in enumerate(answers)}
+        self._ranks = [answer.outcome for answer in answers]
 
     @property
     def hosts(self) -> list[str]:
         """Return the host of each rank."""
-        return [host for host, _ in (self._pids or {}).values()]
+        return [rank.host for rank in self._ranks]
 
     def call(self, method: str, *arguments: Any, phase: str) -> list[Any]:
         """Return what `method` returns on each rank, by rank; raises RankFailedError."""
@@ -144,7 +161,8 @@ class Coordinator:
     def _fail_late(self, keys: Sequence[str], phase: str, timeout_s: float) -> None:
         self.has_failed = True
         late = [rank for rank, key in enumerate(keys) if not self.store.check([key])]
-        place = self.processes.place_of(late[0], (self._pids or {}).get(late[0], ("", 0))[1])
+        can_ask = bool(self._ranks) and self.processes.is_here(late[0])
+        place = rank_position(self._ranks[late[0]]) if can_ask else ""
         where = f" ({place})" if place else ""
         others = f", nor {len(late) - 1} others" if len(late) > 1 else ""
         raise RankFailedError(
@@ -155,8 +173,7 @@ class Coordinator:
     def _named(self, rank: int | None) -> str:
         if rank is None:
             return "a rank"
-        host = (self._pids or {}).get(rank, ("", 0))[0]
-        return f"rank {rank} on {host}" if host else f"rank {rank}"
+        return f"rank {rank} on {self._ranks[rank].host}" if self._ranks else f"rank {rank}"
 
 
 def to_blame(reasons: Mapping[int, str], death: tuple[int | None, str] | None) -> tuple[int | None, str]:
@@ -173,16 +190,35 @@ def to_blame(reasons: Mapping[int, str], death: tuple[int | None, str] | None) -
     return death if death is not None else min(reasons.items())
 
 
+def rank_position(rank: Greeting) -> str:
+    """Return file and line of the user's code where a rank of this host is, or else one of its workers."""
+    if place := place_of(rank.pid, __file__, rank.dumps):
+        return place
+    with suppress(psutil.NoSuchProcess):
+        workers = psutil.Process(rank.pid).children(recursive=True)
+        return next(filter(None, (place_of(worker.pid, folder=rank.dumps) for worker in workers)), "")
+    return ""
+
+
 def _read(store: distributed.Store, key: str) -> Answer:
     return pickle.loads(store.get(key))  # type: ignore[no-any-return]  # noqa: S301 - our own ranks wrote it
 
 
-def serve(store: distributed.Store, place: RankPlace, pid: int, make: Callable[[], Any]) -> None:
+def release(store: distributed.Store) -> None:
+    """Tell the ranks of a case to leave, whatever has become of its coordinator."""
+    number = next(number for number in count() if not store.check([f"request/{number}"]))
+    store.set(f"request/{number}", pickle.dumps((LEAVE, ())))
+
+
+def serve(store: distributed.Store, place: RankPlace, make: Callable[[], Any], timeout_s: float | None = None) -> None:
     """Answer as the rank `place`: enter what `make` returns, call its methods as asked, leave it at the end.
 
-    Whatever is raised becomes an answer; then only the request to leave is answered. Returns when that has come.
+    Whatever is raised becomes an answer. Returns when the request to leave has come. A request that takes longer than
+    `timeout_s` ends the process, from a thread that sleeps in C: no one else may be there to do it.
     """
-    store.set(f"hello/{place.rank}", pickle.dumps(Answer(True, (place.host, pid))))
+    greeting = Greeting(host=place.host, pid=os.getpid(), dumps=dump_folder())
+    dump_on_signal(greeting.dumps)
+    store.set(f"hello/{place.rank}", pickle.dumps(Answer(True, greeting)))
     target: Any = None
     for number in count():
         store.wait([f"request/{number}"], _LONGEST_IDLE)
@@ -191,6 +227,8 @@ def serve(store: distributed.Store, place: RankPlace, pid: int, make: Callable[[
             if target is not None:
                 target.__exit__(None, None, None)
             return
+        if timeout_s is not None:
+            faulthandler.dump_traceback_later(timeout_s + _GIVEN_UP_AFTER_S, exit=True, file=sys.__stderr__)
         try:
             with as_case_failure():
                 if target is None:
@@ -198,4 +236,5 @@ def serve(store: distributed.Store, place: RankPlace, pid: int, make: Callable[[
                 answer = Answer(True, getattr(target, method)(*arguments))
         except BaseException as error:  # noqa: BLE001 - of any kind: the coordinator says which
             answer = Answer(False, str(error) or type(error).__name__)
+        faulthandler.cancel_dump_traceback_later()
         store.set(f"answer/{number}/{place.rank}", pickle.dumps(answer))

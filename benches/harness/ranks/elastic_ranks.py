@@ -25,8 +25,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal, place_of
-from loaderbench.benches.harness.ranks import control
+from loaderbench.benches.harness.failures.position import dump_folder
 from loaderbench.benches.harness.ranks.control import CONNECTS_WITHIN_S, Endpoint, serve
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 from loaderbench.benches.harness.system.child import dies_with_parent, end_openmp_threads
@@ -55,7 +54,8 @@ class ElasticRanks:
         endpoint = Endpoint(host=LOOPBACK, port=self.store.port)  # type: ignore[attr-defined]  # TCPStore's
         has_threads = not end_openmp_threads()
         self._result, there = _FORK.Pipe(duplex=False)
-        arguments = (self._count, endpoint, self._make, dump_folder(), there, has_threads)
+        dump_folder()  # made here, and so removed here: a rank may be killed
+        arguments = (self._count, endpoint, self._make, there, has_threads)
         self._launcher: ForkProcess = _FORK.Process(target=_launch, args=arguments, daemon=False)
         self._launcher.start()
         there.close()
@@ -84,22 +84,12 @@ class ElasticRanks:
             self._death = (None, f"the launcher of the ranks ended with exit code {self._launcher.exitcode}")
         return self._death
 
-    def place_of(self, rank: int, pid: int) -> str:  # noqa: ARG002 - a process is enough on one host
-        """Return file and line of the user's code where a rank is, or else one of its workers."""
-        return rank_position(pid)
+    def is_here(self, rank: int) -> bool:  # noqa: ARG002 - any
+        """Return whether a rank is on this host."""
+        return True
 
 
-def rank_position(pid: int) -> str:
-    """Return file and line of the user's code where the rank with this process is, or else one of its workers."""
-    if place := place_of(pid, control.__file__):
-        return place
-    with suppress(psutil.NoSuchProcess):
-        workers = psutil.Process(pid).children(recursive=True)
-        return next(filter(None, (place_of(worker.pid) for worker in workers)), "")
-    return ""
-
-
-def _launch(count: int, endpoint: Endpoint, make: Make, dumps: str, result: Connection, has_threads: bool) -> None:
+def _launch(count: int, endpoint: Endpoint, make: Make, result: Connection, has_threads: bool) -> None:
     """Run the ranks, and send which of them died, and how; nothing where all have ended."""
     dies_with_parent()
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we say what there is to say
@@ -120,7 +110,7 @@ def _launch(count: int, endpoint: Endpoint, make: Make, dumps: str, result: Conn
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
         try:
-            elastic_launch(config, _serve_here)(endpoint, make, dumps, has_threads)
+            elastic_launch(config, _serve_here)(endpoint, make, has_threads)
         except ChildFailedError as error:
             rank, failure = error.get_first_failure()
             result.send((int(rank), _how_it_died(failure.exitcode)))
@@ -134,20 +124,21 @@ def _how_it_died(exitcode: int) -> str:
     return f"its process ended with exit code {exitcode}"
 
 
-def _serve_here(endpoint: Endpoint, make: Make, dumps: str, has_threads: bool) -> None:
+def _serve_here(endpoint: Endpoint, make: Make, has_threads: bool) -> None:
     """Be a rank: the environment says which."""
     dies_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the launcher's own handler is inherited
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve_as(RankPlace.of_torchrun(), endpoint, make, dumps, has_threads=has_threads)
+    serve_as(RankPlace.of_torchrun(), endpoint, make, has_threads=has_threads)
 
 
-def serve_as(place: RankPlace, endpoint: Endpoint, make: Make, dumps: str, *, has_threads: bool) -> None:
-    """Answer as one rank until told to leave; its process is then to end at once."""
-    dump_on_signal(dumps)
+def serve_as(
+    place: RankPlace, endpoint: Endpoint, make: Make, *, has_threads: bool, timeout_s: float | None = None
+) -> None:
+    """Answer as one rank until told to leave, as `serve` does; its process is then to end at once."""
     if "OMP_NUM_THREADS" not in os.environ or has_threads:
         torch.set_num_threads(1)  # as torchrun sets it for more than one process
     if place.is_alone_on_host and sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # not by the host's name, which may lead nowhere
     store = endpoint.connect()
-    serve(store, place, os.getpid(), lambda: make(place, store))
+    serve(store, place, lambda: make(place, store), timeout_s)

@@ -18,8 +18,14 @@ OF_A_RANK = (
 class RankedWork(Work):
     """Passes that all ranks read at once, each its share."""
 
-    def __init__(self, start: Callable[[ExitStack], Coordinator], *, steady: bool) -> None:
-        self._start, self.steady = start, steady
+    def __init__(
+        self,
+        start: Callable[[ExitStack], Coordinator],
+        *,
+        steady: bool,
+        follow: Callable[[], None] | None = None,
+    ) -> None:
+        self._start, self.steady, self.follow = start, steady, follow
         self._coverage: Coverage | None = None
         self._rounds: list[list[Metrics]] = []
         self._done = 0

@@ -12,6 +12,7 @@ from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.ranks.control import Coordinator
 from loaderbench.benches.harness.ranks.elastic_ranks import ElasticRanks, Make
+from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase
 from loaderbench.benches.harness.ranks.rank_pass import MakeTask, RankPass, RankTraining, in_group
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 from loaderbench.benches.harness.ranks.ranked_work import RankedWork
@@ -27,6 +28,8 @@ class Ranks:
     """How samples are drawn; None where a sampler of the user's own does it."""
     timeout_s: float
     """That one pass may take."""
+    launched: LaunchedCase | None = None
+    """The case where a launcher has started the ranks; else they are started for it."""
 
     def passes(
         self, subject: Subject, config: LoaderConfig, device: torch.device, make_task: MakeTask | None = None
@@ -43,9 +46,12 @@ class Ranks:
             return in_group(of_rank, device, place, store)
 
         steady = config.persistent_workers or not config.num_workers
-        return RankedWork(partial(self._start, make), steady=steady)
+        follow = None if self.launched is None else partial(self.launched.follow, make)
+        return RankedWork(partial(self._start, make), steady=steady, follow=follow)
 
     def _start(self, make: Make, stack: ExitStack) -> Coordinator:
+        if self.launched is not None:
+            return self.launched.start(make, stack)
         processes = stack.enter_context(ElasticRanks(self.nproc_per_node, make))
         return Coordinator(
             store=processes.store, processes=processes, world_size=self.nproc_per_node, timeout_s=self.timeout_s

@@ -31,6 +31,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
+from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.datasets import validation
 from loaderbench.datasets.catalog import CATALOG
 
@@ -108,9 +112,18 @@ def context_switches() -> dict[str, int]:
     }
 
 
-def connect(descriptor: int | None) -> Lockstep:
-    """Return the other process, at the other end of the inherited socket `descriptor`; None: there is none."""
-    return Unpaired() if descriptor is None else Paired(descriptor)
+def connect(config: pytest.Config) -> Lockstep:
+    """Return what this process measures together with: the other ranks of a launch, another revision, or nothing.
+
+    Raises RefusedError where there are other ranks, and the options say how many to start.
+    """
+    if (member := RankMember.of_launcher()) is None:
+        descriptor = config.getoption("lockstep")
+        return Unpaired() if descriptor is None else Paired(int(descriptor))
+    if config.getoption("nproc_per_node"):
+        raise RefusedError(f"--nproc-per-node: {member.launcher} has started the ranks already; leave it out")
+    config.option.nproc_per_node = str(member.agree("nproc_per_node", member.place.local_world_size))
+    return member
 
 
 def origin(name: str) -> str:

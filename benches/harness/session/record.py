@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
 from loaderbench.benches.harness.session.more_rounds import with_more_rounds
-from loaderbench.reports.records.schema import GROWING_RECORD, RECORD
+from loaderbench.reports.records.schema import GROWING_RECORD, RECORD, SCHEMA
 
 Entry = dict[str, Any]
 
@@ -148,6 +149,19 @@ def now() -> datetime:
 def new_run() -> str:
     """Return a new run's name: when it began, and what no other run has."""
     return f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def about_run(facts: Entry) -> Entry:
+    """Return what a new record says under ``loaderbench``."""
+    return {
+        "schema": SCHEMA,
+        "run": new_run(),
+        "version": version("loaderbench"),
+        "started": now().isoformat(),
+        "finished": None,
+        "complete": False,
+        "machine": facts,
+    }
 
 
 def dumps(value: Any) -> str:

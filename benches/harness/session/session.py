@@ -19,13 +19,14 @@ from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.session.outcome import result, skip_reason
-from loaderbench.benches.harness.session.record import Entry, RunRecord, make_new_folder, new_run, now, unused_folder
+from loaderbench.benches.harness.session.rank_member import RankMember
+from loaderbench.benches.harness.session.record import Entry, RunRecord, about_run, make_new_folder, now, unused_folder
 from loaderbench.benches.harness.session.resume import check_new, resumed
 from loaderbench.benches.harness.session.time_left import CaseCost
 from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.descriptors import Reserve
-from loaderbench.reports.records.schema import ENDINGS, GROWING_RECORD, SCHEMA
+from loaderbench.reports.records.schema import ENDINGS, GROWING_RECORD
 from loaderbench.reports.units import count
 
 
@@ -61,17 +62,28 @@ class Session:
 
         Raises RefusedError.
         """
-        descriptor = config.getoption("lockstep")
-        lockstep = connect(None if descriptor is None else int(descriptor))
+        lockstep = connect(config)
         options = Options.from_pytest(config, lockstep.agree)
         session = cls(config=config, options=options, display=Display(config), lockstep=lockstep)
         if config.getoption("resume") and config.getoption("run_dir"):
             raise RefusedError("--resume and --run-dir both say where the record goes: give one")
+        if session.is_follower:
+            return session
         if config.getoption("run_dir"):
             check_new(session.folder)
         if config.getoption("resume"):
             session.header, session.measured_before = resumed(session.folder)
         return session
+
+    @property
+    def member(self) -> RankMember | None:
+        """Return what this process is among those that a launcher has started; None where it was started alone."""
+        return self.lockstep if isinstance(self.lockstep, RankMember) else None
+
+    @property
+    def is_follower(self) -> bool:
+        """Return whether another rank decides, writes and prints."""
+        return self.member is not None and self.member.is_follower
 
     @cached_property
     def folder(self) -> Path:
@@ -123,7 +135,7 @@ class Session:
 
     def note(self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
         """Put an ended case on disk and on the screen."""
-        if not is_case(item) or (report.passed and report.when != "call"):
+        if self.is_follower or not is_case(item) or (report.passed and report.when != "call"):
             return
         kind, entry, words = self._ending(item, report, call)
         if kind == "failed" and self.config.option.tbstyle == "auto":
@@ -191,6 +203,8 @@ class Session:
         """Complete the record; return the session's exit status, in view of that."""
         self.reserve.release()  # pytest's cache needs some too
         self.display.finish(self.planned)
+        if self.is_follower:
+            return status
         measured = self.record.of("benchmark") if self.record else []
         is_green = status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
         if self.planned and is_green and not (measured or self.has_tests or self.config.option.collectonly):
@@ -260,7 +274,7 @@ class Session:
             "commit_info": self._commit(),
             "datetime": now().isoformat(),
             "version": version("pytest-benchmark"),
-            "loaderbench": _ours(self.machine),
+            "loaderbench": about_run(self.machine),
         }
         names = [entry["benchmark"]["name"] for entry in self.measured_before]
         order = list(dict.fromkeys([*names, *self.planned, *header["loaderbench"].get("order", [])]))
@@ -277,16 +291,3 @@ def is_case(item: pytest.Item) -> bool:
 def key(described: Mapping[str, Any]) -> str:
     """Return a case's identity as text."""
     return f"{described['bench']} {sorted(described['settings'].items())}"
-
-
-def _ours(facts: Entry) -> Entry:
-    """Return what a new record says under ``loaderbench``."""
-    return {
-        "schema": SCHEMA,
-        "run": new_run(),
-        "version": version("loaderbench"),
-        "started": now().isoformat(),
-        "finished": None,
-        "complete": False,
-        "machine": facts,
-    }

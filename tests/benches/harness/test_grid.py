@@ -138,7 +138,7 @@ def test_what_is_asked_is_combined_and_what_is_not_varies_around_it() -> None:
 
 def test_a_sweep_over_an_unknown_axis_names_those_there_are(suite: Suite, swept: Callable[[str], None]) -> None:
     swept("workers=(1, 2)")
-    suite(*MINE).stdout.fnmatch_lines(["*sweep has no setting 'workers'; it has dataset, device, num_workers, *"])
+    suite(*MINE).stdout.fnmatch_lines(["*sweep has no setting 'workers'; it has dataset, device, *num_workers, *"])
 
 
 def test_settings_that_are_off_are_not_in_a_name(names: Names, swept: Callable[[str], None]) -> None:
