@@ -67,6 +67,21 @@ def tree_tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
+def rows_of(batch: Any) -> int | None:
+    """Return the samples that a batch has: the first dimension of its tensors and arrays, where all have the same one.
+
+    None where they differ, as in a batch of graphs, and where there are none.
+
+    >>> rows_of({"image": torch.zeros(32, 3), "label": torch.zeros(32), "source": "a"})
+    32
+    """
+    shapes = [tuple(leaf.shape) for leaf in tree_leaves(batch) if isinstance(leaf, Tensor | np.ndarray)]
+    lengths = {shape[:1] for shape in shapes}
+    if len(lengths) != 1:
+        return None
+    return next(iter(next(iter(lengths))), None)
+
+
 def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
     """Return `tree` with `function` applied to each of its leaves; containers keep their types.
 

@@ -5,6 +5,7 @@ All samples are read in other processes (see `in_child`).
 
 import resource
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +27,7 @@ from loaderbench.benches.harness.loading.storages import Storages, pickling_faul
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system import machine, processes
 from loaderbench.benches.harness.system.child import in_child
-from loaderbench.datasets.pytree import fingerprint
+from loaderbench.datasets.pytree import fingerprint, rows_of
 from loaderbench.reports.check.preflight import Demand, Limits
 
 UNLIMITED = 1 << 62  # bytes: more than any machine has
@@ -40,6 +41,7 @@ class _SentBatch:
     storages: Storages
     fault: str | None  # why it cannot be sent or received
     open_files: float  # that each sample of a batch leaves open
+    kept: tuple[int, int] | None  # see `Demand`
 
 
 def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
@@ -58,6 +60,7 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         storage_bytes=batch.storages.bytes,
         object_bytes=batch.storages.object_bytes,
         open_files=batch.open_files,
+        kept=batch.kept,
         samples=subject.properties.length,
         pickled_bytes=subject.properties.pickled_bytes,
         pickle_error=subject.properties.pickle_error or _collate_fn_fault(config),
@@ -73,13 +76,33 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
 def _first_batch(subject: Subject, config: LoaderConfig, *, free_bytes: int) -> _SentBatch:
     """Return what a worker would send of its first batch, and whether that arrives; raises RefusedError."""
     before = psutil.Process().num_fds()
-    batch = first_batch(subject, config)
+    counting = CountingCollate(config.batch_fn)
+    batch = first_batch(subject, config if config.is_as_is else replace(config, collate_fn=counting))
     are_opened = psutil.Process().num_fds() > before
     fault = pickling_fault(batch)
     storages = Storages(count=0, bytes=0) if fault else tensor_storages(batch)
     if fault is None and storages.bytes < LARGEST_SENT * free_bytes:
         fault = unpickling_fault(batch)
-    return _SentBatch(storages=storages, fault=fault, open_files=_open_files(subject, config) if are_opened else 0.0)
+    rows = rows_of(batch)
+    return _SentBatch(
+        storages=storages,
+        fault=fault,
+        open_files=_open_files(subject, config) if are_opened else 0.0,
+        kept=None if rows is None or counting.samples is None else (rows, counting.samples),
+    )
+
+
+class CountingCollate:
+    """A collate function that knows of how many samples its batch was made; None of what is no list of them."""
+
+    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
+        self.collate_fn = collate_fn
+        self.samples: int | None = None
+
+    def __call__(self, samples: Any) -> Any:
+        """Return the batch."""
+        self.samples = len(samples) if isinstance(samples, list) else None
+        return self.collate_fn(samples)
 
 
 def _open_files(subject: Subject, config: LoaderConfig) -> float:

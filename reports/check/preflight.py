@@ -31,6 +31,7 @@ class Demand:
     batch_error: str | None = None  # why a batch cannot be sent by a worker, or received
     import_error: str | None = None  # what the user's module does when a spawned worker imports it
     worker_error: str | None = None  # what a worker raised
+    kept: tuple[int, int] | None = None  # samples in the first batch, and those that it was made of; None: not known
     repeated: tuple[int, int] | None = None  # of a stream: samples that two workers both delivered, of how many
 
     @property
@@ -81,6 +82,8 @@ def findings(demand: Demand, limits: Limits) -> Iterator[Finding]:
     yield _memory(demand, limits)
     yield _cpus(demand, limits)
     yield _pickle(demand)
+    if demand.kept is not None:
+        yield from _left_out(*demand.kept)
     yield from _faults(demand)
     if demand.repeated is not None:
         yield _stream(*demand.repeated)
@@ -188,6 +191,21 @@ def _pickle(demand: Demand) -> Finding:
         remedy = "each worker reads all of it before its first batch: keep the data on disk, send its path"
     sent = f"sent to each worker under spawn and forkserver; here workers start by {method}"
     return _finding("pickle", level, remedy, needed=size, limit=None, unit="bytes", why=demand.pickle_error or sent)
+
+
+def _left_out(kept: int, read: int) -> Iterator[Finding]:
+    """Yield a note where a batch has fewer samples than it was made of."""
+    if kept < read:
+        yield _finding(
+            "batch size",
+            "note",
+            "samples that are left out are loaded all the same, and counted in every throughput: leave them out of the "
+            "dataset, by their indices",
+            needed=read,
+            limit=kept,
+            unit="",
+            why="samples that the first batch was made of, beside those that it has: the collate_fn leaves samples out",
+        )
 
 
 def _faults(demand: Demand) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from loaderbench.datasets.pytree import (
     count_leaves,
     describe,
     fingerprint,
+    rows_of,
     tree_leaves,
     tree_map,
     tree_tensors,
@@ -245,3 +246,17 @@ def test_what_cannot_be_pickled_has_no_fingerprint() -> None:
 )
 def test_a_sample_is_described_in_a_line(sample: object, line: str) -> None:
     assert describe(sample) == line
+
+
+@pytest.mark.parametrize(
+    ("batch", "rows"),
+    [
+        ((torch.zeros(4, 2), np.zeros(4)), 4),
+        ((torch.zeros(4), torch.zeros(9)), None),
+        ((torch.zeros(4), torch.tensor(1)), None),
+        (torch.tensor(1), None),
+        (["a", "b"], None),
+    ],
+)
+def test_a_batch_has_as_many_samples_as_all_of_its_tensors_have_rows(batch: object, rows: int | None) -> None:
+    assert rows_of(batch) == rows

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,9 @@ class Sharded(IterableDataset):
     def __iter__(self):
         worker = get_worker_info()
         return iter([range(100)][worker.id if worker else 0])
+
+def without_odd(samples):
+    return torch.utils.data.default_collate([sample for sample in samples if sample[1] % 2 == 0])
 
 def with_lock(samples):
     return [threading.Lock()]
@@ -114,6 +118,13 @@ def test_what_a_dataset_prints_is_not_in_the_answer(check: Check) -> None:
     answer, _, said = printed.partition("nothing that would crash or be wrong\n")
     assert (code, said) == (0, "100 samples indexed\n")
     assert "indexed" not in answer
+
+
+def test_a_collate_function_that_leaves_samples_out_is_a_note(check: Check) -> None:
+    arguments = ("--sampling", "sequential", "--num-workers", "0")
+    code, printed = check("--dataset", "checked:Train", "--collate-fn", "checked:without_odd", *arguments)
+    assert code == 0
+    assert re.search(r"note +batch size +32 +16 ", printed)
 
 
 @pytest.mark.parametrize("command", [check_command, explain_command])
