@@ -24,8 +24,8 @@ timestamps, from which its time is broken down twice (``harness/tracing/{timesta
 The second breakdown adds up to the pass; ``unexplained`` is the share that is left. ``tracing_overhead`` is what
 the timestamps cost: the pass with them over the same pass without.
 
-Once, before the first round, a pass in one process finds the slowest sample: ``slowest_sample`` is its index in your
-dataset (in a stream, its place), and ``slowest_share`` its share of the time of all samples.
+After the last round, a pass in another process reads each sample on its own: the record has the slowest ones, by their
+index in your dataset (in a stream, their place), with their seconds and their shares of the time of all samples.
 
 Beside them stand the tensors, other objects and bytes of a batch: rf-detr#1399 had 114 objects a batch, 112 of them
 0.005 % of the bytes, which cost a third of the throughput.
@@ -49,9 +49,10 @@ from loaderbench.benches.harness.rounds import Measure
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
-from loaderbench.benches.harness.tracing.slowest import slowest_sample
+from loaderbench.benches.harness.tracing.slowest import slow_samples
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
 from loaderbench.benches.harness.work import Metrics, Work
+from loaderbench.reports.records.slow_samples import SlowSample
 
 
 class DeviceArguments(TypedDict, total=False):
@@ -62,14 +63,18 @@ class DeviceArguments(TypedDict, total=False):
 
 
 class TimedPasses:
-    """Passes of loaders without workers."""
+    """Passes without workers: of loaders, and of the dataset alone."""
 
-    def __init__(self, loaders: Mapping[str, "DataLoader[Any]"]) -> None:
-        self._loaders = loaders
+    def __init__(self, loaders: Mapping[str, "DataLoader[Any]"], dataset: Any) -> None:
+        self._loaders, self._dataset = loaders, dataset
 
     def seconds(self) -> dict[str, float]:
         """Return what a pass of each takes."""
         return {name: trace_pass(loader).seconds for name, loader in self._loaders.items()}
+
+    def slow_samples(self) -> tuple[SlowSample, ...]:
+        """Return the slowest samples of one more pass."""
+        return slow_samples(self._dataset)
 
 
 class Breakdown(Work):
@@ -94,12 +99,10 @@ class Breakdown(Work):
             "with_collate_s": traced_loader(dataset, in_process, self.collate_fn),
         }
         # Passes without workers have a process of their own: in this one, which starts the workers, nothing is read.
-        self.in_process = Child(nullcontext(TimedPasses(loaders))).__enter__()
+        self.in_process = Child(nullcontext(TimedPasses(loaders, dataset))).__enter__()
         self.without_transport = traced_loader(dataset, self.config, self.collate_fn, sends_batches=False)
         self.whole_loader = traced_loader(dataset, self.config, self.collate_fn)
         self.untraced_loader = self.config.build(dataset)
-        self.is_warm = False
-        self.slowest: Metrics = {}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,13 +118,15 @@ class Breakdown(Work):
         if self.on_device:
             self.pass_times["with_transport_s"] = trace_pass(self.whole_loader).seconds
         self.untraced_s = read(self.untraced_loader).seconds
-        if self.is_warm and not self.slowest:
-            self.slowest = slowest_sample(self.subject.dataset)
-        self.is_warm = True
 
     def run(self, _passes: int) -> None:
         """Read the whole loader."""
         self.trace: PassTrace = trace_pass(self.whole_loader, **self.on_device)
+
+    def slow_samples(self) -> tuple[SlowSample, ...]:
+        """Return the slowest samples, once all rounds have ended: each is warm then."""
+        samples: tuple[SlowSample, ...] = self.in_process.call("slow_samples")
+        return samples
 
     def _copy(self, batch: Any) -> None:
         place(batch, self.device, non_blocking=self.config.pin_memory)
@@ -138,7 +143,6 @@ class Breakdown(Work):
             **stage_times(self.trace),
             **waits,
             **copies,
-            **self.slowest,
             "blocked_s": blocked_s(self.trace),
             "unexplained": unexplained(self.trace),
             "tracing_overhead": traced_s / self.untraced_s,

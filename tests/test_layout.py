@@ -31,10 +31,11 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
         "reports.vocabulary",
         "reports.units",
         "reports.records.schema",
+        "reports.records.slow_samples",
         "reports.records.json_files",
         "reports.records.run_json",
     ),
-    "benches.bench": (*HARNESS, "reports.vocabulary"),
+    "benches.bench": (*HARNESS, "reports.vocabulary", "reports.records.slow_samples"),
     **dict.fromkeys(COMMANDS, (*HARNESS, "reports")),
     "benches.tune": (*HARNESS, "benches.check", "benches.explain", "reports"),  # it tries what they know
     "benches.cli": (*HARNESS, *COMMANDS, "reports"),

@@ -20,6 +20,7 @@ from loaderbench.benches.harness.session.record import columns
 from loaderbench.benches.harness.system.child import Child, in_child
 from loaderbench.benches.harness.system.processes import NoStrays, cpu_s
 from loaderbench.benches.harness.work import Metrics, Work
+from loaderbench.reports.records.slow_samples import SlowSample, as_entry
 
 _MOST_PASSES = 1000  # in a round: a pass shorter than a five-thousandth of a second is not worth timing
 
@@ -53,8 +54,8 @@ class Measure:
             rounds = self._rounds(child, passes, count)
             facts |= child.call("facts")
             ranks = child.call("ranks", len(rounds))
-        if ranks:
-            self.benchmark.extra_info["ranks"] = ranks
+            slowest = as_entry(child.call("slow_samples"))
+        self.benchmark.extra_info.update({"ranks": ranks} if ranks else {}, **({"slowest": slowest} if slowest else {}))
         self.benchmark.extra_info.update(
             settings=dict(self.settings),
             facts={**self.facts, **facts, "passes": passes, "steady": is_steady},
@@ -161,6 +162,11 @@ class MeasuredWork:
     def ranks(self, rounds: int) -> list[dict[str, Any]]:
         """Return the last `rounds` rounds of each rank, where there are ranks."""
         return self._work.ranks(rounds) if isinstance(self._work, Work) else []
+
+    @as_case_failure()
+    def slow_samples(self) -> tuple[SlowSample, ...]:
+        """Return the samples that take longest, where the work can say."""
+        return self._work.slow_samples() if isinstance(self._work, Work) else ()
 
 
 def passes_in(round_s: float, pass_s: float) -> int:

@@ -2,6 +2,8 @@
 
 from typing import Any, Self
 
+from loaderbench.reports.records.slow_samples import SlowSample
+
 Metrics = dict[str, float]
 
 
@@ -34,6 +36,10 @@ class Work:
     def facts(self) -> dict[str, Any]:
         """Return what the record is to say of the case that only the work itself knows, once it is done."""
         return {}
+
+    def slow_samples(self) -> tuple[SlowSample, ...]:
+        """Return the samples that take longest, read once more when all rounds have ended; none where it cannot say."""
+        return ()
 
     def ranks(self, rounds: int) -> list[dict[str, Any]]:  # noqa: ARG002 - for works of many ranks
         """Return the last `rounds` rounds of each rank: its number and host, and columns of metrics."""

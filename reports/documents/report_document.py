@@ -12,11 +12,13 @@ from loaderbench.reports.documents.pictures import figure_sections
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
 from loaderbench.reports.documents.recommendation_section import AS_GOOD, nothing_to_recommend, verdict_callout
 from loaderbench.reports.documents.results import failures, results_table
+from loaderbench.reports.documents.slow_samples import slow_samples_section
 from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import Picture, pictures
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
+from loaderbench.reports.stats.first_passes import slow_first_passes
 from loaderbench.reports.stats.recommendation import MOST_SUBJECTS, Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import count, percent, quantity
@@ -104,6 +106,7 @@ def report_document(report: Report) -> Document:
             *_verdicts(report),
             *figure_sections(report.pictures, on=IN_HTML),
             *_explained(report),
+            *slow_samples_section(report.records.slowest, on=ON_PAPER),
             *_every_case(report),
             Section(title="Terms", parts=(Terms(terms=TERMS),), on=IN_HTML),
             Text(text=SPREAD, on=IN_MARKDOWN),
@@ -117,8 +120,23 @@ def report_document(report: Report) -> Document:
 
 def _notices(report: Report) -> Iterator[str]:
     yield from notices(report.records)
+    yield from _first_passes(report)
     if len(report.recommendations) == MOST_SUBJECTS:
         yield f"No more than {MOST_SUBJECTS} datasets and devices are given a verdict; every case is in the table."
+
+
+def _first_passes(report: Report) -> Iterator[str]:
+    """Yield a line where first passes were much slower: what is measured is then how later epochs are read."""
+    slow = slow_first_passes(report.records.frame)
+    if slow.empty:
+        return
+    worst = slow.iloc[0]
+    first_s, later_s = (quantity(float(worst[name]), "s") for name in ("first_s", "later_s"))
+    others = f", as {count(len(slow) - 1, 'other case')} did in less measure" if len(slow) > 1 else ""
+    yield (
+        f"{worst['case']} took {first_s} for its first pass, which does not count, and {later_s} for each later one"
+        f"{others}: later passes find what the first has read, in a cache of the dataset's own or of the system."
+    )
 
 
 def _verdicts(report: Report) -> Iterator[Part]:

@@ -15,7 +15,7 @@ from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.vocabulary import SETTINGS
-from loaderbench.reports.watch.loops import costliest, making, stage_waits
+from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
 from loaderbench.reports.watch.ranks import RankWaits, rank_waits
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
@@ -238,10 +238,10 @@ def _stages(verdict: LoopVerdict) -> Iterator[str]:
         words = STAGE_WORDS if loader.facts.get("num_workers") else {**STAGE_WORDS, **WITHOUT_WORKERS}
         listed = ", ".join(f"{words[name]} {percent(seconds / total)}" for name, seconds in shares)
         yield f"while it was waited for: {listed}"
-    samples = costliest(loader)
+    samples = slow_samples(loader)
     if samples:
-        listed = ", ".join(f"{index} ({quantity(seconds, 's')})" for index, seconds in samples)
-        yield f"costliest samples, by index: {listed}"
+        listed = ", ".join(f"{sample.index} ({quantity(sample.seconds, 's')})" for sample in samples)
+        yield f"slowest samples, by index: {listed}"
 
 
 def _memory(watched: Watched) -> Iterator[str]:

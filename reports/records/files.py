@@ -167,6 +167,7 @@ def _case(entry: object) -> Case:
         facts=_known(convert_each(measured.facts, PlainScalar, f"{where}: facts.")),
         rounds=rounds,
         warmup=_columns(measured.warmup, f"{where}: warmup"),
+        slowest=tuple(measured.slowest),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import astuple
 
 from loaderbench.reports.records.files import RecordedRun, in_one_line, read_run, run_folders
 from loaderbench.reports.records.json_files import MalformedError
@@ -36,11 +37,13 @@ class Records:
     `frame` has one row for every run, case and round, with the columns run, case, bench, the settings,
     warmup (whether the round is one), round (from 0), the metrics of a round (SI), and the facts of the
     case (``fact_`` before their names). `missed` has one row for every failed or skipped case: run, case,
-    bench, status, reason, phase and the settings.
+    bench, status, reason, phase and the settings. `slowest` has one row for each sample that a case names as one of its
+    slowest: run, case, bench, dataset, index, seconds and share (of the time of all samples).
     """
 
     frame: pd.DataFrame
     missed: pd.DataFrame
+    slowest: pd.DataFrame
     runs: tuple[Run, ...]
     """Oldest first."""
     faults: tuple[Fault, ...]
@@ -66,6 +69,7 @@ def read_records(paths: Iterable[Path]) -> Records:
     return Records(
         frame=_frame(oldest_first),
         missed=_missed(oldest_first),
+        slowest=_slowest(oldest_first),
         runs=tuple(recorded.run for recorded in oldest_first),
         faults=tuple(faults),
     )
@@ -144,6 +148,16 @@ def _missed(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     about = [(run, case.name, case.bench, case.status, case.reason, case.phase) for run, case in missed]
     settings = _table([case.settings for _, case in missed])
     return pd.concat([pd.DataFrame(about, columns=list(MISSED)), settings], axis="columns")
+
+
+def _slowest(runs: Sequence[RecordedRun]) -> pd.DataFrame:
+    rows = [
+        (recorded.run.name, case.name, case.bench, case.settings.get("dataset"), *astuple(sample))
+        for recorded in runs
+        for case in recorded.cases
+        for sample in case.slowest
+    ]
+    return pd.DataFrame(rows, columns=[*IDENTITY, "dataset", "index", "seconds", "share"])
 
 
 def _table(rows: Sequence[Mapping[str, Scalar]]) -> pd.DataFrame:

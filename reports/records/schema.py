@@ -12,7 +12,8 @@ A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and
                        "settings": {"dataset": "images", "num_workers": 2, …},
                        "facts":    {"passes": 1, …},
                        "warmup":   {"seconds": [0.41],       "samples": [512],      …},
-                       "rounds":   {"seconds": [0.40, 0.39], "samples": [512, 512], …}}}, …],
+                       "rounds":   {"seconds": [0.40, 0.39], "samples": [512, 512], …},
+                       "slowest":  [{"index": 7, "seconds": 0.1, "share": 0.2}, …]}}, …],
      "loaderbench": {"schema": 2, "run": …, "version": …, "started": …, "finished": …, "complete": true,
                      "planned": 2, "order": ["bench_epoch[…]", …], "seed": 0, "command": ["--dataset", …],
                      "machine": {"cpu_model": …, "accelerator": {"name": …}, …},
@@ -35,6 +36,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
+
+from loaderbench.reports.records.slow_samples import SlowSample
 
 if TYPE_CHECKING:  # the harness imports this module, and needs neither
     import numpy as np
@@ -86,6 +89,8 @@ class Measurement(Struct, frozen=True, kw_only=True):
     """The same metrics of the rounds that were discarded."""
     facts: Names = {}
     """What else is known of the case, one `Scalar` for each name."""
+    slowest: Annotated[list[SlowSample], Meta(max_length=MOST_NAMES)] = []
+    """The samples that took longest, the longest first, where the bench read them one by one."""
 
 
 class Benchmark(Struct, frozen=True, kw_only=True):
@@ -156,6 +161,7 @@ class Case:
     facts: Mapping[str, Scalar]
     rounds: Columns
     warmup: Columns
+    slowest: tuple[SlowSample, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

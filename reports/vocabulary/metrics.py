@@ -96,8 +96,6 @@ METRICS: dict[str, Metric] = by_name((
     Metric("wait_loop_s", "waited: the loop itself", "s", "lower"),
     Metric("step_s", "the step", "s"),
     Metric("blocked_s", "waited behind a slower batch", "s", "lower"),
-    Metric("slowest_sample", "slowest sample", "index", None, "Its index in the dataset.", in_table=True),
-    Metric("slowest_share", "its share", "share", "lower", "Of the time of all samples, read in turn.", in_table=True),
     Metric("unexplained", "unexplained", "share"),
     Metric("tracing_overhead", "cost of timestamps", "ratio", "lower"),
     Metric("truth", "known value", "", aggregate="derived"),

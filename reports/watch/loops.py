@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from loaderbench.reports.records.slow_samples import SlowestSamples, SlowSample
 from loaderbench.reports.watch.record import MadeBatch, WatchedEpoch, WatchedLoader
 
 Floats = NDArray[np.float64]
@@ -141,10 +142,10 @@ def making(loader: WatchedLoader) -> Making | None:
     )
 
 
-def costliest(loader: WatchedLoader, most: int = 5) -> list[tuple[int, float]]:
-    """Return the samples that took longest, each by its index once, with the longest that it took."""
-    seconds: dict[int, float] = {}
+def slow_samples(loader: WatchedLoader) -> tuple[SlowSample, ...]:
+    """Return the samples that took longest, of those that took longest in their batch."""
+    slowest = SlowestSamples()
     for batch in loader.made:
         if batch.costliest >= 0:
-            seconds[batch.costliest] = max(batch.costliest_s, seconds.get(batch.costliest, 0.0))
-    return sorted(seconds.items(), key=lambda entry: -entry[1])[:most]
+            slowest.add(batch.costliest, batch.costliest_s)
+    return slowest.samples()

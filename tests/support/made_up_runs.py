@@ -156,6 +156,8 @@ class Synthetic:
             "warmup": {key: values[:1] for key, values in columns.items()},
             "rounds": {key: values[1:] for key, values in columns.items()},
         }
+        if bench == "breakdown":
+            extra["slowest"] = [{"index": 40 + place, "seconds": 0.1 / place, "share": 0.4 / place} for place in (1, 2)]
         stats = {"data": extra["rounds"]["seconds"], "rounds": rounds}
         return {"group": bench, "name": name, "fullname": name, "params": settings, "extra_info": extra, "stats": stats}
 

@@ -1,6 +1,6 @@
-"""The slowest sample of a dataset, and its share of the time that all of them take."""
+"""The slowest samples of a dataset, and their shares of the time that all of them take."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
@@ -8,43 +8,33 @@ from torch.utils.data import IterableDataset
 
 from loaderbench.benches.harness.parts import index_in_whole
 from loaderbench.benches.harness.tracing.timestamps import samples_at
+from loaderbench.reports.records.slow_samples import SlowestSamples, SlowSample
 
 
-def slowest_sample(dataset: Any) -> dict[str, float]:
-    """Return the index of the slowest sample of a pass over `dataset`, read in this process, and its share of the time.
+def slow_samples(dataset: Any) -> tuple[SlowSample, ...]:
+    """Return the slowest samples of a pass over `dataset`, read in this process one by one.
 
-    The index is that in the user's own dataset; of a stream, the place in it. Nothing is kept of the other samples.
+    Their indices are those in the user's own dataset; of a stream, places. Nothing is kept of the other samples.
     """
-    position, share = slowest(_one_by_one(dataset))
-    is_stream = isinstance(dataset, IterableDataset)
-    index = position if is_stream else index_in_whole(dataset, position)
-    return {"slowest_sample": float(index), "slowest_share": share}
+    if isinstance(dataset, IterableDataset):
+        return timed(enumerate(dataset))
+    return timed((index_in_whole(dataset, index), samples_at(dataset, [index])) for index in range(len(dataset)))
 
 
-def slowest(samples: Iterable[Any], clock: Callable[[], float] = perf_counter) -> tuple[int, float]:
-    """Return the position of the sample that was waited for the longest, and its share of all waits; of none, 0 and 0.
+def timed(samples: Iterable[tuple[int, Any]], clock: Callable[[], float] = perf_counter) -> tuple[SlowSample, ...]:
+    """Return the samples that were waited for the longest, with their shares of all waits.
 
-    >>> slowest("abc", iter([0.0, 1.0, 1.0, 4.0, 4.0, 5.0, 5.0, 5.0]).__next__)
-    (1, 0.6)
+    >>> readings = iter([0.0, 1.0, 1.0, 4.0, 4.0, 5.0, 5.0, 5.0])
+    >>> [(sample.index, sample.share) for sample in timed(enumerate("abc"), readings.__next__)]
+    [(1, 0.6), (0, 0.2), (2, 0.2)]
     """
-    longest_s = total_s = 0.0
-    place, iterator = 0, iter(samples)
-    position = 0
+    slowest, total_s, iterator = SlowestSamples(), 0.0, iter(samples)
     while True:
         began = clock()
         try:
-            next(iterator)
+            index, _ = next(iterator)
         except StopIteration:
-            break
+            return slowest.samples(total_s)
         seconds = clock() - began
         total_s += seconds
-        if seconds > longest_s:
-            place, longest_s = position, seconds
-        position += 1
-    return place, longest_s / total_s if total_s else 0.0
-
-
-def _one_by_one(dataset: Any) -> Iterator[Any]:
-    if isinstance(dataset, IterableDataset):
-        return iter(dataset)
-    return (samples_at(dataset, [index]) for index in range(len(dataset)))
+        slowest.add(index, seconds)

@@ -179,3 +179,20 @@ def test_a_report_is_made_whatever_settings_and_columns_are_missing(
     assert "</html>" in page(document)
     assert markdown(document)
     assert printed(document)
+
+
+def test_the_slowest_samples_are_named_by_their_index(document: Document) -> None:
+    (section,) = (part for part in document.parts if isinstance(part, Section) and part.title == "Slowest samples")
+    (table,) = (part for part in section.parts if isinstance(part, Table))
+    rows = [[cell.text.replace("\u202f", " ") for cell in row] for row in table.rows]
+    assert rows == [["text", "41", "100 ms", "40 %"], ["text", "42", "50 ms", "20 %"]]
+
+
+def test_a_first_pass_that_was_much_slower_is_said(realistic: Report) -> None:
+    frame = realistic.records.frame
+    is_first = frame["warmup"].astype(bool) & (frame["bench"] == "epoch")
+    slow = frame.assign(seconds=frame["seconds"].where(~is_first, 1000.0), first_batch_s=0.001, batches=8.0)
+    made = replace(realistic, records=replace(realistic.records, frame=slow))
+    (notice,) = (line for line in report_document(made).notices if "its first pass" in line)
+    assert "bench_epoch" in notice
+    assert "other cases did" in notice

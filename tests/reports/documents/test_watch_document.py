@@ -66,7 +66,7 @@ def test_stages_samples_passes_and_memory_are_said() -> None:
     ]
     document = watch_document(watched(loader(*passes, made=batches), memory=((0.0, 1e9), (5.0, 2e9))))
     text = markdown(document).replace("\u202f", " ")
-    assert "costliest samples, by index: 700 (300 ms), 701 (300 ms)" in text
+    assert "slowest samples, by index: 700 (300 ms), 701 (300 ms)" in text
     assert "end of a pass 250 ms" in text
     assert "1 GB at first, 2 GB at last" in text
     assert [figure.name for figure in document.figures] == ["steps"]

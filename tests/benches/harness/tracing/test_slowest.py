@@ -1,4 +1,4 @@
-"""The slowest sample: its index in the user's dataset, and its share of the time."""
+"""The slowest samples: their indices in the user's dataset, and their shares of the time."""
 
 from collections.abc import Iterator
 from itertools import accumulate, chain
@@ -7,7 +7,8 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from loaderbench.benches.harness.parts import part_of
-from loaderbench.benches.harness.tracing.slowest import slowest, slowest_sample
+from loaderbench.benches.harness.tracing.slowest import slow_samples, timed
+from loaderbench.reports.records.slow_samples import MOST_SAMPLES
 
 
 def clock(waits_s: list[float]) -> Any:
@@ -16,16 +17,16 @@ def clock(waits_s: list[float]) -> Any:
     return iter([*chain.from_iterable(zip([0.0, *ends], ends, strict=False)), ends[-1], ends[-1]]).__next__
 
 
-def test_the_longest_wait_counts_as_a_share_of_all() -> None:
-    assert slowest(range(4), clock([1.0, 2.0, 5.0, 2.0])) == (2, 0.5)
+def test_the_longest_waits_count_as_shares_of_all() -> None:
+    waits_s = [1.0, 2.0, 5.0, 2.5, 0.5, 4.0, 5.0]
+    slowest = timed(enumerate(waits_s), clock(waits_s))
+    assert [(sample.index, sample.seconds) for sample in slowest] == [(2, 5), (6, 5), (5, 4), (3, 2.5), (1, 2)]
+    assert [sample.share for sample in slowest][:2] == [0.25, 0.25]
+    assert len(slowest) == MOST_SAMPLES
 
 
-def test_of_alike_samples_the_first_is_the_slowest() -> None:
-    assert slowest(range(4), clock([1.0, 1.0, 1.0, 1.0])) == (0, 0.25)
-
-
-def test_of_no_sample_none_has_a_share() -> None:
-    assert slowest([]) == (0, 0.0)
+def test_of_no_sample_none_is_named() -> None:
+    assert timed([]) == ()
 
 
 class Counted:
@@ -45,13 +46,12 @@ class Letters(IterableDataset[str]):
         return iter("abc")
 
 
-def test_the_index_is_that_in_the_whole_dataset() -> None:
+def test_indices_are_those_in_the_whole_dataset() -> None:
     dataset = Counted()
-    found = slowest_sample(part_of(dataset, 128))
+    slowest = slow_samples(part_of(dataset, 128))
     assert len(dataset.indices) == 128
-    assert found["slowest_sample"] in dataset.indices
-    assert 0 < found["slowest_share"] <= 1
+    assert {sample.index for sample in slowest} <= {*dataset.indices}
 
 
-def test_of_a_stream_it_is_the_place() -> None:
-    assert slowest_sample(Letters())["slowest_sample"] in (0, 1, 2)
+def test_of_a_stream_they_are_places() -> None:
+    assert {sample.index for sample in slow_samples(Letters())} == {0, 1, 2}
