@@ -11,13 +11,14 @@ from loaderbench.benches.harness.session.record import now
 if TYPE_CHECKING:
     from loaderbench.reports.records.frame import Records
 
-HELP = "compare recorded runs: BASE HEAD, or BASE… --head HEAD…; a verdict takes four runs of each"
-EXAMPLE = "compare runs/monday --head runs/tuesday"
+HELP = "compare recorded runs, as gate compares two revisions: a verdict takes four runs of each side"
+EXAMPLE = "compare runs/old-* --head runs/new-*"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("base", nargs="+", type=Path, metavar="RUN", help="a run's folder, run.json or run.jsonl")
+    base = "a run to compare with: its folder, run.json or run.jsonl; without --head, the second of two is judged"
+    parser.add_argument("base", nargs="+", type=Path, metavar="RUN", help=base)
     parser.add_argument("--head", nargs="+", type=Path, default=[], metavar="RUN", help="the runs to judge")
     parser.add_argument("--anyway", action="store_true", help="compare unlike machines, and say so in the result")
     add_verdict_arguments(parser)

@@ -138,7 +138,8 @@ def checked(read: Callable[[str], T], option: str = "") -> Callable[[str], T]:
 
 def _add_setting(parser: argparse._ActionsContainer, setting: Setting, default: Any, kept: Any) -> None:
     usual = f" (default: {_written(default)})" if default is not None else ""
-    takes = "" if setting.kind == "whole" and not setting.takes_none else f": {setting.takes}"
+    is_listed = setting.takes_none or setting.choices or setting.is_open  # else the metavar says what it takes
+    takes = f": {setting.takes}" if is_listed else ""
     parser.add_argument(
         setting.option,
         type=checked(setting.read, setting.option),

@@ -21,7 +21,8 @@ SETTINGS: dict[str, Setting] = by_name((
         has_column=True,
     ),
     Setting(
-        name="device", help="where batches are placed and models run", default="cpu", is_panel=True, has_column=True
+        name="device", help="where batches are placed and models run, such as cuda", default="cpu", is_panel=True,
+        has_column=True,
     ),
     Setting(name="model", help="what is trained", is_swept=False),
     Setting(name="quantity", help="what is compared with a known value", is_swept=False, phrase="{}"),
