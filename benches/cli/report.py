@@ -19,7 +19,7 @@ EXAMPLE = "report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    run = "a run's folder, run.json or run.jsonl (default: the newest in runs/)"
+    run = "a run's folder, run.json or run.jsonl (default: the newest in runs/); or that of one `watch`"
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: the newest run's folder)")
     history = f"add the trends of this history, a path or a URL (such as {DATABASE})"
@@ -33,7 +33,10 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.documents.report_document import assemble, report_document
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
+    from loaderbench.reports.watch.record import is_watched
 
+    if len(options.runs) == 1 and is_watched(options.runs[0]):
+        return _of_watch(options.runs[0], options.out)
     read = records.read_records(options.runs or records.newest(RUNS))
     if not read.runs:
         for fault in read.faults:  # else they stand in the report
@@ -50,6 +53,20 @@ def run(options: argparse.Namespace) -> int:
     tables = [("records.csv", csv_of(read.frame)), ("records.parquet", parquet_of(read.frame))]
     output.publish(report_document(report), folder, data=tables)
     return code
+
+
+def _of_watch(folder: Path, out: Path | None) -> int:
+    """Report on a watched script, or on all its ranks; return 0, or 2 where a record cannot be read."""
+    from loaderbench.reports.documents.watch_document import watch_document
+    from loaderbench.reports.records.json_files import MalformedError
+    from loaderbench.reports.watch.record import read_ranks
+
+    try:
+        ranks = read_ranks(folder)
+    except MalformedError as fault:
+        return output.refuse(fault)
+    output.publish(watch_document(ranks[0], ranks), out or folder, stem="watch")
+    return 0
 
 
 def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:

@@ -3,11 +3,14 @@
 Times are in seconds since the watch began, on one clock for all processes of a machine.
 """
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from loaderbench.reports.records.command_record import CommandRecord
+
+_FILE = "watch.json"
 
 
 class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,3 +89,19 @@ class Watched(CommandRecord, frozen=True, kw_only=True):
     loaders: tuple[WatchedLoader, ...] = ()
     memory: tuple[tuple[float, float], ...] = ()
     """When, and PSS of the process tree in bytes."""
+
+
+def is_watched(path: Path) -> bool:
+    """Return whether `path` is a folder that a watch left: of one process, or of several ranks."""
+    return (path / _FILE).is_file() or bool(_rank_files(path))
+
+
+def read_ranks(folder: Path) -> list[Watched]:
+    """Return the record in a folder, or those of the ranks that have one in it, by rank; raises MalformedError."""
+    files = _rank_files(folder)
+    records = [Watched.read(file) for file in files] if files else [Watched.read(folder)]
+    return sorted(records, key=lambda record: record.rank)
+
+
+def _rank_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"rank-*/{_FILE}"))

@@ -50,8 +50,10 @@ def _round(times: LoopTimes, steps: "np.ndarray[tuple[int], np.dtype[np.intp]]",
 
 
 def _samples(loader: WatchedLoader) -> float:
-    """Return the mean number of samples in a batch; 0 where it is not known."""
+    """Return the mean number of samples in a batch; 0 where it is not known, as of an iterable of the user's own."""
     known = [batch.samples for batch in loader.made]
     if known and min(known) >= 0:
         return float(np.mean(known))
-    return float(loader.facts.get("batch_size") or 0)
+    if loader.facts.get("batch_size"):
+        return float(loader.facts["batch_size"])
+    return 1.0 if known else 0.0  # without automatic batching each member of the dataset is a batch
