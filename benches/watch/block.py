@@ -58,6 +58,7 @@ class WatchedIterable:
         while True:
             if self._recorder.is_enough:
                 raise EnoughError
+            begun = self._recorder.device_waits.begin()
             requested = perf_counter()
             try:
                 batch = next(batches)
@@ -66,5 +67,5 @@ class WatchedIterable:
                 if isinstance(error, StopIteration):
                     return
                 raise
-            self._recorder.batch_received(epoch, requested, perf_counter())
+            self._recorder.batch_received(epoch, requested, perf_counter(), begun)
             yield batch

@@ -179,6 +179,7 @@ def noting_batch(next_of: Callable[..., Any], recorder: WatchRecorder) -> Callab
                 raise
         if recorder.is_enough:
             raise EnoughError
+        begun = recorder.device_waits.begin()
         requested = perf_counter()
         try:
             batch = next_of(self)
@@ -186,7 +187,7 @@ def noting_batch(next_of: Callable[..., Any], recorder: WatchRecorder) -> Callab
             recorder.pass_ended(epoch, requested, perf_counter(), error, self)
             drop_frame(error)
             raise
-        recorder.batch_received(epoch, requested, perf_counter())
+        recorder.batch_received(epoch, requested, perf_counter(), begun)
         return batch
 
     return __next__

@@ -14,6 +14,7 @@ from time import perf_counter, time
 from types import FrameType
 from typing import Any
 
+from loaderbench.benches.watch.device_waits import DeviceWaits
 from loaderbench.benches.watch.stages import Sink
 from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
 
@@ -49,6 +50,7 @@ class WatchRecorder:
     steps: int = 0
     is_enough: bool = False
     next_look: float = 0.0
+    device_waits: DeviceWaits = field(default_factory=DeviceWaits)
     sink: Sink = field(init=False)
     _epochs: dict[int, EpochTrace] = field(default_factory=dict)
     _made: dict[int, "MadeLoader"] = field(default_factory=dict)
@@ -104,9 +106,12 @@ class WatchRecorder:
         epoch = self._epochs.get(id(iterator))
         return epoch if epoch is not None and epoch.ended is None else None
 
-    def batch_received(self, epoch: EpochTrace, requested: float, received: float) -> None:
-        """Note a batch, and look around if it is time."""
-        epoch.add(requested, received)
+    def batch_received(
+        self, epoch: EpochTrace, requested: float, received: float, begun: tuple[int, Any] | None = None
+    ) -> None:
+        """Note a batch, which a device too has waited for since it was `begun`, and look around if it is time."""
+        if epoch.add(requested, received) and begun is not None:
+            self.device_waits.end(begun, epoch.idle, len(epoch.received) - 1)
         self.steps += 1
         if self.steps == self.most_steps:
             self.is_enough = True
@@ -117,6 +122,7 @@ class WatchRecorder:
         """Do what is done now and then."""
         first = next((other.began for trace in self.loaders for other in trace.epochs), self.began)
         self.is_enough |= self.most_s is not None and now - first >= self.most_s
+        self.device_waits.settle()
         self.look(self, now)
         ended = perf_counter()
         self.next_look = ended + LOOK_S

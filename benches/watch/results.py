@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ SAMPLING = {
 
 def watched_record(recorder: WatchRecorder, *, seconds: float, facts: Mapping[str, Any]) -> Watched:
     """Return what has been seen so far; `facts` are the record's other fields."""
+    recorder.device_waits.settle()
     made = _made_by_workers(recorder.folder)
     rank, world_size = rank_and_size(os.environ)
     return Watched(
@@ -82,6 +84,7 @@ def _epoch(epoch: EpochTrace, began: float) -> WatchedEpoch:
         started_s=round(epoch.started - began, DIGITS),
         requested_s=since(epoch.requested[:steps]),
         received_s=since(epoch.received),
+        idle_s=tuple(None if isnan(seconds) else round(seconds, DIGITS) for seconds in epoch.idle[:steps]),
         own_work=tuple((step, round(seconds, DIGITS)) for step, seconds in epoch.own_work),
         ended_s=(ended[0], ended[1]) if ended else None,
     )

@@ -19,18 +19,21 @@ class EpochTrace:
     started: float  # it is there: workers have been started
     requested: "array[float]" = field(default_factory=lambda: array("d"))  # of each batch
     received: "array[float]" = field(default_factory=lambda: array("d"))
+    idle: "array[float]" = field(default_factory=lambda: array("d"))  # seconds of the device, of the first batches
     own_work: list[tuple[int, float]] = field(default_factory=list)  # after which batch, seconds: to be subtracted
     ended: tuple[float, float] | None = None  # the end was asked for, and known; None: it was left before, or is on
     made: list[Row] = field(default_factory=list)  # in this process
     workers: tuple[int, ...] = ()  # their process ids
     worker_pass: int = 1  # of these workers
 
-    def add(self, requested: float, received: float) -> None:
-        """Note one batch; what exceeds `MOST_STEPS` is counted alone."""
+    def add(self, requested: float, received: float) -> bool:
+        """Note one batch, and return whether it is kept; what exceeds `MOST_STEPS` is counted alone."""
         self.loader.steps += 1
-        if self.loader.steps <= MOST_STEPS:
-            self.requested.append(requested)
-            self.received.append(received)
+        if self.loader.steps > MOST_STEPS:
+            return False
+        self.requested.append(requested)
+        self.received.append(received)
+        return True
 
     def workers_made(self, made: Mapping[int, list[Row]]) -> list[Row]:
         """Return the batches of this pass, of what `made` holds of each worker; of this process, its own."""

@@ -102,11 +102,13 @@ def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
         return
     share = percent(verdict.waiting.share)
     name = verdict.loader.name
+    waits = f"the loop over {name} waits {share} of its time for data"
+    if verdict.times.device_idle_s is not None:
+        waits = f"in the loop over {name} the GPU is idle {share} of the time for lack of data"
     text = {
-        "bottleneck": f"Loading is the bottleneck: the loop over {name} waits {share} of its time for data.",
-        "not the bottleneck": f"Loading is not the bottleneck: the loop over {name} waits {share} of its time for it.",
-        "unclear": f"The loop over {name} waited {share} of its time for data; these steps are too few, or too unlike, "
-        "to tell whether a longer run would.",
+        "bottleneck": f"Loading is the bottleneck: {waits}.",
+        "not the bottleneck": f"Loading is not the bottleneck: {waits}.",
+        "unclear": f"Unclear: {waits}; these steps are too few, or too unlike, to tell whether a longer run would.",
     }[verdict.outcome]
     yield Text(text=text + _at_most(verdict), strong=True, tone=TONES[verdict.outcome])
 
@@ -197,7 +199,11 @@ def _waiting(verdict: LoopVerdict) -> Iterator[str]:
         "throughput": "all other batches",
     }
     listed = ", ".join(f"{quantity(seconds, 's')} for {words[name]}" for name, seconds in parts if seconds)
-    yield f"waited {quantity(times.wait_s, 's')} of {quantity(times.seconds, 's')} of loop: {listed or 'nothing'}"
+    if times.device_idle_s is not None:
+        idle = f"{quantity(times.device_idle_s, 's')} ({percent(times.share)} of the loop)"
+        host = f"{quantity(times.wait_s, 's')} ({percent(times.wait_s / times.seconds)})"
+        yield f"GPU idle for lack of data: {idle}; host waited: {host}"
+    yield f"waited {quantity(times.lost_s, 's')} of {quantity(times.seconds, 's')} of loop: {listed or 'nothing'}"
     workers = int(verdict.loader.facts.get("num_workers") or 0)
     in_bursts = burst(times, workers)
     if in_bursts is not None and in_bursts >= BURST and verdict.outcome == "bottleneck":

@@ -22,6 +22,8 @@ class LoopTimes:
 
     waits: Floats
     """For the batch; the first of a pass includes the iterator's own start."""
+    idle: Floats
+    """Seconds of it for which the device had nothing to do; NaN where that is not known, as without a device."""
     others: Floats
     """Everything else until the next batch was requested: the step. NaN for a batch after which the loop ended."""
     is_first: NDArray[np.bool_]
@@ -44,6 +46,21 @@ class LoopTimes:
         return float(self.waits.sum() + self.end_waits.sum())
 
     @property
+    def lost(self) -> Floats:
+        """Return the seconds of each wait that cost time: those for which the device was idle, else all of them."""
+        return np.where(np.isfinite(self.idle), self.idle, self.waits)
+
+    @property
+    def lost_s(self) -> float:
+        """Return the seconds of waiting that cost time, the ends of passes included."""
+        return float(self.lost.sum() + self.end_waits.sum())
+
+    @property
+    def device_idle_s(self) -> float | None:
+        """Return the seconds for which the device was idle for lack of data; None where no wait says so."""
+        return self.lost_s if np.isfinite(self.idle).any() else None
+
+    @property
     def first_s(self) -> Floats:
         """Return the waits for the first batch of each pass."""
         return self.waits[self.is_first]
@@ -55,8 +72,8 @@ class LoopTimes:
 
     @property
     def share(self) -> float:
-        """Return the share of the loops that is waiting; 0 of none."""
-        return self.wait_s / self.seconds if self.seconds else 0.0
+        """Return the share of the loops that is lost to waiting; 0 of none."""
+        return self.lost_s / self.seconds if self.seconds else 0.0
 
 
 def loop_times(loader: WatchedLoader) -> LoopTimes:
@@ -66,6 +83,9 @@ def loop_times(loader: WatchedLoader) -> LoopTimes:
     empty = np.zeros(0)
     return LoopTimes(
         waits=np.concatenate([empty, *(waits for waits, _ in parts)]),
+        idle=np.concatenate(
+            [empty, *(_idle(epoch, waits) for epoch, (waits, _) in zip(loader.epochs, parts, strict=True))]
+        ),
         others=np.concatenate([empty, *(others for _, others in parts)]),
         is_first=np.concatenate([np.zeros(0, bool), *(np.arange(len(waits)) == 0 for waits, _ in parts)]),
         received=np.concatenate([empty, *(np.array(epoch.received_s) for epoch in loader.epochs)]),
@@ -87,6 +107,16 @@ def _of_epoch(epoch: WatchedEpoch) -> tuple[Floats, Floats]:
         if 0 <= step < len(others):
             others[step] -= seconds
     return waits.clip(min=0), others.clip(min=0)
+
+
+def _idle(epoch: WatchedEpoch, waits: Floats) -> Floats:
+    """Return for each wait of a pass for how long the device was idle; the start of the iterator counts as idle."""
+    idle = np.full(len(waits), np.nan)
+    known = np.array(epoch.idle_s[: len(waits)], np.float64)  # null becomes NaN
+    idle[: len(known)] = known
+    if len(idle):
+        idle[0] += epoch.started_s - epoch.began_s
+    return np.minimum(idle, waits)
 
 
 def stage_waits(loader: WatchedLoader) -> dict[str, float]:

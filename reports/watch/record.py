@@ -23,6 +23,8 @@ class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
     requested_s: tuple[float, ...]
     """Each batch."""
     received_s: tuple[float, ...]
+    idle_s: tuple[float | None, ...] = ()
+    """For how long the device had nothing to do while each batch was waited for; null, or too few: not known."""
     own_work: tuple[tuple[int, float], ...] = ()
     """Time that the watch itself took in the loop: after which batch, and seconds."""
     ended_s: tuple[float, float] | None = None

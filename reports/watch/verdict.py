@@ -51,8 +51,8 @@ def wait_share(times: LoopTimes, num_workers: int = 0) -> WaitShare:
     (batch means: Conway 1963; the variance of a ratio: Cochran 1977, ch. 6).
     """
     whole = times.is_whole
-    waits = times.waits[whole]
-    loops = waits + times.others[whole]
+    waits = times.lost[whole]
+    loops = times.waits[whole] + times.others[whole]
     blocks = min(MOST_BLOCKS, len(waits) // (2 * max(1, num_workers)))
     if blocks < FEWEST_BLOCKS or not loops.sum():
         return WaitShare(share=times.share, low=math.nan, high=math.nan)
@@ -109,8 +109,8 @@ def waiting_parts(times: LoopTimes) -> dict[Reason, float]:
     A few: the `FEW` batches that were waited for the longest, if they have more than `MOST` of the waiting between
     starts and ends. Of less than `FEWEST_BATCHES` that is never said.
     """
-    starts_s = float(times.first_s.sum() + times.end_waits.sum())
-    steady = np.sort(times.waits[~times.is_first])[::-1]
+    starts_s = float(times.lost[times.is_first].sum() + times.end_waits.sum())
+    steady = np.sort(times.lost[~times.is_first])[::-1]
     slow = steady[: math.ceil(FEW * len(steady))]
     is_few = len(steady) >= FEWEST_BATCHES and slow.sum() > MOST * steady.sum()
     slow_s = float(slow.sum()) if is_few else 0.0

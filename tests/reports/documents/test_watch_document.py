@@ -87,3 +87,14 @@ def test_what_ended_the_script_is_said_once_with_the_sample_where_it_is_known(
     notices = watch_document(record).notices
     assert f"{first}. This is what was seen until then." in notices[0]
     assert len(notices) == (2 if first.startswith("error: KeyError") else 1)
+
+
+def test_on_a_device_it_counts_for_how_long_that_was_idle() -> None:
+    busy = steady(0.4)
+    idle = replace(busy, epochs=(replace(busy.epochs[0], idle_s=(0.001,) * 200),))
+    document = watch_document(watched(idle))
+    assert "in the loop over train.py:31 the GPU is idle 10" in headline(document)
+    assert (
+        "GPU idle for lack of data: 200\u202fms (10\u202f% of the loop); host waited: 800\u202fms (40\u202f%)"
+        in markdown(document)
+    )
