@@ -21,6 +21,7 @@ from loaderbench.benches.harness.system.interruption import Interruption
 # pandas and scipy take a second to import, which other commands need not wait for: functions import what they need.
 if TYPE_CHECKING:
     from loaderbench.reports.gate.comparison import Comparison, Reliability
+    from loaderbench.reports.gate.sequential import SequentialTest
 
 HELP = "compare two revisions, interpreters or settings: did data loading become slower?"
 EXAMPLE = "gate --base origin/main --dataset my.data:Train --num-workers 0,2 -k bench_epoch"
@@ -86,8 +87,8 @@ def _measured(
     """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged."""
     from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
     from loaderbench.reports.gate.comparison import of_test
-    from loaderbench.reports.gate.sentences import standing
     from loaderbench.reports.gate.sequential import Plan, SequentialTest
+    from loaderbench.reports.units import duration
 
     began, started = time.monotonic(), now().isoformat()
     plan = Plan(margin=options.margin, budget_s=options.budget)
@@ -101,7 +102,8 @@ def _measured(
         prepared_s = time.monotonic() - began
         runner = _runner(options, revisions, {*base.pairs, *head.pairs}, folder, seed, interruption, servers)
         with Progress.of_budget(max(0.0, options.budget - test.spent_s)) as progress:
-            blocks = measure(test, runner, interruption, lambda test: progress.describe(standing(test)))
+            progress.say(f"at most {duration(options.budget)}; the third block shows what that settles here")
+            blocks = measure(test, runner, interruption, lambda test: _show(test, progress))
     machine = blocks[0]["machine"]
     setup = setup_of(
         options,
@@ -117,6 +119,15 @@ def _measured(
     )
     matching = runner.matching
     return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=interruption.happened)
+
+
+def _show(test: "SequentialTest", progress: Progress) -> None:
+    """Show where the test stands, and once, when its third block has ended, what the budget will settle."""
+    from loaderbench.reports.gate.sentences import outlook, standing
+
+    if test.blocks == test.plan.first_analysis and (forecast := test.forecast):
+        progress.say(outlook(forecast))
+    progress.describe(standing(test))
 
 
 def _runner(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from loaderbench.reports.gate.allocation import BlockPlan
+from loaderbench.reports.gate.forecast import Forecast
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
 from loaderbench.reports.units import count
@@ -53,6 +54,7 @@ class Comparison:
     moved: tuple[str, ...] = ()  # controls that differ, which no change to the code can make them do
     analyses: tuple[int, ...] = ()  # after how many blocks
     allocation: BlockPlan | None = None  # of pairs of rounds to the blocks
+    forecast: Forecast | None = None  # what the budget was enough for
     blocks: tuple[Mapping[str, Any], ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in place of blocks: case, metric, revision, values
     spent_s: float = 0.0
@@ -116,6 +118,7 @@ def of_test(
         moved=test.moved,
         analyses=tuple(test.analyses),
         allocation=test.allocation,
+        forecast=test.forecast,
         blocks=tuple(blocks),
         spent_s=test.spent_s,
         is_interrupted=is_interrupted,

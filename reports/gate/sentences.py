@@ -8,6 +8,7 @@ from typing import Any
 
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.estimate import Estimate
+from loaderbench.reports.gate.forecast import Forecast
 from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS
 from loaderbench.reports.text import plain
@@ -115,6 +116,8 @@ def notices(comparison: Comparison) -> Iterator[str]:
     if any(verdict.candidate for verdict in comparison.verdicts) and not comparison.is_interrupted:
         more = "a longer --budget" if comparison.blocks else "more runs"
         yield f"Some cases look changed and were not confirmed: {more} may decide."
+    if comparison.forecast and not comparison.forecast.is_enough and "inconclusive" in comparison.counts:
+        yield f"To call what did not change unchanged: {outlook(comparison.forecast)}."
     blocks, cpus = comparison.blocks, comparison.setup.machine.get("cpus", math.inf)
     if stolen := [share for share in telemetry_of(blocks, "steal_share") if share > STEAL]:
         yield (
@@ -150,6 +153,23 @@ def conditions(comparison: Comparison) -> str:
     if throttled:
         parts.append(f"{sum(throttled):.0f} periods throttled" if any(throttled) else "not throttled")
     return BETWEEN.join(parts)
+
+
+def outlook(forecast: Forecast) -> str:
+    """Return what this machine settles within the budget and, where that is not the margin, what would do.
+
+    >>> outlook(Forecast(margin=0.03, needed_s=500.0, budget_s=120.0, settled=0.053)).replace(THIN, " ")
+    '3.0 % needs 8.3 min here, and 2 min settle 5.3 %: give --budget 9m, or --margin 6%'
+    """
+    margin, settled = percent(forecast.margin), percent(forecast.settled)
+    if forecast.is_enough:
+        return f"{margin} needs {duration(forecast.needed_s)} here"
+    advice = f"give --margin {math.ceil(100 * forecast.settled)}%" if forecast.settled < 1 else "measure fewer cases"
+    if not math.isfinite(forecast.needed_s):
+        return f"{margin} is beyond reach here, and {duration(forecast.budget_s)} settle {settled}: {advice}"
+    longer = f"give --budget {math.ceil(forecast.needed_s / 60)}m, or {advice.removeprefix('give ')}"
+    needed = f"{margin} needs {duration(forecast.needed_s)} here"
+    return f"{needed}, and {duration(forecast.budget_s)} settle {settled}: {longer}"
 
 
 def standing(test: SequentialTest) -> str:

@@ -26,6 +26,7 @@ from loaderbench.reports.gate.estimate import (
     estimates_of,
     moved_controls,
 )
+from loaderbench.reports.gate.forecast import Forecast, forecast
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
@@ -142,6 +143,19 @@ class SequentialTest:
     def moved(self) -> tuple[str, ...]:
         """Return the controls that differ between the revisions, which no change to the code can make them do."""
         return moved_controls(list(self._since(0).values()), self.plan.margin)
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Return what the budget can settle; None before the first analysis."""
+        if self.blocks < self.plan.first_analysis:
+            return None
+        return forecast(
+            list(self._judged().values()),
+            margin=self.plan.margin,
+            budget_s=for_blocks_s(self.plan.budget_s),
+            spent_s=self.spent_s,
+            block_s=max(self.seconds[-2:]),
+        )
 
     @property
     def _compares(self) -> bool:

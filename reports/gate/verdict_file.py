@@ -3,6 +3,7 @@
 Its keys are the fields of `Setup`, `RESULTS`, and::
 
     "schema": 1, "plan": {…}, "allocation": {"pairs": {case: 12, …}, "block_s", "after", "between", "within"},
+    "forecast": {"margin", "needed_s", "budget_s", "settled"},
     "verdicts": [{"case", "metric", "verdict", "why", "tolerance", "candidate", and the numbers of its estimate}, …],
     "blocks":   [{"block", "seconds", "environment", "telemetry", "faults", "missed", "samples", …}, …]
 
@@ -32,6 +33,7 @@ def encode(comparison: Comparison) -> bytes:
         **asdict(comparison.setup),
         "plan": asdict(comparison.plan),
         "allocation": asdict(comparison.allocation) if comparison.allocation else None,
+        "forecast": asdict(comparison.forecast) if comparison.forecast else None,
         "verdicts": [_numbers(verdict) for verdict in comparison.verdicts],
         **{name: getattr(comparison, name) for name in RESULTS},
     }

@@ -25,7 +25,7 @@ def test_it_has_schema_seed_and_every_sample_in_its_order(measured: Comparison, 
 
 def test_everything_that_was_compared_and_came_of_it_is_there(document: dict[str, Any]) -> None:
     setup = {field.name for field in fields(Setup)}
-    assert document.keys() == {"schema", "plan", "allocation", "verdicts", *RESULTS, *setup}
+    assert document.keys() == {"schema", "plan", "allocation", "forecast", "verdicts", *RESULTS, *setup}
 
 
 def test_every_verdict_is_there_with_its_numbers(measured: Comparison, document: dict[str, Any]) -> None:
