@@ -70,16 +70,16 @@ def test_the_last_step_ends_as_the_gate_did_and_never_green_without_it(run: Run,
 
 
 @pytest.mark.parametrize(
-    ("found", "method", "path"),
+    ("comment", "method", "path"),
     [("", "POST", "repos/we/ours/issues/7/comments"), ("42", "PATCH", "repos/we/ours/issues/comments/42")],
     ids=["the first time", "again"],
 )
 def test_there_is_one_comment_however_often_it_runs(
-    run: Run, calls: Callable[[], list[list[str]]], tmp_path: Path, found: str, method: str, path: str
+    run: Run, calls: Callable[[], list[list[str]]], tmp_path: Path, comment: str, method: str, path: str
 ) -> None:
     (tmp_path / "gate").mkdir()
     (tmp_path / "gate" / "gate.md").write_text("<!-- loaderbench gate -->")
-    listed = f'if [ "$2" = --paginate ] && [ -n "{found}" ]; then echo "{found}"; fi'
+    listed = f'if [ "$2" = --paginate ] && [ -n "{comment}" ]; then echo "{comment}"; fi'
     assert run(COMMENT, "gh", listed, GITHUB_REPOSITORY="we/ours", NUMBER="7").returncode == 0
     _, written = calls()
     assert written[:3] == ["api", "--method", method]

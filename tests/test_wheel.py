@@ -104,8 +104,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy, built = tmp_path_factory.mktemp("clone") / "copy", tmp_path_factory.mktemp("built")
     shutil.copytree(CLONE, copy, ignore=shutil.ignore_patterns(".*", "runs", "build", "dist", "tests", "*.egg-info"))
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built), str(copy))
-    (found,) = built.iterdir()
-    return found
+    (file,) = built.iterdir()
+    return file
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,8 @@ from loaderbench.reports.vocabulary import CONTROL_BENCH
 
 LOADED_SHARE = 0.5
 
-# What is the same in each measured process, and by what: on identical code, most of what told two pairs of processes
-# apart was the allocator's state and the placement on cores (docs/gate.md).
+# What is the same in each measured process, and by what: on identical code, most of the difference between two pairs of
+# processes came from the allocator's state and the placement on cores (docs/gate.md).
 ALLOCATOR = {  # glibc's; another C library ignores them
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),

@@ -139,7 +139,7 @@ class AsIsAudit:
         self._batches = 0
 
     def identities(self) -> Counter[Any] | None:
-        """Return None: what a batch is made of cannot be told."""
+        """Return None: what a batch is made of is not known."""
         return None
 
     def samples(self, passes: Sequence[int]) -> int:

@@ -32,7 +32,7 @@ from loaderbench.benches.harness.training import Task, import_for_optimizers
 def _usage_errors(member: RankMember | None = None) -> Iterator[None]:
     """Turn what is refused into pytest's own error for that: one line, exit code 4, no traceback.
 
-    The other ranks of a launch, of which this one is a `member`, are told.
+    The other ranks of a launch, of which this one is a `member`, are stopped too.
     """
     try:
         yield

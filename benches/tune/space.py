@@ -55,7 +55,7 @@ class TunedLoader:
     name: str
     values: Values
     size: tuple[Any, ...]
-    """By which the smaller of two is told: fewer workers, less to change in the code, less prefetched …"""
+    """Sorts the smaller of two first: fewer workers, less to change in the code, less prefetched …"""
 
 
 @dataclass(kw_only=True)
@@ -84,8 +84,8 @@ class Space:
             values["collate_fn"] = "own"  # what is fetched is a batch
         if values["num_workers"] < 2:  # noqa: PLR2004 - the batches of one worker have one order
             values["in_order"] = True
-        told = (name for name in FACTORS if name == "num_workers" or values[name] != self.usual[name])
-        name = " · ".join(WORDS[name](values[name]) for name in told)
+        named = (name for name in FACTORS if name == "num_workers" or values[name] != self.usual[name])
+        name = " · ".join(WORDS[name](values[name]) for name in named)
         return TunedLoader(name=name, values=values, size=self._size(values))
 
     def allows(self, candidate: TunedLoader) -> bool:

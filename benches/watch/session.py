@@ -31,7 +31,7 @@ WORKERS = ".workers"  # in the folder: what workers write
 
 @dataclass(kw_only=True)
 class WatchSession:
-    """A folder, a recorder, and what is told of them."""
+    """A folder, a recorder, and what is shown of them while the script runs."""
 
     folder: Path
     script: str

@@ -37,8 +37,10 @@ def steps(table: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     most = int(table["steps"].max())
-    each = "each step" if most == 1 else f"means of up to {count(most, 'step')}"
-    heading = style.Heading(title="Steps over the run", subtitle=f"Waiting for data, and the rest of the step; {each}")
+    points = "each step" if most == 1 else f"means of up to {count(most, 'step')}"
+    heading = style.Heading(
+        title="Steps over the run", subtitle=f"Waiting for data, and the rest of the step; {points}"
+    )
     names = list(dict.fromkeys(table["loader"]))
     figure, panels = style.sheet(heading, len(names))
     for (axes,), name in zip(panels, names, strict=True):

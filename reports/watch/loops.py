@@ -31,7 +31,7 @@ class LoopTimes:
     received: Floats
     """When it was received."""
     end_waits: Floats
-    """One a pass that was read to its end: until the loop was told so; workers that do not persist are joined here."""
+    """One a pass that was read to its end: until its end was known; workers that do not persist are joined here."""
     gaps: Floats
     """From the last batch of a pass to the first of the next."""
 

@@ -28,7 +28,7 @@ class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
     own_work: tuple[tuple[int, float], ...] = ()
     """Time that the watch itself took in the loop: after which batch, and seconds."""
     ended_s: tuple[float, float] | None = None
-    """When the loop asked for more and when it was told that there is none; null where it left before."""
+    """When the loop asked for more and when it knew that there is none; null where it left before."""
 
     def __post_init__(self) -> None:
         if len(self.requested_s) != len(self.received_s):

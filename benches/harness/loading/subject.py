@@ -88,7 +88,7 @@ class GivenDataset:
     dataset: Any
     collate_fns: tuple[str, ...]
     is_read_whole: bool
-    """Whether a pass reads all of it, as its loader cannot be told otherwise."""
+    """Whether a pass reads all of it, as its loader cannot read a part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

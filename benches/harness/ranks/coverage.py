@@ -18,7 +18,7 @@ class Coverage:
     is_unsharded: bool
     """Whether every rank delivers the samples of all others."""
     is_known: bool = True
-    """Whether samples could be told from each other."""
+    """Whether samples could be told apart."""
 
     @property
     def unique_share(self) -> float:

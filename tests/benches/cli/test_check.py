@@ -115,8 +115,8 @@ def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tu
 
 def test_what_a_dataset_prints_is_not_in_the_answer(check: Check) -> None:
     code, printed = check("--dataset", "checked:Chatty")
-    answer, _, said = printed.partition("nothing that would crash or be wrong\n")
-    assert (code, said) == (0, "100 samples indexed\n")
+    answer, _, rest = printed.partition("nothing that would crash or be wrong\n")
+    assert (code, rest) == (0, "100 samples indexed\n")
     assert "indexed" not in answer
 
 

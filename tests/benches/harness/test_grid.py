@@ -148,6 +148,6 @@ def test_settings_that_are_off_are_not_in_a_name(names: Names, swept: Callable[[
 
 @pytest.mark.parametrize("size", ["--quick", "--full"])
 def test_no_two_cases_of_the_suite_have_one_name(names: Names, size: str) -> None:
-    found = names("--pyargs", "loaderbench.benches", size)
-    assert len(found) > 30
-    assert len(set(found)) == len(found)
+    cases = names("--pyargs", "loaderbench.benches", size)
+    assert len(cases) > 30
+    assert len(set(cases)) == len(cases)

@@ -99,31 +99,31 @@ def test_an_output_without_a_loss_says_what_to_name(output: Any) -> None:
 class Recorded(torch.optim.SGD):
     """Says what it was asked, and when."""
 
-    def __init__(self, model: nn.Module, said: list[str]) -> None:
+    def __init__(self, model: nn.Module, calls: list[str]) -> None:
         super().__init__(model.parameters(), lr=0.1)
-        self.said = said
+        self.calls = calls
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        self.said.append("zero_grad")
+        self.calls.append("zero_grad")
         super().zero_grad(set_to_none)
 
     def step(self, closure: Any = None) -> None:
-        self.said.append("step")
+        self.calls.append("step")
         super().step(closure)
 
 
 def test_a_step_is_its_five_parts_in_order() -> None:
-    said: list[str] = []
+    calls: list[str] = []
     model = nn.Linear(3, 1)
-    model.register_forward_hook(lambda *_: said.append("forward"))
-    model.weight.register_hook(lambda _: said.append("backward"))
+    model.register_forward_hook(lambda *_: calls.append("forward"))
+    model.weight.register_hook(lambda _: calls.append("backward"))
 
     def loss_fn(output: Tensor, target: Tensor) -> Tensor:
-        said.append("loss")
+        calls.append("loss")
         return functional.mse_loss(output, target)
 
-    train_step(model, loss_fn, Recorded(model, said), (torch.ones(2, 3),), torch.zeros(2, 1))
-    assert said == ["zero_grad", "forward", "loss", "backward", "step"]
+    train_step(model, loss_fn, Recorded(model, calls), (torch.ones(2, 3),), torch.zeros(2, 1))
+    assert calls == ["zero_grad", "forward", "loss", "backward", "step"]
 
 
 def test_a_step_changes_the_parameters() -> None:

@@ -26,8 +26,8 @@ def spaced(text: str) -> str:
 def test_the_noise_floor_is_the_median_of_what_could_be_found(compared: Compared, verdict: Made) -> None:
     widths = (0.01, 0.02, 0.3)
     made = compared(*(verdict("unchanged", f"epoch[{n}]", effect=0.0, width=width) for n, width in enumerate(widths)))
-    said = "Noise floor: a change of 4.2 % would be found in 95 of 100 comparisons (median of 3 figures)."
-    assert spaced(sentences.noise_floor(made)) == said
+    sentence = "Noise floor: a change of 4.2 % would be found in 95 of 100 comparisons (median of 3 figures)."
+    assert spaced(sentences.noise_floor(made)) == sentence
 
 
 def test_one_block_has_no_noise_floor(compared: Compared, verdict: Made) -> None:
@@ -35,11 +35,11 @@ def test_one_block_has_no_noise_floor(compared: Compared, verdict: Made) -> None
 
 
 def test_what_a_calibration_found_is_stated(compared: Compared, verdict: Made) -> None:
-    said = (
+    sentence = (
         "Calibrated on such a machine (2026-11-25, 44 blocks of identical code): 3 of 1 000 cases called changed; "
         "a change of 5.0 % is found in 4 min, a change of 10 % is found in 2 min."
     )
-    assert spaced(sentences.calibrated(compared(verdict("unchanged"), reliability=RELIABILITY))) == said
+    assert spaced(sentences.calibrated(compared(verdict("unchanged"), reliability=RELIABILITY))) == sentence
 
 
 def test_a_machine_that_was_not_calibrated_is_said(compared: Compared, verdict: Made) -> None:
@@ -51,7 +51,7 @@ def test_recorded_runs_state_nothing_of_the_gate(compared: Compared, verdict: Ma
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("seen", "words"),
     [
         ({"steal_share": 0.07}, "stolen by other guests in 1 of 1 block, 7.0 % at most"),
         ({"throttled_periods": 12.0}, "throttled 1 of 1 block, 12 periods at most"),
@@ -59,11 +59,11 @@ def test_recorded_runs_state_nothing_of_the_gate(compared: Compared, verdict: Ma
     ],
 )
 def test_what_else_the_machine_did_is_said(
-    compared: Compared, verdict: Made, seen: dict[str, float], said: str
+    compared: Compared, verdict: Made, seen: dict[str, float], words: str
 ) -> None:
     block = {**compared(verdict("unchanged")).blocks[0], "telemetry": {"base": {}, "head": seen}}
     (notice,) = sentences.notices(compared(verdict("unchanged"), blocks=(block,)))
-    assert said in spaced(notice)
+    assert words in spaced(notice)
 
 
 def test_a_quiet_machine_is_given_no_notice(measured: Comparison) -> None:

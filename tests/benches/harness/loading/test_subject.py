@@ -100,8 +100,8 @@ def test_a_dataset_that_cannot_be_had_is_one_line_not_an_error_in_every_case(sui
 
 def test_ours_go_by_their_names_in_the_catalogue(names: Callable[..., list[str]]) -> None:
     brief = ("--num-workers", "0", "--batch-size", "8", "--collate-fn", "default", "--device", "cpu")
-    found = names(*EPOCH, "--dataset", ",".join(CATALOG), *brief)
-    assert set(found) == {f"bench_epoch[{name}]" for name in CATALOG}
+    cases = names(*EPOCH, "--dataset", ",".join(CATALOG), *brief)
+    assert set(cases) == {f"bench_epoch[{name}]" for name in CATALOG}
 
 
 def test_ours_come_with_the_collate_functions_that_fit_them(names: Callable[..., list[str]]) -> None:

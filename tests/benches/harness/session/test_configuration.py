@@ -11,7 +11,7 @@ CASES = ("--pyargs", "loaderbench.benches.bench_epoch", "--dataset", "mine:Numbe
 BRIEF = ("--num-workers", "0", "--rounds", "1", "--round-time", "0", "--run-dir", "run")
 
 
-def said(result: pytest.RunResult) -> list[str]:
+def reasons(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if line.startswith("nothing was measured")]
 
 
@@ -24,7 +24,7 @@ def test_what_keeps_a_project_s_tests_fast_is_never_a_green_run_of_benches(
     pytester.makeini(f"[pytest]\naddopts = {option}")
     result = suite(*CASES, *BRIEF)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    (line,) = said(result)
+    (line,) = reasons(result)
     assert option in line
     assert words in line
 
@@ -33,7 +33,7 @@ def test_a_project_s_tests_may_leave_its_benches_out(suite: Suite, pytester: pyt
     pytester.makepyfile(test_own="def test_one(): pass")
     result = suite("test_own.py", *CASES, *BRIEF, "--benchmark-skip")
     assert result.ret == 0
-    assert not said(result)
+    assert not reasons(result)
 
 
 def test_a_warning_is_no_error_in_a_case_though_it_is_one_in_a_test(suite: Suite, pytester: pytest.Pytester) -> None:
