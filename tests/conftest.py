@@ -115,7 +115,11 @@ class Place:
 
     def start(self, *arguments: str, into: str = "run") -> Running:
         """Start the suite, as a shell with a terminal would; all that it prints is in `out`."""
-        return self._running(self.command("--run-dir", into, *arguments), is_joined=True)
+        return self.begin(self.command("--run-dir", into, *arguments))
+
+    def begin(self, command: list[str]) -> Running:
+        """Start `command`, as a shell with a terminal would; all that it prints is in `out`."""
+        return self._running(command, is_joined=True)
 
     def _running(
         self,

@@ -83,8 +83,10 @@ class BudgetedRun:
             config.add_cleanup(self._closing.close)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         if self.budget_s:
+            if terminal := _terminal(session.config):
+                terminal._report_keyboardinterrupt = lambda: None  # noqa: SLF001 - the report says how far it came
             left_s = self.began + self.budget_s - time.monotonic()
             self._closing.enter_context(Deadline(left_s, self._expire))
 
@@ -139,7 +141,7 @@ class BudgetedRun:
         """Run the case that the allocation names, until it names none."""
         if not self.budget_s or session.testsfailed:
             return None
-        terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+        terminal = _terminal(session.config)
         stream = terminal._tw._file if terminal else None  # noqa: SLF001 - as the harness does
         self._progress = Progress.of_budget(max(0.0, self._left_s()), stream=stream)
         self._closing.close()
@@ -244,6 +246,11 @@ def _be_quiet(config: pytest.Config) -> None:
     """Leave what is said to the run: no header, no tables, no summary of pytest's or pytest-benchmark's."""
     config.option.verbose = -2
     config.option.no_header = config.option.no_summary = config.option.benchmark_quiet = True
+
+
+def _terminal(config: pytest.Config) -> Any:
+    """Return pytest's reporter on the terminal, if there is one."""
+    return config.pluginmanager.get_plugin("terminalreporter")
 
 
 def _bench(item: pytest.Item) -> str:

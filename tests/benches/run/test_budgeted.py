@@ -1,5 +1,6 @@
 """``loaderbench run``: an answer about a dataset in one command, without pytest's words; or plain benches."""
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +14,27 @@ from loaderbench.benches.run.first_question import OTHER_QUESTIONS
 
 # Where workers cost a hundred times what a sample does, few rounds decide: it ends long before its budget.
 CHEAP = """
+import time
+from pathlib import Path
+from torch.utils.data import DataLoader
+
+RECORD = Path("interrupted/run.jsonl")
+
 class Train:
     def __len__(self): return 20_000
     def __getitem__(self, index): return index
 
 class Broken(Train):
     def __getitem__(self, index): raise KeyError("no such row")
+
+class Held(Train):
+    def __getitem__(self, index):
+        while Path("hold").exists() and RECORD.exists() and RECORD.read_text().count("\\n") >= 2:
+            time.sleep(0.05)  # a case has ended
+        return index
+
+def make_loader():
+    return DataLoader(Train(), batch_size=500, shuffle=True)
 """
 
 
@@ -64,6 +80,51 @@ def test_a_dataset_that_cannot_be_read_fails_in_a_line_and_is_no_answer(project:
     assert broken.ret != 0
     assert "no such row" in broken.out + broken.err
     assert "Traceback" not in broken.out + broken.err
+
+
+@pytest.fixture(scope="module")
+def own(project: Any) -> Any:
+    return run(project, "--from-loader", "my_data:make_loader", "--budget", "10m", into="own")
+
+
+def test_a_loader_of_the_user_s_own_is_answered_for_as_it_is(own: Any) -> None:
+    assert own.ret == 0, own.err
+    ((name, case),) = own.benchmarks.items()
+    settings = case["extra_info"]["settings"]
+    assert name.startswith("bench_epoch[my_data.make_loader")
+    assert (settings["dataset"], settings["batch_size"], settings["num_workers"]) == ("my_data:make_loader", 500, 0)
+    assert own.out.startswith("one process: ")
+    assert (own.folder / "report.html").exists()
+
+
+@pytest.fixture(scope="module")
+def interrupted(project: Any) -> Any:
+    """Ctrl-C in the second case: the exit code, the output, and whether every process has gone."""
+    (project.folder / "hold").touch()
+    options = ("--dataset", "my_data:Held", "--budget", "10m", "--num-workers", "0,2", "--run-dir", "interrupted")
+    growing = project.folder / "interrupted" / "run.jsonl"
+    with project.begin([*LOADERBENCH, "run", *options]) as running:
+        project.soon(lambda: running.poll() is not None or "one process: " in running.out)
+        running.press_ctrl_c()
+        ret = running.wait()
+        (project.folder / "hold").unlink()
+        return SimpleNamespace(ret=ret, out=running.out, folder=growing.parent, emptied=project.emptied())
+
+
+def test_ctrl_c_keeps_what_was_measured_and_writes_the_report(interrupted: Any) -> None:
+    assert interrupted.ret == 130, interrupted.out
+    assert "one process: " in interrupted.out
+    assert not [word for word in ("Traceback", "KeyboardInterrupt", "!!!!") if word in interrupted.out]
+    assert "interrupted: 1 of 2 cases" in interrupted.out
+    record = json.loads((interrupted.folder / "run.json").read_text())
+    (case,) = record["benchmarks"]
+    assert case["extra_info"]["settings"]["num_workers"] == 0
+    assert record["loaderbench"]["complete"] is False
+    assert (interrupted.folder / "report.html").exists()
+
+
+def test_ctrl_c_leaves_no_process(interrupted: Any) -> None:
+    assert interrupted.emptied
 
 
 class Configured(SimpleNamespace):
