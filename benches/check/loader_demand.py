@@ -44,8 +44,11 @@ class _SentBatch:
     kept: tuple[int, int] | None  # see `Demand`
 
 
-def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
-    """Return what the loader will do; raises RefusedError where it makes no batch."""
+def demand_of(subject: Subject, config: LoaderConfig, *, imports: bool = True) -> Demand:
+    """Return what the loader will do; raises RefusedError where it makes no batch.
+
+    `imports` says whether the dataset's module is imported anew, as spawned workers do: that takes seconds.
+    """
     if not subject.is_stream:
         subject, config = cut(subject, config, max(LEAST_SAMPLES, 2 * (config.batch_size or 1)))
     free = limits().shm_bytes
@@ -66,7 +69,7 @@ def demand_of(subject: Subject, config: LoaderConfig) -> Demand:
         pickle_error=subject.properties.pickle_error or _collate_fn_fault(config),
         shared_by_name=torch.multiprocessing.get_sharing_strategy() == "file_system",
         batch_error=batch.fault if config.num_workers else None,
-        import_error=import_fault(subject.name.partition(":")[0]) if ":" in subject.name else None,
+        import_error=import_fault(subject.name.partition(":")[0]) if imports and ":" in subject.name else None,
     )
     if not config.num_workers or demand.fails_to_start or config.is_as_is:
         return demand

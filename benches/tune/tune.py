@@ -74,7 +74,11 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     here = in_child(machine.facts)  # it asks the accelerator, whose driver does not survive a fork
     facts = {**asked.facts, **{name: here.get(name) for name in SAME_MACHINE}, "torch": here["torch"]}
     place, before = next(((place, one) for place, one in earlier.items() if one.subject == facts), ("", None))
-    search, is_length_known = prepared(asked, before, left_s=max(0.0, asked.budget_s - (monotonic() - began)))
+    left_s = max(0.0, asked.budget_s - (monotonic() - began))
+    with Progress.of_budget(left_s) as progress:
+        progress.describe("the first batches, and what workers would need")
+        search, is_length_known = prepared(asked, before, left_s=left_s)
+        progress.clear()
     search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
     count = search.start([] if before is None else _trials_of(before))
     interrupted = _is_interrupted(asked, search, began)
@@ -160,7 +164,7 @@ def prepared(asked: Asked, before: Tuned | None, *, left_s: float) -> tuple[Sear
     feasible = Feasible(
         subject=subject,
         config=config,
-        demand=demand_of(subject, replace(config, num_workers=2)),
+        demand=demand_of(subject, replace(config, num_workers=2), imports=False),  # `Feasible` does, where it matters
         dtypes=known.dtypes,
         limit=asked.limit,
         cpus=machine.usable_cpus(),

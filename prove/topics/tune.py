@@ -46,7 +46,7 @@ REGRET = f"tune: regret in {percent(SHARE)} of the grid's time, median of the re
 MOSTLY = f"tune: replays with a regret of at most {percent(CLOSE)}"
 SPENT = "tune: time over the grid's, mean"
 COVERED = "tune: intervals that cover the truth"
-SHOWN = f"tune: settings said to be shown as good that are within {percent(MARGIN)} of the best"
+SHOWN = f"tune: settings said to be shown as good that are within {percent(MARGIN)} of the best tried"
 ABOVE = "tune: recommendations above a limit of memory"
 LIVE = "tune: regret live, median of the datasets"
 
@@ -69,7 +69,9 @@ def _judged(asked: Sequence[TunedDataset], scope: Scope) -> Mapping[str, Measure
     grids = {dataset.name: _read(dataset, scope) for dataset in asked}
     answers = {dataset.name: _answers(dataset, "tune", scope) for dataset in asked}
     regrets = [grids[name].regret(one.recommended) for name, some in answers.items() for one in some]
-    shown = [grids[name].regret(one.recommended) for name, some in answers.items() for one in some if one.is_shown]
+    shown = [
+        grids[name].regret(one.recommended, one.tried) for name, some in answers.items() for one in some if one.is_shown
+    ]
     inside, intervals = map(sum, zip(*(covered(grids[name], some) for name, some in answers.items()), strict=True))
     spent = [one.spent_s / grids[name].grid_s for name, some in answers.items() for one in some]
     live = [grids[dataset.name].regret(_live(dataset, "tune", scope)) for dataset in asked]
@@ -202,13 +204,13 @@ def _replay(scope: Scope, job: tuple[int, str]) -> None:
     dataset, method = DATASETS[job[0]], job[1]
     measured = _read(dataset, scope)
     answers = replays(measured, installed()[method], times=scope.of(REPLAYS, 5), share=SHARE)
-    lines = [[one.recommended, one.is_shown, one.intervals, one.spent_s] for one in answers]
+    lines = [[one.recommended, one.is_shown, one.intervals, one.spent_s, one.tried] for one in answers]
     (scope.folder / f"{dataset.name}, {method}.json").write_text(json.dumps(lines), encoding="utf-8")
 
 
 def _answers(dataset: TunedDataset, method: str, scope: Scope) -> list[Answered]:
     lines = json.loads((scope.folder / f"{dataset.name}, {method}.json").read_text(encoding="utf-8"))
-    names = ("recommended", "is_shown", "intervals", "spent_s")
+    names = ("recommended", "is_shown", "intervals", "spent_s", "tried")
     return [Answered(**dict(zip(names, line, strict=True))) for line in lines]
 
 

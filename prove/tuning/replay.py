@@ -114,9 +114,10 @@ class Measurements:
         taken = (turns - 1) * (settings - 1) / (turns * settings)
         return np.asarray((np.log(self.costs) - self.truth - self.moments[:, None]) / math.sqrt(taken))
 
-    def regret(self, name: str) -> float:
-        """Return by how much of the best one's cost a setting costs more."""
-        return float(np.expm1(self.truth[self.places[name]] - self.truth.min()))
+    def regret(self, name: str, tried: Sequence[str] = ()) -> float:
+        """Return by how much a setting costs more than the best one of the grid, or of those `tried`."""
+        best = min((self.truth[self.places[one]] for one in tried), default=self.truth.min())
+        return float(np.expm1(self.truth[self.places[name]] - best))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +137,7 @@ class Answered:
     is_shown: bool = False
     intervals: tuple[tuple[str, float, float], ...] = ()
     spent_s: float = 0.0
+    tried: tuple[str, ...] = ()
 
 
 Method = Generator[tuple[str, int], Outcome, Answered]
@@ -158,7 +160,8 @@ def tune(grid: Grid, budget_s: float, seed: int, limit: TuneLimits | None = None
     ratios = {name: search.race.compare(name, recommended) for name in search.race.settings if name != recommended}
     known = ((name, ratio.low, ratio.high) for name, ratio in ratios.items() if ratio.blocks)
     intervals = tuple(one for one in known if not math.isnan(one[1]))
-    return Answered(recommended=recommended, is_shown=is_shown, intervals=intervals, spent_s=spent_s)
+    tried = tuple(search.race.costs.logs)
+    return Answered(recommended=recommended, is_shown=is_shown, intervals=intervals, spent_s=spent_s, tried=tried)
 
 
 def _trial(name: str, block: int, outcome: Outcome) -> Trial:

@@ -84,9 +84,11 @@ def headline(answer: TuneAnswer) -> str:
         return "No setting could be measured: the reasons are below"
     cost = f"{quantity(answer.summary(recommended.name).cost_s, 's')} for {COSTS[tuned.objective][1]}"
     tried = count(len(answer.summaries), "setting")
-    within = f"shown to be within {percent(MARGIN)} of the best"
-    standing = f"the smallest of {tried} tried that is" if tuned.is_shown else f"the best of {tried} tried, not"
-    return f"{recommended.name}: {cost}; {standing} {within}"
+    if tuned.is_shown:
+        standing = f"the smallest of {tried} tried that is shown to be within {percent(MARGIN)} of the best"
+    else:
+        standing = f"the best so far of {tried} tried, but that is not shown yet"
+    return f"Use {recommended.name}: {cost}; {standing}"
 
 
 def _open(answer: TuneAnswer) -> str:
@@ -107,9 +109,11 @@ def _times(cost: CostRatio) -> str:
 
     >>> _times(CostRatio(ratio=1.8, low=1.7, high=1.9, blocks=4))
     '1.80× (1.70× to 1.90×)'
+    >>> _times(CostRatio(ratio=1.8, low=0.1, high=32.0, blocks=1))
+    '1.80× (too few blocks for an interval)'
     """
     ratio = quantity(cost.ratio, "ratio")
-    if math.isnan(cost.low):
+    if math.isnan(cost.low) or cost.blocks == 1:
         return f"{ratio} (too few blocks for an interval)"
     return f"{ratio} ({interval(cost.low, cost.high, 'ratio')})"
 
@@ -163,7 +167,7 @@ def _figure(answer: TuneAnswer) -> Figure:
         drawn,
         name=FIGURE,
         title="Throughput against memory and CPUs",
-        how_to_read="What lies above the line cannot be had; the green dot is recommended.",
+        how_to_read="Each dot is a setting; none that was tried lies above the line. The green dot is recommended.",
     )
 
 

@@ -10,6 +10,7 @@ from loaderbench.reports.figures.panels import short
 
 AGAINST = (("pss_bytes", "memory of all processes, PSS (bytes)", "bytes"), ("busy_cpus", "CPU cores busy", ""))
 MOST_NAMES = 4  # of settings on the front
+WIDE, HIGH = 0.45, 0.07  # of an axis, that the name of a setting covers
 
 
 def throughput_against_costs(settings: pd.DataFrame) -> Figure:
@@ -39,6 +40,17 @@ def _scatter(axes: Axes, settings: pd.DataFrame, cost: str) -> None:
     axes.grid(axis="y")
     axes.yaxis.set_major_formatter(style.in_units(""))
     axes.locator_params(nbins=4)
-    named = pd.concat([chosen, front.tail(MOST_NAMES - 1)]).drop_duplicates("name")
-    for name, x, y in named[["name", cost, rate]].itertuples(index=False):
+    named = pd.concat([chosen, front.iloc[::-1]]).drop_duplicates("name")
+    for name, x, y in _apart(named[["name", cost, rate]], width=settings[cost].max() - settings[cost].min()):
         axes.annotate(short(name, 22), (x, y), (-3, 8), textcoords="offset points", size=8)
+
+
+def _apart(named: pd.DataFrame, width: float) -> list[tuple[str, float, float]]:
+    """Return the first settings of `named` (name, x, y) whose names do not cover each other, `MOST_NAMES` at most."""
+    apart: list[tuple[str, float, float]] = []
+    height = 1.25 * named.iloc[:, 2].max()
+    for name, x, y in named.itertuples(index=False):
+        is_clear = all(abs(x - a) > WIDE * width or abs(y - b) > HIGH * height for _, a, b in apart)
+        if is_clear and len(apart) < MOST_NAMES:
+            apart.append((str(name), float(x), float(y)))
+    return apart

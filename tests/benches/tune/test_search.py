@@ -95,9 +95,7 @@ def test_the_best_combination_is_reached_by_what_helps_one_at_a_time(
     assert search.race.recommended == ("workers=2 · persistent · packed", True)
     assert search.race.ending == "decided"
     tried = {one.name: one for one in search.tried()}
-    assert tried["workers=2 · persistent · packed"].call.endswith(
-        "collate_fn=Packed(default_collate), persistent_workers=True)"
-    )
+    assert "collate_fn=Packed(default_collate)" in tried["workers=2 · persistent · packed"].call
     for baseline in ("workers=0", "workers=2"):  # torch's defaults, and the user's own setting
         assert search.race.costs.common(baseline, "workers=2 · persistent · packed") >= 3
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loaderbench.benches.explain.baseline.loader_call import loader_call
-from loaderbench.benches.tune.space import Space
+from loaderbench.benches.tune.space import FACTORS, LIKELY, Space
 
 Made = Callable[..., Space]
 USUAL = "batch_size=8, shuffle=True"
@@ -172,3 +172,12 @@ def test_what_else_a_setting_changes_is_said(space: Made) -> None:
     one = named(made, num_workers=2, in_order=False, collate_fn="reused", persistent_workers=True)
     assert len(list(made.caveats_of(one, sets_epoch=True))) == 3
     assert list(made.caveats_of(named(made), sets_epoch=True)) == []
+
+
+def test_every_factor_is_tried_and_what_usually_gains_most_comes_first(space: Made) -> None:
+    assert sorted(LIKELY) == sorted(FACTORS)
+    made = space()
+    made.first({**made.usual, "num_workers": 2}, [])
+    base = made.known["workers=2 · persistent"]
+    names = [candidate.name for candidate in made.further({}, base.name, None)]
+    assert names.index(f"{base.name} · packed") < names.index(f"{base.name} · malloc keeps")

@@ -27,7 +27,7 @@ def test_the_call_stands_first_with_its_imports_and_the_gain_with_its_interval()
 def test_what_is_shown_is_told_from_what_is_best_so_far() -> None:
     shown, not_shown = (headline(TuneAnswer(tuned=made_up_tuning(is_shown=is_shown))) for is_shown in (True, False))
     assert "the smallest of 3 settings tried that is shown to be within" in shown
-    assert "the best of 3 settings tried, not shown to be within" in not_shown
+    assert "the best so far of 3 settings tried, but that is not shown yet" in not_shown
 
 
 def with_status(status: str) -> tuple[TriedSetting, ...]:

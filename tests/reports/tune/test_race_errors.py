@@ -8,7 +8,7 @@ import pytest
 from loaderbench.reports.stats.conventions import LEVEL
 from loaderbench.reports.tune.race import Race, RacedSetting
 
-RACES = 120
+RACES = 60
 # The hardest truth: the smallest setting costs a little more than the margin above all others.
 COSTS = {"smallest": 1.0301, "a": 1.0, "b": 1.0, "c": 1.0}
 
