@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from types import FrameType
 from typing import Any
 
@@ -45,7 +45,6 @@ class WatchRecorder:
     memory: list[tuple[float, float]] = field(default_factory=list)
     """When, and bytes of the process tree."""
     began: float = field(default_factory=perf_counter)
-    began_at: float = field(default_factory=time)
     owner: int = field(default_factory=os.getpid)
     steps: int = 0
     is_enough: bool = False
