@@ -38,12 +38,12 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MadeUpCosts:
-    """What a block costs, in seconds."""
+    """What a block costs, in seconds: by assumption, about a quarter of what it took two cores that were busy."""
 
-    start_s: float = 0.8
-    servers_s: float = 1.2  # to renew its fork servers, a block's part of it
-    set_up_s: float = 0.4  # of a case, by both revisions
-    control_s: float = 0.5
+    start_s: float = 0.9
+    servers_s: float = 0.6  # to renew its fork servers, a block's part of it
+    set_up_s: float = 0.35  # of a case, by both revisions
+    control_s: float = 0.4
     round_s: float = 0.06
 
 

@@ -15,6 +15,7 @@ from prove.topics import (
     device_waits,
     fidelity,
     gates,
+    noisy_gates,
     predictions,
     recommendations,
     scale,
@@ -35,6 +36,7 @@ TOPICS: Sequence[Topic] = (
     watched_scripts.TOPIC,
     *((device_waits.TOPIC,) if "cuda" in available() else ()),
     gates.TOPIC,  # from here on arithmetic, which is computed side by side
+    noisy_gates.TOPIC,
     changes.TOPIC,
     recommendations.TOPIC,
 )

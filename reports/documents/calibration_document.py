@@ -120,8 +120,8 @@ def _intervals(calibration: GateCalibration) -> Iterator[Section]:
     by_blocks = calibration.coverage
     return _section(
         "Intervals",
-        "How many 95 % intervals of blocks drawn with replacement hold the mean of all recorded ones of identical "
-        "code.",
+        "How many 95 % intervals hold 0, of blocks of identical code that are drawn with replacement, base and head "
+        "exchanged in half of them.",
         ("metric", *(count(blocks, "block") for blocks in by_blocks)),
         [
             (metric, *(rate_words(rates[metric]) if metric in rates else MISSING for rates in by_blocks.values()))

@@ -1,0 +1,106 @@
+"""Does the gate decide on a noisy machine? Whole gates on made-up blocks, planned and judged as real ones are.
+
+The machine is made up (`prove/noisy_blocks.py`): bursts of 5 to 50 ms take 10 % of the time, rounds drift by 3 %, and
+blocks differ by 1.5 %. What its blocks cost is an assumption; what they cost on yours, ``loaderbench gate`` shows.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loaderbench.reports.gate.estimate import CHANGES
+from loaderbench.reports.gate.replayed_gates import Pool, Rate, RecordedBlock, coverage
+from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.gate.verdicts import CaseVerdict
+from prove.goals import Goal, Topic
+from prove.noisy_blocks import Noise, NoisyMachine
+from prove.scope import Measured, Scope
+
+NOISE = Noise(between=0.015, bursts=0.1)
+GATES = 125
+BLOCKS = 130  # of which intervals are drawn
+COVERED = {"pss_bytes": "memory", "stall_share": "stall share"}
+CHANGED = "noisy gate: identical code, cases called changed, 2 min, margin 5 %"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoisyQuestion:
+    """What gates of a budget and a margin are to say of code that is slower by a share."""
+
+    what: str
+    verdict: str
+    budget_s: float
+    slower: float = 0.0
+    margin: float = 0.03
+    goal: float = 0.95
+
+
+UNCHANGED = NoisyQuestion(
+    what="noisy gate: identical code, figures called unchanged, 2 min, margin 5 %",
+    verdict="unchanged", budget_s=120, margin=0.05, goal=0.9,
+)  # fmt: skip
+QUESTIONS = (
+    UNCHANGED,
+    NoisyQuestion(
+        what="noisy gate: identical code, figures called unchanged, 5 min, margin 3 %",
+        verdict="unchanged", budget_s=300, goal=0.9,
+    ),
+    NoisyQuestion(what="noisy gate: +10 % found in 1 min", verdict="regressed", budget_s=60, slower=0.10),
+    NoisyQuestion(what="noisy gate: +5 % found in 2.5 min", verdict="regressed", budget_s=150, slower=0.05),
+)  # fmt: skip
+
+
+def measure(scope: Scope) -> Mapping[str, Measured]:
+    """Return how often each question is answered as it should be, and how often intervals hold the truth."""
+    rng = np.random.default_rng(20261127)
+    rates: dict[str, Rate] = {}
+    for question in QUESTIONS:
+        verdicts = [verdict for _ in range(scope.of(GATES, 1)) for verdict in _gate(question, rng)]
+        rates[question.what] = Rate.among(verdict.verdict == question.verdict for verdict in verdicts)
+        if question is UNCHANGED:
+            rates[CHANGED] = Rate.among(verdict.verdict in CHANGES for verdict in verdicts)
+    covered = coverage(uneven_pool(rng), 6, rng, draws=scope.of(4000, 100))
+    rates |= {_holds(metric): covered[metric] for metric in COVERED}
+    return {what: Measured(value=rate.share, note=f"{rate.count} of {rate.of}") for what, rate in rates.items()}
+
+
+def _gate(question: NoisyQuestion, rng: np.random.Generator) -> list[CaseVerdict]:
+    machine = NoisyMachine(noise=NOISE, rng=rng, slower=float(np.log1p(question.slower)))
+    return machine.gate(Plan(budget_s=question.budget_s, margin=question.margin)).verdicts()
+
+
+def uneven_pool(rng: np.random.Generator) -> Pool:
+    """Return blocks of identical code whose memory grows by steps, and whose stall share is skewed."""
+    return Pool(name="identical", blocks=tuple(_uneven_block(rng) for _ in range(BLOCKS)))
+
+
+def _uneven_block(rng: np.random.Generator) -> RecordedBlock:
+    effects = pd.DataFrame(list(_uneven_effects(rng)), columns=["case", "metric", "effect"])
+    return RecordedBlock(seconds=10.0, spans={}, effects=effects.assign(base=1.0, head=1.0))
+
+
+def _uneven_effects(rng: np.random.Generator) -> Iterator[tuple[str, str, float]]:
+    for case in ("a", "b"):
+        base, head = 1e8 * np.exp(rng.normal(0, 0.005, 2)) + 1e6 * rng.poisson(0.5, 2)
+        yield f"memory[{case}]", "pss_bytes", float(np.log(head / base))
+        base, head = 0.3 * rng.beta(2, 8, 2)
+        yield f"training[{case}]", "stall_share", float(head - base)
+
+
+def _holds(metric: str) -> str:
+    return f"noisy gate: 95 % intervals of {COVERED[metric]} that hold the truth, 6 blocks"
+
+
+TOPIC = Topic(
+    name="noisy-gates",
+    goals=(
+        Goal(what=CHANGED, unit="share", at_most=0.01),
+        *(Goal(what=question.what, unit="share", at_least=question.goal) for question in QUESTIONS),
+        *(Goal(what=_holds(metric), unit="share", at_least=0.93, at_most=0.97) for metric in COVERED),
+    ),
+    measure=measure,
+    minutes=3,
+    is_arithmetic=True,
+)
