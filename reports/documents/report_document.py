@@ -1,5 +1,6 @@
 """What ``loaderbench report`` says: verdicts, figures, what explain found, and every case."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from loaderbench.reports.documents.document import ON_PAPER, Document, Outputs, 
 from loaderbench.reports.documents.explain_document import explain_section
 from loaderbench.reports.documents.pictures import figure_sections
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
+from loaderbench.reports.documents.ranks_section import ranks_parts
 from loaderbench.reports.documents.recommendation_section import AS_GOOD, nothing_to_recommend, verdict_callout
 from loaderbench.reports.documents.results import failures, results_table
 from loaderbench.reports.documents.slow_samples import slow_samples_section
@@ -19,6 +21,7 @@ from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.first_passes import slow_first_passes
+from loaderbench.reports.stats.rank_scaling import RankScaling, rank_scalings
 from loaderbench.reports.stats.recommendation import MOST_SUBJECTS, Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import count, percent, quantity
@@ -73,6 +76,8 @@ class Report:
     recommendations: tuple[Recommendation, ...]
     """One for each dataset and device."""
     pictures: tuple[Picture, ...]
+    scalings: tuple[RankScaling, ...] = ()
+    """One for each setting that many ranks were measured with."""
     explained: tuple[Ranking, ...] = ()
     """What ``loaderbench explain`` found, where the report was given it."""
 
@@ -91,7 +96,14 @@ def assemble(records: Records) -> Report:
         cases=cases,
         recommendations=tuple(recommend(current)),
         pictures=tuple(pictures(current)),
+        scalings=tuple(rank_scalings(current, records.ranks, _cpus(records.runs[-1]))),
     )
+
+
+def _cpus(run: Run) -> float:
+    """Return how many CPUs a host of the run has; NaN where the record does not say."""
+    cpus = run.machine.get("cpus_quota") or run.machine.get("cpus_affinity")
+    return float(cpus) if isinstance(cpus, int | float) else math.nan
 
 
 def report_document(report: Report) -> Document:
@@ -104,6 +116,7 @@ def report_document(report: Report) -> Document:
             results_table(report.cases),
             failures(report.records.missed),
             *_verdicts(report),
+            *ranks_parts(list(report.scalings)),
             *figure_sections(report.pictures, on=IN_HTML),
             *_explained(report),
             *slow_samples_section(report.records.slowest, on=ON_PAPER),
@@ -143,7 +156,7 @@ def _verdicts(report: Report) -> Iterator[Part]:
     runs = {run.name: run for run in report.records.runs}
     for recommendation in report.recommendations:
         yield verdict_callout(recommendation, runs[recommendation.run])
-    if not report.recommendations:
+    if not (report.recommendations or report.scalings):
         yield nothing_to_recommend()
 
 

@@ -168,6 +168,9 @@ def _case(entry: object) -> Case:
         rounds=rounds,
         warmup=_columns(measured.warmup, f"{where}: warmup"),
         slowest=tuple(measured.slowest),
+        ranks=tuple(
+            (rank.rank, rank.host, _columns(rank.rounds, f"{where}: rank {rank.rank}")) for rank in measured.ranks
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Run files to one tidy frame: a row for every run, case and round. Missing is NaN, never 0."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from loaderbench.reports.wording import in_order
 MISSED = (*IDENTITY, "status", "reason", "phase")  # the columns of `Records.missed` before its settings
 OF_ROUND = ("warmup", "round")
 MOST_COLUMNS = 256  # settings, facts and metrics of all files: beyond it, one file is not like the others
+OF_RANK = ("run", "case", "rank", "host", "round", "seconds", "samples")
 FACT = "fact_"  # a fact's column: a bench of the user's own may call a fact as a setting or a metric is called
 
 
@@ -47,6 +48,8 @@ class Records:
     runs: tuple[Run, ...]
     """Oldest first."""
     faults: tuple[Fault, ...]
+    ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(OF_RANK)))
+    """Of cases of many ranks a row for each rank and round: run, case, rank, host, round, and the rank's metrics."""
 
 
 def read_records(paths: Iterable[Path]) -> Records:
@@ -70,6 +73,7 @@ def read_records(paths: Iterable[Path]) -> Records:
         frame=_frame(oldest_first),
         missed=_missed(oldest_first),
         slowest=_slowest(oldest_first),
+        ranks=_ranks(oldest_first),
         runs=tuple(recorded.run for recorded in oldest_first),
         faults=tuple(faults),
     )
@@ -130,6 +134,17 @@ def _frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     )
     identities, settings, facts = (table.take(block_of_row // 2).reset_index(drop=True) for table in of_case)
     return pd.concat([identities, settings, per_round, facts], axis="columns")
+
+
+def _ranks(runs: Sequence[RecordedRun]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(columns).assign(run=recorded.run.name, case=case.name, rank=rank, host=host).rename_axis("round")
+        for recorded in runs
+        for case in recorded.cases
+        for rank, host, columns in case.ranks
+    ]
+    empty = pd.DataFrame(columns=list(OF_RANK))
+    return pd.concat([part.reset_index() for part in parts], ignore_index=True) if parts else empty
 
 
 def _end_to_end(blocks: Sequence[Columns], lengths: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,8 @@ A run's folder holds ``run.json`` (`RECORD`), or while the run is under way, and
                        "facts":    {"passes": 1, …},
                        "warmup":   {"seconds": [0.41],       "samples": [512],      …},
                        "rounds":   {"seconds": [0.40, 0.39], "samples": [512, 512], …},
-                       "slowest":  [{"index": 7, "seconds": 0.1, "share": 0.2}, …]}}, …],
+                       "slowest":  [{"index": 7, "seconds": 0.1, "share": 0.2}, …],
+                       "ranks":    [{"rank": 0, "host": …, "rounds": {"seconds": [0.40, 0.38], …}}, …]}}, …],
      "loaderbench": {"schema": 2, "run": …, "version": …, "started": …, "finished": …, "complete": true,
                      "planned": 2, "order": ["bench_epoch[…]", …], "seed": 0, "command": ["--dataset", …],
                      "machine": {"cpu_model": …, "accelerator": {"name": …}, …},
@@ -76,6 +77,15 @@ Names = Annotated[dict[Name, Any], Meta(max_length=MOST_NAMES)]
 """Values by the names of settings, facts or metrics, still to be checked one by one."""
 
 
+class RankRounds(Struct, frozen=True, kw_only=True):
+    """The rounds of one rank of a case of many."""
+
+    rank: Annotated[int, Meta(ge=0, le=LARGEST)]
+    host: ShortText
+    rounds: Names
+    """As those of the case, its own."""
+
+
 class Measurement(Struct, frozen=True, kw_only=True):
     """The ``extra_info`` of a benchmark: what was measured of one case."""
 
@@ -91,6 +101,8 @@ class Measurement(Struct, frozen=True, kw_only=True):
     """What else is known of the case, one `Scalar` for each name."""
     slowest: Annotated[list[SlowSample], Meta(max_length=MOST_NAMES)] = []
     """The samples that took longest, the longest first, where the bench read them one by one."""
+    ranks: list[RankRounds] = []
+    """Of a case of many ranks."""
 
 
 class Benchmark(Struct, frozen=True, kw_only=True):
@@ -162,6 +174,8 @@ class Case:
     rounds: Columns
     warmup: Columns
     slowest: tuple[SlowSample, ...] = ()
+    ranks: tuple[tuple[int, str, Columns], ...] = ()
+    """Of each rank its number, its host and its rounds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

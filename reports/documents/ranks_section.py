@@ -1,0 +1,154 @@
+"""What a report says of many ranks: what limits their scaling, and the two figures that show it."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from loaderbench.reports.documents.document import (
+    ON_PAPER,
+    Callout,
+    Cell,
+    Column,
+    Part,
+    Section,
+    Table,
+    Tone,
+)
+from loaderbench.reports.documents.pictures import drawn_figure
+from loaderbench.reports.figures import ranks as figures
+from loaderbench.reports.stats.rank_scaling import Limit, RankScaling
+from loaderbench.reports.units import percent, quantity
+from loaderbench.reports.vocabulary import sample_rate
+
+MOST_SCALINGS = 6
+MOST_RANKS = 64  # in the table
+
+HEADLINES: dict[Limit, str] = {
+    "unsharded": "Every rank loads all samples",
+    "none": "The ranks scale",
+    "one rank": "One rank holds the others back",
+    "changing ranks": "The slowest rank holds the others back",
+    "cpus": "The ranks compete for the CPUs",
+    "shared": "The ranks share something that is not the CPUs",
+    "unknown": "How well the ranks scale is not known",
+}
+TONES: dict[Limit, Tone] = {"none": "good", "unknown": "plain", "unsharded": "bad", "one rank": "bad"}
+
+
+def ranks_parts(scalings: list[RankScaling]) -> Iterator[Part]:
+    """Yield a callout for each group of cases that differ in their ranks alone, and its figures."""
+    for number, scaling in enumerate(scalings[:MOST_SCALINGS], start=1):
+        yield _callout(scaling)
+        yield Section(
+            title=f"Ranks: {_subject(scaling)}",
+            parts=tuple(_details(scaling, number)),
+            name=f"ranks-{number}",
+            on=ON_PAPER,
+        )
+
+
+def _subject(scaling: RankScaling) -> str:
+    step = " · training" if scaling.most["bench"] == "ranks_training" else ""
+    return f"{scaling.most['dataset']} · {scaling.most['device']}{step}"
+
+
+def _callout(scaling: RankScaling) -> Callout:
+    return Callout(
+        subject=f"{_subject(scaling)} · {scaling.most['world_size']} ranks",
+        headline=HEADLINES[scaling.limit],
+        tone=TONES.get(scaling.limit, "warn"),
+        sentence=_sentence(scaling),
+        evidence=_evidence(scaling),
+    )
+
+
+def _evidence(scaling: RankScaling) -> str:
+    most, rate = scaling.most, sample_rate(scaling.most["dataset"])
+    total = f"{quantity(most['samples_per_s'], rate)} together (the sum of the ranks' own rates is "
+    total += f"{quantity(most['rates_sum_per_s'], rate)})"
+    if pd.isna(most["efficiency"]):
+        return f"{total}."
+    return f"{total}, {percent(most['efficiency'])} of {most['world_size']} times one rank's."
+
+
+def _sentence(scaling: RankScaling) -> str:
+    """Say what limits the scaling, and what to do."""
+    most, slowest = scaling.most, scaling.slowest
+    cost = percent(most["straggler_cost"])
+    which = "" if slowest is None else f"rank {slowest.rank} on {slowest.host}"
+    often = "" if slowest is None else f"in {percent(slowest.share)} of {slowest.rounds} rounds"
+    return {
+        "unsharded": "No sample is loaded by one rank alone, so more ranks load nothing more: give the loader a "
+        "DistributedSampler, or split the stream by rank.",
+        "none": "Each rank is nearly as fast as one alone.",
+        "one rank": f"{which} is the slowest {often}, and {cost} of the ranks' time is spent waiting for the slowest: "
+        "look at that host, and at the samples of that rank.",
+        "changing ranks": f"{cost} of the ranks' time is spent waiting for the slowest, which is most often {which} "
+        f"({often}): loading is too uneven; more workers or a larger prefetch_factor may hide it.",
+        "cpus": f"{percent(scaling.busy_share)} of the CPUs are busy: fewer workers for each rank, cheaper samples, or "
+        "more cores.",
+        "shared": f"Only {percent(scaling.busy_share)} of the CPUs are busy: storage, memory or the network is shared, "
+        "or each rank has too few workers.",
+        "unknown": f"One rank alone was not measured. {cost} of the ranks' time is spent waiting for the slowest.",
+    }[scaling.limit]
+
+
+def _details(scaling: RankScaling, number: int) -> Iterator[Part]:
+    dataset = str(scaling.most["dataset"])
+    if not scaling.ranks.empty:
+        yield drawn_figure(
+            figures.side_by_side(scaling.ranks, dataset),
+            name=f"ranks-{number}",
+            title="Ranks of a pass, side by side",
+            how_to_read="The longest bar is what all others wait for. If it is always the same rank, look at its host.",
+        )
+    if (drawn := figures.scaling(scaling.cases, dataset)) is not None:
+        yield drawn_figure(
+            drawn,
+            name=f"scaling-{number}",
+            title="Throughput over ranks",
+            how_to_read="What lies below the dashed line is lost: to the slowest rank, or to what the ranks share.",
+        )
+    if not scaling.ranks.empty:
+        yield _table(scaling, number)
+
+
+def _table(scaling: RankScaling, number: int) -> Table:
+    """Return a row for each rank: its host, its rate, its first batch, what it waited for, CPU time and memory."""
+    rate = sample_rate(scaling.most["dataset"])
+    first = {"host": ("host", "first"), "samples": ("samples", "sum"), "seconds": ("seconds", "sum")}
+    means = [
+        name
+        for name in ("first_batch_s", "wait_s", "sync_wait_s", "compute_s", "cpu_s", "pss_bytes")
+        if name in scaling.ranks and scaling.ranks[name].notna().any()
+    ]
+    table = scaling.ranks.groupby("rank").agg(**first, **{name: (name, "mean") for name in means})  # type: ignore[call-overload]
+    labels = {
+        "first_batch_s": "first batch", "wait_s": "waiting for data", "sync_wait_s": "waiting for ranks",
+        "compute_s": "computing", "cpu_s": "CPU time", "pss_bytes": "memory (PSS)",
+    }  # fmt: skip
+    columns = (
+        Column(label="rank", number=True),
+        Column(label="host"),
+        Column(label="throughput", number=True),
+        *(Column(label=labels[name], number=True) for name in means),
+    )
+    rows = [
+        (
+            Cell(text=str(rank), number=float(rank)),
+            Cell(text=str(row["host"])),
+            _cell(row["samples"] / row["seconds"], rate),
+            *(_cell(row[name], "bytes" if name == "pss_bytes" else "s") for name in means),
+        )
+        for rank, row in table.iterrows()
+    ]
+    return Table(
+        name=f"ranks-table-{number}",
+        columns=columns,
+        rows=tuple(rows),
+        most_rows={"markdown": MOST_RANKS, "html": MOST_RANKS},
+    )
+
+
+def _cell(value: float, unit: str) -> Cell:
+    return Cell(text=quantity(value, unit), number=float(f"{value:.6g}"))

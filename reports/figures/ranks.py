@@ -1,0 +1,80 @@
+"""Figures of many ranks: the ranks of a pass side by side, and throughput over their number with its ideal line."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loaderbench.reports.figures import style
+from loaderbench.reports.units import THIN, count, quantity
+from loaderbench.reports.vocabulary import sample_rate
+
+MOST_RANKS = 16  # drawn: of more, the slowest
+PARTS = (
+    ("wait_s", "waiting for data", style.VERMILLION),
+    ("sync_wait_s", "waiting for other ranks", style.ORANGE),
+    ("compute_s", "computing", style.BLUE),
+)
+
+
+def side_by_side(ranks: pd.DataFrame, dataset: str) -> Figure:
+    """Draw the mean seconds of a round of each rank, and what they went to; `ranks` has a row for each round of each.
+
+    Where there was no step, all of it is loading.
+    """
+    mean = ranks.groupby("rank").mean(numeric_only=True)
+    shown = mean.nlargest(MOST_RANKS, "seconds").sort_index()
+    others = f"; the {MOST_RANKS} slowest of {len(mean)}" if len(mean) > MOST_RANKS else ""
+    title, rounds = "Ranks of a pass, side by side", count(ranks["round"].nunique(), "round")
+    heading = style.Heading(title=title, subtitle=f"Mean of {rounds}; a rank's own clock{others}")
+    with style.in_our_style():
+        figure, panels = style.sheet(heading, 1, heights=(0.3 * len(shown) + 0.4,))
+        _bars(panels[0][0], shown, sample_rate(dataset))
+    return figure
+
+
+def _bars(axes: Axes, shown: pd.DataFrame, rate: str) -> None:
+    y, left = np.arange(len(shown)), np.zeros(len(shown))
+    has_step = "compute_s" in shown and bool(shown["compute_s"].notna().any())
+    if has_step:
+        for column, words, colour in PARTS:
+            axes.barh(y, shown[column], left=left, color=colour, label=words, height=0.62)
+            left = left + shown[column].to_numpy(np.float64)
+    else:
+        axes.barh(y, shown["seconds"], color=style.BLUE, height=0.62)
+    for row, (seconds, samples) in enumerate(zip(shown["seconds"], shown["samples"], strict=True)):
+        axes.text(seconds, row, f" {quantity(samples / seconds, rate)}", va="center", color=style.INK, size=8)
+    style.rows(axes, [f"rank{THIN}{rank}" for rank in shown.index])
+    axes.set_xlim(0, 1.3 * float(shown["seconds"].max()))
+    axes.xaxis.set_major_formatter(style.in_units("s"))
+    style.label(axes, x="seconds of a round")
+    if has_step:
+        style.legend(axes, columns=3)
+
+
+def scaling(table: pd.DataFrame, dataset: str) -> Figure | None:
+    """Draw throughput over the number of ranks, and what as many ranks as fast as one alone would reach."""
+    if len(table) < 2:  # noqa: PLR2004 - a line has two ends
+        return None
+    heading = style.Heading(
+        title="Throughput over ranks", subtitle="All samples over the slowest rank's time; bars: within-run spread"
+    )
+    with style.in_our_style():
+        figure, panels = style.sheet(heading, 1)
+        axes = panels[0][0]
+        x = np.arange(len(table))
+        names = [(float(x[-1]), float(table["samples_per_s"].iloc[-1]), "measured", style.BLUE)]
+        if table["ideal"].notna().all():
+            axes.plot(x, table["ideal"], color=style.MUTED, linestyle="--")
+            names.append((float(x[-1]), float(table["ideal"].iloc[-1]), "ideal", style.MUTED))
+        axes.plot(x, table["samples_per_s"], marker="o", color=style.BLUE, markeredgecolor=style.PAPER)
+        axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.BLUE, alpha=0.35, lw=3)
+        worlds = table["world_size"].tolist()
+        style.steps(axes, worlds, [str(world) for world in worlds])
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+        axes.yaxis.set_major_formatter(style.in_units(""))
+        axes.locator_params(axis="y", nbins=4)
+        style.name_lines(axes, names)
+        style.label(axes, x="ranks", y=sample_rate(dataset))
+    return figure

@@ -1,0 +1,63 @@
+"""What a report says of many ranks, on a made-up record."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loaderbench.reports.documents.document import Callout, Document, Figure, Section, Table, walk
+from loaderbench.reports.documents.report_document import assemble, report_document
+from loaderbench.reports.records.frame import read_records
+from loaderbench.reports.records.schema import SCHEMA
+
+
+def case(ranks: int, seconds: list[list[float]], samples: float) -> dict[str, Any]:
+    slowest = [max(pair) for pair in zip(*seconds, strict=True)]
+    count = len(slowest)
+    cost = [1 - sum(pair) / len(pair) / max(pair) for pair in zip(*seconds, strict=True)]
+    return {
+        "name": f"bench_ranks[images-ranks={ranks}]",
+        "extra_info": {
+            "bench": "ranks",
+            "settings": {"dataset": "images", "device": "cpu", "nproc_per_node": ranks, "num_workers": 1},
+            "facts": {"world_size": ranks, "hosts": 1, "coverage": "each sample once"},
+            "rounds": {
+                "seconds": slowest, "samples": [samples] * count, "straggler_cost": cost, "cpu_s": slowest,
+                "rates_sum_per_s": [samples] * count,
+            },
+            "ranks": [
+                {"rank": rank, "host": "gpu1", "rounds": {"seconds": column, "samples": [samples / ranks] * count}}
+                for rank, column in enumerate(seconds)
+            ],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
+    """Of one rank, and of two, the second of which is always slow."""
+    folder: Path = tmp_path_factory.mktemp("ranks")
+    about = {"schema": SCHEMA, "run": "r", "version": "0.1.0", "started": None, "machine": {"cpus_affinity": 2}}
+    cases = [case(1, [[1.0, 1.0, 1.01]], 100), case(2, [[0.5, 0.5, 0.51], [1.0, 1.0, 1.01]], 100)]
+    (folder / "run.json").write_text(json.dumps({"benchmarks": cases, "loaderbench": about}))
+    return report_document(assemble(read_records([folder])))
+
+
+def test_the_verdict_names_the_rank_that_holds_the_others_back(document: Document) -> None:
+    (verdict,) = (part for part in document.parts if isinstance(part, Callout))
+    assert verdict.headline == "One rank holds the others back"
+    assert verdict.sentence.startswith("rank 1 on gpu1 is the slowest in 100")
+    assert "of 2 times one rank's" in verdict.evidence
+
+
+def test_the_ranks_and_their_scaling_are_drawn(document: Document) -> None:
+    assert {figure.name for figure in document.figures} >= {"ranks-1", "scaling-1"}
+    assert all(figure.svg for figure in document.figures if isinstance(figure, Figure))
+
+
+def test_every_rank_has_a_row(document: Document) -> None:
+    (section,) = (part for part in document.parts if isinstance(part, Section) and part.title.startswith("Ranks: "))
+    (table,) = (part for part in walk(section.parts) if isinstance(part, Table))
+    assert [row[0].text for row in table.rows] == ["0", "1"]
+    assert [row[1].text for row in table.rows] == ["gpu1", "gpu1"]
