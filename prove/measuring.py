@@ -34,6 +34,7 @@ class RunningTopic:
     began_s: float
     kept: dict[str, Measured] = field(default_factory=dict)
     stage: Stage | None = None
+    lines: list[str] = field(default_factory=list)  # to be said
     result: Result | None = None
 
     def receive(self) -> bool:
@@ -44,6 +45,8 @@ class RunningTopic:
             return False
         if isinstance(report, Stage):
             self.stage = report
+        elif isinstance(report, str):
+            self.lines.append(f"{self.topic.name}: {report}")
         elif isinstance(report, Mapping):
             self.kept.update(report)
         else:
@@ -120,6 +123,8 @@ class Measuring:
         for running in list(self.running):
             is_alive = running.process.is_alive()  # a process that it left behind may hold its end of the pipe
             is_open = running.receive() if running.connection.poll() else is_alive
+            while running.lines:
+                self.progress.say(running.lines.pop(0))
             if not is_open:
                 self._end(running)
         if self.running:

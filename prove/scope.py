@@ -25,7 +25,7 @@ class Stage:
     of: int
 
 
-def _untold(_: Stage | Mapping[str, Measured]) -> None:
+def _untold(_: Stage | Mapping[str, Measured] | str) -> None:
     """Tell nobody."""
 
 
@@ -35,7 +35,7 @@ class Scope:
 
     folder: Path  # where commands leave their files
     short: bool = False
-    report: Callable[[Stage | Mapping[str, Measured]], object] = field(default=_untold)
+    report: Callable[[Stage | Mapping[str, Measured] | str], object] = field(default=_untold)
 
     def of(self, whole: int, little: int) -> int:
         """Return `whole`, or `little` in the short form."""
@@ -50,3 +50,7 @@ class Scope:
     def keep(self, measured: Mapping[str, Measured]) -> None:
         """Report what is known before the topic ends: it stays in the table if the topic is interrupted."""
         self.report(dict(measured))
+
+    def say(self, line: str) -> None:
+        """Report a line for the terminal: what failed, where the topic goes on."""
+        self.report(line)

@@ -23,7 +23,7 @@ from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.stats.recommendation import Recommendation, recommend
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import percent, quantity
-from prove.commands import loaderbench
+from prove.commands import CommandError, loaderbench
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope
 
@@ -118,10 +118,13 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     answers: list[Answer] = []
     measured: dict[str, Measured] = {}
     for question in scope.parts(_asked(scope), lambda question: question.name):
-        answers.append(_answered(question, scope))
+        try:
+            answers.append(_answered(question, scope))
+        except CommandError as error:
+            scope.say(str(error))
         right = sum(answer.is_right for answer in answers)
         open_ones = sum(answer.cannot_tell for answer in answers)
-        measured = {RIGHT: Measured(value=right, note=f"of {len(answers)}; {open_ones} × cannot tell or in part")}
+        measured = {RIGHT: Measured(value=right, note=f"{open_ones} × cannot tell or in part")}
         scope.keep(measured)
     return measured
 
@@ -135,7 +138,10 @@ def details(scope: Scope) -> Sequence[Table]:
     labels = ("dataset", "answer", "bottleneck", "of the best", "loader over step", "right")
     rows = []
     for question in _asked(scope):
-        answer = answer_of(*_records(question, scope))
+        minute, grids = _records(question, scope)
+        if not all((folder / "run.json").exists() for folder in (minute, *grids)):
+            continue  # its command failed
+        answer = answer_of(minute, grids)
         choice = answer.recommendation.headline
         texts = (
             question.name,

@@ -16,8 +16,8 @@ from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.documents.document import Cell, Column, Table, Tone
 from loaderbench.reports.explain.memory_growth import copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import Ranking, read_ranking
-from loaderbench.reports.units import percent
-from prove.commands import loaderbench
+from loaderbench.reports.units import MISSING, percent
+from prove.commands import CommandError, loaderbench
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope
 
@@ -242,8 +242,11 @@ def _cases(scope: Scope) -> Sequence[Case]:
 def right_try(case: Case, scope: Scope) -> int:
     """Return which try was right, from 1 on, each with a larger budget; 0 if none was."""
     for number, budget in enumerate(case.budgets, start=1):
-        if case.is_right(case.injected, explained(case.injected, budget, scope)):
-            return number
+        try:
+            if case.is_right(case.injected, explained(case.injected, budget, scope)):
+                return number
+        except CommandError as error:
+            scope.say(str(error))
     return 0
 
 
@@ -269,16 +272,20 @@ def shares(tries: Sequence[int]) -> Measured:
 def details(scope: Scope) -> Sequence[Table]:
     """Return what was ranked first for each injected cause, in its last try."""
     columns = (Column(label="injected cause"), Column(label="ranked first", wide=True), Column(label="saves"))
-    rows = []
-    for case in _cases(scope):
-        if case.what == FIRST:
-            budget = [budget for budget in case.budgets if _out(case.injected, budget, scope).exists()][-1]
-            ranking = explained(case.injected, budget, scope)
-            first = ranking.interventions[0]
-            tone: Tone = "good" if is_found(case.injected, ranking) else "bad"
-            saved = f"{percent(first.gain)} ({percent(first.low)} to {percent(first.high)}), {first.blocks} blocks"
-            rows.append((Cell(text=case.injected.cause), Cell(text=first.cause, tone=tone), Cell(text=saved)))
+    rows = [_first_ranked(case, scope) for case in _cases(scope) if case.what == FIRST]
     return [Table(columns=columns, rows=tuple(rows))]
+
+
+def _first_ranked(case: Case, scope: Scope) -> tuple[Cell, ...]:
+    name = Cell(text=case.injected.cause)
+    tried = [budget for budget in case.budgets if (_out(case.injected, budget, scope) / "explain.json").exists()]
+    ranking = explained(case.injected, tried[-1], scope) if tried else None
+    if ranking is None or not ranking.interventions:
+        return name, Cell(text="nothing: its command failed", tone="bad"), Cell(text=MISSING)
+    first = ranking.interventions[0]
+    tone: Tone = "good" if is_found(case.injected, ranking) else "bad"
+    saved = f"{percent(first.gain)} ({percent(first.low)} to {percent(first.high)}), {first.blocks} blocks"
+    return name, Cell(text=first.cause, tone=tone), Cell(text=saved)
 
 
 TOPIC = Topic(

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from loaderbench.reports.explain.explain_record import (
@@ -19,7 +20,7 @@ from loaderbench.reports.explain.explain_record import (
 from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, rank
 from loaderbench.reports.stats.recommendation import Recommendation
 from prove.topics import TOPICS
-from prove.topics.answers import Answer
+from prove.topics.answers import Answer, in_all, judged
 from prove.topics.causes import CAUSES, NOTHING, TOGETHER, Injected, is_copied, is_found, is_leak, is_silent, shares
 from prove.topics.changes import alarms, power
 from prove.topics.gates import CASES, pool
@@ -130,6 +131,17 @@ def test_what_is_shown_to_be_as_good_is_right_more_often_than_what_is_not_shown_
     shares = simulate("close settings", 3, 200)
     assert shares.not_worse < shares.as_good
     assert shares.right_if_shown >= 0.95
+
+
+def test_the_rate_of_a_setting_is_the_geometric_mean_over_its_processes() -> None:
+    rates = [(0, 100.0), (2, 150.0), (0, 400.0), (2, 150.0)]
+    cases = pd.DataFrame(rates, columns=["num_workers", "samples_per_s"]).assign(
+        loader_samples_per_s=100.0, step_samples_per_s=200.0
+    )
+    headline = SimpleNamespace(is_shown=True, chosen={"num_workers": 2})
+    recommendation = SimpleNamespace(headline=headline, bottleneck="loading")
+    answer = judged(cast("Recommendation", recommendation), in_all(cases))
+    assert (answer.of_best, answer.loader_over_step) == (pytest.approx(0.75), pytest.approx(0.5))
 
 
 @pytest.mark.parametrize(
