@@ -92,7 +92,7 @@ class Measuring:
 
     def run(self) -> list[Result]:
         """Return what came of each topic; after Ctrl-C, of those that ended, with what the others had reported."""
-        waiting = list(self.topics)
+        waiting = sorted(self.topics, key=lambda topic: -topic.minutes if self.scope.short else 0)
         with Progress(total=len(self.topics)) as self.progress:
             self.progress.estimate_by(self._left_s)
             try:

@@ -30,7 +30,7 @@ from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass
 from loaderbench.benches.whatif.trace_costs import pass_costs
 from loaderbench.reports.units import count, quantity
 from loaderbench.reports.whatif.batch_costs import CostRound
-from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_correction
+from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_corrections
 from loaderbench.reports.whatif.pass_choice import cost_passes, cost_sizes, held_out_passes
 from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime, reads
 from loaderbench.reports.whatif.prediction import Question, check_predictions, predict
@@ -61,8 +61,9 @@ def whatif(
     schedule = _schedule(subject, question.batch_sizes, cpus, budget_s, seed)
     measuring = PassMeasuring(subject=subject, config=config, schedule=schedule)
     measuring.run()
-    correction = cost_correction(measuring.costs, measuring.correcting, cpus)
-    costs = list(map(correction.apply, measuring.costs))
+    rounds = measuring.costs
+    corrections = cost_corrections(rounds, measuring.correcting, cpus)
+    costs = [correction.apply(of_round) for correction, of_round in zip(corrections, rounds, strict=True)]
     held_out = check_predictions(costs, measuring.held_out, cpus)
     predictions, needed = predict(costs, held_out, question)
     return WhatIf(
@@ -70,7 +71,7 @@ def whatif(
         seed=seed,
         dataset=subject.name,
         samples=subject.properties.length or schedule.dataset_samples,
-        rounds=len(measuring.costs),
+        rounds=len(rounds),
         held_out=held_out,
         not_measured=measuring.not_measured,
         predictions=predictions,

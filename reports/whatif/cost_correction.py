@@ -2,9 +2,10 @@
 
 Costs come from timestamps, which cost something themselves, and from a pass with one worker, beside which another CPU
 was idle. Two numbers for each batch size make up for it. All costs of workers and of taking their batches are
-multiplied by a factor, so that the simulated pass with one worker takes what it was measured to take. And processes
-slow each other: the `contended_speed` is that by which the pass with a worker for each CPU is as many times faster than
-the one with one worker, as it was measured to be.
+multiplied by a factor, so that the simulated pass with one worker takes what it was measured to take as a rule. The
+factor is one for each round of costs: their noise, that of a single traced pass, then changes nothing but how the cost
+is divided. And processes slow each other: the `contended_speed` is that by which the pass with a worker for each CPU is
+as many times faster than the one with one worker, as it was measured to be.
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy as np
 
 from loaderbench.reports.whatif.batch_costs import PARTS, CostRound, PassCosts
 from loaderbench.reports.whatif.simulation import Costs, Scenario, pass_seconds
+from loaderbench.reports.whatif.typical_pass import middle_mean, typical_s
 
 SLOWEST = 0.2  # of the speeds that are considered
 HALVINGS = 8  # of the interval in which the speed is sought: to 0.3 %
@@ -34,7 +36,7 @@ class MeasuredPass:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CostCorrection:
-    """By batch size: what costs are multiplied by, and the speed of a process while all CPUs are busy."""
+    """By batch size: what costs of a round are multiplied by, and the speed of a process while all CPUs are busy."""
 
     factors: Mapping[int, float]
     contended_speeds: Mapping[int, float]
@@ -53,22 +55,32 @@ class CostCorrection:
         }
 
 
-def cost_correction(rounds: Sequence[CostRound], measured: Sequence[MeasuredPass], cpus: float) -> CostCorrection:
-    """Return what makes up for the difference between `measured` passes and those simulated from `rounds` of costs.
+def cost_corrections(
+    rounds: Sequence[CostRound], measured: Sequence[MeasuredPass], cpus: float
+) -> list[CostCorrection]:
+    """Return what makes up for the difference between `measured` passes and those simulated, for each of `rounds`.
 
     Each pass has the seconds of the same rounds, in their order.
     """
     one = {entry.batch_size: entry for entry in measured if entry.num_workers == 1}
     all_busy = {entry.batch_size: entry for entry in measured if entry.num_workers == max(2, math.floor(cpus))}
     speeds = {size: _contended_speed(rounds, one[size], all_busy[size], cpus) for size in all_busy if size in one}
-    factors = {size: _factor(rounds, entry, _between(speeds, size), cpus) for size, entry in one.items()}
-    return CostCorrection(factors=factors, contended_speeds=speeds)
+    return [
+        CostCorrection(
+            factors={
+                size: typical_s(entry.rounds_s) / _simulated_s(costs, entry, _between(speeds, size), cpus)
+                for size, entry in one.items()
+            },
+            contended_speeds=speeds,
+        )
+        for costs in rounds
+    ]
 
 
 def _contended_speed(rounds: Sequence[CostRound], one: MeasuredPass, all_busy: MeasuredPass, cpus: float) -> float:
     """Return the speed at which the simulated passes are to each other as the measured ones, by bisection."""
     pairs = zip(one.rounds_s, all_busy.rounds_s, strict=True)
-    measured = median(math.log(all_s / one_s) for one_s, all_s in pairs)
+    measured = middle_mean([math.log(all_s / one_s) for one_s, all_s in pairs])
     slow, fast = SLOWEST, 1.0
     if _log_ratio(rounds, one, all_busy, cpus, fast) >= measured:
         return fast
@@ -96,16 +108,6 @@ def _middle(rounds: Sequence[CostRound], size: int) -> list[CostRound]:
     ordered = sorted(rounds, key=lambda costs: costs[size].mean("work_s") + costs[size].mean("take_s"))
     first = max(0, (len(ordered) - 3) // 2)
     return ordered[first : first + 3]
-
-
-def _factor(rounds: Sequence[CostRound], one: MeasuredPass, speed: float, cpus: float) -> float:
-    """Return what the costs are to be multiplied by: a pass is proportional to them."""
-    return math.exp(
-        median(
-            math.log(seconds / _simulated_s(costs, one, speed, cpus))
-            for costs, seconds in zip(rounds, one.rounds_s, strict=True)
-        )
-    )
 
 
 def _simulated_s(costs: CostRound, measured: MeasuredPass, speed: float, cpus: float) -> float:

@@ -16,6 +16,7 @@ import msgspec
 from loaderbench.reports.whatif.batch_costs import CostRound, costs_at, nearest_size
 from loaderbench.reports.whatif.cost_correction import MeasuredPass
 from loaderbench.reports.whatif.simulation import Costs, Scenario, batch_seconds, pass_seconds
+from loaderbench.reports.whatif.typical_pass import typical_s
 from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WorkersNeeded, widening
 
 KEEPS_UP = 0.03  # of a step: a loader whose batches are waited for less keeps up with it
@@ -60,13 +61,13 @@ def check_predictions(
 
 
 def _pass_seconds(rounds: Sequence[CostRound], measured: MeasuredPass, cpus: float) -> float:
-    """Return the median over the rounds of costs of the predicted seconds of a pass."""
+    """Return what a pass is predicted to take as a rule, over the rounds of costs."""
     predicted_s = []
     for costs in rounds:
         begin_s = costs[nearest_size(costs, measured.batch_size)].begin_s if measured.num_workers else 0.0
         scenario = Scenario(num_workers=measured.num_workers, cpus=cpus, begin_s=begin_s)
         predicted_s.append(pass_seconds(costs_at(costs, measured.batch_size), scenario, measured.batches))
-    return median(predicted_s)
+    return typical_s(predicted_s)
 
 
 def predict(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Annotated
 
 import msgspec
@@ -11,8 +11,8 @@ import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to imp
 from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.whatif.pass_schedule import LoaderPass
 from loaderbench.reports.whatif.simulation import Scenario
+from loaderbench.reports.whatif.typical_pass import standard_error, typical_s
 
-MEDIAN_TO_MEAN = math.sqrt(math.pi / 2)  # of their standard errors
 COVERAGE = 0.9  # of measurements are to lie in the intervals
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -29,8 +29,8 @@ class HeldOutPass(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def measured_s(self) -> float:
-        """Return the median of its rounds."""
-        return median(self.rounds_s)
+        """Return what it took as a rule."""
+        return typical_s(self.rounds_s)
 
     @property
     def error(self) -> float:
@@ -44,13 +44,8 @@ class HeldOutPass(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def uncertainty(self) -> float:
-        """Return the standard error of `measured_s`, as a share of it; NaN where all rounds are one value.
-
-        That of a median is 1.25 times that of a mean, where rounds are normal (in their logarithm).
-        """
-        if len(set(self.rounds_s)) <= 1:
-            return math.nan
-        return MEDIAN_TO_MEAN * stdev(map(math.log, self.rounds_s)) / math.sqrt(len(self.rounds_s))
+        """Return the standard error of `measured_s`, as a share of it; NaN where all rounds are one value."""
+        return standard_error(self.rounds_s)
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):

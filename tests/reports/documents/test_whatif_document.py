@@ -50,7 +50,7 @@ def test_errors_stand_beside_what_the_measured_times_vary_by() -> None:
         for text in section.parts
         if isinstance(text, Text)
     ]
-    assert any("standard error of 5" in text for text in texts)
+    assert any("standard error of 4.5" in text for text in texts)
 
 
 def test_an_interrupted_one_says_how_many_rounds_it_rests_on() -> None:

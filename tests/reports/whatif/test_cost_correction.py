@@ -1,12 +1,14 @@
 """Costs corrected by made-up passes: those that are simulated with a known factor and a known speed."""
 
 from dataclasses import replace
+from statistics import geometric_mean
 
 import pytest
 
 from loaderbench.reports.whatif.batch_costs import CostRound, PassCosts
-from loaderbench.reports.whatif.cost_correction import CostCorrection, MeasuredPass, cost_correction
+from loaderbench.reports.whatif.cost_correction import CostCorrection, MeasuredPass, cost_corrections
 from loaderbench.reports.whatif.simulation import Costs, Scenario, pass_seconds
+from loaderbench.reports.whatif.typical_pass import typical_s
 
 MS = 1e-3
 COSTS = Costs(work_s=8 * MS, send_s=MS, take_s=2 * MS, alone_s=9 * MS)
@@ -38,27 +40,37 @@ def measured(
 def test_a_known_factor_and_a_known_speed_are_found(factor: float, speed: float) -> None:
     costs = rounds(1.0, 1.2, 0.9)
     passes = [measured(costs, workers, 4, factor=factor, speed=speed) for workers in (1, 2)]
-    correction = cost_correction(costs, passes, cpus=2)
-    assert correction.contended_speeds[4] == pytest.approx(speed, rel=0.02)
-    assert correction.factors[4] == pytest.approx(factor, rel=0.02)
+    corrections = cost_corrections(costs, passes, cpus=2)
+    assert [correction.contended_speeds[4] for correction in corrections] == pytest.approx([speed] * 3, rel=0.02)
+    factors = [correction.factors[4] for correction in corrections]
+    assert geometric_mean(factors) == pytest.approx(factor, rel=0.02)
+
+
+def test_every_round_of_costs_is_corrected_to_what_the_pass_took_as_a_rule() -> None:
+    costs = rounds(1.0, 1.2, 0.9)
+    one = measured(costs, 1, 4, factor=1.5)
+    as_a_rule_s = typical_s(one.rounds_s)
+    for correction, of_round in zip(cost_corrections(costs, [one], cpus=2), costs, strict=True):
+        (again,) = measured([correction.apply(of_round)], 1, 4).rounds_s
+        assert again == pytest.approx(as_a_rule_s, rel=1e-6)
 
 
 def test_a_round_in_which_everything_took_longer_changes_nothing() -> None:
     costs = rounds(1.0, 1.0, 3.0)
     passes = [measured(costs, workers, 4, speed=0.6) for workers in (1, 2)]
-    assert cost_correction(costs, passes, cpus=2).contended_speeds[4] == pytest.approx(0.6, rel=0.02)
+    assert cost_corrections(costs, passes, cpus=2)[0].contended_speeds[4] == pytest.approx(0.6, rel=0.02)
 
 
 def test_workers_that_do_not_slow_each_other_go_at_full_speed() -> None:
     costs = rounds(1.0)
     one, two = (measured(costs, workers, 4) for workers in (1, 2))
     faster = replace(two, rounds_s=tuple(0.8 * seconds for seconds in two.rounds_s))
-    assert cost_correction(costs, [one, faster], cpus=2).contended_speeds[4] == 1.0
+    assert cost_corrections(costs, [one, faster], cpus=2)[0].contended_speeds[4] == 1.0
 
 
 def test_with_one_cpu_only_the_factor_is_found() -> None:
     costs = rounds(1.0)
-    correction = cost_correction(costs, [measured(costs, 1, 4, factor=1.2, cpus=1)], cpus=1)
+    (correction,) = cost_corrections(costs, [measured(costs, 1, 4, factor=1.2, cpus=1)], cpus=1)
     assert correction.contended_speeds == {}
     assert correction.factors[4] == pytest.approx(1.2, rel=0.01)
 
