@@ -19,6 +19,7 @@ import hypothesis
 import psutil
 import pytest
 import torch
+from huge_pages import keep_huge_pages, use_huge_pages
 from preloaded import Running, environment
 from pytest_benchmark.plugin import get_cpu_info
 
@@ -178,6 +179,11 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    use_huge_pages()
+
+
+def pytest_runtest_setup() -> None:
+    keep_huge_pages()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,6 +24,8 @@ from select import select
 from types import ModuleType
 from typing import Any
 
+from huge_pages import use_huge_pages
+
 PACKAGES = ("loaderbench.reports", "loaderbench.benches", "loaderbench.datasets")
 OTHERS = ("torch.utils.data", "scipy.stats", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin", "pyarrow.parquet")
 PLUGIN = "loaderbench.benches.harness.plugin"
@@ -81,6 +83,7 @@ def preload() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    use_huge_pages()
 
 
 def threads() -> set[str]:
