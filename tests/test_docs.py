@@ -55,7 +55,8 @@ USER = {
     """,
 }
 # What makes a command short; everything else is as written.
-SHORT = {
+SHORT: dict[str, list[str]] = {
+    "check": [],
     "explain": ["--budget", "1s", "--samples", "32", "--num-workers", "1", "--batch-size", "8"],
     "whatif": ["--samples", "128", "--budget", "30s"],
     "watch": [],
@@ -171,7 +172,7 @@ def expanded(word: str, folder: Path) -> list[str]:
 # Of these one is run; the others differ in options alone, which are parsed.
 MEASURING = [
     line
-    for name in ("explain", "whatif", "tune", "gate", "calibrate", "watch")
+    for name in ("check", "explain", "whatif", "tune", "gate", "calibrate", "watch")
     for line in typed(DOCUMENTS, f"loaderbench {name} ")
 ]
 PARSED = [line for line in MEASURING if line not in {typed(DOCUMENTS, f"loaderbench {name} ")[0] for name in SHORT}]

@@ -73,8 +73,21 @@ class Endless(IterableDataset):
 Check = Callable[..., tuple[int, str]]
 
 
+IMPORTED = "loaderbench.benches.check.loader_demand.import_fault"
+
+
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+def imported(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The modules that were to be imported in a Python of its own, which takes seconds: none is."""
+    modules: list[str] = []
+    monkeypatch.setattr(IMPORTED, modules.append)
+    return modules
+
+
+@pytest.fixture
+def check(
+    imported: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Check:
     """The command, where `DATA` is ``checked``: its exit code, and all that it says."""
     (tmp_path / "checked.py").write_text(DATA)
     monkeypatch.chdir(tmp_path)
@@ -88,12 +101,13 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return run
 
 
-def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check) -> None:
+def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check, imported: list[str]) -> None:
     code, printed = check("--dataset", "checked:Train")
     assert code == 0
     for what in ("shared memory", "file descriptors", "memory", "CPUs", "pickle"):
         assert what in printed
     assert "nothing that would crash or be wrong" in printed
+    assert imported == ["checked"]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +149,12 @@ def test_one_loader_has_an_option_for_every_setting_of_a_loader(command: Any) ->
     _, config = loader_of(parser.parse_args(given))
     assert (config.shuffle, config.in_order, config.persistent_workers) == (False, False, True)
     assert all(SETTINGS[name].option in parser.format_help() for name in loader_settings())
+
+
+def test_a_loader_of_the_users_own_is_checked_as_it_is_set(check: Check, imported: list[str]) -> None:
+    code, printed = check("--from-loader", "checked:loader")
+    assert (code, imported) == (0, ["checked"])
+    assert "nothing that would crash or be wrong" in printed
 
 
 def test_a_stream_without_end_that_is_split_passes(check: Check) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preloaded import ENDS_WITHIN_S, LOADERBENCH, Running, environment
 
 from loaderbench.benches.cli import main as cli
 from loaderbench.reports.watch.record import Watched
@@ -55,28 +56,38 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def ran(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False, timeout=120)
+def ran(place: Path, *words: str) -> tuple[str, str, int]:
+    """Run a Python of its own: its output, its errors, its exit code."""
+    ended = subprocess.run(
+        [sys.executable, *words], cwd=place, capture_output=True, text=True, check=False, timeout=ENDS_WITHIN_S
+    )
+    return ended.stdout, ended.stderr, ended.returncode
+
+
+def forked(place: Path, *words: str) -> tuple[str, str, int]:
+    """The same, of a program that finds torch imported."""
+    with Running([sys.executable, *words], cwd=place, env=environment()) as program:
+        code = program.wait()
+        return program.out, program.err, code
 
 
 MAIN = ("-c", "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))", "watch")
 
 
 @pytest.mark.parametrize(
-    ("program", "how", "ending"),
-    [(["train.py"], ["sample", "1"], "failed"), (["-m", "pack.train"], ["leave", "0"], "stopped")],
+    ("run", "program", "how", "ending"),
+    [(ran, ["train.py"], ["sample", "1"], "failed"), (forked, ["-m", "pack.train"], ["leave", "0"], "stopped")],
     ids=["a script that fails", "a module that leaves"],
 )
 def test_a_script_or_module_prints_raises_and_ends_as_without_a_watch(
-    place: Path, program: list[str], how: list[str], ending: str
+    run: Callable[..., tuple[str, str, int]], place: Path, program: list[str], how: list[str], ending: str
 ) -> None:
     out = place / how[0]
-    plain = ran(place, *program, *how)
-    watched = ran(place, *MAIN, "--out", str(out), *program, *how)
-    assert watched.stdout == plain.stdout
-    assert watched.stderr.startswith(plain.stderr)
-    assert watched.returncode == plain.returncode
+    printed, errors, code = run(place, *program, *how)
+    watched = run(place, *MAIN, "--out", str(out), *program, *how)
+    assert watched[0] == printed
+    assert watched[1].startswith(errors)
+    assert watched[2] == code
     record = Watched.read(out)
     assert (record.ending, len(record.loaders)) == (ending, 1)
     assert record.loaders[0].dataset == f"{program[-1].removesuffix('.py')}:Train"
@@ -84,9 +95,10 @@ def test_a_script_or_module_prints_raises_and_ends_as_without_a_watch(
 
 
 def test_after_the_steps_that_were_asked_for_the_script_ends_and_is_reported(place: Path) -> None:
-    watched = ran(place, *MAIN, "--steps", "6", "--out", str(place / "steps"), "train.py", "finish", "0")
-    assert watched.returncode == 0
-    assert "at exit" in watched.stdout
+    command = [*LOADERBENCH, "watch", "--steps", "6", "--out", str(place / "steps"), "train.py", "finish", "0"]
+    with Running(command, cwd=place, env=environment()) as watched:
+        assert watched.wait() == 0
+        assert "at exit" in watched.out
     record = Watched.read(place / "steps")
     assert (record.ending, record.loaders[0].steps) == ("stopped", 6)
     run = json.loads((place / "steps" / "run.json").read_text())
