@@ -7,6 +7,8 @@ import pandas as pd
 from loaderbench.reports.documents.document import Outputs, Section, Table, Text
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
 
+COLUMNS = ("dataset", "index", "seconds", "share")
+
 
 def slow_samples_section(slowest: pd.DataFrame, on: Outputs) -> Iterator[Section]:
     """Yield the slowest samples of each dataset, as its newest case that read them one by one has them."""
@@ -18,8 +20,8 @@ def slow_samples_section(slowest: pd.DataFrame, on: Outputs) -> Iterator[Section
         name="slow-samples",
         columns=(*columns("dataset"), *numbers("sample", "takes", "of all samples")),
         rows=tuple(
-            row(str(entry.dataset), int(entry.sample), amount(entry.seconds, "s"), amount(entry.share, "share"))
-            for entry in shown.rename(columns={"index": "sample"}).itertuples(index=False)
+            row(str(dataset), int(index), amount(seconds, "s"), amount(share, "share"))
+            for dataset, index, seconds, share in zip(*(shown[name].tolist() for name in COLUMNS), strict=True)
         ),
     )
     how = "By their index; each was read on its own, in one process, when it had been read before."

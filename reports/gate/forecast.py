@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import special  # type: ignore[import-untyped]
 
 from loaderbench.reports.gate.estimate import Estimate
 from loaderbench.reports.stats.conventions import LEVEL

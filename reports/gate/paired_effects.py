@@ -99,7 +99,7 @@ def _of_blocks(rounds: pd.DataFrame, metric: str) -> pd.DataFrame:
     table = table.dropna()
     if rule.is_summed:
         table = table.groupby(level="block").mean()
-    scaled = np.log(table) if rule.scale == "ratio" else table
+    scaled = table.apply(np.log) if rule.scale == "ratio" else table
     is_slowed = rule.scale == "ratio" and _is_time(metric) and not rule.is_summed
     rows = [
         (block, compared(pairs.to_numpy(), worse_sign(metric) if is_slowed else 0), *spread_of(pairs.to_numpy()))

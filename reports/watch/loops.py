@@ -116,7 +116,8 @@ def _idle(epoch: WatchedEpoch, waits: Floats) -> Floats:
     idle[: len(known)] = known
     if len(idle):
         idle[0] += epoch.started_s - epoch.began_s
-    return np.minimum(idle, waits)
+    capped: Floats = np.minimum(idle, waits)
+    return capped
 
 
 def stage_waits(loader: WatchedLoader) -> dict[str, float]:
