@@ -126,6 +126,8 @@ def _in_one_line(call: str) -> str:
 
 
 def _table(table: Table) -> Iterator[RenderableType]:
+    if not table.rows:
+        return
     columns = [column for column in table.columns if "terminal" in column.on]
     grid = Grid(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:

@@ -13,6 +13,8 @@ from loaderbench.benches.harness.loading.storages import tensor_storages
 from loaderbench.datasets.pytree import LeafCounts, children, count_leaves, fingerprint, tree_map, tree_tensors
 from loaderbench.datasets.recipes.transport import to_arrays
 
+FEWEST_TRANSPOSED = 8  # tensors in a list: fewer may be fields of a sample
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchFacts:
@@ -22,6 +24,7 @@ class BatchFacts:
     storage_bytes: int  # of its tensors: what goes to shared memory
     objects_left: int  # where its lists are arrays: those that are in no list
     not_to_arrays: str = ""  # why its lists cannot become arrays
+    transposed: int = 0  # tensors that `default_collate` made of lists of numbers, one for each place in them
     not_rebuilt: str = ""  # why its containers cannot be built anew from their leaves
 
     @property
@@ -43,6 +46,7 @@ def batch_facts_of(batch: Any) -> BatchFacts:
         storage_bytes=tensor_storages(batch).bytes,
         objects_left=objects_left,
         not_to_arrays=not_to_arrays,
+        transposed=_transposed(batch),
         not_rebuilt=_refusal_to_rebuild(batch),
     )
 
@@ -50,6 +54,19 @@ def batch_facts_of(batch: Any) -> BatchFacts:
 def objects_of(leaves: LeafCounts) -> int:
     """Return how many leaves are neither tensors nor arrays."""
     return leaves.objects + leaves.strings
+
+
+def _transposed(batch: Any) -> int:
+    """Return how many tensors stand in lists of `FEWEST_TRANSPOSED` or more that have one number of each sample."""
+    pairs = children(batch)
+    if pairs is None:
+        return 0
+    inside = [child for _, child in pairs]
+    if type(batch) is list and len(inside) >= FEWEST_TRANSPOSED:
+        shapes = {tuple(child.shape) if isinstance(child, Tensor) else () for child in inside}
+        if len(shapes) == 1 and len(next(iter(shapes))) == 1:
+            return len(inside)
+    return sum(map(_transposed, inside))
 
 
 def _refusal_to_rebuild(batch: Any) -> str:

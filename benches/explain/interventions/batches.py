@@ -64,11 +64,17 @@ def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
     if tensors < FEW_TENSORS:
         raise NotApplicableError(f"a batch has {tensors} tensor")
     _require_rebuildable(baseline)
+    evidence = f"{tensors} tensors in a batch, each sent by itself"
+    if transposed := baseline.first_batch.batch.transposed:
+        evidence += (
+            f"; {transposed} of them are what torch's collate function makes of lists of numbers, one for each place "
+            "in a list: return an array or a tensor in the place of a list"
+        )
     return per_batch(
         baseline,
         _packing,
         cause=cause,
-        evidence=f"{tensors} tensors in a batch, each sent by itself",
+        evidence=evidence,
         change="collate_fn=Packed(collate_fn), of loaderbench.datasets.recipes.transport; or return one tensor of "
         "each dtype",
         possible_gain=baseline.sending_wait * baseline.first_batch.sending.by_packing,

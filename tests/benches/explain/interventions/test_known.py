@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, default_collate
 
 from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.baseline.batch_facts import ConstantObjects
@@ -195,3 +195,14 @@ def test_a_batch_that_cannot_be_put_together_again_is_not_packed(baseline: Made)
     strict = Strict(a=torch.arange(2), b=torch.arange(2))
     for cause in ("many tensors in a batch", "new shared memory for each batch"):
         assert "cannot be put together again: TypeError: made by collate alone" in reason(baseline(batch=strict), cause)
+
+
+def test_lists_of_numbers_are_named_beside_the_many_tensors_that_they_become(
+    baseline: Made,
+) -> None:
+    batch = default_collate([{"ids": list(range(16)), "mask": [1] * 16, "label": 0}] * 4)
+    cause = "many tensors in a batch"
+    evidence = applied(baseline(batch=batch), cause).facts.evidence
+    assert "33 tensors in a batch, each sent by itself; 32 of them are" in evidence
+    others = [torch.zeros(4, 2)] * 9
+    assert applied(baseline(batch=others), cause).facts.evidence == "9 tensors in a batch, each sent by itself"
