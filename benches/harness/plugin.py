@@ -223,6 +223,7 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
         rounds=rounds,
         round_s=session.options.round_s,
         case_s=session.options.case_s,
+        warmed_up=lambda metrics: session.on_warm_up(request.node.name, metrics),
         before_round=lambda done: session.before_round(request.node.name, done, rounds),
         agree=session.lockstep.agree,
     )

@@ -35,6 +35,7 @@ class Measure:
     rounds: int
     round_s: float
     case_s: float  # fewer rounds where they would take longer
+    warmed_up: Callable[[Metrics], object]  # called with the metrics of the first pass; not timed
     before_round: Callable[[int], None]  # called with the number of rounds done so far; not timed
     agree: Callable[[str, int], int]  # with the other process of a comparison: both do the same work
 
@@ -48,6 +49,7 @@ class Measure:
                 self.benchmark.pedantic(child.call, args=("once",))
                 return
             is_steady, warmup = child.call("warm_up", self.round_s)
+            self.warmed_up(warmup[0])
             pass_s = warmup[-1]["seconds"]
             passes = self.agree("passes", passes_in(self.round_s, pass_s)) if is_steady else 1
             count = self.agree("rounds", affordable(self.rounds, self.case_s, passes * pass_s))

@@ -5,6 +5,7 @@ of its own, and the record puts its rounds together.
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import exp, log
@@ -127,7 +128,7 @@ class BudgetedRun:
             return
         harness = Session.of(session.config)
         harness.display.hide()  # its total is a number of cases: here it is a time
-        harness.is_quiet = True
+        harness.is_quiet, harness.on_warm_up = True, self._say_first_pass
         cases = [item for item in session.items if is_case(item)]
         self._items = {item.name: item for item in cases}
         cases.sort(key=lambda item: size_key(harness.described(item)["settings"]))
@@ -213,6 +214,13 @@ class BudgetedRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         return (report.outcome, "", "") if self.budget_s else None
+
+    def _say_first_pass(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Say what the long first passes of the first two cases show: rounds that count come later."""
+        item, seen = self._items[name], [one for one in self._allocation.candidates if one.is_seen]
+        line = first_question.first_pass_line(_words(item), metrics, sample_rate(_dataset(item)))
+        if line and self._progress is not None and len(seen) < 2:  # noqa: PLR2004
+            self._progress.say(line)
 
     def _say_first(self, item: pytest.Item) -> None:
         """Say what one process reads in a second, and beside it what the workers of the first case that has some do."""

@@ -3,16 +3,18 @@
 Benches that say nothing about that dataset are left out: control, fidelity, transfer, start-up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 
 from loaderbench.benches.harness.case_sets import distinct
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.machine import usable_cpus
+from loaderbench.reports.units import quantity
 
 BENCHES = ("loaderbench.benches.bench_epoch", "loaderbench.benches.bench_training")
 MOST_WORKERS = 16
+LONG_PASS_S = 1.5  # from which on a first pass is worth a word
 PASSES = 8.0  # in one process, for which a budget has time
 OTHER_QUESTIONS = ("quick", "full", "keyword", "markexpr", "rounds", "resume", "collectonly", "lockstep")
 """Options that say which cases are measured, or how often: with one of them a run has no budget."""
@@ -50,6 +52,19 @@ def ask(config: pytest.Config, budget_s: float) -> None:
         if option not in given:
             setattr(config.option, name, text)
     config.option.longest_pass_s = budget_s / PASSES
+
+
+def first_pass_line(words: str, metrics: Mapping[str, float], unit: str) -> str:
+    """Return what a first pass shows of a case, called `words`; nothing of a short one, whose rounds follow at once.
+
+    >>> first_pass_line("one process", {"samples": 128.0, "seconds": 6.4}, "samples/s")
+    'one process, first pass: 20 samples/s'
+    """
+    prefix = "loader_" if "loader_seconds" in metrics else ""
+    seconds, samples = metrics[f"{prefix}seconds"], metrics.get(f"{prefix}samples", 0.0)
+    if seconds < LONG_PASS_S or not samples:
+        return ""
+    return f"{words}, first pass: {quantity(samples / seconds, unit)}"
 
 
 def _list(values: Iterable[object]) -> str:

@@ -1,7 +1,7 @@
 """One session: what is planned, what has ended, and the record of it."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -48,6 +48,7 @@ class Session:
     nothing: str = ""  # why nothing was measured
     has_tests: bool = False  # beside the cases
     is_quiet: bool = False  # whether another says what was measured
+    on_warm_up: Callable[[str, Mapping[str, float]], object] = lambda *_: None  # after its first pass, with its name
 
     NAME = "loaderbench-session"
 
