@@ -38,7 +38,7 @@ from prove.tuning.replay import Answered, Grid, Measurements, Outcome, Replay, c
 GRID_S, LEAST_TURNS = 85.0, 5  # of a dataset: 17 minutes for all
 SHARE = 0.15  # of the grid's time
 REPLAYS = 1000
-LIMITED = 100  # replays with a limit of memory
+LIMITED = 100  # replays with a limit of memory, and with less noise
 LIVE_SEED = 1000
 CLOSE = 0.05
 
@@ -101,9 +101,20 @@ def details(scope: Scope) -> Sequence[Table]:
         share = fmean(regret <= CLOSE for regret in replayed)
         numbers = (median(replayed), float(np.quantile(replayed, 0.9)), share, median(live), max(live))
         rows.append((method, *map(percent, numbers)))
+    for noise, words in ((0.5, "half"), (0.25, "a quarter")):
+        quieter = [regret for grid in grids.values() for regret in _with_noise(grid, noise, scope.of(LIMITED, 1))]
+        share = fmean(regret <= CLOSE for regret in quieter)
+        of_quieter = (median(quieter), float(np.quantile(quieter, 0.9)), share)
+        rows.append((f"tune, if trials varied {words} as much", *map(percent, of_quieter), "–", "–"))
     missing = {"Optuna: TPE, WilcoxonPruner"} - installed().keys()
     rows += [(f"{name} (not installed)", *("–" for _ in labels[1:])) for name in missing]
     return [_table(labels, rows), _of_datasets(asked, grids, scope)]
+
+
+def _with_noise(measured: Measurements, noise: float, times: int) -> list[float]:
+    """Return the regrets of replays in which trials vary less: is it noise that bounds them?"""
+    answers = replays(measured, tune, times=times, share=SHARE, noise=noise)
+    return [measured.regret(answer.recommended) for answer in answers]
 
 
 def _of_datasets(asked: Sequence[TunedDataset], grids: Mapping[str, Measurements], scope: Scope) -> Table:

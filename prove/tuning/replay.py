@@ -178,6 +178,8 @@ class Replay:
 
     measured: Measurements
     seed: int
+    noise: float = 1.0
+    """By which what is left of a setting is multiplied: whether noise is what bounds a method."""
     moments: dict[int, int] = field(default_factory=dict)
     """The turn that each is drawn from."""
 
@@ -190,7 +192,7 @@ class Replay:
         common = self.moments.setdefault(moment, self._rng.randrange(len(shown.costs)))
         own = self._rng.randrange(len(shown.costs))
         return Outcome(
-            cost=math.exp(shown.truth[place] + shown.moments[common] + shown.rests[own, place]),
+            cost=math.exp(shown.truth[place] + shown.moments[common] + self.noise * shown.rests[own, place]),
             seconds=float(shown.seconds[own, place]),
             pss_bytes=float(shown.pss_bytes[own, place]),
         )
@@ -207,11 +209,11 @@ def run(method: Method, outcome: Callable[[str, int], Outcome]) -> Answered:
         return answered
 
 
-def replays(measured: Measurements, method: Methods, *, times: int, share: float) -> list[Answered]:
+def replays(measured: Measurements, method: Methods, *, times: int, share: float, noise: float = 1.0) -> list[Answered]:
     """Return what a method answers in so many replays, within a share of the grid's time."""
     budget_s = share * measured.grid_s
     return [
-        run(method(measured.grid, budget_s, seed), Replay(measured=measured, seed=seed).outcome)
+        run(method(measured.grid, budget_s, seed), Replay(measured=measured, seed=seed, noise=noise).outcome)
         for seed in range(times)
     ]
 

@@ -32,7 +32,7 @@ FEWEST_BLOCKS = 4  # of a setting that is said to be as good as another one
 LEAST_OF_BASELINE = 3  # blocks that a baseline has in common with what is recommended
 MOST_RESERVED = 0.25  # of the budget, for comparing the baselines with what is recommended
 LEVEL_AT_A_STOP = 1 - (1 - LEVEL) / 2  # of an interval that is to cover at LEVEL although a race stops where it suits
-FAR = 2.0  # times the lowest cost: more than this is worse after a single block
+FAR = 4.0  # times the lowest cost: more than this is worse after a single block
 
 Status = Literal["open", "worse", "not needed", "not pursued", "lost", "compared"]
 RaceEnding = Literal["", "decided", "budget"]

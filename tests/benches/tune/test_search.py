@@ -1,6 +1,8 @@
 """The search with made-up trials: it goes on when one is lost, keeps limits, starts from earlier trials."""
 
+import os
 import random
+import signal
 from collections.abc import Callable
 from time import monotonic
 
@@ -182,3 +184,27 @@ def test_ctrl_c_keeps_what_was_measured(space: Made, monkeypatch: pytest.MonkeyP
         run(search, monkeypatch, cost)
     assert len(search.trials) == 6
     assert search.race.recommended is not None
+
+
+def test_a_process_that_is_killed_or_out_of_memory_is_a_lost_trial(
+    space: Made, monkeypatch: pytest.MonkeyPatch, no_leaks: None
+) -> None:
+    """Each trial has a real process here."""
+    monkeypatch.setattr(measuring, "LEAST_PATIENCE_S", 1000.0)
+    single = {name: values[:1] for name, values in space().choices.items()}
+    search = made_up(space(choices={**single, "num_workers": [0, 2], "persistent_workers": [False, True]}))
+    search.start()
+
+    def read(one: TunedLoader, _: int) -> TrialTimes:
+        if one.values["persistent_workers"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if one.values["num_workers"]:
+            raise MemoryError("cannot allocate 9 GB")
+        return times(1.0)
+
+    progress = Progress.of_budget(1000.0, is_live=False)
+    measuring.measure(search, read, began=monotonic(), interruption=Interruption(), progress=progress)
+    assert search.race.recommended == ("workers=0", True)
+    lost = {one.name: one.reason for one in search.tried() if one.status == "lost"}
+    assert "SIGKILL" in lost["workers=2 · persistent"]
+    assert "cannot allocate 9 GB" in lost["workers=2"]
