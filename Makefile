@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test prove prove-short check format clean
+.PHONY: bench test test-integrations prove prove-short check format clean
 
 # Every target starts many Pythons: where modules may not be cached, each compiles all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,6 +23,11 @@ test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Optuna is what tune is compared with: a table of `make prove` says where it could not be installed.
+# Scripts of other libraries, watched; the libraries are installed into the same environment.
+test-integrations: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r tests/integrations/requirements.txt
+	$(BIN)/python -m pytest tests/integrations -m integrations
+
 prove: $(VENV)/installed
 	-$(BIN)/python -c "import optuna" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check "optuna>=5"
 	$(BIN)/python -m prove

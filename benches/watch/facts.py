@@ -26,6 +26,7 @@ def loader_facts(loader: Any) -> dict[str, Any]:
         "drop_last": bool(getattr(loader, "drop_last", False)),
         "in_order": bool(getattr(loader, "in_order", True)),
         "collate_fn": name_of(getattr(loader, "collate_fn", None)),
+        "is_collate_fn_made": not hasattr(getattr(loader, "collate_fn", None), "__qualname__"),
         "sampler": name_of(type(getattr(loader, "sampler", None))),
         "is_stream": hasattr(type(dataset), "__iter__") and not hasattr(type(dataset), "__getitem__"),
         "named_by": command_name(_own(dataset)),

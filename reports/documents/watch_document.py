@@ -41,6 +41,17 @@ STAGE_WORDS = {
     "start": "the start of the iterator", "begin": "a batch not begun yet", "fetch": "fetching",
     "collate": "collating", "transport": "sending", "unknown": "stages not known",
 }  # fmt: skip
+# Of what was seen of a loader, the options of the next command: of explain, and of tune, which varies the others.
+_SEEN = (
+    "num_workers",
+    "batch_size",
+    "prefetch_factor",
+    "start_method",
+    "persistent_workers",
+    "pin_memory",
+    "drop_last",
+)
+_NOT_TUNED = ("batch_size", "drop_last")
 WITHOUT_WORKERS = {"begin": "the DataLoader before it", "transport": "the DataLoader after it"}
 
 
@@ -180,12 +191,12 @@ def _row(verdict: LoopVerdict) -> tuple[Cell, ...]:
 
 
 def _section(verdict: LoopVerdict) -> Section:
-    command = next_command(verdict)
+    commands = "\n".join(filter(None, (next_command(verdict), next_command(verdict, "tune"))))
     return Section(
         title=f"{verdict.loader.name}: {verdict.loader.dataset or verdict.loader.kind}",
         parts=(
             Items(items=(*_waiting(verdict), *_passes(verdict), *_stages(verdict))),
-            *([Code(code=command, language="sh", note=_note(verdict))] if command else []),
+            *([Code(code=commands, language="sh", note=_note(verdict))] if commands else []),
         ),
     )
 
@@ -257,26 +268,31 @@ def _memory(watched: Watched) -> Iterator[str]:
         yield f"memory of all processes (PSS): {first} at first, {last} at last, {most} at most"
 
 
-def next_command(verdict: LoopVerdict) -> str:
-    """Return the command that goes on from here, with what was seen of the loader; nothing where none helps."""
+def next_command(verdict: LoopVerdict, command: str = "explain") -> str:
+    """Return the command that goes on from here, with what was seen of the loader; nothing where none helps.
+
+    `command`: explain is given the loader as it is, tune what it is not to vary.
+    """
     loader = verdict.loader
     named_by = list(loader.facts.get("named_by") or ())
     if verdict.outcome != "bottleneck" or not named_by:
         return ""
-    words = ["loaderbench", "explain", *named_by]
-    for name in ("num_workers", "batch_size", "prefetch_factor", "start_method"):
-        if loader.facts.get(name) and loader.facts[name] != SETTINGS[name].default:
-            words += [f"--{name.replace('_', '-')}", str(loader.facts[name])]
-    for name in ("persistent_workers", "pin_memory", "drop_last"):
-        if loader.facts.get(name):
-            words += [f"--{name.replace('_', '-')}", "on"]
+    words = ["loaderbench", command, *named_by]
+    for name in _SEEN if command == "explain" else _NOT_TUNED:
+        value = loader.facts.get(name)
+        if value and value != SETTINGS[name].default:
+            words += [f"--{name.replace('_', '-')}", "on" if value is True else str(value)]
     collate = str(loader.facts.get("collate_fn") or "")
-    if ":" in collate and not collate.startswith("torch.") and "<" not in collate:
+    if ":" in collate and not loader.facts.get("is_collate_fn_made") and not _is_default(collate):
         words += ["--collate-fn", collate]
     step_s = float(np.nanmedian(verdict.times.others)) if verdict.times.is_whole.any() else 0.0
     if step_s > 1e-3:  # noqa: PLR2004 - a step of less than a millisecond is next to none
         words += ["--step", f"{1e3 * step_s:.3g}ms"]
     return shell(words)
+
+
+def _is_default(collate: str) -> bool:
+    return collate.startswith("torch.") or "<" in collate
 
 
 def _note(verdict: LoopVerdict) -> str:

@@ -1,9 +1,13 @@
 """What the watch of a script says."""
 
+import argparse
+import shlex
+
 import pytest
 from made_up_watches import epoch, loader, steady, watched
 from msgspec.structs import replace
 
+from loaderbench.benches.cli import explain, tune
 from loaderbench.reports.documents.document import Code, Document, Text, walk
 from loaderbench.reports.documents.watch_document import next_command, watch_document
 from loaderbench.reports.render.markdown import markdown
@@ -36,7 +40,27 @@ def test_the_next_command_has_what_was_seen() -> None:
     assert next_command(judge(steady(0.4))) == (
         "loaderbench explain --dataset train:Train --num-workers 2 --batch-size 4 --start-method fork --step 6ms"
     )
+    assert (
+        next_command(judge(steady(0.4)), "tune") == "loaderbench tune --dataset train:Train --batch-size 4 --step 6ms"
+    )
     assert next_command(judge(steady(0.0))) == ""
+
+
+def test_the_next_commands_have_options_that_are_there() -> None:
+    parser = argparse.ArgumentParser()
+    actions = parser.add_subparsers()
+    explain.add_arguments(actions.add_parser("explain"))
+    tune.add_arguments(actions.add_parser("tune"))
+    facts = dict.fromkeys(("persistent_workers", "pin_memory", "drop_last"), True)
+    seen = replace(steady(0.4), facts={**steady(0.4).facts, "prefetch_factor": 4, **facts, "collate_fn": "my:pad"})
+    for command in ("explain", "tune"):
+        words = shlex.split(next_command(judge(seen), command))
+        assert parser.parse_args(words[1:]).dataset
+
+
+def test_a_collate_function_that_is_an_object_is_not_named_by_its_class() -> None:
+    seen = replace(steady(0.4), facts={**steady(0.4).facts, "collate_fn": "my:Pad", "is_collate_fn_made": True})
+    assert "--collate-fn" not in next_command(judge(seen))
 
 
 def test_a_loader_that_was_made_and_not_read_stands_in_the_table_alone() -> None:
