@@ -10,9 +10,11 @@ rounds of one.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -81,6 +83,8 @@ ASKED = (
     Question(name="samples of 200 kB, slow step", costs={"sample_bytes": 200_000}, step_s=LATE),
     Question(name="collating in 20 ms, slow step", options=COLLATE_20MS, step_s=LATE),
 )
+BUDGET_S, LATE = 60.0, 1.2  # of the command itself, and the factor by which it may exceed that
+ENDED = "run: time that an answer takes over its minute, the longest"
 RIGHT = f"run: right answers in a minute, of {len(ASKED)} datasets of known cost"
 
 
@@ -116,15 +120,22 @@ class Answer:
 def measure(scope: Scope) -> Mapping[str, Measured]:
     """Return how many answers are right, and say how many were that it cannot tell."""
     answers: list[Answer] = []
+    taken_s: list[float] = []
     measured: dict[str, Measured] = {}
     for question in scope.parts(_asked(scope), lambda question: question.name):
+        began = perf_counter()
         try:
-            answers.append(_answered(question, scope))
+            _ask(question, scope)
+            taken_s.append(perf_counter() - began)
+            answers.append(_judged_by_grids(question, scope))
         except CommandError as error:
             scope.say(str(error))
         right = sum(answer.is_right for answer in answers)
         open_ones = sum(answer.cannot_tell for answer in answers)
-        measured = {RIGHT: Measured(value=right, note=f"{open_ones} × cannot tell or in part")}
+        measured = {
+            RIGHT: Measured(value=right, note=f"{open_ones} × cannot tell or in part"),
+            ENDED: Measured(value=max(taken_s, default=math.nan) / BUDGET_S),
+        }
         scope.keep(measured)
     return measured
 
@@ -155,11 +166,16 @@ def details(scope: Scope) -> Sequence[Table]:
     return [Table(columns=tuple(Column(label=label) for label in labels), rows=tuple(rows))]
 
 
-def _answered(question: Question, scope: Scope) -> Answer:
-    """Measure a question in a minute, and the grid of the same settings; in short, two settings and no grid."""
+def _ask(question: Question, scope: Scope) -> None:
+    """Measure a question in a minute; in short, two settings."""
     workers = ("--num-workers", "0,2") if scope.short else ()
-    minute, grids = _records(question, scope)
+    minute, _ = _records(question, scope)
     loaderbench("run", *question.arguments, *workers, "--run-dir", str(minute), folder=scope.folder)
+
+
+def _judged_by_grids(question: Question, scope: Scope) -> Answer:
+    """Measure the grids of the settings that were answered about, none in short, and return the answer beside them."""
+    minute, grids = _records(question, scope)
     settings = latest(summarise(read_records([minute]).frame))["num_workers"].unique()
     bench = "bench_epoch" if question.step_s is None else "bench_training"
     for grid in () if scope.short else grids:
@@ -204,7 +220,7 @@ def judged(recommendation: Recommendation, grid: pd.DataFrame) -> Answer:
 
 TOPIC = Topic(
     name="answers",
-    goals=(Goal(what=RIGHT, unit="", at_least=len(ASKED) - 1),),
+    goals=(Goal(what=RIGHT, unit="", at_least=len(ASKED) - 1), Goal(what=ENDED, unit="ratio", at_most=LATE)),
     measure=measure,
     details=details,
     minutes=20,

@@ -7,9 +7,11 @@ what is seen without A/B passes.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from loaderbench.benches.harness.system.devices import available
@@ -24,6 +26,8 @@ from prove.scope import Measured, Scope
 SHORT_BUDGET = "5s"
 OBSERVING = "20s"  # what is seen without A/B passes is seen first
 FIRST_TRY, USUAL = "60s", "120s"  # the budget of the first try, and the command's own
+SHARE_OF_BUDGET = "share-of-budget"  # the file beside a record: what its whole command took, over its budget
+LATE = 1.2  # the factor by which a command may exceed its budget
 NO_WORKERS = "workers where none would do"  # nothing is sent then
 TOGETHER = "all that helped, together"
 PITFALLS = "loaderbench.datasets.synthetic.pitfalls"
@@ -163,6 +167,7 @@ OBSERVED = (
 FIRST = f"explain: of {len(CAUSES)} injected causes, found and ranked first"
 SILENT = "explain: datasets without a fault of which one is said to be found"
 MEMORY = "explain: injected growth of memory (a leak, copy-on-write of a list and of a dict), reported"
+ENDED = "explain: time that a command takes over its budget, the longest"
 SEEN = f"explain: of {len(OBSERVED)} injected faults that no change of the loader removes, reported"
 
 
@@ -224,13 +229,15 @@ LITTLE_CASES = tuple(
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:
-    """Return the shares that were found; of the short form, all of them of one explanation."""
+    """Return the shares that were found, and the budgets kept; of the short form, all of one explanation."""
     tries: dict[str, list[int]] = {FIRST: [], SILENT: [], MEMORY: [], SEEN: []}
     measured: dict[str, Measured] = {}
     for case in scope.parts(_cases(scope), lambda case: case.injected.cause):
         tries[case.what].append(right_try(case, scope))
         wrong = sum(not number for number in tries[case.what])
         measured[case.what] = Measured(value=wrong) if case.what == SILENT else shares(tries[case.what])
+        shares_of_budget = [float(file.read_text()) for file in scope.folder.glob(f"*/{SHARE_OF_BUDGET}")]
+        measured[ENDED] = Measured(value=max(shares_of_budget, default=math.nan))
         scope.keep(measured)
     return measured
 
@@ -254,7 +261,10 @@ def explained(injected: Injected, budget: str, scope: Scope) -> Ranking:
     """Return what ``loaderbench explain`` ranks, measured once for the scope."""
     out = _out(injected, budget, scope)
     if not out.exists():
+        began = perf_counter()
         loaderbench("explain", *injected.arguments, "--budget", budget, "--out", out.name, folder=scope.folder)
+        share = (perf_counter() - began) / float(budget.removesuffix("s"))
+        (out / SHARE_OF_BUDGET).write_text(str(share))
     return read_ranking(out)
 
 
@@ -295,6 +305,7 @@ TOPIC = Topic(
         Goal(what=SILENT, unit="", at_most=0),
         Goal(what=MEMORY, unit="share", at_least=1),
         Goal(what=SEEN, unit="share", at_least=1),
+        Goal(what=ENDED, unit="ratio", at_most=LATE),
     ),
     measure=measure,
     details=details,

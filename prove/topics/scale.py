@@ -2,7 +2,8 @@
 
 Synthetic runs; each command in a fresh process, imports and all. *Report* is from ``run.json`` to all outputs on disk,
 with the highest resident memory of its process. *Add* is one run of 10 000 cases with 10 rounds each; *show* is one
-case of 100 in a history of 1000 runs. The database is SQLite on disk.
+case of 100 in a history of 1000 runs. The database is SQLite on disk. A *huge dataset* has 3.5·10^9 samples, whose
+order alone would take 28 GB; its whole run is timed.
 """
 
 import json
@@ -27,6 +28,21 @@ code = main(["report", sys.argv[1], "--out", sys.argv[2]])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 sys.exit(code)
 """
+HUGE = """
+class Huge:
+    def __len__(self):
+        return 3_500_000_000
+    def __getitem__(self, index):
+        return float(index)
+"""
+RUN_HUGE = """
+import resource, sys
+from loaderbench.benches.cli.main import main
+code = main(["run", "--dataset", "huge:Huge", "-k", "bench_epoch", "--num-workers", "0", "--rounds", "1", "-q"])
+peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(max(peaks) * (1 if sys.platform == "darwin" else 1024))
+sys.exit(code)
+"""
 IMPORT = (
     "import loaderbench.benches.cli.main, loaderbench.reports.history.queries, "
     "loaderbench.reports.documents.history_document"
@@ -36,6 +52,8 @@ SECONDS = "report: 100 000 case-rounds, from run.json to all outputs"
 MEMORY = "report: 100 000 case-rounds, highest resident memory"
 ADD = "history: adding a run of 100 000 case-rounds"
 SHOW = "history: showing one of 100 cases of 1000 runs, beyond its imports"
+HUGE_S = "run: one case of a dataset of 3.5·10^9 samples"
+HUGE_MEMORY = "run: one case of a dataset of 3.5·10^9 samples, highest resident memory of a process"
 CHECK = "check: the properties of a dataset of 10^15 samples"
 
 
@@ -63,7 +81,16 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
         MEMORY: Measured(value=peak_bytes),
         **_history(scope),
         CHECK: Measured(value=checked_s),
+        **_huge(scope),
     }
+
+
+def _huge(scope: Scope) -> dict[str, Measured]:
+    (scope.folder / "huge.py").write_text(HUGE)
+    began = perf_counter()
+    output = run(sys.executable, "-c", RUN_HUGE, folder=scope.folder)
+    taken_s = perf_counter() - began
+    return {HUGE_S: Measured(value=taken_s), HUGE_MEMORY: Measured(value=int(output.splitlines()[-1]))}
 
 
 def _report(scope: Scope, cases: int, rounds: int) -> tuple[float, int]:
@@ -113,6 +140,8 @@ TOPIC = Topic(
         Goal(what=ADD, unit="s", at_most=60),
         Goal(what=SHOW, unit="s", at_most=1),
         Goal(what=CHECK, unit="s", at_most=1),
+        Goal(what=HUGE_S, unit="s", at_most=20),
+        Goal(what=HUGE_MEMORY, unit="bytes", at_most=1.5e9),
     ),
     measure=measure,
     minutes=6,
