@@ -1,6 +1,6 @@
 # make bench   from a fresh clone to a report on real data
 # make test    the same set-up, then the whole test suite
-# make prove   what is measured beside what is true: goals met, or missed (some 90 minutes; prove-short: one)
+# make prove   what is measured beside what is true: goals met, or missed (python -m prove --list says how long; prove-short: a minute)
 # make check   format, lint and types
 PYTHON ?= python3
 VENV := .venv

@@ -38,7 +38,8 @@ class Huge:
 RUN_HUGE = """
 import resource, sys
 from loaderbench.benches.cli.main import main
-code = main(["run", "--dataset", "huge:Huge", "-k", "bench_epoch", "--num-workers", "0", "--rounds", "1", "-q"])
+case = ["--batch-size", "32", "--num-workers", "0", "--pass-time", "250ms", "--rounds", "1"]
+code = main(["run", "--dataset", "huge:Huge", "-k", "bench_epoch", *case, "-q"])
 peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(max(peaks) * (1 if sys.platform == "darwin" else 1024))
 sys.exit(code)
