@@ -207,8 +207,9 @@ def _replay_all(asked: Sequence[TunedDataset], scope: Scope) -> None:
         for job in jobs:
             _replay(scope, job)
         return
+    files = Scope(folder=scope.folder)  # whom a scope reports to cannot be sent
     with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
-        list(pool.map(partial(_replay, scope), jobs))
+        list(pool.map(partial(_replay, files), jobs))
 
 
 def _replay(scope: Scope, job: tuple[int, str]) -> None:
