@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pandas as pd
 
-from loaderbench.benches.gate.blocks import BlockRunner
+from loaderbench.benches.gate.block_record import Record
+from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
 from loaderbench.benches.gate.forking import BlockCutError, ForkServers
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
@@ -21,11 +23,15 @@ from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.reports.gate.allocation import BlockCost, allocate, cost_of
 from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
+from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.replayed_gates import Pool, gate_run
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.units import duration
+
+ALLOCATED_S = 300.0  # the budget for which the rounds of recorded blocks are allocated
 
 
 @dataclass(kw_only=True)
@@ -37,6 +43,7 @@ class CalibrationRunner:
     progress: Progress
     interruption: Interruption
     servers: ForkServers
+    pilots: dict[str, list[tuple[pd.DataFrame, BlockCost]]] = field(default_factory=dict)  # the first blocks, by name
     runners: dict[str, BlockRunner] = field(default_factory=dict)  # by the regression's name
 
     def begin(self, seed: int) -> None:
@@ -71,12 +78,25 @@ class CalibrationRunner:
             while (name := queue.next_block()) is not None:
                 regression = by_name[name]
                 self.progress.describe(name)
-                block = self._runner(regression).measure(within_s=OVERRUN * budget_s - queue.spent_s)
+                block = self._block(regression, within_s=OVERRUN * budget_s - queue.spent_s)
                 about = {"regression": name, "expected": regression.expected, "metric": regression.metric}
                 self._keep(BLOCKS, {**about, **block_record(block)})
                 began, ended = ended, time.monotonic()
                 queue.add(name, ended - began)
                 self.interruption.check()
+
+    def _block(self, regression: InjectedRegression, *, within_s: float) -> Record:
+        """Return a block with as many rounds as a gate on the same code would have in it."""
+        pilots, plan = self.pilots.setdefault(regression.name, []), Plan(budget_s=ALLOCATED_S)
+        request = BlockRequest(has_all_controls=len(pilots) < plan.allocated_after)
+        if len(pilots) >= plan.allocated_after:
+            allocation = allocate(*zip(*pilots, strict=True), left_s=plan.budget_s)
+            request = replace(request, pairs=allocation.pairs if allocation else {})
+        began = time.monotonic()
+        block = self._runner(regression).measure(request, within_s=within_s)
+        if len(pilots) < plan.allocated_after:
+            pilots.append((effects([block]), cost_of(block, time.monotonic() - began)))
+        return block
 
     def gate(self, regression: InjectedRegression, budget_s: float) -> None:
         """Measure a whole gate, as `loaderbench gate` does."""
