@@ -11,12 +11,14 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from preloaded import ENDS_WITHIN_S
 from torch.utils.data import DataLoader
 
 CLONE = Path(__file__).parents[1]
 TOP = ("benches", "datasets", "reports")
 SOURCES = sorted(path for name in TOP for path in (CLONE / name).rglob("*.py"))
 BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-time", "0")
+ONCE = ("--persistent-workers", "on")  # a worker is started once: one that is spawned imports torch
 
 
 HUGGING_FACE = "def load_dataset():\n    return [float(index) for index in range(20)]\n"
@@ -38,7 +40,7 @@ def beside_hugging_face(places: Callable[[str], Any]) -> Any:
     place = places("theirs").write(theirs=THEIRS)
     (place.folder / "datasets").mkdir()
     (place.folder / "datasets" / "__init__.py").write_text(HUGGING_FACE)
-    asked = ("--dataset", "theirs:Train", "--start-method", "fork,forkserver,spawn", "-p", "no:cacheprovider")
+    asked = ("--dataset", "theirs:Train", "--start-method", "fork,forkserver,spawn", "-p", "no:cacheprovider", *ONCE)
     command = [sys.executable, "-m", "pytest", "benches/bench_epoch.py", *asked, "--run-dir", str(place.folder / "run")]
     return place.call([*command, *BRIEF, "--num-workers", "1"], env={"PYTHONPATH": str(place.folder)}, cwd=CLONE)
 
@@ -120,7 +122,7 @@ def installed(wheel: Path, places: Callable[[str], Any]) -> Any:
 
 def pip(*arguments: str) -> None:
     quiet = ("--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
-    subprocess.run([sys.executable, "-m", "pip", *arguments, *quiet], check=True, timeout=600)
+    subprocess.run([sys.executable, "-m", "pip", *arguments, *quiet], check=True, timeout=ENDS_WITHIN_S)
 
 
 def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:

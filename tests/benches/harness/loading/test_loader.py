@@ -229,7 +229,7 @@ def test_an_iterable_object_is_given_torch_s_base_class() -> None:
 
 def test_a_batch_s_tensors_and_bytes_are_counted_without_starting_workers(no_strays: None) -> None:
     rows = TensorDataset(torch.zeros(8, 5), torch.zeros(8, dtype=torch.int64))
-    facts = batch_facts(rows, LoaderConfig(batch_size=4, num_workers=2, persistent_workers=True, timeout=5))
+    facts = batch_facts(rows, LoaderConfig(batch_size=4, num_workers=2, persistent_workers=True, timeout=180))
     assert facts == {"batch_tensors": 2, "batch_objects": 0, "batch_bytes": 4 * 5 * 4 + 4 * 8}
 
 

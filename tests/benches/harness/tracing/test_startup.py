@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import pickle
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preloaded import Running, environment
 from torch.utils.data import IterableDataset, get_worker_info
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -38,7 +38,7 @@ class Stream(IterableDataset[int]):
 def workers(start_method: str | None, **arguments: Any) -> LoaderConfig:
     if start_method is None:
         return LoaderConfig(batch_size=2)
-    return LoaderConfig(batch_size=2, num_workers=1, multiprocessing_context=start_method, timeout=60, **arguments)
+    return LoaderConfig(batch_size=2, num_workers=1, multiprocessing_context=start_method, timeout=180, **arguments)
 
 
 def test_parts_of_a_start_last_from_event_to_event() -> None:
@@ -132,17 +132,16 @@ if __name__ == "__main__":
     from loaderbench.benches.harness.tracing.startup import trace_startup
     from loaderbench.datasets.synthetic.known_cost import Payload
 
-    config = LoaderConfig(num_workers=1, multiprocessing_context="spawn", persistent_workers=True, timeout=60)
+    config = LoaderConfig(num_workers=1, multiprocessing_context="spawn", persistent_workers=True, timeout=180)
     print(json.dumps(trace_startup(config, Payload(samples=2, payload_bytes=0))))
 """
 
 
 def test_a_spawned_worker_is_sent_the_dataset_and_imports_the_main_module_again(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(SCRIPT)
-    run = subprocess.run(
-        [sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=600
-    )
-    times = json.loads(run.stdout)
+    with Running([sys.executable, "main.py"], cwd=tmp_path, env=environment()) as program:
+        assert program.wait() == 0, program.err
+        times = json.loads(program.out)
     assert sum(times[part] for part in PARTS) == pytest.approx(times["first_batch_s"])
     assert all(times[part] > 0 for part in SENT)
     assert (tmp_path / "imports").read_text().split() == ["imported", "imported"]
