@@ -26,6 +26,7 @@ from loaderbench.benches.harness.session.time_left import CaseCost
 from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.descriptors import Reserve
+from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.records.schema import ENDINGS, GROWING_RECORD
 from loaderbench.reports.units import count
 
@@ -47,6 +48,7 @@ class Session:
     reserve: Reserve = field(default_factory=Reserve)
     nothing: str = ""  # why nothing was measured
     has_tests: bool = False  # beside the cases
+    interruption: Interruption = field(default_factory=Interruption)  # entered while cases run
     is_quiet: bool = False  # whether another says what was measured
     on_warm_up: Callable[[str, Mapping[str, float]], object] = lambda *_: None  # after its first pass, with its name
 
@@ -179,9 +181,13 @@ class Session:
         return [by_name[name] for name in names]
 
     def begin(self, item: pytest.Item) -> None:
-        """Wait for the turn to set up a case, in the place where it is to run."""
+        """Wait for the turn to set up a case, in the place where it is to run.
+
+        Raises KeyboardInterrupt if Ctrl-C was pressed where Python ignores it: in a finalizer, or before a fork.
+        """
         if not is_case(item):
             return
+        self.interruption.check()
         if configuration.is_xdist_worker(self.config):
             pytest.fail(configuration.SIDE_BY_SIDE, pytrace=False)
         self.lockstep.wait(item.name, -1)

@@ -17,7 +17,8 @@ from typing import Self
 class Interruption(AbstractContextManager["Interruption"]):
     """Within it, SIGINT does what it always does, and is remembered: `check` raises where Python ignored it.
 
-    Workers forked within it leave Ctrl-C to this process, which ends them. For the main thread alone.
+    Workers forked within it leave Ctrl-C to this process, which ends them. In another thread than the main one, which
+    alone may handle signals, nothing is remembered.
     """
 
     happened = False
@@ -25,12 +26,14 @@ class Interruption(AbstractContextManager["Interruption"]):
     def __enter__(self) -> Self:
         self._process = os.getpid()
         self._previous = signal.getsignal(signal.SIGINT)
-        if callable(self._previous):  # else it is ignored, as in a shell's background
+        self._is_handled = callable(self._previous) and threading.current_thread() is threading.main_thread()
+        if self._is_handled:  # else it is ignored, as in a shell's background
             signal.signal(signal.SIGINT, self._remember)
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._previous)
+        if self._is_handled:
+            signal.signal(signal.SIGINT, self._previous)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() == self._process and callable(self._previous):

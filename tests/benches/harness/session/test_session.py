@@ -1,6 +1,7 @@
 """One session: an order that is drawn, a record of all that was planned, and a run that goes on."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,29 @@ def five(suite: Suite, pytester: pytest.Pytester) -> Callable[..., Path]:
         return pytester.path / into
 
     return run
+
+
+class Interrupted:
+    """Ctrl-C after each case, in a finalizer."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    @staticmethod
+    def pytest_runtest_logfinish() -> None:
+        Interrupted()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_in_a_finalizer_between_two_cases_ends_the_run(pytester: pytest.Pytester) -> None:
+    """Python ignores an exception there, KeyboardInterrupt too."""
+    pytester.makepyfile(mine="train = list(range(20))")
+    asked = ("--dataset", "mine:train", "--num-workers", "0", "--batch-size", "1,2,3", *BRIEF, "--run-dir", "run")
+    plugins = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest", "-p", "no:unraisableexception")
+    ended = pytester.runpytest_inprocess(*plugins, *BENCHES, *asked, plugins=[Interrupted], no_reraise_ctrlc=True)
+    assert ended.ret == pytest.ExitCode.INTERRUPTED
+    assert len(measured(pytester.path / "run")) == 1
+    assert record(pytester.path / "run")["loaderbench"]["complete"] is False
 
 
 def test_the_order_is_drawn_by_the_seed(names: Callable[..., list[str]]) -> None:
