@@ -1,19 +1,24 @@
 """Is what ``loaderbench watch`` says of a script right, and what does it cost? Scripts whose waits are known."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from loaderbench.reports.documents.document import Table
+from loaderbench.reports.documents.tables import amount, columns, numbers, row
+from loaderbench.reports.units import MISSING
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import Outcome, Reason, judge, worst
+from prove import traceml
 from prove.commands import loaderbench, run
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope
 
 STEP_S = 0.01
 PAUSE_S = 0.5
+STEPS_OF_COST, REPETITIONS = 20_000, 7
 
 # A batch is one sample, made in the script's own process: its wait is what the sample takes.
 SCRIPT = """
@@ -137,7 +142,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
         measured[_what(name)] = Measured(value=error_of(watched, known))
         wrong += [] if is_right(watched, known, first_line) else [name]
     measured[WRONG] = Measured(value=len(wrong), note=", ".join(wrong))
-    plain_s, watched_s = _costs(scope, "step", scope.of(20_000, 100))
+    plain_s, watched_s = _costs(scope, "step", scope.of(STEPS_OF_COST, 100))
     measured[STEP_COST] = Measured(value=max(0.0, watched_s - plain_s))
     plain_s, watched_s = _costs(scope, "worker", scope.of(8_000, 100))
     measured[WORKER_COST] = Measured(value=max(0.0, watched_s / plain_s - 1))
@@ -151,12 +156,36 @@ def _what(name: str) -> str:
 def _costs(scope: Scope, kind: str, steps: int) -> tuple[float, float]:
     """Return the median CPU seconds without and with a watch, of runs in alternation."""
     plain, watched = [], []
-    for number in range(scope.of(7, 1)):
+    for number in range(scope.of(REPETITIONS, 1)):
         out = Path(scope.folder) / f"cost-{kind}-{number}"
         plain.append(float(run(sys.executable, "cost.py", kind, str(steps), folder=scope.folder)))
         printed = loaderbench("watch", "--out", str(out), "cost.py", kind, str(steps), folder=scope.folder)
         watched.append(float(printed))
     return median(plain), median(watched)
+
+
+def details(scope: Scope) -> Sequence[Table]:
+    """Return each script's share of waiting as it is known, as the watch has it, and as TraceML has it."""
+    fault = "" if traceml.is_installed() else "TraceML is not installed"
+    if scope.short:
+        fault = "TraceML is not run in the short form"
+    if not fault:
+        (scope.folder / "known_traceml.py").write_text(traceml.with_steps(SCRIPT), encoding="utf-8")
+    rows = []
+    for number, (name, known) in enumerate(SCRIPTS.items()):
+        verdict = worst([judge(loader) for loader in Watched.read(scope.folder / f"watch-{number}").loaders])
+        arguments = list(map(str, (scope.of(200, 20), *known.arguments)))
+        theirs, words = (
+            (None, fault) if fault else traceml.answer("known_traceml.py", arguments, scope.folder, f"known-{number}")
+        )
+        ours = verdict.waiting.share if verdict else None
+        shares = (amount(share, "share") for share in (known.share, ours, theirs))
+        rows.append(row(name, *shares, verdict.outcome if verdict else MISSING, words))
+    cost = None if fault else traceml.step_cost(scope.folder, STEPS_OF_COST, REPETITIONS)
+    named = (*columns("script"), *numbers("known", "watch", "TraceML"), *columns("watch says", "TraceML says"))
+    costs = (*columns("what"), *numbers("TraceML"), *columns(""))
+    added = row("CPU time that it adds to a step, batches of 32", amount(cost, "s"), fault)
+    return Table(columns=named, rows=tuple(rows)), Table(columns=costs, rows=(added,))
 
 
 TOPIC = Topic(
@@ -168,5 +197,6 @@ TOPIC = Topic(
         Goal(what=WORKER_COST, unit="share", at_most=0.01),
     ),
     measure=measure,
-    minutes=5,
+    details=details,
+    minutes=10,
 )

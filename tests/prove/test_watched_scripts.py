@@ -1,9 +1,15 @@
 """Whether a watch is right about a script whose waits are known, judged on made-up records."""
 
+from pathlib import Path
+
+import msgspec
+import pytest
 from made_up_watches import epoch, loader, steady, watched
 from msgspec.structs import replace
 
-from prove.topics.watched_scripts import SCRIPTS, error_of, is_right
+from prove import traceml
+from prove.scope import Scope
+from prove.topics.watched_scripts import SCRIPT, SCRIPTS, details, error_of, is_right
 
 STEADY = SCRIPTS["40% of each step"]
 SECOND = SCRIPTS["two loaders, the second one slow"]
@@ -32,3 +38,25 @@ def test_a_straggler_is_told_from_a_slow_loader() -> None:
 def test_the_error_is_in_points_of_the_share() -> None:
     assert abs(error_of(watched(steady(0.41)), STEADY) - 0.01) < 1e-9
     assert error_of(watched(), STEADY) != error_of(watched(), STEADY)
+
+
+def test_traceml_is_given_scripts_that_name_their_steps() -> None:
+    script = traceml.with_steps(SCRIPT)
+    compile(script, "known.py", "exec")
+    assert "with traceml.trace_step(model):\n                spin(step_s)\n" in script
+    with pytest.raises(ValueError, match="no line"):
+        traceml.with_steps("pass\n")
+
+
+@pytest.mark.parametrize(
+    ("short", "why"), [(False, "TraceML is not installed"), (True, "is not run in the short form")]
+)
+def test_where_traceml_is_not_run_its_rows_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: bool, why: str
+) -> None:
+    monkeypatch.setattr(traceml, "is_installed", lambda: short)
+    for number in range(len(SCRIPTS)):
+        (tmp_path / f"watch-{number}").mkdir()
+        (tmp_path / f"watch-{number}" / "watch.json").write_bytes(msgspec.json.encode(watched(steady(0.4))))
+    scripts, cost = details(Scope(folder=tmp_path, short=short))
+    assert [why in cells[-1].text for cells in (*scripts.rows, *cost.rows)] == [True] * (len(SCRIPTS) + 1)
