@@ -205,7 +205,8 @@ RATES = ["samples_per_s", "loader_samples_per_s", "step_samples_per_s"]
 
 def in_all(cases: pd.DataFrame) -> pd.DataFrame:
     """Return the rates of each number of workers, as the geometric means over its processes."""
-    return np.exp(np.log(cases.set_index("num_workers")[RATES].astype(float)).groupby(level=0).mean())
+    logs = cases.set_index("num_workers")[RATES].astype(float).apply(np.log)
+    return logs.groupby(level=0).mean().apply(np.exp)
 
 
 def judged(recommendation: Recommendation, grid: pd.DataFrame) -> Answer:

@@ -38,7 +38,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     sleep_s, samples = (0.0005, 64) if scope.short else (0.005, 256)
     made = json.dumps({"samples": 4096, "usual_s": sleep_s, "slow_s": sleep_s})
     waiting = ("--dataset", WAITING, "--dataset-args", made, "--samples", str(samples), *FOR_WAITING)
-    commands = {"waiting": (scope.of(USUAL_BUDGET_S, SHORT_BUDGET_S), waiting)}
+    commands: dict[str, tuple[int, Sequence[str]]] = {"waiting": (scope.of(USUAL_BUDGET_S, SHORT_BUDGET_S), waiting)}
     if not scope.short:
         commands |= {name: (BUDGET_S, ("--dataset", name, "--num-workers", "1,2,4")) for name in DATASETS}
     shares = [_share_of_budget(scope.folder, name, *commands[name]) for name in scope.parts(list(commands))]
