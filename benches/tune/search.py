@@ -15,7 +15,7 @@ from loaderbench.reports.tune.race import Race, RacedSetting
 from loaderbench.reports.tune.tune_record import COSTS, Objective, RuledOut, Trial, TriedSetting, TuneLimits
 from loaderbench.reports.units import quantity
 
-BLOCKS_OF_A_STAGE = 2  # before what was measured decides what else is tried
+BLOCKS_OF_A_STAGE = 1  # before what was measured decides what else is tried
 NO_TIME = "there was no time: give a larger --budget"
 
 

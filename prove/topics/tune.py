@@ -35,7 +35,7 @@ from prove.tuning.datasets import DATASETS, TunedDataset
 from prove.tuning.methods import installed
 from prove.tuning.replay import Answered, Grid, Measurements, Outcome, Replay, covered, replays, run, tune
 
-GRID_S, LEAST_TURNS = 85.0, 5  # of a dataset: 17 minutes for all
+GRID_S, LEAST_TURNS = 100.0, 5  # of a dataset: 20 minutes for all
 SHARE = 0.15  # of the grid's time
 REPLAYS = 1000
 LIMITED = 100  # replays with a limit of memory, and with less noise
