@@ -20,7 +20,7 @@ from loaderbench.benches.gate.case_matching import MatchedCase, Matching, match
 from loaderbench.benches.gate.fork_server import PLUGINS
 from loaderbench.benches.gate.forking import ForkServers, ProcessEndedError
 from loaderbench.benches.gate.revisions import NAMES, Revision
-from loaderbench.benches.gate.scheduler import Message, RevisionProcess, Scheduler
+from loaderbench.benches.gate.scheduler import BlockSchedule, Message, RevisionProcess, Scheduler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import CONTROL_BENCH
 
@@ -112,18 +112,22 @@ class BlockRunner:
         finally:
             for process in processes:
                 process.end()
+        environment = {name: value for name, value in servers[0].environment.items() if name in CONTROLLED}
+        return self._record(schedule, folder, environment=environment, loaded=load.loaded if load else "")
+
+    def _record(self, schedule: BlockSchedule, folder: Path, **how: Any) -> Record:
+        """Return what a block showed; `how` is what is known of it beforehand."""
         records = {revision.name: read_record(folder / revision.name) for revision in self.revisions}
         return {
             "block": self.count,
             "seconds": schedule.seconds,
             "servers": self.servers.started,
-            "environment": {name: value for name, value in servers[0].environment.items() if name in CONTROLLED},
             "telemetry": schedule.telemetry,
             "faults": dict(schedule.faults),
             "missed": list(missed(schedule, records)),
             "samples": list(samples(schedule, records)),
             "machine": records["head"].get("loaderbench", {}).get("machine", {}),
-            "loaded": load.loaded if load else "",
+            **how,
         }
 
     def _loads(self) -> bool:
