@@ -22,12 +22,12 @@ bench: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# Optuna is what tune is compared with: a table of `make prove` says where it could not be installed.
-# Scripts of other libraries, watched; the libraries are installed into the same environment.
+# Launchers of ranks, and scripts of other libraries, watched; the libraries are installed into the same environment.
 test-integrations: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r tests/integrations/requirements.txt
-	$(BIN)/python -m pytest tests/integrations -m integrations
+	$(BIN)/python -m pytest -rs tests/integrations -m integrations
 
+# Optuna is what tune is compared with: a table of `make prove` says where it could not be installed.
 prove: $(VENV)/installed
 	-$(BIN)/python -c "import optuna" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check "optuna>=5"
 	$(BIN)/python -m prove

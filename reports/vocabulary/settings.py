@@ -30,6 +30,7 @@ SETTINGS: dict[str, Setting] = by_name((
         name="nproc_per_node", help="ranks on each host, each with workers of its own", kind="whole", least=1,
         default=1, has_column=True, phrase="ranks={}",
     ),
+    Setting(name="nnodes", help="hosts of a launch", kind="whole", least=1, is_swept=False, phrase="hosts={}"),
     Setting(
         name="pad_ranks", help="samples are repeated until every rank has as many; else the last ones are left out",
         kind="switch", default=True, phrase="padded", phrase_off="last left out",

@@ -5,6 +5,7 @@ has died, or failed to collect, ends nobody else's session without a word.
 """
 
 import json
+import math
 import os
 import sys
 from collections import Counter
@@ -31,7 +32,7 @@ _EXITS_AFTER_S = 1.0  # a follower that has failed: torchrun ends rank 0 as soon
 WRITERS = ("lfplugin", "nfplugin", "stepwiseplugin")  # of pytest's, which write for the next run
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # pytest keeps its plugins in sets
 class RankMember:
     """One process of pytest of a launch; it is the session's `Lockstep`, and a plugin of its own."""
 
@@ -63,6 +64,12 @@ class RankMember:
     def is_follower(self) -> bool:
         """Return whether another rank decides, writes and prints."""
         return self.place.rank != 0
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """Return what identifies the cases of this launch beside their own settings: its hosts, if several."""
+        hosts = math.ceil(self.place.world_size / self.place.local_world_size)
+        return {"nnodes": hosts} if hosts > 1 else {}
 
     def agree(self, what: str, value: int) -> int:
         """Return rank 0's number."""

@@ -1,0 +1,152 @@
+"""Launchers, really run: ``make test-integrations``. What is not installed here is skipped, with its name."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integrations
+
+PYTHON = sys.executable
+PLUGIN = ("-q", "-p", "loaderbench.benches.harness.plugin", "-p", "no:cacheprovider", "--benchmark-quiet")
+BENCH = ("--pyargs", "loaderbench.benches.bench_ranks", "--dataset", "launched:Rows", "--model", "launched:Net")
+BRIEF = ("--num-workers", "1", "--batch-size", "8", "--rounds", "2", "--device", "cpu", "--run-dir", "run")
+PYTEST = ("-m", "pytest", *PLUGIN, *BENCH, *BRIEF)
+THEIRS = """
+import torch
+
+class Rows:
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        return torch.full((3,), float(range(64)[index])), index % 2
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 2)
+
+    def forward(self, rows):
+        return self.layer(rows)
+"""
+TORCHRUN = ("-m", "torch.distributed.run")
+FIRST, SECOND, PORT = "10.77.0.1", "10.77.0.2", "29555"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    folder: Path
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *command: str, **environment: str) -> str:
+        process = self.start(*command, **environment)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        return output
+
+    @property
+    def cases(self) -> dict[str, Any]:
+        record = json.loads((self.folder / "run" / "run.json").read_text())
+        assert record["loaderbench"]["complete"]
+        return {case["extra_info"]["bench"]: case["extra_info"] for case in record["benchmarks"]}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "launched.py").write_text(THEIRS)
+    return Project(folder=tmp_path)
+
+
+def check(project: Project, output: str) -> None:
+    """Both benches were measured on two ranks, and one of them alone said so."""
+    assert output.count("2 cases measured") == 1
+    assert set(project.cases) == {"ranks", "ranks_training"}
+    for case in project.cases.values():
+        assert case["facts"]["coverage"] == "each sample once"
+        assert [rank["rank"] for rank in case["ranks"]] == [0, 1]
+
+
+def test_torchrun(project: Project) -> None:
+    check(project, project.run(PYTHON, *TORCHRUN, "--standalone", "--nproc-per-node", "2", *PYTEST))
+
+
+def test_mpirun(project: Project) -> None:
+    mpirun = shutil.which("mpirun")
+    if mpirun is None:
+        pytest.skip("no mpirun: apt-get install openmpi-bin")
+    options = ("--oversubscribe", *(("--allow-run-as-root",) if os.geteuid() == 0 else ()))
+    check(project, project.run(mpirun, *options, "-n", "2", PYTHON, *PYTEST))
+
+
+def test_srun(project: Project) -> None:
+    if shutil.which("srun") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
+        pytest.skip("no srun, or no Slurm that answers: apt-get install slurm-wlm, and configure one node")
+    check(project, project.run("srun", "--ntasks", "2", "--overcommit", PYTHON, *PYTEST))
+
+
+@pytest.fixture
+def hosts() -> Iterator[Callable[[int], list[str]]]:
+    """Two network namespaces joined by a veth pair: the words that run a command in the first or the second."""
+    if shutil.which("ip") is None or shutil.which("unshare") is None or os.geteuid():
+        pytest.skip("two hosts are network namespaces, which need root, ip (iproute2) and unshare (util-linux)")
+    names = [f"loaderbench-{os.getpid()}-{number}" for number in range(2)]
+    setup = [f"ip netns add {name}" for name in names]
+    setup.append(f"ip link add lbva netns {names[0]} type veth peer name lbvb netns {names[1]}")
+    for name, link, address in zip(names, ("lbva", "lbvb"), (FIRST, SECOND), strict=True):
+        setup += [f"ip -n {name} addr add {address}/24 dev {link}", f"ip -n {name} link set lo up"]
+        setup.append(f"ip -n {name} link set {link} up")
+    try:
+        for command in setup:
+            made = subprocess.run(command.split(), capture_output=True, text=True, check=False)
+            if made.returncode:
+                pytest.skip(f"two network namespaces cannot be made here: {made.stderr.strip()}")
+        renamed = 'hostname "$0"; exec "$@"'
+        yield lambda host: ["ip", "netns", "exec", names[host], "unshare", "--uts", "sh", "-c", renamed, f"host{host}"]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def test_torchrun_on_two_hosts(project: Project, hosts: Callable[[int], list[str]]) -> None:
+    launch = ("--nnodes", "2", "--nproc-per-node", "1", "--master-addr", FIRST, "--master-port", PORT)
+    processes = [
+        project.start(
+            *hosts(host), PYTHON, *TORCHRUN, *launch, "--node-rank", str(host), *PYTEST, GLOO_SOCKET_IFNAME=link
+        )
+        for host, link in enumerate(("lbva", "lbvb"))
+    ]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    check(project, outputs[0])
+    case = project.cases["ranks"]
+    assert "cases measured" not in outputs[1]
+    assert case["settings"]["nnodes"] == 2
+    assert [rank["host"] for rank in case["ranks"]] == ["host0", "host1"]
+
+
+def test_two_launches_on_one_host_at_once(tmp_path: Path) -> None:
+    projects = [Project(folder=tmp_path / name) for name in ("one", "two")]
+    for project in projects:
+        project.folder.mkdir()
+        (project.folder / "launched.py").write_text(THEIRS)
+    launch = ("--standalone", "--nproc-per-node", "2")
+    processes = [project.start(PYTHON, *TORCHRUN, *launch, *PYTEST) for project in projects]
+    for project, process in zip(projects, processes, strict=True):
+        check(project, process.communicate(timeout=300)[0])
