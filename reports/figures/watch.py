@@ -38,14 +38,13 @@ def steps(table: pd.DataFrame) -> Figure | None:
         return None
     most = int(table["steps"].max())
     points = "each step" if most == 1 else f"means of up to {count(most, 'step')}"
-    heading = style.Heading(
-        title="Steps over the run", subtitle=f"Waiting for data, and the rest of the step; {points}"
-    )
+    heading = style.Heading(title="Steps over the run", subtitle=f"Seconds of a step: waiting, and the rest; {points}")
     names = list(dict.fromkeys(table["loader"]))
     figure, panels = style.sheet(heading, len(names))
     for (axes,), name in zip(panels, names, strict=True):
         _panel(axes, table[table["loader"] == name])
-        style.label(axes, title=str(name), x="seconds since the watch began", y="seconds of a step")
+        style.label(axes, title=str(name), x="seconds since the watch began")
+        axes.set_title(str(name), pad=20)  # the legend lies between
     style.legend(panels[0][0], columns=2)
     return figure
 
