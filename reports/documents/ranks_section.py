@@ -122,7 +122,7 @@ def _table(scaling: RankScaling, number: int) -> Table:
         for name in ("first_batch_s", "wait_s", "sync_wait_s", "compute_s", "cpu_s", "pss_bytes")
         if name in scaling.ranks and scaling.ranks[name].notna().any()
     ]
-    table = scaling.ranks.groupby("rank").agg(**first, **{name: (name, "mean") for name in means})  # type: ignore[call-overload]
+    table = scaling.ranks.groupby("rank").agg(**first, **{name: (name, "mean") for name in means})
     labels = {
         "first_batch_s": "first batch", "wait_s": "waiting for data", "sync_wait_s": "waiting for ranks",
         "compute_s": "computing", "cpu_s": "CPU time", "pss_bytes": "memory (PSS)",
@@ -135,7 +135,7 @@ def _table(scaling: RankScaling, number: int) -> Table:
     )
     rows = [
         (
-            Cell(text=str(rank), number=float(rank)),
+            Cell(text=str(rank), number=float(str(rank))),
             Cell(text=str(row["host"])),
             _cell(row["samples"] / row["seconds"], rate),
             *(_cell(row[name], "bytes" if name == "pss_bytes" else "s") for name in means),

@@ -8,7 +8,6 @@ answer too: the coordinator names the rank that has not given it, and where that
 import faulthandler
 import os
 import pickle
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 
 import psutil
 from torch import distributed
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError, shortened
@@ -43,16 +43,14 @@ class Endpoint:
     port: int
     prefix: str = ""
 
-    def connect(self) -> distributed.Store:
+    def connect(self) -> Store:
         """Return a connection of this process's own; raises CaseFailedError where the store cannot be reached."""
         try:
-            store = distributed.TCPStore(
-                self.host, self.port, is_master=False, timeout=timedelta(seconds=CONNECTS_WITHIN_S)
-            )
+            store = TCPStore(self.host, self.port, is_master=False, timeout=timedelta(seconds=CONNECTS_WITHIN_S))
         except distributed.DistError as error:
             why = shortened(str(error), 200)
             raise CaseFailedError(f"the store at {self.host}:{self.port} cannot be reached: {why}") from error
-        return distributed.PrefixStore(self.prefix, store) if self.prefix else store
+        return PrefixStore(self.prefix, store) if self.prefix else store
 
 
 class Processes(Protocol):
@@ -92,7 +90,7 @@ class RankFailedError(CaseFailedError):
 class Coordinator:
     """Asks all ranks to do the same at once, and collects what each returns."""
 
-    store: distributed.Store
+    store: Store
     processes: Processes
     world_size: int
     timeout_s: float
@@ -200,17 +198,17 @@ def rank_position(rank: Greeting) -> str:
     return ""
 
 
-def _read(store: distributed.Store, key: str) -> Answer:
+def _read(store: Store, key: str) -> Answer:
     return pickle.loads(store.get(key))  # type: ignore[no-any-return]  # noqa: S301 - our own ranks wrote it
 
 
-def release(store: distributed.Store) -> None:
+def release(store: Store) -> None:
     """Tell the ranks of a case to leave, whatever has become of its coordinator."""
     number = next(number for number in count() if not store.check([f"request/{number}"]))
     store.set(f"request/{number}", pickle.dumps((LEAVE, ())))
 
 
-def serve(store: distributed.Store, place: RankPlace, make: Callable[[], Any], timeout_s: float | None = None) -> None:
+def serve(store: Store, place: RankPlace, make: Callable[[], Any], timeout_s: float | None = None) -> None:
     """Answer as the rank `place`: enter what `make` returns, call its methods as asked, leave it at the end.
 
     Whatever is raised becomes an answer. Returns when the request to leave has come. A request that takes longer than
@@ -228,7 +226,7 @@ def serve(store: distributed.Store, place: RankPlace, make: Callable[[], Any], t
                 target.__exit__(None, None, None)
             return
         if timeout_s is not None:
-            faulthandler.dump_traceback_later(timeout_s + _GIVEN_UP_AFTER_S, exit=True, file=sys.__stderr__)
+            faulthandler.dump_traceback_later(timeout_s + _GIVEN_UP_AFTER_S, exit=True, file=2)
         try:
             with as_case_failure():
                 if target is None:

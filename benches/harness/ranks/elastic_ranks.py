@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import psutil
 import torch
-from torch import distributed
+from torch._C._distributed_c10d import Store, TCPStore
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -35,7 +35,7 @@ ENDS_WITHIN_S = 10.0  # once the ranks have been told to leave
 _LOOKS_EVERY_S = 0.1  # the launcher, whether a rank has died
 _FORK = get_context("fork")
 
-Make = Callable[[RankPlace, distributed.Store], Any]
+Make = Callable[[RankPlace, Store], Any]
 """Makes what a rank serves."""
 
 
@@ -48,10 +48,10 @@ class ElasticRanks:
 
     def __enter__(self) -> Self:
         # Port 0: the system gives a port that is free, to this store alone, so that two runs never take the same.
-        self.store: distributed.Store = distributed.TCPStore(
+        self.store = TCPStore(
             LOOPBACK, 0, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=CONNECTS_WITHIN_S)
         )
-        endpoint = Endpoint(host=LOOPBACK, port=self.store.port)  # type: ignore[attr-defined]  # TCPStore's
+        endpoint = Endpoint(host=LOOPBACK, port=self.store.port)
         has_threads = not end_openmp_threads()
         self._result, there = _FORK.Pipe(duplex=False)
         dump_folder()  # made here, and so removed here: a rank may be killed

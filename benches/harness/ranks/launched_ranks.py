@@ -13,6 +13,7 @@ from typing import Self
 
 import psutil
 from torch import distributed
+from torch._C._distributed_c10d import Store, TCPStore
 
 from loaderbench.benches.harness.failures.failure_line import shortened
 from loaderbench.benches.harness.failures.position import dump_folder
@@ -92,7 +93,7 @@ def _serve_own(case: LaunchedCase, make: Make, has_threads: bool) -> None:
     serve_as(case.place, case.endpoint, make, has_threads=has_threads, timeout_s=case.timeout_s)
 
 
-def shared_store(place: RankPlace, host: str, port: int) -> distributed.Store:
+def shared_store(place: RankPlace, host: str, port: int) -> Store:
     """Return the store that all ranks of a launch share: the launcher's own, or one that rank 0 keeps.
 
     Raises ValueError saying what to do where it cannot be had.
@@ -100,7 +101,7 @@ def shared_store(place: RankPlace, host: str, port: int) -> distributed.Store:
     is_launchers = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     is_ours = place.rank == 0 and not is_launchers
     try:
-        return distributed.TCPStore(
+        return TCPStore(
             host, port, is_master=is_ours, wait_for_workers=False, timeout=timedelta(seconds=CONNECTS_WITHIN_S)
         )
     except distributed.DistError as error:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import torch
 from torch import distributed, nn
+from torch._C._distributed_c10d import PrefixStore, Store
 from torch.nn.parallel import DistributedDataParallel
 
 from loaderbench.benches.harness.clock import Epoch, Step
@@ -43,7 +44,7 @@ class RankPass(Epoch):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._passes = EpochByEpoch(self._audit.loader)
+        self._passes: EpochByEpoch | InStep = EpochByEpoch(self._audit.loader)
         return self
 
     @property
@@ -156,7 +157,7 @@ def in_group(
     make: Callable[[RankPlace, torch.device], Any],
     device: torch.device,
     place: RankPlace,
-    store: distributed.Store,
+    store: Store,
 ) -> Any:
     """Return what `make` returns in a process that has joined torch's process group, so that user code can ask for it.
 
@@ -172,7 +173,7 @@ def in_group(
         torch.cuda.set_device(device)
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if has_cuda else "gloo",
-        store=distributed.PrefixStore("group", store),
+        store=PrefixStore("group", store),
         rank=place.rank,
         world_size=place.world_size,
     )

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import distributed
+from torch._C._distributed_c10d import Store
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
@@ -42,7 +42,7 @@ class Ranks:
                 return RankPass(subject, config, own_device, place, **share)  # type: ignore[arg-type]
             return RankTraining(make_task, subject, config, own_device, place, **share)
 
-        def make(place: RankPlace, store: distributed.Store) -> Any:
+        def make(place: RankPlace, store: Store) -> Any:
             return in_group(of_rank, device, place, store)
 
         steady = config.persistent_workers or not config.num_workers

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import pytest
 from torch import distributed
+from torch._C._distributed_c10d import PrefixStore, Store
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.failure_line import shortened
@@ -39,7 +40,7 @@ class RankMember:
     place: RankPlace
     launcher: str
     endpoint: Endpoint
-    store: distributed.Store
+    store: Store
     fault: str = ""
     """Why this rank cannot run what the others can."""
     _asked: Counter[str] = field(default_factory=Counter)
@@ -57,7 +58,7 @@ class RankMember:
         except ValueError as error:
             raise RefusedError(str(error)) from error
         endpoint = Endpoint(host=host, port=port, prefix="loaderbench")
-        own = distributed.PrefixStore(endpoint.prefix, store)
+        own = PrefixStore(endpoint.prefix, store)
         return cls(place=place, launcher=launcher_name(os.environ), endpoint=endpoint, store=own)
 
     @property
@@ -124,8 +125,8 @@ class RankMember:
         if not self.is_follower:
             release(self._store_of(nodeid))
 
-    def _store_of(self, nodeid: str) -> distributed.Store:
-        return distributed.PrefixStore(f"case/{nodeid.partition('::')[2]}", self.store)
+    def _store_of(self, nodeid: str) -> Store:
+        return PrefixStore(f"case/{nodeid.partition('::')[2]}", self.store)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note why this rank cannot collect."""
