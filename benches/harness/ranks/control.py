@@ -121,7 +121,7 @@ class Coordinator:
 
     def _request(self, method: str, *arguments: Any) -> int:
         number, self._requests = self._requests, self._requests + 1
-        self.store.set(f"request/{number}", pickle.dumps((method, arguments)))
+        self.store.set(f"request/{number}", pickle.dumps((method, arguments)))  # type: ignore[arg-type]  # bytes go too
         return number
 
     def _collect(self, key: str, phase: str, timeout_s: float) -> list[Answer]:
@@ -205,7 +205,7 @@ def _read(store: Store, key: str) -> Answer:
 def release(store: Store) -> None:
     """Tell the ranks of a case to leave, whatever has become of its coordinator."""
     number = next(number for number in count() if not store.check([f"request/{number}"]))
-    store.set(f"request/{number}", pickle.dumps((LEAVE, ())))
+    store.set(f"request/{number}", pickle.dumps((LEAVE, ())))  # type: ignore[arg-type]  # bytes go too
 
 
 def serve(store: Store, place: RankPlace, make: Callable[[], Any], timeout_s: float | None = None) -> None:
@@ -216,7 +216,7 @@ def serve(store: Store, place: RankPlace, make: Callable[[], Any], timeout_s: fl
     """
     greeting = Greeting(host=place.host, pid=os.getpid(), dumps=dump_folder())
     dump_on_signal(greeting.dumps)
-    store.set(f"hello/{place.rank}", pickle.dumps(Answer(True, greeting)))
+    store.set(f"hello/{place.rank}", pickle.dumps(Answer(True, greeting)))  # type: ignore[arg-type]  # bytes go too
     target: Any = None
     for number in count():
         store.wait([f"request/{number}"], _LONGEST_IDLE)
@@ -235,4 +235,4 @@ def serve(store: Store, place: RankPlace, make: Callable[[], Any], timeout_s: fl
         except BaseException as error:  # noqa: BLE001 - of any kind: the coordinator says which
             answer = Answer(False, str(error) or type(error).__name__)
         faulthandler.cancel_dump_traceback_later()
-        store.set(f"answer/{number}/{place.rank}", pickle.dumps(answer))
+        store.set(f"answer/{number}/{place.rank}", pickle.dumps(answer))  # type: ignore[arg-type]  # bytes go too
