@@ -18,9 +18,9 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest benches --quick --benchmark-quiet; status=$$?; \
 	$(BIN)/loaderbench report && exit $$status
 
-# In two processes, each file in one of them: its tests share what its fixtures made.
+# In three processes, as many tests wait, each file in one of them: its tests share what its fixtures made.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # Launchers of ranks, and scripts of other libraries, watched; the libraries are installed into the same environment.
 test-integrations: $(VENV)/installed

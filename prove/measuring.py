@@ -12,6 +12,7 @@ from time import monotonic
 
 from loaderbench.benches.harness.progress import Progress, minutes
 from loaderbench.benches.harness.system.child import dies_with_parent, end_openmp_threads
+from loaderbench.benches.harness.system.interruption import late_ctrl_c
 from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.reports.documents.document import Table
 from loaderbench.reports.units import count
@@ -97,9 +98,12 @@ class Measuring:
             self.progress.estimate_by(self._left_s)
             try:
                 while waiting or self.running:
-                    while waiting and self._may_begin(waiting[0]):
-                        self.running.append(_begun(waiting.pop(0), self.scope))
-                    self._receive()
+                    with late_ctrl_c():  # else a process would be forgotten, or half a report read
+                        while waiting and self._may_begin(waiting[0]):
+                            self.running.append(_begun(waiting.pop(0), self.scope))
+                        self._receive()
+                    if self.running:
+                        wait([running.connection for running in self.running], timeout=1.0)
             except KeyboardInterrupt:
                 self._interrupt()
         return self.in_order()
@@ -119,7 +123,6 @@ class Measuring:
         return no_clock and len(self.running) < usable_cpus()
 
     def _receive(self) -> None:
-        wait([running.connection for running in self.running], timeout=1.0)
         for running in list(self.running):
             is_alive = running.process.is_alive()  # a process that it left behind may hold its end of the pipe
             is_open = running.receive() if running.connection.poll() else is_alive
@@ -182,6 +185,7 @@ def _begun(topic: Topic, scope: Scope) -> RunningTopic:
 def _measure(topic: Topic, scope: Scope, parents_end: Connection, connection: Connection) -> None:
     """Measure a topic, and send what came of it: the values, the details, and what stopped it."""
     os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     dies_with_parent()
     parents_end.close()
     measured: Mapping[str, Measured] = {}

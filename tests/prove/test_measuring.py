@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,14 @@ def interrupts(scope: Scope) -> Mapping[str, Measured]:
     return {}
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is not ignored, as it is in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def measured(folder: Path, *topics: Topic, short: bool = False) -> tuple[list[Result], list[list[Result]]]:
     """The results, and those that were kept after each topic."""
     kept: list[list[Result]] = []
@@ -73,7 +81,7 @@ def test_a_topic_whose_process_dies_keeps_what_it_reported(tmp_path: Path) -> No
     assert other.is_whole
 
 
-def test_ctrl_c_ends_what_is_measured_and_keeps_what_is_known(tmp_path: Path) -> None:
+def test_ctrl_c_ends_what_is_measured_and_keeps_what_is_known(tmp_path: Path, ctrl_c: None) -> None:
     (done, cut, unmeasured), _ = measured(tmp_path, topic("one", both), topic("two", interrupts), topic("three", both))
     assert (done.fault, cut.fault, unmeasured.fault) == ("", "interrupted", "not measured")
     assert cut.value_of(FIRST).value == 1.0
