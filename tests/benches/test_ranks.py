@@ -64,8 +64,18 @@ BRIEF = (
 )
 
 
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def before() -> set[psutil.Process]:
+    """What earlier tests have left running."""
+    return children()
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory, before: set[psutil.Process]) -> dict[str, Any]:  # noqa: ARG001
     """One run over datasets that are sound and datasets that are not; its record."""
     folder = tmp_path_factory.mktemp("ranked")
     (folder / "ranked.py").write_text(THEIRS)
@@ -150,6 +160,6 @@ def test_without_a_step_ranks_may_have_different_numbers_of_batches(measured: Ca
     assert measured("bench_ranks[ranked.Uneven]")["rounds"]["samples"] == [21, 21]
 
 
-def test_no_rank_outlives_its_case(record: dict[str, Any]) -> None:
+def test_no_rank_outlives_its_case(record: dict[str, Any], before: set[psutil.Process]) -> None:
     assert record["loaderbench"]["complete"]
-    assert psutil.Process().children(recursive=True) == []
+    assert children() <= before
