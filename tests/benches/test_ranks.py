@@ -75,7 +75,7 @@ def before() -> set[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory, before: set[psutil.Process]) -> dict[str, Any]:  # noqa: ARG001
+def record(tmp_path_factory: pytest.TempPathFactory, before: set[psutil.Process]) -> dict[str, Any]:
     """One run over datasets that are sound and datasets that are not; its record."""
     folder = tmp_path_factory.mktemp("ranked")
     (folder / "ranked.py").write_text(THEIRS)
