@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from loaderbench.reports.gate.allocation import BlockCost
 from loaderbench.reports.gate.paired_effects import compared, spread_of
+from loaderbench.reports.gate.rounds_per_block import BlockCost
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
 CASES = tuple(f"epoch[{name}]" for name in "abcdefgh")

@@ -79,7 +79,7 @@ def _measure(
 ) -> None:
     from loaderbench.benches.gate import injected_regressions as injected
     from loaderbench.benches.gate.calibration_runner import CalibrationRunner
-    from loaderbench.benches.gate.forking import ForkServers
+    from loaderbench.benches.gate.fork_server import ForkServers
     from loaderbench.benches.gate.measuring import terminated_as_interrupted
 
     regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))

@@ -11,7 +11,7 @@ from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.verdict_options import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.gate.blocks import BlockRunner
-from loaderbench.benches.gate.forking import ForkServers
+from loaderbench.benches.gate.fork_server import ForkServers
 from loaderbench.benches.gate.revisions import NAMES, Revision, RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress

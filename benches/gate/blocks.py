@@ -17,8 +17,8 @@ from typing import Any
 from loaderbench.benches.gate.background_load import BackgroundLoad
 from loaderbench.benches.gate.block_record import Record, missed, read_record, samples
 from loaderbench.benches.gate.case_matching import MatchedCase, Matching, match
-from loaderbench.benches.gate.fork_server import PLUGINS
-from loaderbench.benches.gate.forking import ForkServers, ProcessEndedError
+from loaderbench.benches.gate.fork_server import ForkServers, ProcessEndedError
+from loaderbench.benches.gate.fork_server_main import PLUGINS
 from loaderbench.benches.gate.revisions import NAMES, Revision
 from loaderbench.benches.gate.scheduler import BlockSchedule, Message, RevisionProcess, Scheduler
 from loaderbench.benches.harness.errors import RefusedError

@@ -16,18 +16,18 @@ import pandas as pd
 
 from loaderbench.benches.gate.block_record import Record
 from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
-from loaderbench.benches.gate.forking import BlockCutError, ForkServers
+from loaderbench.benches.gate.fork_server import BlockCutError, ForkServers
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.interruption import Interruption
-from loaderbench.reports.gate.allocation import BlockCost, allocate, cost_of
 from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
 from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.replayed_gates import Pool, gate_run
+from loaderbench.reports.gate.rounds_per_block import BlockCost, allocate, cost_of
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.units import duration
 

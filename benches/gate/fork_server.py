@@ -1,113 +1,191 @@
-"""The fork server of a revision: a process of its interpreter that has imported torch, pytest and the benches.
+"""The command's end of a fork server: processes that measure a block, forked from one that has imported torch.
 
-For each block it forks the process that measures, in which alone the user's code is imported; so a block begins without
-importing torch again. ``python -m loaderbench.benches.gate.fork_server FD`` is started by `ForkServer`
-(`benches/gate/forking.py`), which holds the other end of the socket FD:
-
-=====================================================  =================================================================
-request                                                answers
-=====================================================  =================================================================
-``{"arguments": […], "folder": "…", "paths": […],``    ``{"pid": 4711}`` once it is forked, and ``{"ended": 0}``, its
-``"environment": {…}, "log": "…"}``, and after it the  exit code (negative: the signal), once it has ended
-descriptor of a socket: the process's ``--lockstep``
-=====================================================  =================================================================
-
-Spawned workers import this module as their ``__main__``: it imports little before it is run.
+All blocks that are forked from one pair of servers share its hash seed and its layout of memory, so that servers are
+renewed every few blocks.
 """
 
 import json
+import math
 import os
-import sys
-import traceback
-from contextlib import suppress
-from importlib import import_module
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle
-from typing import Any, NoReturn
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import send_handle
+from pathlib import Path
+from socket import socketpair
+from typing import Any, Self
 
-# The plugins of the user's tests are left out: each takes its time to load.
-PLUGINS = ("pytest_benchmark.plugin", "loaderbench.benches.harness.plugin")
+from loaderbench.benches.gate.revisions import Revision
 
-
-def main(descriptor: int) -> None:  # imports as it runs, see above
-    """Fork a process for each request until the other end of the socket is closed."""
-    from loaderbench.benches.harness.session.lockstep import digest
-    from loaderbench.benches.harness.system.child import dies_with_parent, freeze_objects
-
-    dies_with_parent()
-    for module in PLUGINS:
-        import_module(module)
-    digest()
-    known = KnownMachine()
-    freeze_objects()
-    with Connection(descriptor) as connection, suppress(EOFError, ConnectionError):
-        _answer(connection, {"ready": True})
-        while True:
-            request = json.loads(connection.recv_bytes())
-            lockstep = recv_handle(connection)
-            pid = os.fork()
-            if not pid:
-                connection.close()
-                _measure(request, lockstep, known)
-            os.close(lockstep)
-            with suppress(OSError):  # it has done so itself
-                os.setpgid(pid, pid)
-            _answer(connection, {"pid": pid})
-            _, status = os.waitpid(pid, 0)
-            _answer(connection, {"ended": os.waitstatus_to_exitcode(status)})
+RENEWED_AFTER = 3  # blocks
+_LEAVES_WITHIN_S = 10.0  # once it was killed
+_ANSWERS_WITHIN_S = 300.0
 
 
-def _answer(connection: Connection, answer: dict[str, Any]) -> None:
-    connection.send_bytes(json.dumps(answer).encode())
+class BlockCutError(Exception):
+    """The block did not end in the time that was left for it."""
 
 
-class KnownMachine:
-    """A plugin that answers once for all blocks what takes pytest-benchmark a second in each: which CPU, which commit.
+class ProcessEndedError(Exception):
+    """A revision's process did not start, or ended before its time: one line that says how."""
 
-    The commit is not asked for: the command knows the revisions.
+
+@dataclass(slots=True)
+class ForkServer:
+    """A process of an interpreter, from which those that measure blocks are forked, one at a time."""
+
+    python: str
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    log: Path
+    environment: Mapping[str, str]
+    is_ready: bool = False
+    forked: int = 0
+
+    @classmethod
+    def start(cls, revision: Revision, environment: Mapping[str, str], folder: Path) -> Self:
+        """Start it in `folder`: it imports while the caller does other things. Nothing there is of the user's."""
+        ours, theirs = socketpair()
+        log = folder / f"{revision.name}-server.log"
+        with theirs, log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
+                [revision.python, "-m", "loaderbench.benches.gate.fork_server_main", str(theirs.fileno())],
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C reaches the command alone, which ends this process
+            )
+        connection = Connection(ours.detach())
+        return cls(python=revision.python, process=process, connection=connection, log=log, environment=environment)
+
+    def fork(
+        self, revision: Revision, arguments: Sequence[str], log: Path, lockstep: int, *, until: float = math.inf
+    ) -> "ForkedProcess":
+        """Have a process forked that runs pytest on a revision, its output in `log`; `lockstep` is its socket.
+
+        Raises ProcessEndedError where the server does not start, BlockCutError at `until` on the monotonic clock.
+        """
+        request = {
+            "arguments": list(arguments),
+            "folder": str(revision.folder),
+            "paths": revision.own_paths,
+            "environment": {**revision.environment, "PYTHONPATH": revision.paths},
+            "log": str(log.absolute()),
+        }
+        log.touch()
+        named = f"{revision.name} ({revision.label})"
+        if not self.is_ready:
+            self._answer(named, until)
+            self.is_ready = True
+        self.connection.send_bytes(json.dumps(request).encode())
+        send_handle(self.connection, lockstep, self.process.pid)
+        self.forked += 1
+        return ForkedProcess(pid=int(self._answer(named, until)["pid"]), server=self)
+
+    def has_answer(self) -> bool:
+        """Return whether it has something to say, or has ended."""
+        return bool(wait([self.connection], 0))
+
+    def ended_with(self, within_s: float | None = None) -> int:
+        """Return the exit code of the process that it forked last; that of SIGKILL if the server itself is gone.
+
+        Raises subprocess.TimeoutExpired after `within_s`.
+        """
+        if not wait([self.connection], within_s):
+            raise subprocess.TimeoutExpired(str(self.process.args), within_s or 0.0)
+        try:
+            return int(json.loads(self.connection.recv_bytes())["ended"])
+        except (EOFError, OSError):
+            return -signal.SIGKILL
+
+    def end(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+
+    def _answer(self, named: str, until: float) -> dict[str, Any]:
+        deadline = min(until, time.monotonic() + _ANSWERS_WITHIN_S)
+        if not wait([self.connection], max(0.0, deadline - time.monotonic())):
+            if deadline == until:
+                raise BlockCutError
+            raise ProcessEndedError(f"{named} does not start: it has imported torch for {_ANSWERS_WITHIN_S:.0f} s")
+        try:
+            return dict(json.loads(self.connection.recv_bytes()))
+        except (EOFError, OSError):
+            raise ProcessEndedError(f"{named} does not start: {telling_line(self.log)}") from None
+
+
+@dataclass(kw_only=True)
+class ForkServers(AbstractContextManager["ForkServers"]):
+    """A server for base and one for head, which begin together, and are replaced after so many blocks.
+
+    Runners that measure one after the other may share them.
     """
 
-    def __init__(self) -> None:
-        from pytest_benchmark import plugin
+    renewed_after: int = RENEWED_AFTER
+    started: int = 0  # pairs of them
+    _servers: list[ForkServer] = field(default_factory=list, init=False)
 
-        self._facts = plugin.pytest_benchmark_generate_machine_info()
+    def pair(
+        self, revisions: Sequence[Revision], environment: Callable[[], Mapping[str, str]], folder: Path
+    ) -> list[ForkServer]:
+        """Return the servers of two revisions; new ones have the `environment` that is then drawn."""
+        is_used_up = any(server.forked >= self.renewed_after for server in self._servers)
+        if is_used_up or [server.python for server in self._servers] != [revision.python for revision in revisions]:
+            self.end()
+            self.started += 1
+            drawn = environment()
+            for revision in revisions:
+                self._servers.append(ForkServer.start(revision, drawn, folder))
+        return self._servers
 
-    def pytest_benchmark_generate_machine_info(self) -> dict[str, Any]:
-        """Return the facts of the machine."""
-        return dict(self._facts)
+    def end(self) -> None:
+        """End them; the next block starts new ones."""
+        while self._servers:
+            self._servers.pop().end()
 
-    def pytest_benchmark_generate_commit_info(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-
-def _measure(request: dict[str, Any], lockstep: int, known: KnownMachine) -> NoReturn:
-    """Run pytest in this forked process, in a process group of its own, and end it."""
-    import pytest
-
-    from loaderbench.benches.harness.system.child import dies_with_parent
-
-    code = 1
-    try:
-        with suppress(OSError):  # the server has done so already
-            os.setpgid(0, 0)
-        dies_with_parent()
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.chdir(request["folder"])
-        os.environ.update(request["environment"])
-        sys.path[:1] = [request["folder"], *request["paths"]]  # the first is the folder that the server was started in
-        arguments = [*request["arguments"], f"--lockstep={lockstep}"]
-        sys.argv = ["pytest", *arguments]
-        code = int(pytest.main(arguments, plugins=[known]))
-    except BaseException:  # noqa: BLE001 - the log says it
-        traceback.print_exc()
-    finally:  # an orderly exit takes seconds, and a core
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+@dataclass(slots=True)
+class ForkedProcess:
+    """A process that a server forked; to be used as a `subprocess.Popen`."""
+
+    pid: int
+    server: ForkServer
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        if self.returncode is None and self.server.has_answer():
+            self.returncode = self.server.ended_with()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code once it has ended; raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            self.returncode = self.server.ended_with(timeout)
+        return self.returncode
+
+    def end(self) -> None:
+        """End it, and every process of its group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(_LEAVES_WITHIN_S)
+
+
+def telling_line(log: Path) -> str:
+    """Return the line of a log that tells most about why its process ended."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR", "E  ")) or "Error" in line]
+    return (errors or lines or ["it printed nothing"])[-1][:500]

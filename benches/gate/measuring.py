@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from loaderbench.benches.gate.block_record import Record
 from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
-from loaderbench.benches.gate.forking import BlockCutError
+from loaderbench.benches.gate.fork_server import BlockCutError
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import Interruption
-from loaderbench.reports.gate.allocation import cost_of
 from loaderbench.reports.gate.paired_effects import effects
+from loaderbench.reports.gate.rounds_per_block import cost_of
 from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.units import duration
 

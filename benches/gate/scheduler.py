@@ -20,7 +20,13 @@ from typing import Any, Self
 
 from loaderbench.benches.gate.background_load import BackgroundLoad
 from loaderbench.benches.gate.case_matching import MatchedCase
-from loaderbench.benches.gate.forking import BlockCutError, ForkedProcess, ForkServer, ProcessEndedError, telling_line
+from loaderbench.benches.gate.fork_server import (
+    BlockCutError,
+    ForkedProcess,
+    ForkServer,
+    ProcessEndedError,
+    telling_line,
+)
 from loaderbench.benches.gate.revisions import Revision
 from loaderbench.benches.gate.telemetry import Counters
 

@@ -1,7 +1,7 @@
 """The pytest plugin of ``loaderbench run``: an answer within ``--budget``, or plain benches where they are asked for.
 
-`reports.stats.allocation` decides which case gets the next rounds. A case is run again for them, each time in a process
-of its own, and the record puts its rounds together.
+`reports.stats.next_rounds` decides which case gets the next rounds. A case is run again for them, each time in a
+process of its own, and the record puts its rounds together.
 """
 
 import time
@@ -20,7 +20,7 @@ from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.session import Session, is_case
 from loaderbench.benches.run import first_question
 from loaderbench.benches.run.deadline import Deadline
-from loaderbench.reports.stats.allocation import Allocation, Candidate, Round
+from loaderbench.reports.stats.next_rounds import Allocation, Candidate, Round
 from loaderbench.reports.units import parse_time, quantity
 from loaderbench.reports.vocabulary import sample_rate, speed_only_settings
 from loaderbench.reports.wording import size_key, spoken

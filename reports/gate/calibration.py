@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.gate.allocation import spans
 from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.gate.estimate import FEWEST
 from loaderbench.reports.gate.paired_effects import effects
@@ -30,6 +29,7 @@ from loaderbench.reports.gate.replayed_gates import (
     outcome,
     spreads,
 )
+from loaderbench.reports.gate.rounds_per_block import spans
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.records.json_files import MalformedError, content_of, convert, parse, read

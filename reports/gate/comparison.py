@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from loaderbench.reports.gate.allocation import BlockPlan
 from loaderbench.reports.gate.forecast import Forecast
+from loaderbench.reports.gate.rounds_per_block import BlockPlan
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
 from loaderbench.reports.units import count

@@ -15,7 +15,6 @@ from functools import partial
 
 import pandas as pd
 
-from loaderbench.reports.gate.allocation import FEWEST_PAIRS, BlockCost, BlockPlan, allocate
 from loaderbench.reports.gate.budget import OVERRUN, for_blocks_s, holds_another
 from loaderbench.reports.gate.estimate import (
     EXACT,
@@ -29,6 +28,7 @@ from loaderbench.reports.gate.estimate import (
 from loaderbench.reports.gate.forecast import Forecast, forecast
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
+from loaderbench.reports.gate.rounds_per_block import FEWEST_PAIRS, BlockCost, BlockPlan, allocate
 from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.units import count

@@ -12,7 +12,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from loaderbench.reports.records.json_files import MalformedError, convert, convert_each
-from loaderbench.reports.records.run_json import name_of, run_document
+from loaderbench.reports.records.run_json import name_of, run_content
 from loaderbench.reports.records.schema import (
     GROWING_RECORD,
     LARGEST,
@@ -106,7 +106,7 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Scalar]:
 
 def _read(file: Path) -> RecordedRun:
     faults: list[str] = []
-    written = convert(run_document(file, faults), RunFile)
+    written = convert(run_content(file, faults), RunFile)
     about = written.loaderbench
     cases = list(_usable(written.benchmarks, _case, faults))
     missed = [

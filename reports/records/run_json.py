@@ -7,7 +7,7 @@ from loaderbench.reports.records.json_files import MalformedError, content_of, c
 from loaderbench.reports.records.schema import ENDINGS, LONGEST_TEXT, SCHEMA
 
 
-def run_document(file: Path, faults: list[str]) -> dict[str, Any]:
+def run_content(file: Path, faults: list[str]) -> dict[str, Any]:
     """Return what a run's file holds, in the form of a ``run.json``; raises MalformedError.
 
     Lines of a growing record that cannot be used are left out, and added to `faults`.

@@ -26,8 +26,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from loaderbench.benches.harness.failures.position import dump_folder
-from loaderbench.benches.harness.ranks.control import CONNECTS_WITHIN_S, Endpoint, serve
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
+from loaderbench.benches.harness.ranks.requests import CONNECTS_WITHIN_S, Endpoint, serve
 from loaderbench.benches.harness.system.child import dies_with_parent, end_openmp_threads
 
 LOOPBACK = "127.0.0.1"

@@ -17,9 +17,9 @@ from torch._C._distributed_c10d import Store, TCPStore
 
 from loaderbench.benches.harness.failures.failure_line import shortened
 from loaderbench.benches.harness.failures.position import dump_folder
-from loaderbench.benches.harness.ranks.control import CONNECTS_WITHIN_S, Coordinator, Endpoint
 from loaderbench.benches.harness.ranks.elastic_ranks import ENDS_WITHIN_S, Make, serve_as
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
+from loaderbench.benches.harness.ranks.requests import CONNECTS_WITHIN_S, Coordinator, Endpoint
 from loaderbench.benches.harness.system.child import dies_with_parent, end_openmp_threads
 
 _FORK = get_context("fork")

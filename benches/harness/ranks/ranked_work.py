@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from loaderbench.benches.harness.ranks.combined import combined
-from loaderbench.benches.harness.ranks.control import Coordinator, RankFailedError
 from loaderbench.benches.harness.ranks.coverage import Coverage, covered
+from loaderbench.benches.harness.ranks.requests import Coordinator, RankFailedError
 from loaderbench.benches.harness.work import Metrics, Work
 
 OF_A_RANK = (

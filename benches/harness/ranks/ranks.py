@@ -10,12 +10,12 @@ from torch._C._distributed_c10d import Store
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.ranks.control import Coordinator
 from loaderbench.benches.harness.ranks.elastic_ranks import ElasticRanks, Make
 from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase
 from loaderbench.benches.harness.ranks.rank_pass import MakeTask, RankPass, RankTraining, in_group
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 from loaderbench.benches.harness.ranks.ranked_work import RankedWork
+from loaderbench.benches.harness.ranks.requests import Coordinator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

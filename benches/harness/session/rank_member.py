@@ -23,9 +23,9 @@ from torch._C._distributed_c10d import PrefixStore, Store
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.failure_line import shortened
-from loaderbench.benches.harness.ranks.control import Endpoint, release
 from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase, shared_store
 from loaderbench.benches.harness.ranks.rank_place import RankPlace, launcher_name, store_address
+from loaderbench.benches.harness.ranks.requests import Endpoint, release
 
 COLLECTED_WITHIN = timedelta(minutes=10)  # after the first rank: datasets are built, and packages imported
 ENDED_WITHIN = timedelta(minutes=2)  # all ranks, after rank 0

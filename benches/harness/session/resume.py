@@ -6,7 +6,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import Entry, records_in
 from loaderbench.benches.harness.system import machine
 from loaderbench.reports.records.json_files import MalformedError
-from loaderbench.reports.records.run_json import run_document
+from loaderbench.reports.records.run_json import run_content
 from loaderbench.reports.records.schema import GROWING_RECORD, RECORD
 
 # What must be the same before rounds of two sessions may stand in one record.
@@ -41,7 +41,7 @@ def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
     if not (names := records_in(folder)):
         raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in {folder}")
     try:
-        document = run_document(folder / names[-1], faults=[])
+        document = run_content(folder / names[-1], faults=[])
     except MalformedError as fault:
         raise MalformedError(f"{names[-1]} {fault}") from None
     about = {name: value for name, value in document["loaderbench"].items() if name not in _ENDED}

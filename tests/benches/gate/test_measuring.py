@@ -10,7 +10,7 @@ import pytest
 from made_up_gates import block_of
 
 from loaderbench.benches.gate.blocks import BlockRequest
-from loaderbench.benches.gate.forking import BlockCutError
+from loaderbench.benches.gate.fork_server import BlockCutError
 from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import Interruption

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loaderbench.benches.gate.forking import BlockCutError, ProcessEndedError
+from loaderbench.benches.gate.fork_server import BlockCutError, ProcessEndedError
 from loaderbench.benches.gate.revisions import Revision
 from loaderbench.benches.gate.scheduler import RevisionProcess
 

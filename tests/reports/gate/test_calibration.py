@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.gate.allocation import spans
 from loaderbench.reports.gate.calibration import reliability_on
 from loaderbench.reports.gate.comparison import Reliability
+from loaderbench.reports.gate.rounds_per_block import spans
 from loaderbench.reports.records.json_files import MalformedError
 
 MACHINE = {"cpu_model": "Imaginary 8-Core", "cpus_affinity": 8, "accelerator": None, "torch": "2.13.0"}

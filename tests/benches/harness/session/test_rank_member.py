@@ -7,8 +7,8 @@ import pytest
 from torch import distributed
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.ranks.control import Endpoint
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
+from loaderbench.benches.harness.ranks.requests import Endpoint
 from loaderbench.benches.harness.session.rank_member import RankMember
 
 

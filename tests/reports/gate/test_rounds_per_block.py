@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from made_up_gates import block_of
 
-from loaderbench.reports.gate.allocation import FEWEST_PAIRS, LEAST_BLOCKS, BlockCost, allocate, cost_of
+from loaderbench.reports.gate.rounds_per_block import FEWEST_PAIRS, LEAST_BLOCKS, BlockCost, allocate, cost_of
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
 CASES = ("epoch[a]", "epoch[b]")

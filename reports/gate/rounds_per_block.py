@@ -20,9 +20,7 @@ import pandas as pd
 from loaderbench.reports.gate.paired_effects import is_control, rule_of
 
 FEWEST_PAIRS, MOST_PAIRS = 4, 200  # of fewer, one burst spoils the effect
-LEAST_BLOCKS = (
-    10  # that a budget is to hold: a verdict of change needs six, and few blocks know little of their variance
-)
+LEAST_BLOCKS = 10  # that a budget is to hold: a verdict of change needs six, and few know little of their variance
 LEAST_SPREAD = 0.007  # between blocks, standard deviation: less is not known of a few blocks
 
 

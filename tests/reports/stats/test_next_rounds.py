@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from loaderbench.reports.stats.allocation import Allocation, Candidate, Round, recommended
 from loaderbench.reports.stats.conventions import MARGIN
+from loaderbench.reports.stats.next_rounds import Allocation, Candidate, Round, recommended
 
 
 def of(*names: str, first: tuple[str, ...] = ()) -> Allocation:

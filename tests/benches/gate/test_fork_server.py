@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from loaderbench.benches.gate.blocks import NO_OTHER_PLUGINS
-from loaderbench.benches.gate.fork_server import PLUGINS
-from loaderbench.benches.gate.forking import ForkedProcess, ForkServer, ForkServers, ProcessEndedError
+from loaderbench.benches.gate.fork_server import ForkedProcess, ForkServer, ForkServers, ProcessEndedError
+from loaderbench.benches.gate.fork_server_main import PLUGINS
 from loaderbench.benches.gate.revisions import Revision
 
 THEIRS = """
