@@ -224,5 +224,5 @@ TOPIC = Topic(
     goals=(Goal(what=RIGHT, unit="", at_least=len(ASKED) - 1), Goal(what=ENDED, unit="ratio", at_most=LATE)),
     measure=measure,
     details=details,
-    minutes=20,
+    minutes=34,
 )

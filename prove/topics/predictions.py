@@ -110,5 +110,5 @@ TOPIC = Topic(
     ),
     measure=measure,
     details=details,
-    minutes=10,
+    minutes=7,
 )
