@@ -25,6 +25,7 @@ from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import freeze_objects
+from loaderbench.benches.harness.system.interruption import with_known_lines
 from loaderbench.benches.harness.training import Task, import_for_optimizers
 
 
@@ -88,7 +89,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     with Session.of(session.config).interruption:
-        return (yield)
+        try:
+            return (yield)
+        except KeyboardInterrupt as interrupt:
+            raise with_known_lines(interrupt)  # noqa: B904 - it is the same one
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Self
 
 
@@ -64,3 +64,18 @@ def late_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
     if came:
         previous(*came[0])
+
+
+def with_known_lines(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """Return `interrupt`, without its traceback where a line in that is unknown: pytest cannot show it.
+
+    So it is where Ctrl-C comes at the first instructions of a generator or a coroutine.
+    """
+    lines = [entry.tb_lineno for entry in _entries(interrupt.__traceback__)]
+    return interrupt.with_traceback(None) if None in lines else interrupt
+
+
+def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next

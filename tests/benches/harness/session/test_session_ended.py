@@ -138,7 +138,7 @@ def test_an_interrupted_run_writes_its_record_as_far_as_it_came(interrupted: End
 
 
 def test_an_interrupted_run_says_how_to_go_on(interrupted: Ended) -> None:
-    assert interrupted.ret == pytest.ExitCode.INTERRUPTED
+    assert interrupted.ret == pytest.ExitCode.INTERRUPTED, interrupted.out
     assert "not reached" in interrupted.out
     assert "resume: the same command with --resume run" in interrupted.out
 

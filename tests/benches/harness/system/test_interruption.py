@@ -4,10 +4,11 @@ import gc
 import multiprocessing
 import os
 import signal
+from types import FunctionType
 
 import pytest
 
-from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.benches.harness.system.interruption import Interruption, with_known_lines
 
 
 class Finalized:
@@ -60,3 +61,20 @@ def test_where_it_is_ignored_it_stays_ignored() -> None:
             interruption.check()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_traceback_stays_where_its_lines_are_known() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        interrupted()
+    assert with_known_lines(caught.value).__traceback__ is not None
+
+
+def test_a_traceback_in_which_a_line_is_unknown_is_left_out_for_pytest_cannot_show_it() -> None:
+    without_lines = FunctionType(interrupted.__code__.replace(co_linetable=b""), globals())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        without_lines()
+    assert with_known_lines(caught.value).__traceback__ is None
