@@ -11,7 +11,8 @@ import msgspec
 from loaderbench.benches.explain.baseline.loader_call import loader_call
 from loaderbench.benches.tune.passes import Passes
 from loaderbench.benches.tune.space import Space, TunedLoader, Values
-from loaderbench.reports.tune.race import Race, RacedSetting
+from loaderbench.reports.tune.race import Race
+from loaderbench.reports.tune.raced_setting import RacedSetting
 from loaderbench.reports.tune.tune_record import COSTS, Objective, RuledOut, Trial, TriedSetting, TuneLimits
 from loaderbench.reports.units import quantity
 

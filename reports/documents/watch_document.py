@@ -14,8 +14,8 @@ from loaderbench.reports.figures.watch import PLOT, steps_table
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
-from loaderbench.reports.vocabulary import SETTINGS
 from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
+from loaderbench.reports.watch.next_command import next_command
 from loaderbench.reports.watch.ranks import RankWaits, rank_waits
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
@@ -41,17 +41,6 @@ STAGE_WORDS = {
     "start": "the start of the iterator", "begin": "a batch not begun yet", "fetch": "fetching",
     "collate": "collating", "transport": "sending", "unknown": "stages not known",
 }  # fmt: skip
-# Of what was seen of a loader, the options of the next command: of explain, and of tune, which varies the others.
-_SEEN = (
-    "num_workers",
-    "batch_size",
-    "prefetch_factor",
-    "start_method",
-    "persistent_workers",
-    "pin_memory",
-    "drop_last",
-)
-_NOT_TUNED = ("batch_size", "drop_last")
 WITHOUT_WORKERS = {"begin": "the DataLoader before it", "transport": "the DataLoader after it"}
 
 
@@ -266,33 +255,6 @@ def _memory(watched: Watched) -> Iterator[str]:
         sizes = [size for _, size in watched.memory]
         first, last, most = (quantity(size, "bytes") for size in (sizes[0], sizes[-1], max(sizes)))
         yield f"memory of all processes (PSS): {first} at first, {last} at last, {most} at most"
-
-
-def next_command(verdict: LoopVerdict, command: str = "explain") -> str:
-    """Return the command that goes on from here, with what was seen of the loader; nothing where none helps.
-
-    `command`: explain is given the loader as it is, tune what it is not to vary.
-    """
-    loader = verdict.loader
-    named_by = list(loader.facts.get("named_by") or ())
-    if verdict.outcome != "bottleneck" or not named_by:
-        return ""
-    words = ["loaderbench", command, *named_by]
-    for name in _SEEN if command == "explain" else _NOT_TUNED:
-        value = loader.facts.get(name)
-        if value and value != SETTINGS[name].default:
-            words += [f"--{name.replace('_', '-')}", "on" if value is True else str(value)]
-    collate = str(loader.facts.get("collate_fn") or "")
-    if ":" in collate and not loader.facts.get("is_collate_fn_made") and not _is_default(collate):
-        words += ["--collate-fn", collate]
-    step_s = float(np.nanmedian(verdict.times.others)) if verdict.times.is_whole.any() else 0.0
-    if step_s > 1e-3:  # noqa: PLR2004 - a step of less than a millisecond is next to none
-        words += ["--step", f"{1e3 * step_s:.3g}ms"]
-    return shell(words)
-
-
-def _is_default(collate: str) -> bool:
-    return collate.startswith("torch.") or "<" in collate
 
 
 def _note(verdict: LoopVerdict) -> str:

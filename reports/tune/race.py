@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.interim import error_share
 from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Floats, Spread
+from loaderbench.reports.tune.raced_setting import RacedSetting
 
 FEWEST_BLOCKS = 4  # of a setting that is said to be as good as another one
 LEAST_OF_BASELINE = 3  # blocks that a baseline has in common with what is recommended
@@ -36,18 +37,6 @@ FAR = 4.0  # times the lowest cost: more than this is worse after a single block
 
 Status = Literal["open", "worse", "not needed", "not pursued", "lost", "compared"]
 RaceEnding = Literal["", "decided", "budget"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RacedSetting:
-    """A setting by its name; of two, that whose `size` compares as smaller is preferred where both are as good."""
-
-    name: str
-    size: tuple[Any, ...]
-    expected_s: float
-    """What a trial of it may take, before one was measured."""
-    is_candidate: bool = True
-    """Whether it may be recommended: else it is only compared with what is."""
 
 
 @dataclass(kw_only=True)

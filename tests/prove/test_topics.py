@@ -19,9 +19,10 @@ from loaderbench.reports.explain.explain_record import (
 )
 from loaderbench.reports.explain.ranking import RankedIntervention, Ranking, rank
 from loaderbench.reports.stats.recommendation import Recommendation
+from prove.injected_causes import CAUSES, NOTHING, TOGETHER, Injected
 from prove.topics import TOPICS
 from prove.topics.answers import Answer, in_all, judged
-from prove.topics.causes import CAUSES, NOTHING, TOGETHER, Injected, is_copied, is_found, is_leak, is_silent, shares
+from prove.topics.causes import is_copied, is_found, is_leak, is_silent, shares
 from prove.topics.changes import alarms, power
 from prove.topics.gates import CASES, pool
 from prove.topics.recommendations import simulate

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from loaderbench.benches.cli import explain, tune
 from loaderbench.reports.documents.document import Code, Document, Text, walk
-from loaderbench.reports.documents.watch_document import next_command, watch_document
+from loaderbench.reports.documents.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
+from loaderbench.reports.watch.next_command import next_command
 from loaderbench.reports.watch.record import MadeBatch, WatchedLoader
 from loaderbench.reports.watch.verdict import judge
 

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from loaderbench.reports.stats.conventions import LEVEL
-from loaderbench.reports.tune.race import Race, RacedSetting
+from loaderbench.reports.tune.race import Race
+from loaderbench.reports.tune.raced_setting import RacedSetting
 
 RACES = 60
 # The hardest truth: the smallest setting costs a little more than the margin above all others.
