@@ -1,4 +1,4 @@
-"""How a case ended, in a few words: what it measured, or why it was skipped; why it failed: see ``failures/``."""
+"""How a case ended: its entry in the record, and a few words; why it failed: see ``failures/``."""
 
 from collections.abc import Mapping
 from statistics import median
@@ -6,7 +6,23 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness.failures.failure_line import shortened
+from loaderbench.benches.harness.failures.failure_line import reason, shortened
+
+
+def ending(
+    item: pytest.Item, described: Mapping[str, Any], report: pytest.TestReport, call: pytest.CallInfo[None]
+) -> tuple[str, dict[str, Any], str]:
+    """Return how a case ended (one of `ENDINGS`), its entry in the record, and what to say of it."""
+    named = {"name": item.name, **described}
+    if report.passed:
+        stats = item.funcargs["benchmark"].stats  # type: ignore[attr-defined]
+        entry = stats.as_dict(include_data=True) if stats else {}
+        return "benchmark", entry, result(entry["extra_info"]) if entry else "ran once"
+    if report.skipped or call.excinfo is None:
+        why = skip_reason(report)
+        return "skipped", {**named, "reason": why}, f"skipped: {why}"
+    why = reason(call.excinfo.value)
+    return "failed", {**named, "reason": why, "phase": str(report.when)}, f"FAILED: {why}"
 
 
 def result(extra_info: Mapping[str, Any]) -> str:

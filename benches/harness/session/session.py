@@ -13,12 +13,11 @@ import pytest
 
 from loaderbench.benches.harness import grid
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.pytest_options import Options
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
-from loaderbench.benches.harness.session.outcome import result, skip_reason
+from loaderbench.benches.harness.session.outcome import ending
 from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.benches.harness.session.record import Entry, RunRecord, about_run, make_new_folder, now, unused_folder
 from loaderbench.benches.harness.session.resume import check_new, resumed
@@ -140,7 +139,7 @@ class Session:
         """Put an ended case on disk and on the screen."""
         if self.is_follower or not is_case(item) or (report.passed and report.when != "call"):
             return
-        kind, entry, words = self._ending(item, report, call)
+        kind, entry, words = ending(item, self.described(item), report, call)
         if kind == "failed" and self.config.option.tbstyle == "auto":
             report.longrepr = entry["reason"]  # one line; --tb=long shows the traceback
         self.display.end_case(item.name, words, is_measured=kind == "benchmark")
@@ -150,21 +149,6 @@ class Session:
                     self._opened_record().add(kind, entry)
             except OSError as error:  # a disk that is full: what comes after could not be recorded either
                 item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
-
-    def _ending(
-        self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
-    ) -> tuple[str, Entry, str]:
-        """Return how a case ended (one of `ENDINGS`), its entry in the record, and what to say of it."""
-        named: Entry = {"name": item.name, **self.described(item)}
-        if report.passed:
-            stats = item.funcargs["benchmark"].stats  # type: ignore[attr-defined]
-            entry = stats.as_dict(include_data=True) if stats else {}
-            return "benchmark", entry, result(entry["extra_info"]) if entry else "ran once"
-        if report.skipped or call.excinfo is None:
-            why = skip_reason(report)
-            return "skipped", {**named, "reason": why}, f"skipped: {why}"
-        why = reason(call.excinfo.value)
-        return "failed", {**named, "reason": why, "phase": str(report.when)}, f"FAILED: {why}"
 
     def described(self, item: pytest.Item) -> Entry:
         """Return a case's identity: its bench, and every setting."""
