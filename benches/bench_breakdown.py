@@ -42,16 +42,16 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from loaderbench.benches.harness.clock import read
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.clock import read
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import blocked_s, loop_times, stage_times, unexplained
 from loaderbench.benches.harness.tracing.slowest import slow_samples
 from loaderbench.benches.harness.tracing.timestamps import PassTrace, trace_pass, traced_loader
-from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.reports.records.slow_samples import SlowSample
 
 

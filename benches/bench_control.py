@@ -18,8 +18,8 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.work import Metrics, Work
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 
 COPIED_BYTES = 8 << 20  # more than a core's own caches hold
 HASHED = bytes(16 << 10)

@@ -16,10 +16,10 @@ of numbers loses, because its rows are cheaper to index than to send through a q
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Epoch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.clock import Epoch
+from loaderbench.benches.harness.measuring.rounds import Measure
 
 
 @pytest.mark.sweep(persistent_workers=(True,), expected_s=1.3)

@@ -20,16 +20,16 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Epoch, Step, keep
 from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig, batch_facts
 from loaderbench.benches.harness.loading.subject import DatasetChoice, subject_of
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.clock import Epoch, Step, keep
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.devices import available, place, synchronise
 from loaderbench.benches.harness.tracing.breakdown import loop_times, stage_times
 from loaderbench.benches.harness.tracing.timestamps import trace_pass, traced_loader
-from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.datasets.synthetic.known_cost import Busy, Bytes, Resident, Sleeping, SlowCollate, Straggler
 
 CPU = torch.device("cpu")

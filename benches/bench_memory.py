@@ -26,12 +26,12 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Epoch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.clock import Epoch
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics
 from loaderbench.benches.harness.system import processes
-from loaderbench.benches.harness.work import Metrics
 
 SETTLE_S = 0.02  # for the workers to fill the queues while the loop pauses
 

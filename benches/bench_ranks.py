@@ -25,9 +25,9 @@ import torch
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring.rounds import Measure
 from loaderbench.benches.harness.ranks.ranks import Ranks
-from loaderbench.benches.harness.rounds import Measure
-from loaderbench.benches.harness.training import Task
+from loaderbench.benches.harness.training.model_choice import Task
 
 
 @pytest.mark.sweep(

@@ -19,11 +19,11 @@ needs to ask for it (pytorch#106704); with ``__getitems__`` it asks once a batch
 import pytest
 import torch
 
-from loaderbench.benches.harness.case_sets import distinct
-from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.cases.case_sets import distinct
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.clock import Epoch
+from loaderbench.benches.harness.measuring.rounds import Measure
 from loaderbench.reports.vocabulary import SETTINGS
 
 

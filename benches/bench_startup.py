@@ -33,12 +33,12 @@ import pytest
 from torch import multiprocessing
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.harness.case_sets import distinct
+from loaderbench.benches.harness.cases.case_sets import distinct
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 from loaderbench.benches.harness.tracing.startup import trace_startup
-from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.datasets.synthetic.known_cost import Payload
 
 BATCHES = 2  # of each worker, in each epoch

@@ -33,17 +33,17 @@ from typing import Any, Self
 import pytest
 import torch
 
-from loaderbench.benches.harness.clock import Epoch, keep
 from loaderbench.benches.harness.loading.batch_source import BatchSource, have_one_shape
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.loading.pass_length import power_of_two
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.clock import Epoch, keep
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics
+from loaderbench.benches.harness.samples.pass_length import power_of_two
 from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.devices import place, synchronise
-from loaderbench.benches.harness.training import Task
-from loaderbench.benches.harness.work import Metrics
+from loaderbench.benches.harness.training.model_choice import Task
 
 PASS_S = 0.2
 LEAST = 8  # batches in a pass

@@ -23,10 +23,10 @@ import torch
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.rounds import Measure
+from loaderbench.benches.harness.measuring.rounds import Measure
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import place, synchronise
-from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.datasets.pytree import count_leaves
 
 COPIES = 16  # in a pass

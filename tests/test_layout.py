@@ -40,6 +40,11 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "benches.tune": (*HARNESS, "benches.check", "benches.explain", "reports"),  # it tries what they know
     "benches.cli": (*HARNESS, *COMMANDS, "reports"),
 }
+# What lies directly in the harness, lowest first: each imports only itself and what stands before it.
+HARNESS_ORDER = (
+    *("errors", "progress", "system", "samples", "failures", "loading", "tracing", "training"),
+    *("cases", "measuring", "ranks", "session", "plugin"),
+)
 NEVER_TORCH = "reports"
 
 
@@ -92,8 +97,22 @@ def test_a_module_imports_only_what_its_part_may(module: str) -> None:
     ] == []
 
 
+@pytest.mark.parametrize("place", range(len(HARNESS_ORDER)), ids=HARNESS_ORDER)
+def test_folders_of_the_harness_import_only_what_stands_before_them(place: int) -> None:
+    part, *later = (f"benches.harness.{name}" for name in HARNESS_ORDER[place:])
+    modules = [name for name in MODULES if lies_in(name, part)]
+    assert {name: wrong for name in modules if (wrong := _below(later, modules_of_ours(MODULES[name])))} == {}
+    assert modules
+
+
+def _below(parts: list[str], modules: set[str]) -> list[str]:
+    return sorted(name for name in modules if any(lies_in(name, part) for part in parts))
+
+
 def test_every_part_of_the_structure_has_a_rule() -> None:
     assert {part_of(name) for name in MODULES} - set(ALLOWED) <= {"benches", "reports"}
+    inside = {name.split(".")[2] for name in MODULES if name.startswith("benches.harness.")}
+    assert inside == set(HARNESS_ORDER)
 
 
 @pytest.mark.parametrize("level", ["modules", "packages"])

@@ -20,7 +20,7 @@ register(Metric(
 ))
 """
 BENCH = """
-from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.measuring.clock import Epoch
 
 class Mixed(Epoch):
     def __init__(self, dataset, loader, *, device, mixing):

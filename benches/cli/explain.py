@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, rank, write and show it; return 0, or 130 where it was interrupted."""
     from loaderbench.benches.explain.ab_experiment import explain
-    from loaderbench.benches.harness.pytest_options import loader_timeout_s
+    from loaderbench.benches.harness.cases.pytest_options import loader_timeout_s
     from loaderbench.reports.documents.explain_document import explain_document
     from loaderbench.reports.explain.ranking import rank
     from loaderbench.reports.render import files, terminal  # noqa: F401 - imported before anything is timed
@@ -67,7 +67,7 @@ def consumer_of(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     from loaderbench.benches.explain.baseline.consumer import Consumer
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.system.devices import available
-    from loaderbench.benches.harness.training import ModelChoice
+    from loaderbench.benches.harness.training.model_choice import ModelChoice
 
     devices = available()
     if options.device and options.device not in devices:

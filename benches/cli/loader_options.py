@@ -27,9 +27,9 @@ def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subje
 
     `samples` says how much of the dataset that is. Raises RefusedError where none is named.
     """
+    from loaderbench.benches.harness.cases.pytest_options import loader_timeout_s
     from loaderbench.benches.harness.loading.case_loader import case_loader
     from loaderbench.benches.harness.loading.own_loader import settings_around
-    from loaderbench.benches.harness.pytest_options import loader_timeout_s
 
     own_loader = named_loader(options)
     settings = settings_around(

@@ -30,7 +30,7 @@ class _OptionsOfPytest:
 
 def _print_help() -> None:
     """Print the options of our benches; pytest's own help has hundreds more."""
-    from loaderbench.benches.harness import pytest_options
+    from loaderbench.benches.harness.cases import pytest_options
     from loaderbench.benches.run.budgeted import BudgetedRun
 
     parser = argparse.ArgumentParser(

@@ -141,9 +141,9 @@ def _use_cpus(cpus: int) -> None:
 
 def _loader(options: argparse.Namespace) -> "tuple[Subject, LoaderConfig, int]":
     """Return the dataset, the user's loader as it is with a worker at least, and the workers that it really has."""
+    from loaderbench.benches.harness.cases.pytest_options import loader_timeout_s
     from loaderbench.benches.harness.loading.case_loader import case_loader
     from loaderbench.benches.harness.loading.own_loader import settings_around
-    from loaderbench.benches.harness.pytest_options import loader_timeout_s
     from loaderbench.datasets.collate import default
 
     own_loader = named_loader(options)

@@ -72,9 +72,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":
     """Return the dataset, and how a worker reads it; where the user's own loader is named, its batch size too."""
+    from loaderbench.benches.harness.cases.pytest_options import loader_timeout_s
     from loaderbench.benches.harness.loading.case_loader import case_loader
     from loaderbench.benches.harness.loading.own_loader import settings_around
-    from loaderbench.benches.harness.pytest_options import loader_timeout_s
 
     own_loader = named_loader(options)
     given: dict[str, Any] = {
@@ -107,7 +107,7 @@ def _check_order(settings: Mapping[str, Any]) -> None:
 
 def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:
     """Return the seconds of a step: as they are given, or of the model that is named."""
-    from loaderbench.benches.harness.training import ModelChoice
+    from loaderbench.benches.harness.training.model_choice import ModelChoice
     from loaderbench.benches.whatif.step_time import step_s
 
     model = ModelChoice.of(vars(options))

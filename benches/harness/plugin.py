@@ -13,20 +13,21 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaderbench.benches.harness import grid, pytest_options
+from loaderbench.benches.harness.cases import grid, pytest_options
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loading.case_loader import has_sampler
 from loaderbench.benches.harness.loading.loader import LoaderConfig, WithoutGetitems, batch_facts
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring.rounds import Measure
 from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase
+from loaderbench.benches.harness.ranks.ranked_work import Follow
 from loaderbench.benches.harness.ranks.ranks import Ranks
-from loaderbench.benches.harness.rounds import Follow, Measure
 from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.benches.harness.session.session import Session
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import freeze_objects
 from loaderbench.benches.harness.system.interruption import with_known_lines
-from loaderbench.benches.harness.training import Task, import_for_optimizers
+from loaderbench.benches.harness.training.model_choice import Task, import_for_optimizers
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from loaderbench.benches.harness.case_sets import distinct
+from loaderbench.benches.harness.cases.case_sets import distinct
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.reports.units import quantity

@@ -15,10 +15,10 @@ from typing import Any
 
 from loaderbench.benches.explain.baseline.baseline import TimeLimited
 from loaderbench.benches.explain.baseline.consumer import Consumer
-from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring import clock
 from loaderbench.benches.harness.system import processes
 from loaderbench.benches.harness.system.processes import SHARED_MEMORY, NoStrays
 from loaderbench.datasets.recipes.transport import release_slots

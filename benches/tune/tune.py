@@ -15,9 +15,9 @@ from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.first_batch import first_batch
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
-from loaderbench.benches.harness.loading.sampling import indices_in
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.progress import Progress
+from loaderbench.benches.harness.samples.sampling import indices_in
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child

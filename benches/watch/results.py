@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from loaderbench.benches.harness.session.record import Entry, columns, dumps, new_run
+from loaderbench.benches.harness.measuring.work import columns
+from loaderbench.benches.harness.session.record import Entry, dumps, new_run
 from loaderbench.benches.watch.ranks import rank_and_size
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import Row, rows_of

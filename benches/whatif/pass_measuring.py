@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler
 
-from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import reason
 from loaderbench.benches.harness.loading.first_batch import loader_config, silence_warnings
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring import clock
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine

@@ -10,7 +10,7 @@ from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.devices import available, place, synchronise
-from loaderbench.benches.harness.training import ModelChoice
+from loaderbench.benches.harness.training.model_choice import ModelChoice
 
 BATCHES = 8  # timed, after as many that are not
 

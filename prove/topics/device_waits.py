@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from loaderbench.benches.harness.clock import Epoch
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import subject_of
+from loaderbench.benches.harness.measuring.clock import Epoch
 from loaderbench.datasets.synthetic.known_cost import Sleeping
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope

@@ -77,7 +77,7 @@ def preload() -> None:
     )
     for name in (*OTHERS, *modules()):
         importlib.import_module(name)
-    sys.modules["loaderbench.benches.harness.training"].import_for_optimizers()
+    sys.modules["loaderbench.benches.harness.training.model_choice"].import_for_optimizers()
     if others := threads() - SURVIVED:
         raise RuntimeError(f"what was imported started threads, which do not survive a fork: {', '.join(others)}")
     gc.collect()

@@ -12,14 +12,14 @@ from loaderbench.benches.explain.baseline.batch_facts import BatchFacts, batch_f
 from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.baseline.sending import SendingCosts, sending_costs
 from loaderbench.benches.explain.baseline.usage import fault_s, usage
-from loaderbench.benches.harness.clock import keep
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_batch, silence_warnings
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.parts import samples_of
+from loaderbench.benches.harness.measuring.clock import keep
+from loaderbench.benches.harness.samples.parts import samples_of
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import ChildError, LateChildError, in_child
 from loaderbench.benches.harness.system.devices import available

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from loaderbench.benches.harness import clock
 from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.measuring import clock
 from loaderbench.benches.harness.system.devices import place, synchronise
 
 

@@ -36,7 +36,7 @@ from loaderbench.benches.harness.failures.failure_line import (
 from loaderbench.benches.harness.failures.position import place_of
 from loaderbench.benches.harness.failures.replay import follow, read_again
 from loaderbench.benches.harness.failures.samples import fault_of
-from loaderbench.benches.harness.parts import index_in_whole
+from loaderbench.benches.harness.samples.parts import index_in_whole
 
 READ_AGAIN_S = 5.0  # for the batch, or the whole pass where it is not known which batch failed
 STUCK_S = 2.0  # a sample that takes longer, read again, is where a worker has stopped

@@ -1,1 +1,1 @@
-"""What is loaded: the subject, the part of it that is read, and the DataLoader of a case."""
+"""What is loaded: the dataset of a case, and its DataLoader."""

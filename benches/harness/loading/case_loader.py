@@ -13,8 +13,8 @@ from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig, only_without_workers, worker_init
 from loaderbench.benches.harness.loading.named_object import NamedObject
 from loaderbench.benches.harness.loading.own_loader import OwnLoader
-from loaderbench.benches.harness.loading.sampling import OF_BATCHES, FirstDrawn, sampler_of, sampling_arguments
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.samples.sampling import OF_BATCHES, FirstDrawn, sampler_of, sampling_arguments
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.reports.vocabulary import SETTINGS, loader_arguments
 

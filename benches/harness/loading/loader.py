@@ -14,8 +14,8 @@ from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.failures.position import dump_folder, dump_on_signal
-from loaderbench.benches.harness.loading.sampling import sampler_of
-from loaderbench.benches.harness.parts import Wrapper, unwrap_in_worker
+from loaderbench.benches.harness.samples.parts import Wrapper, unwrap_in_worker
+from loaderbench.benches.harness.samples.sampling import sampler_of
 from loaderbench.benches.harness.system.child import dies_with_parent, once_in_child
 from loaderbench.datasets.pytree import count_leaves
 from loaderbench.datasets.recipes.worker_init import InTurn

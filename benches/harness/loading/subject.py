@@ -14,8 +14,8 @@ from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.loading.loader import as_dataset
 from loaderbench.benches.harness.loading.named_object import NamedObject
-from loaderbench.benches.harness.loading.pass_length import UnreadableSampleError, affordable_samples
-from loaderbench.benches.harness.parts import Part, StreamPart, part_of, samples_of
+from loaderbench.benches.harness.samples.parts import Part, StreamPart, part_of, samples_of
+from loaderbench.benches.harness.samples.pass_length import UnreadableSampleError, affordable_samples
 from loaderbench.benches.harness.system.child import ChildError, LateChildError, in_child
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.validation import DatasetProperties, InvalidDatasetError, check_dataset

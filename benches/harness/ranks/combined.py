@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from loaderbench.benches.harness.work import Metrics
+from loaderbench.benches.harness.measuring.work import Metrics
 
 _WAIT_QUANTILES = "wait_p"
 _LARGEST = ("first_batch_s", "wait_max_s", "device_peak_bytes")

@@ -9,16 +9,16 @@ from torch import distributed, nn
 from torch._C._distributed_c10d import PrefixStore, Store
 from torch.nn.parallel import DistributedDataParallel
 
-from loaderbench.benches.harness.clock import Epoch, Step
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring.clock import Epoch, Step
+from loaderbench.benches.harness.measuring.work import Metrics
 from loaderbench.benches.harness.ranks.coverage import Identities
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 from loaderbench.benches.harness.ranks.sharding import EpochByEpoch, share_of
 from loaderbench.benches.harness.system.processes import cpu_s, tree_pss_bytes
-from loaderbench.benches.harness.training import Task
-from loaderbench.benches.harness.work import Metrics
+from loaderbench.benches.harness.training.model_choice import Task
 
 MakeTask = Callable[..., Task]
 

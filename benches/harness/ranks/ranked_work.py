@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, Self
 
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 from loaderbench.benches.harness.ranks.combined import combined
 from loaderbench.benches.harness.ranks.coverage import Coverage, covered
 from loaderbench.benches.harness.ranks.requests import Coordinator, RankFailedError
-from loaderbench.benches.harness.work import Metrics, Work
+from loaderbench.benches.harness.system.child import in_child
 
 OF_A_RANK = (
     "seconds", "samples", "batches", "first_batch_s", "wait_s", "sync_wait_s", "compute_s", "cpu_s", "pss_bytes",
@@ -86,3 +88,19 @@ class RankedWork(Work):
     @property
     def _phase(self) -> str:
         return f"round {self._done}" if self._done else "first pass"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Follow:
+    """The `measure` fixture on a rank that another one asks: does its share of `Work`, and records nothing."""
+
+    report_death: Callable[[str], None]
+
+    def __call__(self, work: RankedWork, **_facts: Any) -> None:
+        """Answer as this rank, in a process forked for it, until the rank that asks has ended the case."""
+        if work.follow is None:
+            return
+        try:
+            in_child(work.follow)
+        except Exception as error:  # noqa: BLE001 - of any kind: the rank that asks says which
+            self.report_death(str(error))

@@ -10,8 +10,8 @@ from torch.utils.data import Dataset, DistributedSampler, Sampler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig, WrappedIterable
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.parts import StreamPart, Wrapper
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
+from loaderbench.benches.harness.samples.parts import StreamPart, Wrapper
 
 _SHUFFLED = {"shuffle": True, "sequential": False}
 

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -177,9 +177,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return value
-
-
-def columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
-    """Return rows of metrics as columns; a metric that a row lacks is None."""
-    names: Iterator[str] = (name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(names)}

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from loaderbench.benches.harness import grid
+from loaderbench.benches.harness.cases import grid
+from loaderbench.benches.harness.cases.pytest_options import Options
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.pytest_options import Options
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect

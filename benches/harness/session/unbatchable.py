@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from loaderbench.benches.harness.cases.pytest_options import Options
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import batch_facts
-from loaderbench.benches.harness.pytest_options import Options
 from loaderbench.benches.harness.system.child import ChildError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.harness.parts import index_in_whole
+from loaderbench.benches.harness.samples.parts import index_in_whole
 from loaderbench.benches.harness.tracing.timestamps import samples_at
 from loaderbench.reports.records.slow_samples import SlowestSamples, SlowSample
 

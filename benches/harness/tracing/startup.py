@@ -32,7 +32,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.parts import Wrapper
+from loaderbench.benches.harness.samples.parts import Wrapper
 from loaderbench.benches.harness.tracing.timestamps import PickleTimes, samples_at
 
 # What the first batch waits for; each part lasts until the event of `StartupTimestamps` at the same place, the last

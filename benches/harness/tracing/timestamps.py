@@ -15,8 +15,8 @@ from typing import Any
 from torch.utils.data import Dataset, IterableDataset, Subset
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.loading.sampling import indices_in
-from loaderbench.benches.harness.parts import Wrapper
+from loaderbench.benches.harness.samples.parts import Wrapper
+from loaderbench.benches.harness.samples.sampling import indices_in
 
 EVENTS = ("fetching", "fetched", "collated", "pickling", "pickled", "unpickling", "unpickled", "pinning", "pinned")
 

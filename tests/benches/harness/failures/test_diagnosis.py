@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.clock import keep, read
-from loaderbench.benches.harness.delivery import audit
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.parts import part_of
+from loaderbench.benches.harness.measuring.clock import keep, read
+from loaderbench.benches.harness.measuring.delivery import audit
+from loaderbench.benches.harness.samples.parts import part_of
 from loaderbench.benches.harness.system.processes import NoStrays
 
 SAMPLES, ODD = 64, 41

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader
 
-from loaderbench.benches.harness.delivery import AsIsAudit, DeliveryError
 from loaderbench.benches.harness.errors import NotRebuiltError, RefusedError
 from loaderbench.benches.harness.loading.case_loader import case_loader
 from loaderbench.benches.harness.loading.loader import in_process
 from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, load_own_loader, varied_settings
 from loaderbench.benches.harness.loading.subject import DatasetChoice
+from loaderbench.benches.harness.measuring.delivery import AsIsAudit, DeliveryError
 
 THEIRS = """
 import torch

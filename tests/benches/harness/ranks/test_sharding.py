@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, DistributedSampler
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig, WrappedIterable
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.parts import StreamPart
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 from loaderbench.benches.harness.ranks.sharding import EpochByEpoch, share_of
+from loaderbench.benches.harness.samples.parts import StreamPart
 
 
 def place(rank: int, world_size: int = 3) -> RankPlace:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.harness.parts import part_of
+from loaderbench.benches.harness.samples.parts import part_of
 from loaderbench.benches.harness.tracing.slowest import slow_samples, timed
 from loaderbench.reports.records.slow_samples import MOST_SAMPLES
 

@@ -15,11 +15,9 @@ from typing import Any, Self
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
-from loaderbench.benches.harness.ranks.ranked_work import RankedWork
-from loaderbench.benches.harness.session.record import columns
-from loaderbench.benches.harness.system.child import Child, in_child
+from loaderbench.benches.harness.measuring.work import Metrics, Work, columns
+from loaderbench.benches.harness.system.child import Child
 from loaderbench.benches.harness.system.processes import NoStrays, cpu_s
-from loaderbench.benches.harness.work import Metrics, Work
 from loaderbench.reports.records.slow_samples import SlowSample, as_entry
 
 _MOST_PASSES = 1000  # in a round: a pass shorter than a five-thousandth of a second is not worth timing
@@ -79,22 +77,6 @@ class Measure:
             rounds=count,
         )
         return rounds
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Follow:
-    """The `measure` fixture on a rank that another one asks: does its share of `Work`, and records nothing."""
-
-    report_death: Callable[[str], None]
-
-    def __call__(self, work: RankedWork, **_facts: Any) -> None:
-        """Answer as this rank, in a process forked for it, until the rank that asks has ended the case."""
-        if work.follow is None:
-            return
-        try:
-            in_child(work.follow)
-        except Exception as error:  # noqa: BLE001 - of any kind: the rank that asks says which
-            self.report_death(str(error))
 
 
 class MeasuredWork:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from loaderbench.benches.harness.cases.pytest_options import Options
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.case_loader import SAMPLERS, has_sampler
-from loaderbench.benches.harness.loading.sampling import OF_BATCHES
 from loaderbench.benches.harness.loading.subject import Subject
-from loaderbench.benches.harness.pytest_options import Options
+from loaderbench.benches.harness.samples.sampling import OF_BATCHES
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.reports.vocabulary import SETTINGS, loader_settings, of_workers, panel_settings, swept
 

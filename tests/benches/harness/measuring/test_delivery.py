@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from torch.utils.data import IterableDataset, get_worker_info
 
-from loaderbench.benches.harness.delivery import Delivered, DeliveryError, audit, prepare_audit, stream_fault
 from loaderbench.benches.harness.loading.loader import AsIs, LoaderConfig
 from loaderbench.benches.harness.loading.named_object import NamedObject
-from loaderbench.benches.harness.loading.sampling import sampling_arguments
-from loaderbench.benches.harness.parts import StreamPart
+from loaderbench.benches.harness.measuring.delivery import Delivered, DeliveryError, audit, prepare_audit, stream_fault
+from loaderbench.benches.harness.samples.parts import StreamPart
+from loaderbench.benches.harness.samples.sampling import sampling_arguments
 from loaderbench.datasets.synthetic.known_cost import Duplicated
 from loaderbench.reports.vocabulary import SETTINGS
 

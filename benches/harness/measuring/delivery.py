@@ -9,8 +9,8 @@ import numpy as np
 from torch.utils.data import Dataset, IterableDataset
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
-from loaderbench.benches.harness.loading.sampling import indices_in
-from loaderbench.benches.harness.parts import StreamPart
+from loaderbench.benches.harness.samples.parts import StreamPart
+from loaderbench.benches.harness.samples.sampling import indices_in
 from loaderbench.benches.harness.system.child import once_in_child
 from loaderbench.datasets.pytree import fingerprint, tree_leaves
 

@@ -7,7 +7,7 @@ from torch.utils.data import BatchSampler, SequentialSampler
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.benches.harness.loading.sampling import FirstDrawn, sampler_of, sampling_arguments
+from loaderbench.benches.harness.samples.sampling import FirstDrawn, sampler_of, sampling_arguments
 from loaderbench.reports.vocabulary import SETTINGS
 
 TEN = list(range(10))

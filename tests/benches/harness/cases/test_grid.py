@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loaderbench.benches.harness.grid import combinations
+from loaderbench.benches.harness.cases.grid import combinations
 
 Names = Callable[..., list[str]]
 Suite = Callable[..., pytest.RunResult]
@@ -13,7 +13,7 @@ PLAIN = "def bench_own(measure, dataset, loader, device): ..."
 SWEPT = """
 import pytest
 
-from loaderbench.benches.harness.grid import combinations
+from loaderbench.benches.harness.cases.grid import combinations
 
 @pytest.mark.sweep({axes})
 def bench_own(measure, dataset, loader, device): ...

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.harness.loading import pass_length
-from loaderbench.benches.harness.loading.pass_length import PROBES, UnreadableSampleError, affordable_samples
+from loaderbench.benches.harness.samples import pass_length
+from loaderbench.benches.harness.samples.pass_length import PROBES, UnreadableSampleError, affordable_samples
 
 FOREVER_S = 1e9  # no test ends by it
 

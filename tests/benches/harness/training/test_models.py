@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from loaderbench.benches.harness.models import MLP, BagClassifier, Linear, SmallCNN, SmallTransformer
+from loaderbench.benches.harness.training.models import MLP, BagClassifier, Linear, SmallCNN, SmallTransformer
 
 
 def test_linear_is_what_torch_s_is() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness import case_sets
-from loaderbench.benches.harness.case_sets import Values
+from loaderbench.benches.harness.cases import case_sets
+from loaderbench.benches.harness.cases.case_sets import Values
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.case_loader import SAMPLERS, case_loader, loader_object
 from loaderbench.benches.harness.loading.collate_choice import collate_fn
@@ -23,7 +23,7 @@ from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_vari
 from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject, own_choice
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
-from loaderbench.benches.harness.training import ModelChoice
+from loaderbench.benches.harness.training.model_choice import ModelChoice
 from loaderbench.reports.units import parse_time, parse_whole
 from loaderbench.reports.vocabulary import SETTINGS, WORKLOAD_OPTIONS, swept
 

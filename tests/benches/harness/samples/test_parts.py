@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig, as_dataset
-from loaderbench.benches.harness.parts import (
+from loaderbench.benches.harness.samples.parts import (
     MOST_BLOCKS,
     SHORTEST_BLOCK,
     Blocks,

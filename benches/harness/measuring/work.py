@@ -1,5 +1,6 @@
 """What a bench measures: the base of everything that the fixture `measure` times."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from loaderbench.reports.records.slow_samples import SlowSample
@@ -44,3 +45,9 @@ class Work:
     def ranks(self, rounds: int) -> list[dict[str, Any]]:  # noqa: ARG002 - for works of many ranks
         """Return the last `rounds` rounds of each rank: its number and host, and columns of metrics."""
         return []
+
+
+def columns(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
+    """Return rows of metrics as columns; a metric that a row lacks is None."""
+    names: Iterator[str] = (name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(names)}

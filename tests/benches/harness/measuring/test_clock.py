@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.harness import clock
-from loaderbench.benches.harness.clock import read, wait_metrics
+from loaderbench.benches.harness.measuring import clock
+from loaderbench.benches.harness.measuring.clock import read, wait_metrics
 
 Measured = Callable[..., dict[str, Any]]
 
@@ -96,7 +96,7 @@ def test_the_record_of_an_epoch_has_every_quantity_in_every_round(measured: Meas
 
 
 OWN = """
-from loaderbench.benches.harness.clock import Epoch
+from loaderbench.benches.harness.measuring.clock import Epoch
 
 class CountingEpoch(Epoch):
     def __init__(self, dataset, loader, device):

@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from loaderbench.benches.harness.delivery import audit, prepare_audit
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring.delivery import audit, prepare_audit
+from loaderbench.benches.harness.measuring.work import Metrics, Work
 from loaderbench.benches.harness.system.devices import DeviceUse, Timeline, place, synchronise
-from loaderbench.benches.harness.work import Metrics, Work
 
 Step = Callable[[Any], object]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]

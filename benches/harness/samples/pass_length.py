@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset
 
-from loaderbench.benches.harness.parts import samples_of
+from loaderbench.benches.harness.samples.parts import samples_of
 
 PROBES = 16  # samples of a map-style dataset that are read to estimate the time of one
 

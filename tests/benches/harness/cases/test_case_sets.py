@@ -1,8 +1,8 @@
 """The names that the command line takes are those of what there is."""
 
-from loaderbench.benches.harness.case_sets import full, quick
-from loaderbench.benches.harness.loading.sampling import sampling_arguments
-from loaderbench.benches.harness.training import OURS
+from loaderbench.benches.harness.cases.case_sets import full, quick
+from loaderbench.benches.harness.samples.sampling import sampling_arguments
+from loaderbench.benches.harness.training.model_choice import OURS
 from loaderbench.datasets.catalog import CATALOG
 from loaderbench.datasets.collate import COLLATE_FNS
 from loaderbench.reports.vocabulary import SAMPLES, SETTINGS

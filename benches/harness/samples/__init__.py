@@ -1,0 +1,1 @@
+"""Which samples a pass reads, how many, and in which order."""
