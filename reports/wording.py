@@ -3,6 +3,7 @@
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice, takewhile
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,13 @@ _ALWAYS_WRITTEN = ("batch_size", "num_workers")  # in a call of DataLoader, torc
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:
-    """Return the columns of settings: in every frame of ours they stand between ``bench`` and ``rounds``.
+    """Return the columns of settings, which follow ``bench``: in a frame up to ``warmup``, in a summary to ``rounds``.
 
     >>> settings_of(pd.DataFrame(columns=["run", "case", "bench", "dataset", "batch_size", "rounds", "spread"]))
     ['dataset', 'batch_size']
     """
-    columns = list(table.columns)
-    return columns[columns.index("bench") + 1 : columns.index("rounds")]
+    after_bench = islice(table.columns, list(table.columns).index("bench") + 1, None)
+    return list(takewhile(lambda name: name not in {"warmup", "rounds"}, after_bench))
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -64,7 +64,7 @@ def _of_watch(folder: Path, out: Path | None) -> int:
     try:
         ranks = read_ranks(folder)
     except MalformedError as fault:
-        return output.refuse(fault)
+        return output.refuse(f"{folder}: {fault}")
     output.publish(watch_document(ranks[0], ranks), out or folder, stem="watch")
     return 0
 
@@ -85,10 +85,11 @@ def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
     from loaderbench.reports.figures.trend import PLOT
     from loaderbench.reports.history import queries, trends
     from loaderbench.reports.history.database import HistoryError, opened
-    from loaderbench.reports.history.rows import identity, machine_key
+    from loaderbench.reports.history.rows import machine_key
     from loaderbench.reports.records.files import read_run
+    from loaderbench.reports.vocabulary import case_identity
 
-    cases = {identity(case.bench, case.settings) for case in read_run(report.run.path).cases}
+    cases = {case_identity(case.bench, case.settings) for case in read_run(report.run.path).cases}
     try:
         with opened(database) as history:
             points = trends.main_metric(queries.points(history, identities=sorted(cases)))

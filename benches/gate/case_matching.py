@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loaderbench.reports.vocabulary import CONTROL_BENCH, FIDELITY_BENCH
+from loaderbench.reports.vocabulary import CONTROL_BENCH, FIDELITY_BENCH, case_identity
 
 Described = Mapping[str, Any]  # a case as a revision's process introduces it: name, bench, settings
 
@@ -75,8 +75,7 @@ def _pairs(left: Sequence[Described], right: Sequence[Described], ignored: froze
 
 
 def _identity(case: Described, ignored: frozenset[str]) -> str:
-    settings = sorted((name, value) for name, value in case["settings"].items() if name not in ignored)
-    return f"{case['bench']} {settings}"
+    return case_identity(case["bench"], case["settings"], ignored)
 
 
 def _matched(base: Described, head: Described) -> MatchedCase:

@@ -32,7 +32,7 @@ from loaderbench.reports.gate.replayed_gates import (
 from loaderbench.reports.gate.rounds_per_block import spans
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.records.files import machine_facts
-from loaderbench.reports.records.json_files import MalformedError, content_of, convert, parse, read
+from loaderbench.reports.records.json_files import content_of, convert, in_file, parse, read
 from loaderbench.reports.records.schema import SAME_MACHINE
 
 # What stands in a calibration's folder.
@@ -162,10 +162,8 @@ def _lines(file: Path, kind: type[T]) -> list[T]:
     lines = content_of(file).splitlines() if file.exists() else []
     converted = []
     for number, line in enumerate(lines, start=1):
-        try:
+        with in_file(f"{file.name}, line {number}"):
             converted.append(convert(parse(line), kind))
-        except MalformedError as fault:
-            raise MalformedError(f"{file.name}, line {number}: {fault}") from None
     return converted
 
 

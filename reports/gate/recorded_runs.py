@@ -26,7 +26,8 @@ from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import SAME_MACHINE, Run
 from loaderbench.reports.units import count
-from loaderbench.reports.vocabulary import FIDELITY_BENCH
+from loaderbench.reports.vocabulary import FIDELITY_BENCH, case_identity
+from loaderbench.reports.wording import settings_of
 
 SAME = (*SAME_MACHINE, "threads")  # facts that must be the same for both
 RATE = 0.05  # of false discoveries
@@ -90,12 +91,11 @@ def label_of_runs(records: Records) -> str:
 def _cases(records: Records) -> dict[str, pd.DataFrame]:
     """Return the timed rounds of each case, by its bench and settings: a name says only what varied in its run."""
     frame = records.frame
-    rounds = frame[~frame["warmup"].astype(bool) & (frame["bench"] != FIDELITY_BENCH)] if len(frame) else frame
-    columns = list(frame.columns)
-    identity = columns[columns.index("bench") : columns.index("warmup")] if len(frame) else ["bench"]
+    rounds = frame[~frame["warmup"].astype(bool) & (frame["bench"] != FIDELITY_BENCH)]
+    settings = settings_of(frame)
     return {
-        str(sorted((name, str(value)) for name, value in zip(identity, key, strict=True) if str(value) != "nan")): case
-        for key, case in rounds.groupby(identity, dropna=False, sort=False)
+        case_identity(bench, dict(zip(settings, values, strict=True))): case
+        for (bench, *values), case in rounds.groupby(["bench", *settings], dropna=False, sort=False)
     }
 
 

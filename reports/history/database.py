@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from loaderbench.reports.history.rows import case_rows, metric_rows, run_row
 from loaderbench.reports.records.files import RecordedRun
 
-VERSION = 1  # of the tables below; a database of another one is refused
+VERSION = 2  # of the tables below; a database of another one is refused
 BUSY_S = 60  # that a writer on SQLite waits for others before it gives up
 LONGEST_ID = 200  # characters of a run's name: an index of PostgreSQL is sure to hold them
 SETUP_LOCK = 7105  # the key of PostgreSQL's advisory lock under which the tables are made, by one writer only
@@ -49,7 +49,7 @@ CASES = Table(
     _TABLES,
     Column("run", sa.ForeignKey(RUNS.c.key), primary_key=True, autoincrement=False),
     Column("place", Integer, primary_key=True, autoincrement=False),  # in the run's file
-    Column("identity", Text, nullable=False),  # `rows.identity`: the same case in every run
+    Column("identity", Text, nullable=False),  # `case_identity`: the same case in every run
     Column("name", Text, nullable=False),
     Column("bench", Text, nullable=False),
     Column("dataset", Text),

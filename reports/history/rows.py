@@ -1,6 +1,5 @@
 """A recorded run as rows of the history's tables."""
 
-import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from loaderbench.reports.records.files import RecordedRun
 from loaderbench.reports.records.schema import SAME_MACHINE, Case, Columns, Missed, Run, Scalar
-from loaderbench.reports.vocabulary import STEP_BENCHES, of_workers, quotients
+from loaderbench.reports.vocabulary import STEP_BENCHES, case_identity, quotients
 
 Row = dict[str, object]
 Floats = NDArray[np.float64]
@@ -25,24 +24,6 @@ def machine_key(machine: Mapping[str, Scalar]) -> str:
     phrases = {"cpus_affinity": "{} CPUs", "cpus_quota": "quota {}"}
     known = [phrases.get(name, "{}").format(machine[name]) for name in SAME_MACHINE if name in machine]
     return _text(", ".join(known) or "machine unknown")
-
-
-def identity(bench: str, settings: Mapping[str, Scalar]) -> str:
-    """Return what identifies a case in every run: a digest of its bench and settings.
-
-    Settings of workers do not count where there are none, and 2.0 is 2. A setting that a later version of a bench adds
-    makes another case.
-
-    >>> identity("epoch", {"num_workers": 0, "prefetch_factor": 2}) == identity("epoch", {"num_workers": 0.0})
-    True
-    """
-    ignored = of_workers() if settings.get("num_workers") == 0 else {}
-    relevant = {name: _whole(value) for name, value in settings.items() if name not in ignored}
-    return hashlib.sha256(json.dumps([bench, relevant], sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _whole(value: Scalar) -> Scalar:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def run_row(run: Run) -> Row:
@@ -76,7 +57,7 @@ def case_rows(recorded: RecordedRun) -> Iterator[Row]:
 def _about(entry: Case | Missed) -> Row:
     dataset = entry.settings.get("dataset")
     return {
-        "identity": identity(entry.bench, entry.settings),
+        "identity": case_identity(entry.bench, entry.settings),
         "name": _text(entry.name),
         "bench": _text(entry.bench),
         "dataset": _text(dataset) if isinstance(dataset, str) else None,

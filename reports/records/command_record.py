@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from loaderbench.reports.records.json_files import read
+from loaderbench.reports.records.json_files import in_file, read
 
 
 class CommandRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +35,10 @@ class CommandRecord(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return the record in the folder `path`, or in that file; raises MalformedError in one line."""
-        file = path / cls.file_name() if path.is_dir() else path
-        return read(file, cls, schema=cls.SCHEMA, what=cls.COMMAND)
+        if not path.is_dir():
+            return read(path, cls, schema=cls.SCHEMA, what=cls.COMMAND)
+        with in_file(cls.file_name()):
+            return cls.read(path / cls.file_name())
 
     @classmethod
     def head(cls, *, started: str, command: tuple[str, ...], machine: dict[str, Any]) -> dict[str, Any]:

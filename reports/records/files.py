@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from msgspec.structs import replace
 
-from loaderbench.reports.records.json_files import MalformedError, convert, convert_each
+from loaderbench.reports.records.json_files import MalformedError, convert, convert_each, in_file
 from loaderbench.reports.records.run_json import name_of, run_content
 from loaderbench.reports.records.schema import (
     GROWING_RECORD,
@@ -59,14 +59,14 @@ def read_run(path: Path) -> RecordedRun:
     if not growing.exists():
         if not record.exists():
             raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in this folder; name the folder of one run")
-        return _read(record)
+        return _read_in_folder(record)
     if not record.exists():
-        return _read(growing)
+        return _read_in_folder(growing)
     try:
-        return _read(record)
+        return _read_in_folder(record)
     except MalformedError as error:
-        recorded = _read(growing)
-        recorded.faults.insert(0, f"{RECORD} {error}; its {GROWING_RECORD} was read instead")
+        recorded = _read_in_folder(growing)
+        recorded.faults.insert(0, f"{error}; its {GROWING_RECORD} was read instead")
         return recorded
 
 
@@ -102,6 +102,11 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Scalar]:
         if value is not None:
             plain[name[:LONGEST_TEXT]] = value
     return plain
+
+
+def _read_in_folder(file: Path) -> RecordedRun:
+    with in_file(file.name):
+        return _read(file)
 
 
 def _read(file: Path) -> RecordedRun:

@@ -7,7 +7,8 @@ file is a `MalformedError`; what is wrong in our own code is not caught.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,10 @@ _MISSING_FIELD = re.compile(r"Object missing required field `(\w+)`")
 
 
 class MalformedError(ValueError):
-    """A file, or a part of one, that cannot be used; the message is one line that says where and why."""
+    """A file, or a part of one, that cannot be used; the message is one line that says where and why.
+
+    The file itself is named by whoever was given its path: of a folder, by `in_file`.
+    """
 
 
 def read(file: Path, kind: type[T], *, schema: int, what: str) -> T:
@@ -28,6 +32,15 @@ def read(file: Path, kind: type[T], *, schema: int, what: str) -> T:
     document = parse(content_of(file))
     require_schema(document, schema, what)
     return convert(document, kind)
+
+
+@contextmanager
+def in_file(name: str) -> Iterator[None]:
+    """Name the file, and where in it, before the faults that are found meanwhile."""
+    try:
+        yield
+    except MalformedError as fault:
+        raise MalformedError(f"{name}: {fault}") from None
 
 
 def content_of(file: Path) -> bytes:
@@ -66,7 +79,7 @@ def require_schema(document: object, schema: int, what: str) -> None:
         raise MalformedError(f"is not a loaderbench {what}: it has no schema")
     number = document["schema"]
     if number != schema or type(number) is not int:
-        raise MalformedError(f"has schema {repr(number)[:24]}; this loaderbench reads schema {schema}")
+        raise MalformedError(f"has schema {repr(number)[:24]}; this loaderbench reads schema {schema}: measure again")
 
 
 def convert(value: object, kind: type[T], where: str = "") -> T:

@@ -16,7 +16,7 @@ from loaderbench.reports.vocabulary import (
     quotients,
     speed_only_settings,
 )
-from loaderbench.reports.wording import in_order
+from loaderbench.reports.wording import in_order, settings_of
 
 
 def timed() -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     groups = pd.Series(rounds.groupby(["run", "case"], sort=False).ngroup(), index=rounds.index)
     columns = list(frame.columns)
     with_column = names(lambda setting: setting.has_column)
-    settings = in_order({*columns[columns.index("bench") + 1 : columns.index("warmup")], *with_column})
+    settings = in_order({*settings_of(frame), *with_column})
     about = rounds.drop_duplicates(["run", "case"]).reindex(columns=[*IDENTITY, *settings]).reset_index(drop=True)
     parts = [
         _without_workers_blank(about),

@@ -11,6 +11,7 @@ from loaderbench.reports.vocabulary.entries import (
     Setting,
     WorkloadOption,
 )
+from loaderbench.reports.vocabulary.identity import case_identity
 from loaderbench.reports.vocabulary.lookups import (
     CONTROL_BENCH,
     FIDELITY_BENCH,
@@ -50,6 +51,7 @@ __all__ = [
     "Setting",
     "WorkloadOption",
     "aggregated",
+    "case_identity",
     "loader_arguments",
     "loader_settings",
     "names",

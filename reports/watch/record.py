@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from loaderbench.reports.records.command_record import CommandRecord
+from loaderbench.reports.records.json_files import in_file
 
 _FILE = "watch.json"
 
@@ -101,8 +102,13 @@ def is_watched(path: Path) -> bool:
 def read_ranks(folder: Path) -> list[Watched]:
     """Return the record in a folder, or those of the ranks that have one in it, by rank; raises MalformedError."""
     files = _rank_files(folder)
-    records = [Watched.read(file) for file in files] if files else [Watched.read(folder)]
+    records = [_read_rank(file) for file in files] or [Watched.read(folder)]
     return sorted(records, key=lambda record: record.rank)
+
+
+def _read_rank(file: Path) -> Watched:
+    with in_file(f"{file.parent.name}/{file.name}"):
+        return Watched.read(file)
 
 
 def _rank_files(folder: Path) -> list[Path]:

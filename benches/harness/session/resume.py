@@ -5,7 +5,7 @@ from pathlib import Path
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import Entry, records_in
 from loaderbench.benches.harness.system import machine
-from loaderbench.reports.records.json_files import MalformedError
+from loaderbench.reports.records.json_files import MalformedError, in_file
 from loaderbench.reports.records.run_json import run_content
 from loaderbench.reports.records.schema import GROWING_RECORD, RECORD
 
@@ -40,12 +40,10 @@ def earlier_run(folder: Path) -> tuple[Entry, list[Entry]]:
     """Return header and measured cases of the run in `folder`, whether it ended or not; raises MalformedError."""
     if not (names := records_in(folder)):
         raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in {folder}")
-    try:
+    with in_file(names[-1]):
         document = run_content(folder / names[-1], faults=[])
-    except MalformedError as fault:
-        raise MalformedError(f"{names[-1]} {fault}") from None
-    about = {name: value for name, value in document["loaderbench"].items() if name not in _ENDED}
-    if "order" not in about:
-        raise MalformedError(f"{names[-1]} has no order of its cases")
+        about = {name: value for name, value in document["loaderbench"].items() if name not in _ENDED}
+        if "order" not in about:
+            raise MalformedError("has no order of its cases")
     measured = document.pop("benchmarks", ())
     return {**document, "loaderbench": about}, [{"benchmark": case} for case in measured]

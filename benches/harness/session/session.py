@@ -28,6 +28,7 @@ from loaderbench.benches.harness.system.descriptors import Reserve
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.records.schema import ENDINGS, GROWING_RECORD
 from loaderbench.reports.units import count
+from loaderbench.reports.vocabulary import case_identity
 
 
 @dataclass
@@ -109,8 +110,8 @@ class Session:
         cases = [item for item in items if is_case(item)]
         if not cases:
             return
-        recorded = {key(entry["benchmark"]["extra_info"]) for entry in self.measured_before}
-        done = [case for case in cases if key(self.described(case)) in recorded]
+        recorded = {_identity(entry["benchmark"]["extra_info"]) for entry in self.measured_before}
+        done = [case for case in cases if _identity(self.described(case)) in recorded]
         left = [case for case in cases if case not in done]
         random.Random(self.options.seed).shuffle(left)  # noqa: S311 - an order, not a secret
         left = self._agreed(left)
@@ -151,7 +152,7 @@ class Session:
                 item.session.shouldfail = f"{self.folder} cannot be written: {error.strerror}"
 
     def described(self, item: pytest.Item) -> Entry:
-        """Return a case's identity: its bench, and every setting."""
+        """Return what a case is: its bench, and every setting."""
         bench = item.originalname.removeprefix("bench_")  # type: ignore[attr-defined]
         params = item.callspec.params if hasattr(item, "callspec") else {}
         return {
@@ -282,6 +283,5 @@ def is_case(item: pytest.Item) -> bool:
     return "measure" in getattr(item, "fixturenames", ())
 
 
-def key(described: Mapping[str, Any]) -> str:
-    """Return a case's identity as text."""
-    return f"{described['bench']} {sorted(described['settings'].items())}"
+def _identity(described: Mapping[str, Any]) -> str:
+    return case_identity(described["bench"], described["settings"])

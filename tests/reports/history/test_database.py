@@ -308,7 +308,7 @@ def test_a_newer_torch_is_still_the_same_machine(
 def test_a_history_of_another_schema_is_refused_in_a_line(database: str) -> None:
     with opened(database, writing=True) as history, history.engine.begin() as connection:
         connection.execute(sa.update(VERSIONS).values(version=7))
-    with pytest.raises(HistoryError, match="has history schema 7; this loaderbench reads schema 1; add"):
+    with pytest.raises(HistoryError, match="has history schema 7; this loaderbench reads schema 2; add"):
         opened(database).__enter__()
 
 

@@ -40,7 +40,7 @@ def test_a_journal_is_read_where_the_record_is_cut_off(write: Write, document: D
     write(journal_of(document), name="run.jsonl")
     recorded = read_run(write(json.dumps(document)[:500]))
     assert recorded.run.ended == 4
-    assert recorded.faults == ["run.json is cut off: it ends in the middle; its run.jsonl was read instead"]
+    assert recorded.faults == ["run.json: is cut off: it ends in the middle; its run.jsonl was read instead"]
 
 
 @pytest.mark.parametrize("line", ["{oops", "[]", '{"measured": {}}'])

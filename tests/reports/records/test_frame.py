@@ -97,7 +97,7 @@ def test_what_cannot_be_used_is_one_line_and_the_others_are_read(
 ) -> None:
     records = read_records([write("", "bad"), write(document, "good")])
     assert [run.name for run in records.runs] == [document["loaderbench"]["run"]]
-    assert only_fault(records) == f"{records.faults[0].path}: is cut off: it ends in the middle"
+    assert only_fault(records) == f"{records.faults[0].path}: run.json: is cut off: it ends in the middle"
 
 
 def test_a_metric_that_is_a_setting_of_another_case_costs_its_case_alone(

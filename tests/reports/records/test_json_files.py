@@ -30,8 +30,8 @@ def test_a_file_is_read_as_its_type(tmp_path: Path) -> None:
     [
         ("[]", "is not a loaderbench answer: it has no schema"),
         ('{"times": []}', "is not a loaderbench answer: it has no schema"),
-        ('{"schema": 4}', "has schema 4; this loaderbench reads schema 3"),
-        ('{"schema": true}', "has schema True; this loaderbench reads schema 3"),
+        ('{"schema": 4}', "has schema 4; this loaderbench reads schema 3: measure again"),
+        ('{"schema": true}', "has schema True; this loaderbench reads schema 3: measure again"),
         ('{"schema": 3}', "times is missing"),
         ('{"schema": 3, "times": [1, "2"]}', "times[1]: expected float, got str"),
     ],

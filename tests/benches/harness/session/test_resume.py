@@ -49,14 +49,14 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]\n", "{}\n", '{"loaderbench": {"schema": 2}}\n'])
 def test_a_journal_that_is_not_one_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.jsonl").write_text(content)
-    with pytest.raises(MalformedError, match="^run.jsonl (is|has) .*$"):
+    with pytest.raises(MalformedError, match="^run.jsonl: (is|has) .*$"):
         earlier_run(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"benchmarks": []}', '{"loaderbench": {"schema": 1}}'])
 def test_a_record_of_something_else_is_refused_in_a_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
-    with pytest.raises(MalformedError, match="^run.json (is|has) .*$"):
+    with pytest.raises(MalformedError, match="^run.json: (is|has) .*$"):
         earlier_run(tmp_path)
 
 
