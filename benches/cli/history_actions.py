@@ -75,13 +75,13 @@ def show(history: History, options: argparse.Namespace) -> int:
     trend = with_levels(main_metric(points))
     print_document(case_trend(trend, [name for name in names if name != case.name]))
     if options.out:
-        from loaderbench.reports.figures.catalogue import picture  # matplotlib takes a second to import
-        from loaderbench.reports.figures.trend import PLOT
+        from loaderbench.reports.documents.drawing import drawn  # matplotlib takes a second to import
+        from loaderbench.reports.figures.trend import TREND
 
-        drawn = picture(PLOT, trend)
-        if drawn is None:
+        figure = drawn(TREND, trend)
+        if figure is None:
             raise RefusedError(f"{options.out} is not written: a figure needs two runs on one kind of machine")
-        output.write_file(options.out, drawn.svg.encode() if options.out.suffix == ".svg" else drawn.png)
+        output.write_file(options.out, figure.svg.encode() if options.out.suffix == ".svg" else figure.png)
     return 0
 
 

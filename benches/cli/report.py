@@ -81,8 +81,8 @@ def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
 
 def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
     """Add the trends of the newest run's cases, on its kind of machine."""
-    from loaderbench.reports.figures.catalogue import picture
-    from loaderbench.reports.figures.trend import PLOT
+    from loaderbench.reports.documents.drawing import drawn
+    from loaderbench.reports.figures.trend import TREND
     from loaderbench.reports.history import queries, trends
     from loaderbench.reports.history.database import HistoryError, opened
     from loaderbench.reports.history.rows import machine_key
@@ -96,5 +96,5 @@ def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
     except HistoryError as error:
         return report, output.refuse(error)
     alike = points[points["machine"] == machine_key(report.run.machine)]
-    drawn = picture(PLOT, trends.with_levels(alike))
-    return (replace(report, pictures=(*report.pictures, drawn)) if drawn else report), 0
+    trend = drawn(TREND, trends.with_levels(alike))
+    return (replace(report, figures=(*report.figures, trend)) if trend else report), 0

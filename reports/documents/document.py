@@ -92,8 +92,8 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """A drawn figure; `width` in points. Files go to ``figures/<name>.svg`` and ``.png``."""
+class DrawnFigure:
+    """A figure as SVG text and PNG bytes; `width` in points. Files go to ``figures/<name>.svg`` and ``.png``."""
 
     name: str
     title: str
@@ -101,6 +101,7 @@ class Figure:
     svg: str
     png: bytes
     width: float
+    section: str = "Figures"  # of a report, under which it stands
     on: Outputs = ON_PAPER
 
 
@@ -141,7 +142,7 @@ class Section:
     on: Outputs = EVERYWHERE
 
 
-Part = Text | Items | Code | Table | Figure | Terms | Callout | Section
+Part = Text | Items | Code | Table | DrawnFigure | Terms | Callout | Section
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,9 +158,9 @@ class Document:
     data: Mapping[str, Any] = field(default_factory=dict)  # in HTML: JSON by the id of its script element
 
     @property
-    def figures(self) -> "tuple[Figure, ...]":
+    def figures(self) -> "tuple[DrawnFigure, ...]":
         """Return every figure, in reading order, whichever outputs show it."""
-        return tuple(part for part in walk(self.parts) if isinstance(part, Figure))
+        return tuple(part for part in walk(self.parts) if isinstance(part, DrawnFigure))
 
 
 def walk(parts: Iterable[Part]) -> Iterator[Part]:

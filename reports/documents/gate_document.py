@@ -23,10 +23,10 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
-from loaderbench.reports.documents.pictures import figure_of
+from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, numbers, row
-from loaderbench.reports.figures.change_intervals import comparison_pictures
+from loaderbench.reports.figures.change_intervals import CHANGES, change_table
 from loaderbench.reports.gate import sentences, verdict_file
 from loaderbench.reports.gate.comparison import BROKEN, REGRESSED, Comparison
 from loaderbench.reports.gate.paired_effects import REVISIONS
@@ -73,7 +73,7 @@ _TERMS = (
 
 def gate_document(comparison: Comparison) -> Document:
     """Return what a comparison has to say."""
-    drawn = tuple(figure_of(picture) for picture in comparison_pictures(comparison))
+    changes = drawn(CHANGES, change_table(comparison))
     return Document(
         title=f"loaderbench {comparison.setup.kind}",
         about=(machine_of(comparison), sentences.effort(comparison)),
@@ -81,7 +81,7 @@ def gate_document(comparison: Comparison) -> Document:
         parts=(
             _answer(comparison),
             Section(title="Verdicts", name="verdicts", parts=tuple(_verdicts(comparison.verdicts))),
-            *([Section(title="Figures", parts=drawn, on=HTML)] if drawn else []),
+            *([Section(title="Figures", parts=(changes,), on=HTML)] if changes else []),
             Section(title="Conditions", name="conditions", parts=tuple(_conditions(comparison)), on=HTML),
             Section(title="Terms", name="terms", parts=(Terms(terms=_TERMS),), on=HTML),
         ),

@@ -1,6 +1,7 @@
 """What a report says of many ranks: what limits their scaling, and the two figures that show it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
@@ -14,8 +15,8 @@ from loaderbench.reports.documents.document import (
     Table,
     Tone,
 )
-from loaderbench.reports.documents.pictures import drawn_figure
-from loaderbench.reports.figures import ranks as figures
+from loaderbench.reports.documents.drawing import drawn
+from loaderbench.reports.figures.ranks import SCALING, SIDE_BY_SIDE
 from loaderbench.reports.stats.rank_scaling import Limit, RankScaling
 from loaderbench.reports.units import percent, quantity
 from loaderbench.reports.vocabulary import sample_rate
@@ -94,21 +95,10 @@ def _sentence(scaling: RankScaling) -> str:
 
 
 def _details(scaling: RankScaling, number: int) -> Iterator[Part]:
-    dataset = str(scaling.most["dataset"])
-    if not scaling.ranks.empty:
-        yield drawn_figure(
-            figures.side_by_side(scaling.ranks, dataset),
-            name=f"ranks-{number}",
-            title="Ranks of a pass, side by side",
-            how_to_read="The longest bar is what all others wait for. If it is always the same rank, look at its host.",
-        )
-    if (drawn := figures.scaling(scaling.cases, dataset)) is not None:
-        yield drawn_figure(
-            drawn,
-            name=f"scaling-{number}",
-            title="Throughput over ranks",
-            how_to_read="What lies below the dashed line is lost: to the slowest rank, or to what the ranks share.",
-        )
+    ranks = scaling.ranks.assign(dataset=scaling.most["dataset"])
+    for kind, table in ((SIDE_BY_SIDE, ranks), (SCALING, scaling.cases)):
+        if (figure := drawn(replace(kind, name=f"{kind.name}-{number}"), table)) is not None:
+            yield figure
     if not scaling.ranks.empty:
         yield _table(scaling, number)
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from loaderbench.reports.documents.cases import cases_table
-from loaderbench.reports.documents.document import ON_PAPER, Document, Outputs, Part, Section, Terms, Text
+from loaderbench.reports.documents.document import ON_PAPER, Document, DrawnFigure, Outputs, Part, Section, Terms, Text
+from loaderbench.reports.documents.drawing import all_drawn, figure_sections
 from loaderbench.reports.documents.explain_document import explain_section
-from loaderbench.reports.documents.pictures import figure_sections
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
 from loaderbench.reports.documents.ranks_section import ranks_parts
 from loaderbench.reports.documents.recommendation_section import AS_GOOD, nothing_to_recommend, verdict_callout
 from loaderbench.reports.documents.results import failures, results_table
 from loaderbench.reports.documents.slow_samples import slow_samples_section
 from loaderbench.reports.explain.ranking import Ranking
-from loaderbench.reports.figures.catalogue import Picture, pictures
+from loaderbench.reports.figures.catalogue import figure_kinds
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
@@ -75,7 +75,7 @@ class Report:
     """One row for each run and case: `summary.summarise`."""
     recommendations: tuple[Recommendation, ...]
     """One for each dataset and device."""
-    pictures: tuple[Picture, ...]
+    figures: tuple[DrawnFigure, ...]
     scalings: tuple[RankScaling, ...] = ()
     """One for each setting that many ranks were measured with."""
     explained: tuple[Ranking, ...] = ()
@@ -95,7 +95,7 @@ def assemble(records: Records) -> Report:
         records=records,
         cases=cases,
         recommendations=tuple(recommend(current)),
-        pictures=tuple(pictures(current)),
+        figures=all_drawn(figure_kinds(), current),
         scalings=tuple(rank_scalings(current, records.ranks, _cpus(records.runs[-1]))),
     )
 
@@ -117,7 +117,7 @@ def report_document(report: Report) -> Document:
             failures(report.records.missed),
             *_verdicts(report),
             *ranks_parts(list(report.scalings)),
-            *figure_sections(report.pictures, on=IN_HTML),
+            *figure_sections(report.figures, on=IN_HTML),
             *_explained(report),
             *slow_samples_section(report.records.slowest, on=ON_PAPER),
             *_every_case(report),

@@ -11,7 +11,6 @@ from loaderbench.reports.documents.document import (
     Code,
     Column,
     Document,
-    Figure,
     Items,
     Part,
     Section,
@@ -19,10 +18,10 @@ from loaderbench.reports.documents.document import (
     Text,
     Tone,
 )
-from loaderbench.reports.documents.pictures import drawn_figure
+from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, row
-from loaderbench.reports.figures.tuning import throughput_against_costs
+from loaderbench.reports.figures.tuning import THROUGHPUT_AGAINST_COSTS
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.text import shell
@@ -33,7 +32,6 @@ from loaderbench.reports.tune.tune_record import COSTS, Tuned
 from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
 
 TITLE = "The setting to use"
-FIGURE = "throughput-against-costs"
 MOST_NAMED = 4  # settings in a sentence
 MOST_ROWS = 12  # of the table, on a terminal
 TONES: Mapping[Status, Tone] = {
@@ -72,7 +70,7 @@ def _parts(answer: TuneAnswer) -> Iterator[Part]:
     if answer.open_ones and recommended is not None:
         yield Text(text=_open(answer), tone="warn")
     if answer.summaries and recommended is not None:
-        yield _figure(answer)
+        yield from filter(None, [drawn(THROUGHPUT_AGAINST_COSTS, _costs(answer))])
         yield _tried(answer)
     yield from _not_tried(answer.tuned)
 
@@ -150,25 +148,18 @@ def _notices(tuned: Tuned) -> Iterator[str]:
         yield "The stream does not say how long an epoch is: settings are compared once batches flow."
 
 
-def _figure(answer: TuneAnswer) -> Figure:
-    rows = [
-        (
-            one.setting.name,
-            one.samples_per_s,
-            one.pss_bytes,
-            one.busy_cpus,
-            one.setting.name == answer.tuned.recommended,
-        )
+def _costs(answer: TuneAnswer) -> pd.DataFrame:
+    """Return a row for each setting, as the figure draws it."""
+    return pd.DataFrame([
+        {
+            "name": one.setting.name,
+            "samples_per_s": one.samples_per_s,
+            "pss_bytes": one.pss_bytes,
+            "busy_cpus": one.busy_cpus,
+            "is_recommended": one.setting.name == answer.tuned.recommended,
+        }
         for one in answer.summaries
-    ]
-    names = ["name", "samples_per_s", "pss_bytes", "busy_cpus", "is_recommended"]
-    drawn = throughput_against_costs(pd.DataFrame(rows, columns=names))
-    return drawn_figure(
-        drawn,
-        name=FIGURE,
-        title="Throughput against memory and CPUs",
-        how_to_read="Each dot is a setting; none that was tried lies above the line. The green dot is recommended.",
-    )
+    ])  # fmt: skip
 
 
 def _tried(answer: TuneAnswer) -> Section:

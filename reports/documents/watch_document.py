@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from loaderbench.reports.documents.document import Cell, Code, Column, Document, Items, Part, Section, Table, Text, Tone
-from loaderbench.reports.documents.pictures import figure_of
+from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
-from loaderbench.reports.figures.catalogue import picture
-from loaderbench.reports.figures.watch import PLOT, steps_table
+from loaderbench.reports.figures.watch import STEPS, steps_table
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
@@ -49,7 +48,7 @@ def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
     verdicts = [judge(loader) for loader in watched.loaders]
     read = [verdict for verdict in verdicts if verdict.outcome != "not read"]
     by_waiting = sorted(read, key=lambda verdict: -verdict.times.wait_s)
-    drawn = picture(PLOT, steps_table(by_waiting))
+    steps = drawn(STEPS, steps_table(by_waiting))
     return Document(
         title=f"What the loops of {watched.script} wait for",
         about=(machine_words(machine_facts(dict(watched.machine))), _course(watched)),
@@ -60,7 +59,7 @@ def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
             Table(name="loaders", columns=COLUMNS, rows=tuple(_row(verdict) for verdict in verdicts)),
             *(_section(verdict) for verdict in by_waiting[:MOST_SECTIONS]),
             Items(items=tuple(_memory(watched))),
-            *([figure_of(drawn)] if drawn else []),
+            *([steps] if steps else []),
         ),
         footer=("Every step: watch.json. As any other run: run.json.",),
     )

@@ -5,18 +5,17 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Document, Figure, Section, Table, Text
-from loaderbench.reports.documents.pictures import drawn_figure
+from loaderbench.reports.documents.document import ON_PAPER, Cell, Code, Document, Section, Table, Text
+from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, numbers, row
-from loaderbench.reports.figures.predictions import held_out_passes
+from loaderbench.reports.figures.predictions import HELD_OUT_PASSES
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.whatif.prediction import KEEPS_UP, MOST_WORKERS_PER_CPU
 from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
 
-FIGURE = "whatif"
 FEWEST_ROUNDS = 3  # whose median means something
 USABLE = 0.15  # an error beyond it is stated above the predictions
 
@@ -74,7 +73,9 @@ def _held_out(whatif: WhatIf) -> Section:
         columns=numbers("workers", "batch", "measured", "predicted", "off by"),
         rows=tuple(_held_out_row(held_out) for held_out in whatif.held_out),
     )
-    return Section(title=title, parts=(Text(text=note), table, _figure(whatif)))
+    rows = [(case.batch_size, case.num_workers, case.measured_s, case.predicted_s) for case in whatif.held_out]
+    passes = pd.DataFrame(rows, columns=["batch_size", "num_workers", "measured_s", "predicted_s"])
+    return Section(title=title, parts=(Text(text=note), table, *filter(None, [drawn(HELD_OUT_PASSES, passes)])))
 
 
 def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
@@ -85,17 +86,6 @@ def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
         amount(held_out.measured_s, "s"),
         amount(held_out.predicted_s, "s"),
         Cell(text=f"{sign}{percent(held_out.error)}", number=held_out.error),
-    )
-
-
-def _figure(whatif: WhatIf) -> Figure:
-    rows = [(case.batch_size, case.num_workers, case.measured_s, case.predicted_s) for case in whatif.held_out]
-    drawn = held_out_passes(pd.DataFrame(rows, columns=["batch_size", "num_workers", "measured_s", "predicted_s"]))
-    return drawn_figure(
-        drawn,
-        name=FIGURE,
-        title="Measured and predicted",
-        how_to_read="Two dots close together are a pass that was predicted well.",
     )
 
 

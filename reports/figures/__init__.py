@@ -1,1 +1,1 @@
-"""Numbers to pictures: style, panels, and a module for each group of figures."""
+"""Tables to figures: style, panels, and a module for each group of kinds of figures."""

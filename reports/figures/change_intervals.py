@@ -1,14 +1,14 @@
 """The figure of a comparison: every change with its interval."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.catalogue import Picture, Plot, picture
+from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.panels import short, titles
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.paired_effects import worse_sign
@@ -25,11 +25,6 @@ LONGEST_ROW = 48  # characters of a row's name
 TICKS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 30, 100, 1e3, 1e6)
 _ROOM = 2.5  # an interval that reaches farther than this many times the largest effect is cut off
 _FARTHEST = math.log(1e6)  # an effect beyond is drawn there
-
-
-def comparison_pictures(comparison: Comparison) -> Iterator[Picture]:
-    """Draw what a comparison has the data for."""
-    yield from filter(None, [picture(FOREST, change_table(comparison))])
 
 
 def change_table(comparison: Comparison) -> pd.DataFrame:
@@ -136,7 +131,7 @@ def _differences(reach: float) -> dict[float, str]:
     return {-step: f"{MINUS}{digits(100 * step)}", 0.0: "0", step: f"+{digits(100 * step)}"}
 
 
-FOREST = Plot(
+CHANGES = FigureKind(
     "changes", "Head against base", forest,
     "Right of 1 head is better: of throughput it is head over base, of times and memory base over head. A bar that "
     "lies within the grey is unchanged; one that reaches out of it on both sides decides nothing.",

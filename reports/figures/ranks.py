@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
+from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.units import THIN, count, quantity
 from loaderbench.reports.vocabulary import sample_rate
 
@@ -17,19 +18,20 @@ PARTS = (
 )
 
 
-def side_by_side(ranks: pd.DataFrame, dataset: str) -> Figure:
-    """Draw the mean seconds of a round of each rank, and what they went to; `ranks` has a row for each round of each.
+def side_by_side(ranks: pd.DataFrame) -> Figure | None:
+    """Draw the mean seconds of a round of each rank, and what they went to: all of it is loading where no step was.
 
-    Where there was no step, all of it is loading.
+    `ranks` has a row for each rank and round, as `Records.ranks`, and their dataset.
     """
+    if ranks.empty:
+        return None
     mean = ranks.groupby("rank").mean(numeric_only=True)
     shown = mean.nlargest(MOST_RANKS, "seconds").sort_index()
     others = f"; the {MOST_RANKS} slowest of {len(mean)}" if len(mean) > MOST_RANKS else ""
     title, rounds = "Ranks of a pass, side by side", count(ranks["round"].nunique(), "round")
     heading = style.Heading(title=title, subtitle=f"Mean of {rounds}; a rank's own clock{others}")
-    with style.in_our_style():
-        figure, panels = style.sheet(heading, 1, heights=(0.3 * len(shown) + 0.4,))
-        _bars(panels[0][0], shown, sample_rate(dataset))
+    figure, panels = style.sheet(heading, 1, heights=(0.3 * len(shown) + 0.4,))
+    _bars(panels[0][0], shown, sample_rate(ranks["dataset"].iloc[0]))
     return figure
 
 
@@ -52,29 +54,38 @@ def _bars(axes: Axes, shown: pd.DataFrame, rate: str) -> None:
         style.legend(axes, columns=3)
 
 
-def scaling(table: pd.DataFrame, dataset: str) -> Figure | None:
-    """Draw throughput over the number of ranks, and what as many ranks as fast as one alone would reach."""
+def scaling(table: pd.DataFrame) -> Figure | None:
+    """Draw throughput over the number of ranks (`RankScaling.cases`), and what as many as fast as one would reach."""
     if len(table) < 2:  # noqa: PLR2004 - a line has two ends
         return None
     heading = style.Heading(
         title="Throughput over ranks", subtitle="All samples over the slowest rank's time; bars: within-run spread"
     )
-    with style.in_our_style():
-        figure, panels = style.sheet(heading, 1)
-        axes = panels[0][0]
-        x = np.arange(len(table))
-        names = [(float(x[-1]), float(table["samples_per_s"].iloc[-1]), "measured", style.BLUE)]
-        if table["ideal"].notna().all():
-            axes.plot(x, table["ideal"], color=style.MUTED, linestyle="--")
-            names.append((float(x[-1]), float(table["ideal"].iloc[-1]), "ideal", style.MUTED))
-        axes.plot(x, table["samples_per_s"], marker="o", color=style.BLUE, markeredgecolor=style.PAPER)
-        axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.BLUE, alpha=0.35, lw=3)
-        worlds = table["world_size"].tolist()
-        style.steps(axes, worlds, [str(world) for world in worlds])
-        axes.set_ylim(bottom=0)
-        axes.grid(axis="y")
-        axes.yaxis.set_major_formatter(style.in_units(""))
-        axes.locator_params(axis="y", nbins=4)
-        style.name_lines(axes, names)
-        style.label(axes, x="ranks", y=sample_rate(dataset))
+    figure, panels = style.sheet(heading, 1)
+    axes = panels[0][0]
+    x = np.arange(len(table))
+    names = [(float(x[-1]), float(table["samples_per_s"].iloc[-1]), "measured", style.BLUE)]
+    if table["ideal"].notna().all():
+        axes.plot(x, table["ideal"], color=style.MUTED, linestyle="--")
+        names.append((float(x[-1]), float(table["ideal"].iloc[-1]), "ideal", style.MUTED))
+    axes.plot(x, table["samples_per_s"], marker="o", color=style.BLUE, markeredgecolor=style.PAPER)
+    axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.BLUE, alpha=0.35, lw=3)
+    worlds = table["world_size"].tolist()
+    style.steps(axes, worlds, [str(world) for world in worlds])
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(style.in_units(""))
+    axes.locator_params(axis="y", nbins=4)
+    style.name_lines(axes, names)
+    style.label(axes, x="ranks", y=sample_rate(table["dataset"].iloc[0]))
     return figure
+
+
+SIDE_BY_SIDE = FigureKind(
+    "ranks", "Ranks of a pass, side by side", side_by_side,
+    "The longest bar is what all others wait for. If it is always the same rank, look at its host.",
+)  # fmt: skip
+SCALING = FigureKind(
+    "scaling", "Throughput over ranks", scaling,
+    "What lies below the dashed line is lost: to the slowest rank, or to what the ranks share.",
+)  # fmt: skip

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.catalogue import Plot
+from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.panels import NAME_LENGTHS, short, titles
 from loaderbench.reports.history.trends import label_of, unit_of
 from loaderbench.reports.text import plain
@@ -84,7 +84,7 @@ def _changes(axes: Axes, changed: pd.DataFrame) -> None:
             )  # fmt: skip
 
 
-PLOT = Plot(
+TREND = FigureKind(
     "trend", "Run by run", trend,
     "A dashed line is a change point, with the first commit of the new level and its ratio to the one before. In pure "
     "noise fewer than 1 run in 1000 shows one. Runs on unlike machines are not joined.",

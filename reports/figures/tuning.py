@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
+from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.other_costs import pareto
 from loaderbench.reports.figures.panels import short
 
@@ -19,13 +20,18 @@ def throughput_against_costs(settings: pd.DataFrame) -> Figure:
         title="Throughput against memory and CPUs",
         subtitle="A dot is a setting. Line: the Pareto front, no setting is better in both; green: recommended",
     )
-    with style.in_our_style():
-        figure, panels = style.sheet(heading, len(AGAINST))
-        for (axes,), (cost, words, unit) in zip(panels, AGAINST, strict=True):
-            _scatter(axes, settings, cost)
-            axes.xaxis.set_major_formatter(style.in_units(unit))
-            style.label(axes, x=words, y="samples/s")
+    figure, panels = style.sheet(heading, len(AGAINST))
+    for (axes,), (cost, words, unit) in zip(panels, AGAINST, strict=True):
+        _scatter(axes, settings, cost)
+        axes.xaxis.set_major_formatter(style.in_units(unit))
+        style.label(axes, x=words, y="samples/s")
     return figure
+
+
+THROUGHPUT_AGAINST_COSTS = FigureKind(
+    "throughput-against-costs", "Throughput against memory and CPUs", throughput_against_costs,
+    "Each dot is a setting; none that was tried lies above the line. The green dot is recommended.",
+)  # fmt: skip
 
 
 def _scatter(axes: Axes, settings: pd.DataFrame, cost: str) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.catalogue import Plot
+from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.units import count
 from loaderbench.reports.watch.verdict import LoopVerdict
 
@@ -59,7 +59,7 @@ def _panel(axes: Axes, table: pd.DataFrame) -> None:
     axes.grid(axis="y")
 
 
-PLOT = Plot(
+STEPS = FigureKind(
     "steps",
     "Steps over the run",
     steps,

@@ -8,7 +8,7 @@ from loaderbench.reports.documents.document import (
     Cell,
     Code,
     Document,
-    Figure,
+    DrawnFigure,
     Items,
     Part,
     Section,
@@ -61,7 +61,7 @@ def _rendered(part: Part, level: int) -> Iterator[str]:
             yield from _code(part)
         case Table():
             yield from _table(part)
-        case Figure():
+        case DrawnFigure():
             yield f"![{_text(part.title)}](figures/{part.name}.svg)"
             yield _text(part.how_to_read)
         case Terms():

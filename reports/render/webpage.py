@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from loaderbench.reports.documents.document import Cell, Column, Document, Figure, Part, Section, Table
+from loaderbench.reports.documents.document import Cell, Column, Document, DrawnFigure, Part, Section, Table
 from loaderbench.reports.figures.style import inline, palette
 from loaderbench.reports.text import plain, printable
 from loaderbench.reports.units import count
@@ -149,5 +149,5 @@ def _json(data: Any, *, ensure_ascii: bool = True) -> Markup:
     return htmlsafe_json_dumps(data, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
 
 
-def _pixels(figure: Figure) -> int:
+def _pixels(figure: DrawnFigure) -> int:
     return round(POINTS_TO_PIXELS * figure.width)

@@ -12,7 +12,7 @@ from loaderbench.reports.documents.document import (
     Code,
     Column,
     Document,
-    Figure,
+    DrawnFigure,
     Items,
     Section,
     Table,
@@ -27,11 +27,13 @@ HOSTILE = (
 )
 
 
-def figure_of(name: str) -> Figure:
+def figure_of(name: str) -> DrawnFigure:
     with in_our_style():
         drawing = Drawing(figsize=(2, 1))
         drawing.add_subplot().plot([1, 2])
-    return Figure(name="line", title=name, how_to_read=name, svg=svg(drawing, "line"), png=png(drawing), width=144.0)
+    return DrawnFigure(
+        name="line", title=name, how_to_read=name, svg=svg(drawing, "line"), png=png(drawing), width=144.0
+    )
 
 
 def document_of(text: Callable[[str], str], rows: int = 3) -> Document:

@@ -22,7 +22,7 @@ LARGEST_COMMENT = 65_536  # characters, on GitHub
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The figure has tests of its own."""
-    monkeypatch.setattr("loaderbench.reports.documents.gate_document.comparison_pictures", lambda _comparison: ())
+    monkeypatch.setattr("loaderbench.reports.documents.gate_document.drawn", lambda *_: None)
 
 
 def answer(made: Document) -> Callout:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_up_documents import HOSTILE
 from rich.console import Console
 
-from loaderbench.reports.documents.document import Callout, Document, Figure, Section, Table, walk
+from loaderbench.reports.documents.document import Callout, Document, DrawnFigure, Section, Table, walk
 from loaderbench.reports.documents.report_document import Report, assemble, report_document
 from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.records.frame import Records
@@ -32,7 +32,7 @@ def printed(document: Document, width: int = 140) -> str:
 def without_figures(records: Records) -> Report:
     """A report of which no figure is drawn, as these take the longest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("loaderbench.reports.documents.report_document.pictures", lambda _: ())
+        patch.setattr("loaderbench.reports.documents.report_document.all_drawn", lambda *_: ())
         return assemble(records)
 
 
@@ -61,8 +61,8 @@ def test_each_dataset_has_a_callout_with_its_call(document: Document) -> None:
 
 
 def test_every_figure_is_in_a_section_of_the_page_alone(document: Document, realistic: Report) -> None:
-    figures = [part for part in walk(document.parts) if isinstance(part, Figure)]
-    assert {figure.name for figure in figures} == {picture.plot.name for picture in realistic.pictures}
+    figures = [part for part in walk(document.parts) if isinstance(part, DrawnFigure)]
+    assert {figure.name for figure in figures} == {figure.name for figure in realistic.figures}
     sections = [part.title for part in document.parts if isinstance(part, Section) and "html" in part.on]
     assert len(set(sections)) == len(sections)
     assert "![" not in markdown(document)
@@ -115,13 +115,13 @@ def test_markdown_has_verdict_call_and_the_first_cases(document: Document) -> No
 
 
 def test_markdown_fits_a_step_summary_however_many_cases_there_are(realistic: Report) -> None:
-    many = replace(realistic, cases=pd.concat([realistic.cases] * 20, ignore_index=True), pictures=())
+    many = replace(realistic, cases=pd.concat([realistic.cases] * 20, ignore_index=True), figures=())
     assert len(markdown(report_document(many)).encode()) < 100_000  # GitHub takes 1 MiB
 
 
 def test_what_was_explained_is_a_section_of_page_and_markdown(realistic: Report, explained: Callable[..., Any]) -> None:
     ranking = rank(explained({"transform": 0.4, "small": 0.1}))
-    report = report_document(replace(realistic, pictures=(), explained=(ranking, ranking)))
+    report = report_document(replace(realistic, figures=(), explained=(ranking, ranking)))
     assert page(report).count('id="explained-') == 2
     assert "## What would make it faster" in markdown(report)
     assert "What would make it faster" not in printed(report)

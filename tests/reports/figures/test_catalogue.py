@@ -11,20 +11,21 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from loaderbench.reports.documents import drawing
 from loaderbench.reports.documents.report_document import Report
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.catalogue import pictures, plots
+from loaderbench.reports.figures.catalogue import figure_kinds
 from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput
 from loaderbench.reports.figures.other_costs import memory, startup
 from loaderbench.reports.figures.training import ceiling
 
-NAMES = [plot.name for plot in plots()]
+NAMES = [kind.name for kind in figure_kinds()]
 
 
 @pytest.fixture(scope="module")
 def drawn(realistic: Report) -> dict[str, Figure]:
     with style.in_our_style():
-        figures = {plot.name: plot.draw(realistic.cases) for plot in plots()}
+        figures = {kind.name: kind.draw(realistic.cases) for kind in figure_kinds()}
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
@@ -80,15 +81,15 @@ def test_no_letter_is_cut_off(drawn: dict[str, Figure], name: str) -> None:
     assert drawn_in.y1 <= height + 0.02
 
 
-def test_a_plot_without_data_draws_nothing(
+def test_a_kind_of_figure_without_data_draws_nothing(
     synthetic: Callable[..., Any], cases_of: Callable[..., pd.DataFrame]
 ) -> None:
     source = synthetic()
     epoch = source.case("epoch", {"num_workers": 1, "batch_size": 2, "dataset": "text"}, 3)
     cases = cases_of(source.document([epoch, source.case("fidelity", {}, 3)]))
-    for plot in plots():
-        bench = "epoch" if plot.name == "fidelity" else "fidelity"
-        assert plot.draw(cases[cases["bench"] == bench]) is None, plot.name
+    for kind in figure_kinds():
+        bench = "epoch" if kind.name == "fidelity" else "fidelity"
+        assert kind.draw(cases[cases["bench"] == bench]) is None, kind.name
 
 
 def test_throughput_is_drawn_from_zero_with_a_line_for_each_batch_size(drawn: dict[str, Figure]) -> None:
@@ -134,7 +135,7 @@ def test_one_round_is_drawn_without_a_spread(
 ) -> None:
     cases = cases_of(synthetic().run(1))
     with style.in_our_style():
-        figures = {plot.name: plot.draw(cases) for plot in plots()}
+        figures = {kind.name: kind.draw(cases) for kind in figure_kinds()}
         figures["throughput"].draw_without_rendering()
         figures["effects"].draw_without_rendering()
     assert [name for name, figure in figures.items() if figure is None] == ["transfer"]  # no device
@@ -142,13 +143,14 @@ def test_one_round_is_drawn_without_a_spread(
 
 def test_figures_leave_matplotlibs_settings_alone(realistic: Report) -> None:
     before = dict(mpl.rcParams)
-    next(pictures(realistic.cases))
+    drawing.drawn(figure_kinds()[0], realistic.cases)
     assert dict(mpl.rcParams) == before
 
 
 def test_equal_figures_are_equal_bytes(realistic: Report) -> None:
-    first, second = (next(pictures(realistic.cases)) for _ in range(2))
-    assert (first.svg, first.png) == (second.svg, second.png)
+    first, second = (drawing.drawn(figure_kinds()[0], realistic.cases) for _ in range(2))
+    assert first == second
+    assert first is not None
 
 
 HOSTILE = ("$\\frac{$", "</text><script>alert(1)</script>", "a\x00b\x1b[31m", "漢字 🙂", "x" * 500)
@@ -168,18 +170,18 @@ def test_hostile_names_are_drawn_as_text(synthetic: Callable[..., Any], cases_of
 
 
 def test_figures_refer_to_nothing_outside(realistic: Report) -> None:
-    for picture in realistic.pictures:
-        assert not re.findall(r'(?:href|src)="(?!#)[^"]*"', picture.svg)
+    for figure in realistic.figures:
+        assert not re.findall(r'(?:href|src)="(?!#)[^"]*"', figure.svg)
 
 
 def test_on_the_page_no_colour_of_ours_is_left_as_it_was(realistic: Report) -> None:
-    inlined = style.inline(realistic.pictures[0].svg)
+    inlined = style.inline(realistic.figures[0].svg)
     assert not any(colour in inlined for colour in style.COLOURS)
     assert "var(--ink)" in inlined
 
 
 def test_ids_of_two_figures_on_one_page_differ(realistic: Report) -> None:
-    referred = [set(re.findall(r'(?:url\(|href=")#([\w-]+)', picture.svg)) for picture in realistic.pictures]
+    referred = [set(re.findall(r'(?:url\(|href=")#([\w-]+)', figure.svg)) for figure in realistic.figures]
     assert sum(map(len, referred)) == len(set().union(*referred))
 
 
@@ -233,8 +235,8 @@ def test_on_the_cpu_the_passes_have_no_copies(
 ) -> None:
     source = synthetic()
     settings = {"dataset": "text", "device": "cpu", "num_workers": 2}
-    plot = next(plot for plot in plots() if plot.name == "passes")
-    figure = plot.draw(cases_of(source.document([source.case("breakdown", settings, 3)])))
+    passes = next(kind for kind in figure_kinds() if kind.name == "passes")
+    figure = passes.draw(cases_of(source.document([source.case("breakdown", settings, 3)])))
     assert figure is not None
     assert "and copies" not in texts(figure)
     assert "200\u202fms  +50.0\u202fms" in texts(figure)

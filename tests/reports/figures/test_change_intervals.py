@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from loaderbench.reports.figures.catalogue import picture
-from loaderbench.reports.figures.change_intervals import FOREST, MOST_ROWS, change_table, comparison_pictures, forest
+from loaderbench.reports.documents.drawing import drawn
+from loaderbench.reports.figures.change_intervals import CHANGES, MOST_ROWS, change_table, forest
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.verdicts import CaseVerdict
 
@@ -39,9 +39,9 @@ def test_no_more_rows_are_drawn_than_are_legible_and_the_unchanged_go_first(
         *(verdict("unchanged", f"epoch[same {n}]", effect=0.001 * n) for n in range(60)),
         *(verdict("inconclusive", f"epoch[wide {n}]") for n in range(30)),
     )
-    drawn = picture(FOREST, change_table(made))
-    assert drawn is not None
-    names = texts(drawn.svg)
+    figure = drawn(CHANGES, change_table(made))
+    assert figure is not None
+    names = texts(figure.svg)
     assert sum("wide" in name for name in names) == 30
     assert sum("same" in name for name in names) == MOST_ROWS - 30
     assert any("(40 of 90 figures)" in name for name in names)
@@ -60,7 +60,7 @@ def test_shares_have_an_axis_of_their_own(
 
 
 def test_nothing_compared_is_nothing_drawn(compared: Callable[..., Comparison]) -> None:
-    assert list(comparison_pictures(compared(blocks=()))) == []
+    assert drawn(CHANGES, change_table(compared(blocks=()))) is None
 
 
 def test_an_interval_that_is_not_known_is_drawn_to_the_edges(
@@ -73,18 +73,19 @@ def test_an_interval_that_is_not_known_is_drawn_to_the_edges(
 def test_any_effect_is_drawn(
     compared: Callable[..., Comparison], verdict: Callable[..., CaseVerdict], effect: float
 ) -> None:
-    drawn = picture(FOREST, change_table(compared(verdict("inconclusive", effect=effect, width=1e-9))))
-    assert drawn is not None
-    assert "1×" in texts(drawn.svg)
+    figure = drawn(CHANGES, change_table(compared(verdict("inconclusive", effect=effect, width=1e-9))))
+    assert figure is not None
+    assert "1×" in texts(figure.svg)
 
 
-def test_equal_comparisons_are_equal_pictures(measured: Comparison) -> None:
-    assert [drawn.svg for drawn in comparison_pictures(measured)] == [
-        drawn.svg for drawn in comparison_pictures(measured)
-    ]
+def test_equal_comparisons_are_equal_figures(measured: Comparison) -> None:
+    first, second = (drawn(CHANGES, change_table(measured)) for _ in range(2))
+    assert first == second
+    assert first is not None
 
 
 def test_hostile_names_are_drawn_as_they_are(hostile_comparison: Comparison) -> None:
-    for drawn in comparison_pictures(hostile_comparison):
-        assert texts(drawn.svg)
-        assert "\x1b" not in drawn.svg
+    figure = drawn(CHANGES, change_table(hostile_comparison))
+    assert figure is not None
+    assert texts(figure.svg)
+    assert "\x1b" not in figure.svg

@@ -8,9 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from loaderbench.reports.figures.catalogue import picture
 from loaderbench.reports.figures.style import in_our_style
-from loaderbench.reports.figures.trend import MOST_PANELS, PLOT, trend
+from loaderbench.reports.figures.trend import MOST_PANELS, TREND, trend
 from loaderbench.reports.history.trends import with_levels
 
 
@@ -97,11 +96,11 @@ def test_no_more_panels_are_drawn_than_can_be_read() -> None:
 
 
 def test_one_run_is_no_trend() -> None:
-    assert picture(PLOT, with_levels(points(["a"], runs=1))) is None
+    assert TREND.draw(with_levels(points(["a"], runs=1))) is None
 
 
 def test_no_run_is_no_trend() -> None:
-    assert picture(PLOT, with_levels(points(["a"]).head(0))) is None
+    assert TREND.draw(with_levels(points(["a"]).head(0))) is None
 
 
 def test_unknown_dates_and_commits_are_drawn() -> None:
