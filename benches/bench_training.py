@@ -13,7 +13,7 @@ host's clock; elsewhere from events in the device's queue, because the host's cl
 
 **When loading is the bottleneck**: when the first rate is the lower one.
 
-The step is ``--train-step``, or one of three that need no code (``harness/training.py``). The step alone has other
+The step is ``--train-step``, or one of three that need no code (``harness/training/``). The step alone has other
 batches in every round, because it may take longer on a shape that it has not met before. They are read before the clock
 starts, at most 256 MB at once. Where all batches have one shape, those of the first round are kept.
 

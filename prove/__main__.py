@@ -26,6 +26,7 @@ from loaderbench.benches.harness.system.child import freeze_objects
 from loaderbench.reports.documents.document import Document
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
+from loaderbench.reports.vocabulary import ExitCode
 from prove.commands import fork_commands
 from prove.goals import Result, document, exit_code
 from prove.measuring import INTERRUPTED, Measuring
@@ -38,7 +39,7 @@ def main() -> int:
     options = _options()
     if options.list:
         _print_topics()
-        return 0
+        return ExitCode.FINE
     topics = [topic for topic in TOPICS if not options.topics or topic.name in options.topics]
     about = _about()
 
@@ -58,7 +59,7 @@ def main() -> int:
     keep(results)
     print_document(table(results))
     if any(result.fault == INTERRUPTED for result in results):
-        return 130
+        return ExitCode.INTERRUPTED
     return exit_code(results, short=options.short)
 
 

@@ -11,9 +11,9 @@ imports nothing at its top that takes long (torch, pandas, matplotlib, SQLAlchem
     Declares its options. Those that say what is loaded come from `options.add(parser, "dataset", "num_workers", …)`,
     as do `options.time`, `size`, `share`, `whole` and lists with commas.
 ``run(options) -> int``
-    Does it and returns the exit code: 0 fine, 1 the answer is bad, 2 refused or unreadable, 3 inconclusive with
-    ``--strict``, 130 interrupted. What stops it is raised: `main` prints RefusedError, MalformedError and OSError in a
-    line and returns 2, and KeyboardInterrupt is 130; a command catches these only where it has something to keep.
+    Does it and returns an `ExitCode` of the vocabulary. What stops it is raised: `main` prints RefusedError,
+    MalformedError and OSError in a line and returns ``REFUSED``, and KeyboardInterrupt is ``INTERRUPTED``; a command
+    catches these only where it has something to keep.
 ``PYTEST_OPTIONS`` (may be left out)
     ``"unknown"``: options that it does not declare are the benches' own, a list in ``options.pytest_options``.
     ``"all"``: it declares none, ``--help`` included; all are there.

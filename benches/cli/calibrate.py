@@ -13,6 +13,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.system.interruption import Interruption
+from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         output.complain(f"interrupted; what was measured is kept: loaderbench calibrate --again {folder}")
         if (folder / BLOCKS).exists():
             _publish(folder, options.draws, within_s=INTERRUPTED_S)
-        return output.INTERRUPTED
+        return ExitCode.INTERRUPTED
     if not (gates or (folder / BLOCKS).exists()):
         raise RefusedError(f"the budget of {budget_s:g} s is too short for one block: raise it")
     whole_s = sum(gate_s for _, gate_s in gates)
@@ -118,7 +119,7 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float
     return gates
 
 
-def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
+def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> ExitCode:
     """Compute the calibration by `draws` gates a row, or as many as are replayed within so many seconds; write it."""
     from loaderbench.reports.documents import calibration_document as documents
     from loaderbench.reports.gate.calibration import FILE_NAME
@@ -130,7 +131,7 @@ def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> int:
         calibration = _computed(folder, affordable)
     document = documents.calibration_document(calibration)
     output.publish(document, folder, stem="calibration", data=[(FILE_NAME, calibration.encode())])
-    return 0
+    return ExitCode.FINE
 
 
 def _computed(folder: Path, draws: int) -> "GateCalibration":

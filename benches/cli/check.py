@@ -4,11 +4,10 @@ import argparse
 
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.loader_options import add_loader, loader_of
+from loaderbench.reports.vocabulary import ExitCode
 
 HELP = "find what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"
 EXAMPLE = "check --dataset my.data:Train --num-workers 16 --batch-size 256 --start-method spawn"
-
-WRONG = 1  # exit code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,4 +25,4 @@ def run(options: argparse.Namespace) -> int:
     with output.prints_to_stderr():
         needs = list(findings(demand_of(*loader_of(options)), limits()))
     print_document(check_document(needs))
-    return WRONG if wrong(needs) else 0
+    return ExitCode.BAD_ANSWER if wrong(needs) else ExitCode.FINE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.loader_options import add_loader, loader_of
+from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
     from loaderbench.benches.explain.baseline.consumer import Consumer
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             timeout_s=loader_timeout_s(options.loader_timeout),
         )
     output.publish(explain_document(rank(explanation)), folder, stem="explain", data=[explanation.file()])
-    return output.INTERRUPTED if explanation.interrupted else 0
+    return ExitCode.INTERRUPTED if explanation.interrupted else ExitCode.FINE
 
 
 def consumer_of(subject: "Subject", options: argparse.Namespace) -> "Consumer":

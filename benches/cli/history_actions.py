@@ -17,6 +17,7 @@ from loaderbench.reports.records.files import in_one_line, read_run, run_folders
 from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.render.terminal import print_document
 from loaderbench.reports.units import count
+from loaderbench.reports.vocabulary import ExitCode
 
 MOST_NAMED = 3  # cases, where words fit several
 LONGEST_NAMES = 240  # characters of their names in a message
@@ -28,7 +29,7 @@ def add(history: History, options: argparse.Namespace) -> int:
     if not paths:
         raise RefusedError(f"no run in {RUNS}/; make one with: loaderbench run --quick")
     counts = {"added": 0, "replaced": 0, "there": 0}
-    code = 0
+    code = ExitCode.FINE
     try:
         for path in dict.fromkeys(path.resolve() for path in paths):
             try:
@@ -48,7 +49,7 @@ def add(history: History, options: argparse.Namespace) -> int:
 def list_runs(history: History, _: argparse.Namespace) -> int:
     """List the runs."""
     print_document(run_list(queries.runs(history)))
-    return 0
+    return ExitCode.FINE
 
 
 def show(history: History, options: argparse.Namespace) -> int:
@@ -82,7 +83,7 @@ def show(history: History, options: argparse.Namespace) -> int:
         if figure is None:
             raise RefusedError(f"{options.out} is not written: a figure needs two runs on one kind of machine")
         output.write_file(options.out, figure.svg.encode() if options.out.suffix == ".svg" else figure.png)
-    return 0
+    return ExitCode.FINE
 
 
 def _search(history: History, words: str) -> SearchResult:
@@ -102,7 +103,7 @@ def list_changes(history: History, options: argparse.Namespace) -> int:
     points = queries.points(history, machine=options.machine, branch=options.branch)
     changed = changes(with_levels(main_metric(points)))
     print_document(change_list(changed[changed["started"] >= (options.since or "")]))
-    return 0
+    return ExitCode.FINE
 
 
 def export(history: History, options: argparse.Namespace) -> int:
@@ -116,4 +117,4 @@ def export(history: History, options: argparse.Namespace) -> int:
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
-    return 0
+    return ExitCode.FINE

@@ -14,6 +14,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.processes import age_s
 from loaderbench.reports.records.json_files import MalformedError
+from loaderbench.reports.vocabulary import ExitCode
 
 # Modules of this package, in the order in which a new user meets them.
 COMMANDS = ("run", "watch", "report", "check", "explain", "whatif", "tune", "gate", "compare", "calibrate", "history")
@@ -41,21 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return output.refuse(error)
     except BrokenPipeError:  # whoever read our output has stopped: there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return output.REFUSED
+        return ExitCode.REFUSED
     except OSError as error:
         return output.refuse(f"{error.filename}: {error.strerror}" if error.filename else error)
     except KeyboardInterrupt:
-        return output.refuse("interrupted", output.INTERRUPTED)
+        return output.refuse("interrupted", ExitCode.INTERRUPTED)
 
 
 def _dispatch(words: list[str], began: float) -> int:
     name, *rest = words or ["--help"]
     if name in {"-h", "--help"}:
         print(_overview())
-        return 0
+        return ExitCode.FINE
     if name == "--version":
         print(f"loaderbench {version('loaderbench')}")
-        return 0
+        return ExitCode.FINE
     if name not in COMMANDS:
         nearest = get_close_matches(name, COMMANDS, n=1)
         advice = f"did you mean {nearest[0]}?" if nearest else f"the commands are {', '.join(COMMANDS)}"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import unused_folder
+from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
     from loaderbench.reports.documents.document import Document
 
-REFUSED, INTERRUPTED = 2, 130  # exit codes
 STDOUT, STDERR = 1, 2  # descriptors
 
 
@@ -90,7 +90,7 @@ def complain(fault: object) -> None:
     print(f"loaderbench: {plain(fault, None)}", file=sys.stderr)
 
 
-def refuse(fault: object, code: int = REFUSED) -> int:
+def refuse(fault: object, code: ExitCode = ExitCode.REFUSED) -> ExitCode:
     """Print in a line what stops the command, and return the exit code."""
     complain(fault)
     return code

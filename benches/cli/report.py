@@ -9,6 +9,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.cli.history import DATABASE
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import RUNS
+from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
     from loaderbench.reports.documents.report_document import Report
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
             output.complain(fault)
         missing = f"no run in {RUNS}/; make one with: loaderbench run --quick"
         raise RefusedError(f"nothing to report: {'no run could be read' if read.faults else missing}")
-    report, code = assemble(read), 0
+    report, code = assemble(read), ExitCode.FINE
     if options.history is not None:
         report, code = _with_trend(report, options.history)
     for path in options.explain:
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _of_watch(folder: Path, out: Path | None) -> int:
+def _of_watch(folder: Path, out: Path | None) -> ExitCode:
     """Report on a watched script, or on all its ranks; return 0, or 2 where a record cannot be read."""
     from loaderbench.reports.documents.watch_document import watch_document
     from loaderbench.reports.records.json_files import MalformedError
@@ -66,20 +67,20 @@ def _of_watch(folder: Path, out: Path | None) -> int:
     except MalformedError as fault:
         return output.refuse(f"{folder}: {fault}")
     output.publish(watch_document(ranks[0], ranks), out or folder, stem="watch")
-    return 0
+    return ExitCode.FINE
 
 
-def _with_explanation(report: "Report", path: Path) -> tuple["Report", int]:
+def _with_explanation(report: "Report", path: Path) -> tuple["Report", ExitCode]:
     from loaderbench.reports.explain import ranking
     from loaderbench.reports.records.json_files import MalformedError
 
     try:
-        return replace(report, explained=(*report.explained, ranking.read_ranking(path))), 0
+        return replace(report, explained=(*report.explained, ranking.read_ranking(path))), ExitCode.FINE
     except (MalformedError, OSError) as fault:
         return report, output.refuse(f"--explain {path} is passed over: {fault}")
 
 
-def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
+def _with_trend(report: "Report", database: str) -> tuple["Report", ExitCode]:
     """Add the trends of the newest run's cases, on its kind of machine."""
     from loaderbench.reports.documents.drawing import drawn
     from loaderbench.reports.figures.trend import TREND
@@ -97,4 +98,4 @@ def _with_trend(report: "Report", database: str) -> tuple["Report", int]:
         return report, output.refuse(error)
     alike = points[points["machine"] == machine_key(report.run.machine)]
     trend = drawn(TREND, trends.with_levels(alike))
-    return (replace(report, figures=(*report.figures, trend)) if trend else report), 0
+    return (replace(report, figures=(*report.figures, trend)) if trend else report), ExitCode.FINE

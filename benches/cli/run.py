@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from loaderbench.benches.cli.output import INTERRUPTED, REFUSED
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.reports.vocabulary import ExitCode
 
 HELP = "measure how fast a dataset and its DataLoader are: the answer in a minute, or benches with pytest's options"
 EXAMPLE = "run --dataset my.data:Train"
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if {"-h", "--help"} & set(options.pytest_options):
         _print_help()
-        return 0
+        return ExitCode.FINE
     import pytest
 
     from loaderbench.benches.run.budgeted import OUR_BENCHES, BudgetedRun
@@ -71,8 +71,8 @@ def run(options: argparse.Namespace) -> int:
     if budgeted.fault:
         raise RefusedError(budgeted.fault)
     if budgeted.interrupted:
-        return INTERRUPTED
-    return REFUSED if code == pytest.ExitCode.USAGE_ERROR else code
+        return ExitCode.INTERRUPTED
+    return ExitCode.REFUSED if code == pytest.ExitCode.USAGE_ERROR else code
 
 
 def _report(record: Path) -> None:

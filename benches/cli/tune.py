@@ -14,7 +14,7 @@ from loaderbench.benches.cli import output
 from loaderbench.benches.cli.explain import consumer_of
 from loaderbench.benches.cli.loader_options import named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.reports.vocabulary import SETTINGS, loader_settings
+from loaderbench.reports.vocabulary import SETTINGS, ExitCode, loader_settings
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -27,7 +27,6 @@ EXAMPLE = "tune --dataset my.data:Train --budget 5m --max-memory 8GB"
 
 BUDGET_S = 120.0
 OBJECTIVES = ("epoch", "throughput", "first-batch", "cpu")
-NO_ANSWER = 1  # exit code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,8 +80,8 @@ def run(options: argparse.Namespace) -> int:
         tuned = tune(_asked(options), began=options.began, earlier={} if options.fresh else _earlier(folder))
     _publish(tuned, folder, as_json=options.json)
     if tuned.interrupted:
-        return output.INTERRUPTED
-    return 0 if tuned.recommended else NO_ANSWER
+        return ExitCode.INTERRUPTED
+    return ExitCode.FINE if tuned.recommended else ExitCode.BAD_ANSWER
 
 
 def _asked(options: argparse.Namespace) -> "Asked":

@@ -11,7 +11,7 @@ from loaderbench.benches.cli import options as shared
 from loaderbench.benches.cli import output
 from loaderbench.benches.cli.loader_options import add_loader, named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.reports.vocabulary import SETTINGS
+from loaderbench.reports.vocabulary import SETTINGS, ExitCode
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             command=("loaderbench", *sys.argv[1:]),
         )
     output.publish(whatif_document(predicted), folder, stem="whatif", data=[predicted.file()])
-    return output.INTERRUPTED if predicted.interrupted else 0
+    return ExitCode.INTERRUPTED if predicted.interrupted else ExitCode.FINE
 
 
 def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, LoaderConfig]":

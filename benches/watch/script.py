@@ -12,9 +12,9 @@ from types import ModuleType, TracebackType
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.watch.recorder import EnoughError
+from loaderbench.reports.vocabulary import ExitCode
 
-INTERRUPTED = 130
-FAILED = 1
+FAILED = 1  # as Python ends
 _OURS = Path(__file__).parent
 
 
@@ -81,7 +81,7 @@ def ended(script: Callable[[], object]) -> Ending:
     except KeyboardInterrupt as error:
         error.__traceback__ = scripts_own(error.__traceback__)
         sys.excepthook(KeyboardInterrupt, error, error.__traceback__)
-        return Ending(code=INTERRUPTED, how="interrupted")
+        return Ending(code=ExitCode.INTERRUPTED, how="interrupted")
     except BaseException as error:  # noqa: BLE001 - whatever a script raises
         error.__traceback__ = scripts_own(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)

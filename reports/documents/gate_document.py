@@ -28,12 +28,13 @@ from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, numbers, row
 from loaderbench.reports.figures.change_intervals import CHANGES, change_table
 from loaderbench.reports.gate import sentences, verdict_file
-from loaderbench.reports.gate.comparison import BROKEN, REGRESSED, Comparison
+from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.paired_effects import REVISIONS
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, percent, quantity
+from loaderbench.reports.vocabulary import ExitCode
 
 MARKER = "loaderbench gate"  # by which a CI job finds its own comment, and updates it instead of writing another
 MOST_UNCHANGED = 12  # in a terminal's table: more of them are a number
@@ -124,7 +125,7 @@ def _answer(comparison: Comparison) -> Callout:
 
 
 def _tone(comparison: Comparison) -> Tone:
-    if comparison.exit_code in (REGRESSED, BROKEN):
+    if comparison.exit_code in (ExitCode.BAD_ANSWER, ExitCode.REFUSED):
         return "bad"
     unsure = comparison.is_interrupted or {"inconclusive", "unproven"} & comparison.counts.keys()
     return "warn" if unsure else "good"

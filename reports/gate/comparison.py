@@ -10,8 +10,7 @@ from loaderbench.reports.gate.rounds_per_block import BlockPlan
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
 from loaderbench.reports.units import count
-
-PASSED, REGRESSED, BROKEN, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130  # exit codes
+from loaderbench.reports.vocabulary import ExitCode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,15 +71,16 @@ class Comparison:
         return list(_faults(self))
 
     @property
-    def exit_code(self) -> int:
-        """Return 0 (no regression), 1 (regression), 2 (not judged), 3 (inconclusive, --strict) or 130 (interrupted)."""
+    def exit_code(self) -> ExitCode:
+        """Return what the command ends with: bad is a regression, refused what could not be judged."""
         if self.is_interrupted:
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
         if "regressed" in self.counts:
-            return REGRESSED
+            return ExitCode.BAD_ANSWER
         if self.faults:
-            return BROKEN
-        return INCONCLUSIVE if self.setup.strict and "inconclusive" in self.counts else PASSED
+            return ExitCode.REFUSED
+        is_inconclusive = self.setup.strict and "inconclusive" in self.counts
+        return ExitCode.INCONCLUSIVE if is_inconclusive else ExitCode.FINE
 
     @property
     def headline(self) -> str:

@@ -11,6 +11,7 @@ from loaderbench.reports.vocabulary.entries import (
     Setting,
     WorkloadOption,
 )
+from loaderbench.reports.vocabulary.exit_codes import ExitCode
 from loaderbench.reports.vocabulary.identity import case_identity
 from loaderbench.reports.vocabulary.lookups import (
     CONTROL_BENCH,
@@ -46,6 +47,7 @@ __all__ = [
     "SETTINGS",
     "STEP_BENCHES",
     "WORKLOAD_OPTIONS",
+    "ExitCode",
     "GateRule",
     "Metric",
     "Setting",
