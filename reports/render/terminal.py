@@ -1,17 +1,17 @@
 """A `Document` on a terminal. Texts from files are written as texts, never as markup, with no control characters."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table as Grid
 from rich.text import Text as Line
 
 from loaderbench.reports.documents.document import (
     Callout,
-    Cell,
     Code,
-    Column,
     Document,
     Items,
     Part,
@@ -19,13 +19,13 @@ from loaderbench.reports.documents.document import (
     Table,
     Terms,
     Text,
-    Tone,
 )
+from loaderbench.reports.render.terminal_table import STYLES, Paragraph, TerminalTable
 from loaderbench.reports.text import plain, printable
 from loaderbench.reports.units import count
 
 WIDE = 140  # columns where the output is no terminal: a log wraps by itself
-STYLES: Mapping[Tone, str] = {"plain": "", "good": "green", "bad": "red", "warn": "yellow", "muted": "dim"}
+BEFORE_CODE = "    "
 
 
 def console() -> Console:
@@ -37,24 +37,24 @@ def print_document(document: Document, to: Console | None = None) -> None:
     """Print what a document shows on a terminal: no title and no footer, as its reader has just typed the command."""
     to = to or console()
     for line in document.about:
-        to.print(_line(line, "dim"))
+        to.print(_line(line, "dim"), crop=False)
     for notice in document.notices:
-        to.print(_line(notice, "yellow"))
+        to.print(_line(notice, "yellow"), crop=False)
     is_first = not document.about and not document.notices
     for part in _shown(document.parts):
         if not is_first and isinstance(part, Table | Section | Callout):
             to.print()
         is_first = False
         for renderable in _rendered(part):
-            to.print(renderable)
+            to.print(renderable, crop=False)
 
 
 def _shown(parts: Iterable[Part]) -> Iterator[Part]:
     return (part for part in parts if "terminal" in part.on and not (isinstance(part, Section) and part.folded))
 
 
-def _line(text: str, style: str = "") -> Line:
-    return Line(plain(text, None), style=style)
+def _line(text: str, style: str = "", mark: str = "") -> Paragraph:
+    return Paragraph(line=Line(plain(text, None), style=style), mark=mark)
 
 
 def _rendered(part: Part) -> Iterator[RenderableType]:
@@ -62,9 +62,8 @@ def _rendered(part: Part) -> Iterator[RenderableType]:
         case Text():
             yield _line(part.text, f"{'bold ' if part.strong else ''}{STYLES[part.tone]}".strip())
         case Items():
-            yield from (
-                _line(f"{'? ' if part.tone == 'warn' else '- '}{item}", STYLES[part.tone]) for item in part.items
-            )
+            mark = "? " if part.tone == "warn" else "- "
+            yield from (_line(item, STYLES[part.tone], mark) for item in part.items)
         case Code():
             yield from _code(part)
         case Table():
@@ -86,7 +85,7 @@ def _section(section: Section) -> Iterator[RenderableType]:
 
 
 def _code(code: Code) -> Iterator[RenderableType]:
-    yield Line("\n".join(f"    {line}" for line in printable(code.code).splitlines()), style="cyan")
+    yield from _lines_to_copy(printable(code.code).splitlines())
     if code.note:
         yield _line(code.note, "dim")
 
@@ -103,7 +102,7 @@ def _terms(terms: Terms) -> RenderableType:
 def _callout(callout: Callout) -> Iterator[RenderableType]:
     style = f"bold {STYLES[callout.tone]}".strip()
     subject = [(f"{plain(callout.subject, None)}: ", "bold")] if callout.subject else []
-    yield Line.assemble(*subject, (plain(callout.headline, None), style))
+    yield Paragraph(line=Line.assemble(*subject, (plain(callout.headline, None), style)))
     yield from (_line(f"error: {fault}", "red") for fault in callout.faults)
     if callout.sentence:
         yield _line(callout.sentence)
@@ -112,45 +111,37 @@ def _callout(callout: Callout) -> Iterator[RenderableType]:
     if callout.evidence:
         yield _line(callout.evidence, "dim")
     if callout.code and "terminal" in callout.code.on:
-        yield Line(f"    {_in_one_line(callout.code.code)}", style="cyan")
-    yield from (_line(f"? {doubt}", "yellow") for doubt in callout.doubts)
+        yield _Call(code=printable(callout.code.code))
+    yield from (_line(doubt, "yellow", "? ") for doubt in callout.doubts)
     if callout.command:
-        yield Line(f"  run: {printable(callout.command)}")
+        yield Line(f"  run: {printable(callout.command)}", no_wrap=True, overflow="ignore")
     for section in _shown(callout.details):
         yield from _rendered(section)
 
 
-def _in_one_line(call: str) -> str:
-    """Return a call that has a line for each argument in one line, which a terminal has room for."""
-    return " ".join(line.strip() for line in printable(call).splitlines()).replace("( ", "(").replace(", )", ")")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Call:
+    """A call that may have a line for each argument, in one line where the terminal has room for it."""
+
+    code: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = self.code.splitlines()
+        one = " ".join(map(str.strip, lines)).replace("( ", "(").replace(", )", ")")
+        yield from _lines_to_copy([one] if cell_len(one) <= options.max_width - len(BEFORE_CODE) else lines)
+
+
+def _lines_to_copy(lines: Iterable[str]) -> Iterator[Line]:
+    """Yield lines that are not broken, however long: a command that was broken could not be pasted."""
+    return (Line(f"{BEFORE_CODE}{line}", style="cyan", no_wrap=True, overflow="ignore") for line in lines)
 
 
 def _table(table: Table) -> Iterator[RenderableType]:
     if not table.rows:
         return
-    columns = [column for column in table.columns if "terminal" in column.on]
-    grid = Grid(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        grid.add_column(
-            Line(plain(column.label)),
-            justify="right" if column.number else "left",
-            no_wrap=column.number,
-            overflow="fold",
-        )
+    places = [place for place, column in enumerate(table.columns) if "terminal" in column.on]
     most = table.most_rows.get("terminal", len(table.rows))
-    for row in table.rows[:most]:
-        grid.add_row(*(_cell(cell) for column, cell in _pairs(table, row) if column in columns))
-    yield grid
+    rows = [[row[place] for place in places] for row in table.rows[:most]]
+    yield TerminalTable(columns=[table.columns[place] for place in places], rows=rows)
     if len(table.rows) > most:
         yield _line(f"and {count(len(table.rows) - most, 'more row')}", "dim")
-
-
-def _pairs(table: Table, row: tuple[Cell, ...]) -> Iterator[tuple[Column, Cell]]:
-    return zip(table.columns, row, strict=True)
-
-
-def _cell(cell: Cell) -> Line:
-    line = Line(plain(cell.text), style=STYLES[cell.tone])
-    if cell.note:
-        line.append(f"\n{plain(cell.note, None)}", style="dim")
-    return line

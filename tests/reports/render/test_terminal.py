@@ -8,12 +8,18 @@ import pytest
 from made_up_documents import document_of
 from rich.console import Console
 
-from loaderbench.reports.documents.document import Column, Document, Table, walk
+from loaderbench.reports.documents.document import Callout, Cell, Code, Column, Document, Items, Table, Text, walk
 from loaderbench.reports.render.terminal import WIDE, console, print_document
 
 
 def printed(document: Document, width: int = 140) -> str:
     to = Console(file=io.StringIO(), width=width, force_terminal=True, highlight=False)
+    print_document(document, to)
+    return to.file.getvalue()  # type: ignore[attr-defined]
+
+
+def plain_text(document: Document, width: int) -> str:
+    to = Console(file=io.StringIO(), width=width, highlight=False)
     print_document(document, to)
     return to.file.getvalue()  # type: ignore[attr-defined]
 
@@ -41,6 +47,64 @@ def test_hostile_texts_do_nothing(hostile_document: Document) -> None:
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_narrow_terminal_loses_no_number(width: int) -> None:
     assert "2/s" in printed(document_of(lambda text: f"{text} and more words than fit", rows=3), width)
+
+
+ROW = (
+    "regressed",
+    "epoch[images-workers=2-batch=64]",
+    "978 samples/s",
+    "−28\u202f% (−29\u202f% to −28\u202f%)",
+    "it waits",
+)
+VERDICTS = Table(
+    columns=(
+        Column(label="verdict"),
+        Column(label="case"),
+        Column(label="base", number=True),
+        Column(label="change (95 % interval)", number=True),
+        Column(label="what it means for whom", wide=True),
+    ),
+    rows=(tuple(Cell(text=text, note="a note" if text == ROW[0] else "") for text in ROW),),
+)
+
+
+@pytest.mark.parametrize("width", [24, 60, 80, 120])
+def test_names_and_numbers_are_whole_and_no_line_is_too_long(width: int) -> None:
+    text = plain_text(Document(title="t", parts=(VERDICTS,)), width)
+    for words in (*ROW[:3], "a note", *(ROW[3:] if width > 24 else ())):
+        assert words in text
+    assert all(len(line) <= width for line in text.splitlines() if ROW[1] not in line)
+
+
+def test_what_does_not_fit_beside_its_row_stands_below_it_with_its_label() -> None:
+    lines = plain_text(Document(title="t", parts=(VERDICTS,)), 80).splitlines()
+    assert [line.strip() for line in lines] == [
+        "verdict    case", "base  change (95 % interval)",
+        f"{ROW[0]}  {ROW[1]}", "a note", f"{ROW[2]}  {ROW[3].rjust(22)}", f"what it means for whom: {ROW[4]}",
+    ]  # fmt: skip
+
+
+def test_a_number_is_not_parted_from_its_unit() -> None:
+    text = plain_text(Document(title="t", parts=(Text(text="the loop waits for 12\u202f%"),)), 21)
+    assert text.splitlines() == ["the loop waits for", "12\u202f%"]
+
+
+def test_the_lines_of_an_item_are_indented() -> None:
+    text = plain_text(Document(title="t", parts=(Items(items=("one two three",)),)), 10)
+    assert text.splitlines() == ["- one two", "  three"]
+
+
+def test_what_is_to_be_copied_is_not_broken() -> None:
+    command = f"loaderbench run --dataset {'x' * 80} --num-workers 2"
+    parts = (Code(code=command, language="sh"), Callout(headline="h", command=command))
+    assert plain_text(Document(title="t", parts=parts), 40).count(command) == 2
+
+
+def test_a_call_is_in_one_line_where_it_fits() -> None:
+    callout = Callout(headline="h", code=Code(code="DataLoader(\n    dataset,\n    batch_size=32,\n)"))
+    document = Document(title="t", parts=(callout,))
+    assert "    DataLoader(dataset, batch_size=32)\n" in plain_text(document, 80)
+    assert "    DataLoader(\n        dataset,\n" in plain_text(document, 30)
 
 
 def test_the_first_rows_are_printed_and_the_others_counted(whole_document: Document) -> None:
