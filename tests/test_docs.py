@@ -175,7 +175,8 @@ MEASURING = [
     for name in ("check", "explain", "whatif", "tune", "gate", "calibrate", "watch")
     for line in typed(DOCUMENTS, f"loaderbench {name} ")
 ]
-PARSED = [line for line in MEASURING if line not in {typed(DOCUMENTS, f"loaderbench {name} ")[0] for name in SHORT}]
+MEASURED = {typed(DOCUMENTS, f"loaderbench {name} ")[0] for name in SHORT}
+PARSED = [line for line in MEASURING if line not in MEASURED]
 
 
 @pytest.mark.parametrize("command", [line for line in typed(DOCUMENTS, OTHERS) if line not in PARSED])
