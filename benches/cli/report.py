@@ -12,7 +12,7 @@ from loaderbench.benches.harness.session.record import RUNS
 from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
-    from loaderbench.reports.documents.report_document import Report
+    from loaderbench.reports.documents.report.report_document import Report
 
 HELP = "report on runs: an HTML page, Markdown, tables and figures"
 EXAMPLE = "report"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report and print what it says; return 0, or 2 where not all that was named can be read."""
-    from loaderbench.reports.documents.report_document import assemble, report_document
+    from loaderbench.reports.documents.report.report_document import assemble, report_document
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
     from loaderbench.reports.watch.record import is_watched

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loaderbench.reports.documents.report_document import Report, assemble
+from loaderbench.reports.documents.report.report_document import Report, assemble
 from loaderbench.reports.records.frame import Records, read_records
 from loaderbench.reports.records.schema import SCHEMA
 from loaderbench.reports.stats.summary import summarise

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from loaderbench.reports.documents import drawing
-from loaderbench.reports.documents.report_document import Report
+from loaderbench.reports.documents.report.report_document import Report
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.catalogue import figure_kinds
 from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loaderbench.reports.documents.document import Callout, Document, Section, Table, walk
-from loaderbench.reports.documents.report_document import assemble, report_document
+from loaderbench.reports.documents.report.report_document import assemble, report_document
 from loaderbench.reports.records.frame import read_records
 from loaderbench.reports.records.schema import SCHEMA
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from loaderbench.reports.documents.cases import cases_table
 from loaderbench.reports.documents.document import ON_PAPER, Document, DrawnFigure, Outputs, Part, Section, Terms, Text
 from loaderbench.reports.documents.drawing import all_drawn, figure_sections
 from loaderbench.reports.documents.explain_document import explain_section
 from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
-from loaderbench.reports.documents.ranks_section import ranks_parts
-from loaderbench.reports.documents.recommendation_section import AS_GOOD, nothing_to_recommend, verdict_callout
-from loaderbench.reports.documents.results import failures, results_table
-from loaderbench.reports.documents.slow_samples import slow_samples_section
+from loaderbench.reports.documents.report.cases import cases_table
+from loaderbench.reports.documents.report.ranks import ranks_parts
+from loaderbench.reports.documents.report.recommendation import AS_GOOD, nothing_to_recommend, verdict_callout
+from loaderbench.reports.documents.report.results import failures, results_table
+from loaderbench.reports.documents.report.slow_samples import slow_samples_section
 from loaderbench.reports.explain.ranking import Ranking
 from loaderbench.reports.figures.catalogue import figure_kinds
 from loaderbench.reports.records.frame import Records

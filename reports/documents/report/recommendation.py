@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
-from loaderbench.reports.documents.next_command import is_at_the_edge, next_command
+from loaderbench.reports.documents.report.next_command import is_at_the_edge, next_command
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation

@@ -14,7 +14,7 @@ from made_up_documents import HOSTILE
 from rich.console import Console
 
 from loaderbench.reports.documents.document import Callout, Document, DrawnFigure, Section, Table, walk
-from loaderbench.reports.documents.report_document import Report, assemble, report_document
+from loaderbench.reports.documents.report.report_document import Report, assemble, report_document
 from loaderbench.reports.explain.ranking import rank
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.render.markdown import markdown
@@ -32,7 +32,7 @@ def printed(document: Document, width: int = 140) -> str:
 def without_figures(records: Records) -> Report:
     """A report of which no figure is drawn, as these take the longest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("loaderbench.reports.documents.report_document.all_drawn", lambda *_: ())
+        patch.setattr("loaderbench.reports.documents.report.report_document.all_drawn", lambda *_: ())
         return assemble(records)
 
 

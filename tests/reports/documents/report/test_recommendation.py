@@ -9,7 +9,7 @@ import pytest
 from made_up_rates import RatedCases, around
 
 from loaderbench.reports.documents.document import Callout
-from loaderbench.reports.documents.recommendation_section import verdict_callout
+from loaderbench.reports.documents.report.recommendation import verdict_callout
 from loaderbench.reports.stats.recommendation import recommend
 from loaderbench.reports.stats.summary import summarise
 
