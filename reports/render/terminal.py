@@ -25,7 +25,6 @@ from loaderbench.reports.text import plain, printable
 from loaderbench.reports.units import count
 
 WIDE = 140  # columns where the output is no terminal: a log wraps by itself
-BEFORE_CODE = "    "
 
 
 def console() -> Console:
@@ -85,7 +84,7 @@ def _section(section: Section) -> Iterator[RenderableType]:
 
 
 def _code(code: Code) -> Iterator[RenderableType]:
-    yield from _lines_to_copy(printable(code.code).splitlines())
+    yield _ToCopy(code=code.code)
     if code.note:
         yield _line(code.note, "dim")
 
@@ -111,29 +110,30 @@ def _callout(callout: Callout) -> Iterator[RenderableType]:
     if callout.evidence:
         yield _line(callout.evidence, "dim")
     if callout.code and "terminal" in callout.code.on:
-        yield _Call(code=printable(callout.code.code))
+        yield _ToCopy(code=callout.code.code, is_joined=True)
     yield from (_line(doubt, "yellow", "? ") for doubt in callout.doubts)
     if callout.command:
-        yield Line(f"  run: {printable(callout.command)}", no_wrap=True, overflow="ignore")
+        yield _ToCopy(code=callout.command, before="  run: ", style="")
     for section in _shown(callout.details):
         yield from _rendered(section)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Call:
-    """A call that may have a line for each argument, in one line where the terminal has room for it."""
+class _ToCopy:
+    """Lines of code, none of which is broken, however long: a broken command cannot be pasted."""
 
     code: str
+    before: str = "    "
+    style: str = "cyan"
+    is_joined: bool = False  # in one line, where the terminal has room for it
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = self.code.splitlines()
+        lines = printable(self.code).splitlines()
         one = " ".join(map(str.strip, lines)).replace("( ", "(").replace(", )", ")")
-        yield from _lines_to_copy([one] if cell_len(one) <= options.max_width - len(BEFORE_CODE) else lines)
-
-
-def _lines_to_copy(lines: Iterable[str]) -> Iterator[Line]:
-    """Yield lines that are not broken, however long: a command that was broken could not be pasted."""
-    return (Line(f"{BEFORE_CODE}{line}", style="cyan", no_wrap=True, overflow="ignore") for line in lines)
+        if self.is_joined and cell_len(self.before + one) <= options.max_width:
+            lines = [one]
+        for line in lines:
+            yield Line(self.before + line, style=self.style, no_wrap=True, overflow="ignore")
 
 
 def _table(table: Table) -> Iterator[RenderableType]:
