@@ -17,7 +17,7 @@ from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression
-    from loaderbench.reports.gate.calibration import GateCalibration
+    from loaderbench.reports.gate.calibration.gate_calibration import GateCalibration
 
 HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
 EXAMPLE = "calibrate --budget 30m"
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what was asked for, compute the calibration, write and print it, and return the exit code."""
-    from loaderbench.reports.gate.calibration import ABOUT, BLOCKS
+    from loaderbench.reports.gate.calibration.gate_calibration import ABOUT, BLOCKS
 
     folder = options.again or output.new_folder("calibration", options.out)
     if options.again and not (folder / ABOUT).exists():
@@ -122,7 +122,7 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float
 def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> ExitCode:
     """Compute the calibration by `draws` gates a row, or as many as are replayed within so many seconds; write it."""
     from loaderbench.reports.documents import calibration_document as documents
-    from loaderbench.reports.gate.calibration import FILE_NAME
+    from loaderbench.reports.gate.calibration.gate_calibration import FILE_NAME
 
     began = time.monotonic()
     calibration = _computed(folder, min(draws, FEWEST_DRAWS) if within_s < math.inf else draws)
@@ -135,7 +135,7 @@ def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> ExitCod
 
 
 def _computed(folder: Path, draws: int) -> "GateCalibration":
-    from loaderbench.reports.gate.calibration import read_folder
+    from loaderbench.reports.gate.calibration.gate_calibration import read_folder
     from loaderbench.reports.records.json_files import MalformedError
 
     try:

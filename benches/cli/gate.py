@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure base and head in turns, judge them, write the verdict, and return the exit code."""
-    from loaderbench.reports.gate.verdict_file import FILE_NAME
+    from loaderbench.reports.gate.outputs.verdict_file import FILE_NAME
 
     base, head = requests(options)
     if not (base.revision or base.python != head.python or base.settings != head.settings):
@@ -123,7 +123,7 @@ def _measured(
 
 def _show(test: "SequentialTest", progress: Progress) -> None:
     """Show where the test stands, and once, when its third block has ended, what the budget will settle."""
-    from loaderbench.reports.gate.sentences import outlook, standing
+    from loaderbench.reports.gate.outputs.sentences import outlook, standing
 
     if test.blocks == test.plan.first_analysis and (forecast := test.forecast):
         progress.say(outlook(forecast))
@@ -154,7 +154,7 @@ def _runner(
 
 def _reliability(file: Path | None, machine: Mapping[str, Any]) -> "Reliability | None":
     """Return what is known of the gate on a machine like this one; a file that cannot be read is passed over."""
-    from loaderbench.reports.gate.calibration import reliability_on
+    from loaderbench.reports.gate.calibration.gate_calibration import reliability_on
     from loaderbench.reports.records.json_files import MalformedError
 
     file = file or max(RUNS.glob("*/calibration.json"), default=None, key=lambda path: path.stat().st_mtime)

@@ -44,7 +44,7 @@ def setup_of(options: argparse.Namespace, *, seed: int = 0, **more: Any) -> "Set
 def publish_comparison(comparison: "Comparison", folder: Path) -> int:
     """Write a comparison's files, print its document, and return its exit code."""
     from loaderbench.reports.documents import gate_document
-    from loaderbench.reports.gate import junit, verdict_file
+    from loaderbench.reports.gate.outputs import junit, verdict_file
 
     junit_xml = junit.junit(comparison, gate_document.machine_of(comparison)).encode()
     data = [(verdict_file.FILE_NAME, verdict_file.encode(comparison)), (junit.FILE_NAME, junit_xml)]

@@ -24,9 +24,9 @@ from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
-from loaderbench.reports.gate.calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
+from loaderbench.reports.gate.calibration.gate_calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
+from loaderbench.reports.gate.calibration.replayed_gates import Pool, gate_run
 from loaderbench.reports.gate.paired_effects import effects
-from loaderbench.reports.gate.replayed_gates import Pool, gate_run
 from loaderbench.reports.gate.rounds_per_block import BlockCost, allocate, cost_of
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.units import duration

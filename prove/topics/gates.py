@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.gate.replayed_gates import Pool, RecordedBlock, coverage, outcome
+from loaderbench.reports.gate.calibration.replayed_gates import Pool, RecordedBlock, coverage, outcome
 from loaderbench.reports.gate.sequential import Plan
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from loaderbench.reports.gate.calibration.replayed_gates import Pool, Rate, RecordedBlock, coverage
 from loaderbench.reports.gate.estimate import CHANGES
-from loaderbench.reports.gate.replayed_gates import Pool, Rate, RecordedBlock, coverage
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.gate.verdicts import CaseVerdict
 from prove.goals import Goal, Topic

@@ -6,10 +6,10 @@ from statistics import median
 from loaderbench.reports.documents.document import ON_PAPER, Code, Column, Document, Section, Table, Text
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import row
-from loaderbench.reports.gate.calibration import GateCalibration
+from loaderbench.reports.gate.calibration.gate_calibration import GateCalibration
+from loaderbench.reports.gate.calibration.replayed_gates import THROUGHPUT, GateRun, Outcome, Pool, Rate, signs, spreads
 from loaderbench.reports.gate.estimate import CHANGES, FEWEST
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.replayed_gates import THROUGHPUT, GateRun, Outcome, Pool, Rate, signs, spreads
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity

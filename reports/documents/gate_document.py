@@ -27,8 +27,8 @@ from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, numbers, row
 from loaderbench.reports.figures.change_intervals import CHANGES, change_table
-from loaderbench.reports.gate import sentences, verdict_file
 from loaderbench.reports.gate.comparison import Comparison
+from loaderbench.reports.gate.outputs import sentences, verdict_file
 from loaderbench.reports.gate.paired_effects import REVISIONS
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
 from loaderbench.reports.records.files import machine_facts

@@ -11,8 +11,8 @@ from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.panels import short, titles
 from loaderbench.reports.gate.comparison import Comparison
+from loaderbench.reports.gate.outputs.sentences import change_of, unit_of_inference
 from loaderbench.reports.gate.paired_effects import worse_sign
-from loaderbench.reports.gate.sentences import change_of, unit_of_inference
 from loaderbench.reports.gate.verdicts import VERDICTS
 from loaderbench.reports.units import MINUS, count, digits, quantity
 

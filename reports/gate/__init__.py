@@ -1,1 +1,1 @@
-"""What a comparison of two revisions means: effects, estimates, the sequential test, verdicts, calibration."""
+"""What a comparison of two revisions means: effects, estimates, the sequential test, verdicts."""

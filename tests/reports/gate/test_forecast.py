@@ -7,7 +7,7 @@ import pytest
 from made_up_gates import estimate_of
 
 from loaderbench.reports.gate.forecast import SETTLED, Forecast, forecast
-from loaderbench.reports.gate.sentences import outlook
+from loaderbench.reports.gate.outputs.sentences import outlook
 
 
 def of(width: float = 0.05, *, margin: float = 0.03, budget_s: float = 300.0, effect: float = 0.0) -> Forecast:

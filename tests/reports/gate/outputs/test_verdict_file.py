@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loaderbench.reports.gate.comparison import Comparison, Reliability, Setup
-from loaderbench.reports.gate.verdict_file import RESULTS, encode
+from loaderbench.reports.gate.outputs.verdict_file import RESULTS, encode
 from loaderbench.reports.gate.verdicts import CaseVerdict
 
 

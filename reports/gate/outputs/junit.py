@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from loaderbench.reports.gate import sentences
 from loaderbench.reports.gate.comparison import Comparison
+from loaderbench.reports.gate.outputs import sentences
 from loaderbench.reports.gate.verdicts import CaseVerdict
 from loaderbench.reports.text import plain, shell
 from loaderbench.reports.units import quantity

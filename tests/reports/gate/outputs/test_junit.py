@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loaderbench.reports.gate.comparison import Comparison
-from loaderbench.reports.gate.junit import junit
+from loaderbench.reports.gate.outputs.junit import junit
 from loaderbench.reports.gate.verdicts import CaseVerdict
 
 # What Jenkins' schema allows, of what we write; GitLab and the actions that annotate pull requests read no more.

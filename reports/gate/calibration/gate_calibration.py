@@ -13,10 +13,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from loaderbench.reports.gate.comparison import Reliability
-from loaderbench.reports.gate.estimate import FEWEST
-from loaderbench.reports.gate.paired_effects import effects
-from loaderbench.reports.gate.replayed_gates import (
+from loaderbench.reports.gate.calibration.replayed_gates import (
     GateRun,
     Outcome,
     Pool,
@@ -29,6 +26,9 @@ from loaderbench.reports.gate.replayed_gates import (
     outcome,
     spreads,
 )
+from loaderbench.reports.gate.comparison import Reliability
+from loaderbench.reports.gate.estimate import FEWEST
+from loaderbench.reports.gate.paired_effects import effects
 from loaderbench.reports.gate.rounds_per_block import spans
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.records.files import machine_facts

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.reports.gate.calibration import reliability_on
+from loaderbench.reports.gate.calibration.gate_calibration import reliability_on
 from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.gate.rounds_per_block import spans
 from loaderbench.reports.records.json_files import MalformedError

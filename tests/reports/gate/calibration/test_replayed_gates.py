@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loaderbench.reports.gate.replayed_gates import (
+from loaderbench.reports.gate.calibration.replayed_gates import (
     Pool,
     Rate,
     RecordedBlock,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from made_up_gates import add_block, block_of
 
-from loaderbench.reports.gate import sentences
 from loaderbench.reports.gate.comparison import Comparison, Reliability
+from loaderbench.reports.gate.outputs import sentences
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
 

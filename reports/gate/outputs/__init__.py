@@ -1,0 +1,1 @@
+"""A comparison in words and in files: sentences, verdict.json, JUnit XML."""
