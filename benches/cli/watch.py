@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the script, and show what was seen of its loaders; return the script's exit code, 130 after Ctrl-C."""
-    from loaderbench.benches.watch.ranks import rank_and_size, rank_folder
-    from loaderbench.benches.watch.script import run_module, run_script
+    """Run the script, and show what was seen of its loaders; return its exit code; Ctrl-C ends this process."""
+    from loaderbench.benches.watch.ranks import folder_of_rank, rank_and_size
+    from loaderbench.benches.watch.script import end_by_ctrl_c, run_module, run_script
     from loaderbench.benches.watch.session import WatchSession, show
 
     words = options.module or options.script
@@ -39,17 +39,18 @@ def run(options: argparse.Namespace) -> int:
     if not options.module and not Path(words[0]).is_file():
         raise RefusedError(f"{words[0]}: no such script; give a file, or -m and a module")
     rank, size = rank_and_size(os.environ)
-    if size > 1 and options.out is None:
-        raise RefusedError(f"rank {rank} of {size}: give --out DIR, in which each rank has a folder")
-    out = rank_folder(options.out, rank) if size > 1 else options.out
     session = WatchSession(
-        folder=output.new_folder("watch", out),
+        folder=output.new_folder("watch", folder_of_rank(options.out, rank, size)),
         script=words[0],
         command=("loaderbench", *sys.argv[1:]),
+        rank=rank,
+        world_size=size,
         most_steps=options.steps,
         most_s=options.seconds,
     )
     with session.watching():
         ending = (run_module if options.module else run_script)(words[0], words[1:])
     show(session, session.finish(ending.how, ending.why))
+    if ending.how == "interrupted":
+        end_by_ctrl_c()
     return ending.code

@@ -1,5 +1,6 @@
 """``with watch(): …`` around a loop in a notebook, and ``watch.iterable`` for what is no DataLoader."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -10,17 +11,22 @@ from typing import Any, Self
 
 from loaderbench.benches.harness.session.record import unused_folder
 from loaderbench.benches.watch.hooks import Hooks
+from loaderbench.benches.watch.ranks import folder_of_rank, rank_and_size
 from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
 from loaderbench.benches.watch.script import described
 from loaderbench.benches.watch.session import WatchSession, show
 
 
 class watch:  # noqa: N801 - it reads as a verb: with watch(): …
-    """Watch every DataLoader that is read within the block; at its end a report is shown, and written into `out`."""
+    """Watch every DataLoader that is read within the block; at its end a report is shown, and written into `out`.
+
+    Under a launcher of several ranks each writes into a folder of its own in `out`; raises RefusedError without it.
+    """
 
     def __init__(self, out: str | Path | None = None) -> None:
-        folder = unused_folder("watch") if out is None else Path(out)
-        self.session = WatchSession(folder=folder, script="a block", stream=sys.stdout)
+        rank, size = rank_and_size(os.environ)
+        folder = folder_of_rank(None if out is None else Path(out), rank, size) or unused_folder("watch")
+        self.session = WatchSession(folder=folder, script="a block", stream=sys.stdout, rank=rank, world_size=size)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()

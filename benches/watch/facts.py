@@ -1,12 +1,9 @@
-"""What is known of a loader without reading it: its arguments, its dataset's class, how another command names it."""
+"""What is known of a loader without reading it: its arguments, and its dataset's class."""
 
-import inspect
 import multiprocessing
-import sys
-from pathlib import Path
 from typing import Any
 
-MAIN = "__main__"
+from loaderbench.benches.watch.command_facts import command_facts, name_of
 
 
 def loader_facts(loader: Any) -> dict[str, Any]:
@@ -19,7 +16,7 @@ def loader_facts(loader: Any) -> dict[str, Any]:
     num_workers = getattr(loader, "num_workers", 0)
     facts: dict[str, Any] = {
         "kind": type(loader).__name__,
-        "dataset": name_of(_own(dataset)),
+        "dataset": name_of(type(dataset_itself(dataset))),
         "num_workers": num_workers,
         "batch_size": batch_size if type(batch_size) is int else None,
         "pin_memory": bool(getattr(loader, "pin_memory", False)),
@@ -29,8 +26,8 @@ def loader_facts(loader: Any) -> dict[str, Any]:
         "is_collate_fn_made": not hasattr(getattr(loader, "collate_fn", None), "__qualname__"),
         "sampler": name_of(type(getattr(loader, "sampler", None))),
         "is_stream": hasattr(type(dataset), "__iter__") and not hasattr(type(dataset), "__getitem__"),
-        "named_by": command_name(_own(dataset)),
-        "sample_code": sample_code(_own(dataset)),
+        **command_facts(dataset_itself(dataset)),
+        "sample_code": sample_code(type(dataset_itself(dataset))),
     }
     if num_workers:
         facts |= {
@@ -50,11 +47,11 @@ def start_method(loader: Any) -> str | None:
     return decided or multiprocessing.get_all_start_methods()[0]
 
 
-def _own(dataset: Any) -> type:
-    """Return the class of a dataset; of one of torch's subsets, of what it is a part of."""
+def dataset_itself(dataset: Any) -> Any:
+    """Return a dataset; of one of torch's subsets, what it is a part of."""
     while type(dataset).__module__ == "torch.utils.data.dataset" and type(dataset).__name__ == "Subset":
         dataset = dataset.dataset
-    return type(dataset)
+    return dataset
 
 
 def sample_code(dataset: type) -> str:
@@ -66,43 +63,3 @@ def sample_code(dataset: type) -> str:
         if code is not None:
             return f"{dataset.__name__}.{name}, {readable(code.co_filename)}:{code.co_firstlineno}"
     return ""
-
-
-def name_of(thing: Any) -> str:
-    """Return ``module:attribute`` of a class or function, of the script itself by its file's name."""
-    if thing is None:
-        return ""
-    cls = thing if hasattr(thing, "__qualname__") else type(thing)
-    module = getattr(cls, "__module__", "") or ""
-    return f"{_importable(module)}:{cls.__qualname__}".removeprefix("builtins:")
-
-
-def _importable(module: str) -> str:
-    if module != MAIN:
-        return module
-    main = sys.modules[MAIN]
-    spec = getattr(main, "__spec__", None)
-    return spec.name if spec is not None else Path(getattr(main, "__file__", None) or MAIN).stem
-
-
-def command_name(dataset: type) -> list[str]:
-    """Return the options by which a command builds such a dataset; nothing where no module holds its class."""
-    if "." in dataset.__qualname__ or dataset.__module__ in {"builtins", "torch.utils.data.dataset"}:
-        return []
-    options = ["--dataset", name_of(dataset)]
-    needed = []
-    try:
-        parameters = inspect.signature(dataset).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()  # type: ignore[assignment]
-    for parameter in parameters:
-        is_named = parameter.kind in {
-            parameter.POSITIONAL_ONLY,
-            parameter.POSITIONAL_OR_KEYWORD,
-            parameter.KEYWORD_ONLY,
-        }
-        if is_named and parameter.default is parameter.empty:
-            needed.append(parameter.name)
-    if needed:
-        options += ["--dataset-args", "{" + ", ".join(f'"{name}": …' for name in needed) + "}"]
-    return options

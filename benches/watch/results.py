@@ -1,6 +1,5 @@
 """What was seen, as records: ``watch.json`` with every step, and ``run.json`` as every other run has it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from math import isnan
@@ -11,7 +10,6 @@ import msgspec
 
 from loaderbench.benches.harness.measuring.work import columns
 from loaderbench.benches.harness.session.record import Entry, dumps, new_run
-from loaderbench.benches.watch.ranks import rank_and_size
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import Row, rows_of
 from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
@@ -34,13 +32,10 @@ def watched_record(recorder: WatchRecorder, *, seconds: float, facts: Mapping[st
     """Return what has been seen so far; `facts` are the record's other fields."""
     recorder.device_waits.settle()
     made = _made_by_workers(recorder.folder)
-    rank, world_size = rank_and_size(os.environ)
     return Watched(
         schema=Watched.SCHEMA,
         version=version("loaderbench"),
         seconds=round(seconds, DIGITS),
-        rank=rank,
-        world_size=world_size,
         loaders=tuple(_loader(trace, recorder.began, made) for trace in (*recorder.loaders, *recorder.unread())),
         memory=tuple((round(at - recorder.began, DIGITS), size) for at, size in recorder.memory),
         **facts,

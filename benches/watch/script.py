@@ -1,10 +1,15 @@
 """The user's script or module, run as Python would run it: ``__main__``, arguments, path, exit code, its own errors."""
 
+import atexit
 import builtins
 import io
+import os
 import runpy
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -87,6 +92,20 @@ def ended(script: Callable[[], object]) -> Ending:
         sys.excepthook(type(error), error, error.__traceback__)
         return Ending(code=FAILED, how="failed", why=described(error))
     return Ending(code=0, how="finished")
+
+
+def end_by_ctrl_c() -> None:
+    """End this process as Python ends after a KeyboardInterrupt: by SIGINT itself, once all is done that is left.
+
+    A shell that runs a loop of commands ends it for that, and not for the exit code 130.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what Python does
+    atexit._run_exitfuncs()  # noqa: SLF001 - as above
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # it is closed, or there is none
+            stream.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def described(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.live import LiveLine
-from loaderbench.benches.watch.ranks import RUNNING, all_ranks
+from loaderbench.benches.watch.ranks import all_ranks
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import leaving
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MEMORY_EVERY_S = 5.0
 MEMORY_SHARE = 1e-3  # of the time, at most, that reading memory takes
-SAVE_EVERY_S = 30.0  # that a script which is killed loses, at most
+SAVE_FIRST_S, SAVE_EVERY_S = 5.0, 30.0  # what a script which is killed loses: at most half of what was seen, or this
 SAVE_SHARE = 1e-3
 WORKERS = ".workers"  # in the folder: what workers write
 
@@ -36,6 +36,8 @@ class WatchSession:
     folder: Path
     script: str
     command: tuple[str, ...] = ()
+    rank: int = 0
+    world_size: int = 1
     most_steps: int | None = None
     most_s: float | None = None
     stream: TextIO = field(default_factory=lambda: sys.stderr)
@@ -53,7 +55,7 @@ class WatchSession:
             folder=self.folder / WORKERS, most_steps=self.most_steps, most_s=self.most_s, look=self._look
         )
         self._memory_due = self.recorder.began
-        self._save_due = self.recorder.began + SAVE_EVERY_S
+        self._save_due = self.recorder.began + SAVE_FIRST_S
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -101,6 +103,8 @@ class WatchSession:
             "started": self.started,
             "command": self.command,
             "script": self.script,
+            "rank": self.rank,
+            "world_size": self.world_size,
             "machine": machine.facts() if with_machine else {},
             "ending": ending,
             "why": why,
@@ -120,14 +124,14 @@ class WatchSession:
         if now >= self._save_due:
             began = perf_counter()
             self._save(now)
-            self._save_due = now + max(SAVE_EVERY_S, (perf_counter() - began) / SAVE_SHARE)
+            self._save_due = now + save_pause_s(now - self.recorder.began, perf_counter() - began)
         self.line.show(recorder.loaders, recorder.steps, now)
 
     def _save(self, now: float) -> None:
         """Write what has been seen until now, lest it be lost where the process is killed."""
         from loaderbench.benches.watch.results import files_of  # noqa: PLC0415
 
-        record = self._record(now - self.recorder.began, "interrupted", RUNNING, with_machine=False)
+        record = self._record(now - self.recorder.began, "running", with_machine=False)
         with suppress(OSError):
             write(files_of(record), self.folder)
 
@@ -152,13 +156,22 @@ class WatchSession:
             os._exit = leave
 
 
+def save_pause_s(age_s: float, took_s: float) -> float:
+    """Return the seconds from one save of a watch to the next, which may take `SAVE_SHARE` of them.
+
+    >>> save_pause_s(5.0, 0.001), save_pause_s(300.0, 0.001), save_pause_s(300.0, 0.05)
+    (5.0, 30.0, 50.0)
+    """
+    return max(min(SAVE_EVERY_S, age_s), took_s / SAVE_SHARE)
+
+
 def show(session: WatchSession, record: "Watched | None") -> None:
     """Write the files of a watch and print its report; of one that saw nothing, a line."""
     if record is None:
         if session.recorder.is_here:
-            what = (
-                "of the loaders that it made none was read" if session.recorder.unread() else "no DataLoader was made"
-            )
+            read = "of the loaders that it made none was read"
+            made = "it made no DataLoader (processes that it starts itself are not watched)"
+            what = read if session.recorder.unread() else made
             session.stream.write(f"loaderbench: {session.script}: {what}; nothing to report\n")
         return
     from rich.console import Console  # noqa: PLC0415 - as in `WatchSession`

@@ -14,7 +14,7 @@ from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
-from loaderbench.reports.watch.next_command import next_command
+from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
 from loaderbench.reports.watch.ranks import RankWaits, rank_waits
 from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
@@ -32,8 +32,9 @@ COLUMNS = (
     Column(label="median wait", number=True),
     Column(label="95 % of waits below", number=True),
     Column(label="longest", number=True),
-    Column(label="loading is"),
+    Column(label="verdict"),
 )
+TOO_FEW = "these steps are too few, or too unlike, to say the same of a longer run; watch more of them"
 MOST_SECTIONS = 4
 BURST = 0.7  # of the waiting, from which on batches come in bursts
 STAGE_WORDS = {
@@ -69,7 +70,7 @@ def _course(watched: Watched) -> str:
     steps = sum(loader.steps for loader in watched.loaders)
     of_many = f"rank {watched.rank} of {watched.world_size}: " if watched.world_size > 1 else ""
     command = shell(watched.command) or watched.script
-    return f"{of_many}{count(steps, 'step')} in {quantity(watched.seconds, 's')}: {command}"
+    return f"{of_many}{count(steps, 'step')} were seen in {quantity(watched.seconds, 's')} of: {command}"
 
 
 def _notices(watched: Watched) -> Iterator[str]:
@@ -81,6 +82,8 @@ def _notices(watched: Watched) -> Iterator[str]:
     if watched.ending in {"interrupted", "failed"}:
         ended = {"interrupted": "interrupted", "failed": "ended by an error"}[watched.ending]
         yield f"The script was {ended}{why}. This is what was seen until then."
+    if watched.ending == "running":
+        yield "The script was still running when this was written, or was killed later."
     if watched.ending == "stopped":
         yield f"The script was ended{why or ' after what was asked for'}."
     for loader in watched.loaders:
@@ -107,7 +110,7 @@ def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
     text = {
         "bottleneck": f"Loading is the bottleneck: {waits}.",
         "not the bottleneck": f"Loading is not the bottleneck: {waits}.",
-        "unclear": f"Unclear: {waits}; these steps are too few, or too unlike, to tell whether a longer run would.",
+        "unclear": f"Unclear: {waits}; {TOO_FEW}.",
     }[verdict.outcome]
     yield Text(text=text + _at_most(verdict), strong=True, tone=TONES[verdict.outcome])
 
@@ -180,10 +183,12 @@ def _row(verdict: LoopVerdict) -> tuple[Cell, ...]:
 
 def _section(verdict: LoopVerdict) -> Section:
     commands = "\n".join(filter(None, (next_command(verdict), next_command(verdict, "tune"))))
+    to_do = what_to_fill_in(verdict)
     return Section(
         title=f"{verdict.loader.name}: {verdict.loader.dataset or verdict.loader.kind}",
         parts=(
             Items(items=(*_waiting(verdict), *_passes(verdict), *_stages(verdict))),
+            *([Text(text=f"Before these commands can run: {to_do}.", tone="warn")] if commands and to_do else []),
             *([Code(code=commands, language="sh", note=_note(verdict))] if commands else []),
         ),
     )
@@ -211,15 +216,14 @@ def _waiting(verdict: LoopVerdict) -> Iterator[str]:
 
 def _passes(verdict: LoopVerdict) -> Iterator[str]:
     times = verdict.times
-    text = f"first batch {quantity(float(times.first_s[0]), 's')}"
+    text = f"waited for the first batch of the first pass {quantity(float(times.first_s[0]), 's')}"
     if len(times.first_s) > 1:
-        text += f", of later passes {quantity(float(np.median(times.first_s[1:])), 's')}"
-    if len(times.gaps):
-        text += (
-            f"; from the last batch of a pass to the first of the next {quantity(float(np.median(times.gaps)), 's')}"
-        )
+        text += f", of a later pass {quantity(float(np.median(times.first_s[1:])), 's')}"
     if len(times.end_waits):
-        text += f"; end of a pass {quantity(float(np.median(times.end_waits)), 's')}"
+        text += f"; for the end of a pass {quantity(float(np.median(times.end_waits)), 's')}"
+    if len(times.gaps):
+        gap = quantity(float(np.median(times.gaps)), "s")
+        text += f"; from the last batch of a pass to the first of the next, all that lies between them, {gap}"
     yield text
 
 
@@ -234,7 +238,7 @@ def _stages(verdict: LoopVerdict) -> Iterator[str]:
     fetch, collate = (quantity(seconds / made.batches, "s") for seconds in (made.fetch_s, made.collate_s))
     yield (
         f"a batch took {fetch} to fetch and {collate} to collate {place}, {percent(off)} of it off the CPU "
-        "(a file, a network, or no CPU free)"
+        "(waiting for a file, a network or a free CPU)"
     )
     waits = {name: seconds for name, seconds in stage_waits(loader).items() if seconds > 0.005 * verdict.times.wait_s}
     shares = sorted(waits.items(), key=lambda entry: -entry[1])
@@ -257,6 +261,7 @@ def _memory(watched: Watched) -> Iterator[str]:
 
 
 def _note(verdict: LoopVerdict) -> str:
-    if verdict.reason == "starts" and not verdict.loader.facts.get("persistent_workers"):
+    facts = verdict.loader.facts
+    if verdict.reason == "starts" and facts.get("num_workers") and not facts.get("persistent_workers"):
         return "most of the waiting is for starts: persistent_workers=True keeps workers from one pass to the next"
     return ""

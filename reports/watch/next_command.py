@@ -6,6 +6,7 @@ from loaderbench.reports.text import shell
 from loaderbench.reports.vocabulary import SETTINGS
 from loaderbench.reports.watch.verdict import LoopVerdict
 
+TO_WRITE = "MODULE:FUNCTION"  # in a command, in place of a dataset whose class it cannot import
 # Of what was seen of a loader, the options of the next command: of explain, and of tune, which varies the others.
 _SEEN = (
     "num_workers",
@@ -25,7 +26,8 @@ def next_command(verdict: LoopVerdict, command: str = "explain") -> str:
     `command`: explain is given the loader as it is, tune what it is not to vary.
     """
     loader = verdict.loader
-    named_by = list(loader.facts.get("named_by") or ())
+    path = str(loader.facts.get("python_path") or "")
+    named_by = ["--dataset", TO_WRITE] if loader.facts.get("not_importable") else loader.facts.get("named_by") or ()
     if verdict.outcome != "bottleneck" or not named_by:
         return ""
     words = ["loaderbench", command, *named_by]
@@ -39,7 +41,24 @@ def next_command(verdict: LoopVerdict, command: str = "explain") -> str:
     step_s = float(np.nanmedian(verdict.times.others)) if verdict.times.is_whole.any() else 0.0
     if step_s > 1e-3:  # noqa: PLR2004 - a step of less than a millisecond is next to none
         words += ["--step", f"{1e3 * step_s:.3g}ms"]
-    return shell(words)
+    return f"PYTHONPATH={shell([path])} {shell(words)}" if path else shell(words)
+
+
+def what_to_fill_in(verdict: LoopVerdict) -> str:
+    """Return what the user must do before the next commands work as they stand; empty if nothing."""
+    facts = verdict.loader.facts
+    notes = []
+    if why := str(facts.get("not_importable") or ""):
+        notes.append(
+            f"{why}; write a function that returns this dataset into a module of its own, and put its name in place of "
+            f"{TO_WRITE}"
+        )
+    elif any("…" in word for word in facts.get("named_by") or ()):
+        notes.append("put the dataset's own arguments in place of …")
+    collate = str(facts.get("collate_fn") or "")
+    if facts.get("is_collate_fn_made") or "<" in collate:
+        notes.append("its collate_fn has no name to be imported by: add --collate-fn MODULE:NAME")
+    return "; ".join(notes)
 
 
 def _is_default(collate: str) -> bool:

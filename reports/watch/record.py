@@ -83,7 +83,7 @@ class Watched(CommandRecord, frozen=True, kw_only=True):
     seconds: float
     """For how long it was watched."""
     ending: str = "finished"
-    """finished, stopped, interrupted or failed."""
+    """finished, stopped, interrupted, failed; or running, of one that was written meanwhile."""
     why: str = ""
     """Of a script that failed."""
     rank: int = 0

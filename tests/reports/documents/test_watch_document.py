@@ -11,9 +11,9 @@ from loaderbench.benches.cli import explain, tune
 from loaderbench.reports.documents.document import Code, Document, Text, walk
 from loaderbench.reports.documents.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
-from loaderbench.reports.watch.next_command import next_command
+from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
 from loaderbench.reports.watch.record import MadeBatch, WatchedLoader
-from loaderbench.reports.watch.verdict import judge
+from loaderbench.reports.watch.verdict import LoopVerdict, judge
 
 
 def headline(document: Document) -> str:
@@ -25,7 +25,7 @@ def headline(document: Document) -> str:
     [
         (steady(0.4), "Loading is the bottleneck: the loop over train.py:31 waits 40\u202f% of its time for data."),
         (steady(0.0), "Loading is not the bottleneck: the loop over train.py:31 waits 0\u202f%"),
-        (steady(0.4, steps=4), "to tell whether a longer run would."),
+        (steady(0.4, steps=4), "to say the same of a longer run; watch more of them."),
     ],
 )
 def test_the_headline_is_the_verdict_on_the_worst_loader(watched_loader: WatchedLoader, words: str) -> None:
@@ -62,6 +62,51 @@ def test_the_next_commands_have_options_that_are_there() -> None:
 def test_a_collate_function_that_is_an_object_is_not_named_by_its_class() -> None:
     seen = replace(steady(0.4), facts={**steady(0.4).facts, "collate_fn": "my:Pad", "is_collate_fn_made": True})
     assert "--collate-fn" not in next_command(judge(seen))
+
+
+def seen_with(**facts: object) -> LoopVerdict:
+    return judge(replace(steady(0.4), facts={**steady(0.4).facts, **facts}))
+
+
+def test_a_script_in_another_folder_is_on_the_commands_path() -> None:
+    assert next_command(seen_with(python_path="my scripts"), "tune").startswith("PYTHONPATH='my scripts' loaderbench ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "words", "to_do"),
+    [
+        (
+            {"not_importable": "Rows is defined in no file"},
+            "--dataset MODULE:FUNCTION",
+            (
+                "Rows is defined in no file; write a function that returns this dataset into a module of its own, and "
+                "put its name in place of MODULE:FUNCTION"
+            ),
+        ),
+        (
+            {"named_by": ["--dataset", "my:Rows", "--dataset-args", '{"root": …}']},
+            "--dataset-args '{\"root\": …}'",
+            "put the dataset's own arguments in place of …",
+        ),
+        (
+            {"collate_fn": "train:main.<locals>.<lambda>"},
+            "--dataset train:Train",
+            "its collate_fn has no name to be imported by: add --collate-fn MODULE:NAME",
+        ),
+        ({}, "--dataset train:Train", ""),
+    ],
+)
+def test_what_must_be_done_before_the_next_command_is_said(facts: dict[str, object], words: str, to_do: str) -> None:
+    verdict = seen_with(**facts)
+    assert words in next_command(verdict)
+    assert what_to_fill_in(verdict) == to_do
+
+
+def test_no_workers_are_not_to_persist() -> None:
+    starts = loader(*(epoch([1.0, 0.0, 0.0], [0.1] * 3, began=3.0 * n, start_s=1.0) for n in range(9)), num_workers=0)
+    document = watch_document(watched(starts))
+    assert judge(starts).reason == "starts"
+    assert "persistent_workers" not in markdown(document)
 
 
 def test_a_loader_that_was_made_and_not_read_stands_in_the_table_alone() -> None:
