@@ -85,7 +85,7 @@ class Search:
             return name
         cost = quantity(self.race.costs.cost(best), "s")
         open_ones = len(self.race.open_ones)
-        return f"{name} · best so far {best}: {cost} for {COSTS[self.objective][1]} · {open_ones} open"
+        return f"{name} · best so far {best}: {cost} {COSTS[self.objective][1]} · {open_ones} open"
 
     @property
     def tried_any(self) -> bool:

@@ -91,9 +91,13 @@ class Space:
             values["collate_fn"] = "own"  # what is fetched is a batch
         if values["num_workers"] < 2:  # noqa: PLR2004 - the batches of one worker have one order
             values["in_order"] = True
-        named = (name for name in FACTORS if name == "num_workers" or values[name] != self.usual[name])
+        named = (name for name in FACTORS if name in self._always_named or values[name] != self.usual[name])
         name = " · ".join(WORDS[name](values[name]) for name in named)
         return TunedLoader(name=name, values=values, size=self._size(values))
+
+    @property
+    def _always_named(self) -> tuple[str, ...]:
+        return ("num_workers", "batch_size") if len(self.choices["batch_size"]) > 1 else ("num_workers",)
 
     def allows(self, candidate: TunedLoader) -> bool:
         """Return whether a candidate has the values that are fixed; without workers, those of workers are none."""

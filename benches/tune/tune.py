@@ -78,10 +78,9 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     with Progress.of_budget(left_s) as progress:
         progress.describe("the first batches, and what workers would need")
         search, is_length_known = prepared(asked, before, left_s=left_s)
-        progress.clear()
-    search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
-    count = search.start([] if before is None else _trials_of(before))
-    interrupted = _is_interrupted(asked, search, began)
+        search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
+        count = search.start([] if before is None else _trials_of(before))
+        interrupted = _is_interrupted(asked, search, began, progress)
     return Tuned(
         **Tuned.head(started=started, command=asked.command, machine=here),
         subject=facts,
@@ -94,15 +93,12 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
     )
 
 
-def _is_interrupted(asked: Asked, search: Search, began: float) -> bool:
+def _is_interrupted(asked: Asked, search: Search, began: float, progress: Progress) -> bool:
     """Measure until the search is at an end; return whether Ctrl-C ended it. Raises RefusedError without a trial."""
     trials = Trials(subject=asked.subject, consumer=asked.consumer, space=search.space, passes=search.passes)
     interrupted = False
     try:
-        with (
-            Interruption() as interruption,
-            Progress.of_budget(max(0.0, asked.budget_s - (monotonic() - began))) as progress,
-        ):
+        with Interruption() as interruption:
             measure(search, trials.read, began=began, interruption=interruption, progress=progress)
     except KeyboardInterrupt:
         interrupted = True

@@ -13,6 +13,7 @@ Tone = Literal["plain", "good", "bad", "warn", "muted"]
 Outputs = frozenset[Output]
 
 EVERYWHERE: Outputs = frozenset({"terminal", "markdown", "html"})
+ON_TERMINAL: Outputs = frozenset({"terminal"})
 ON_PAPER: Outputs = frozenset({"markdown", "html"})
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from loaderbench.reports.documents.document import (
     ON_PAPER,
+    ON_TERMINAL,
     Cell,
     Code,
     Column,
     Document,
     Items,
-    Outputs,
     Part,
     Section,
     Table,
@@ -33,7 +33,6 @@ TONES: Mapping[InterventionOutcome, Tone] = {
     "helps": "good", "unclear": "warn", "no difference": "muted", "harms": "bad", "not run": "muted",
 }  # fmt: skip
 
-ON_TERMINAL: Outputs = frozenset({"terminal"})
 COLUMNS = (
     Column(label="cause"),
     Column(label="result"),

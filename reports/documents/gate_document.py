@@ -9,6 +9,7 @@ from typing import Any
 from loaderbench.reports.documents.document import (
     EVERYWHERE,
     ON_PAPER,
+    ON_TERMINAL,
     Bar,
     Callout,
     Cell,
@@ -40,7 +41,6 @@ MARKER = "loaderbench gate"  # by which a CI job finds its own comment, and upda
 MOST_UNCHANGED = 12  # in a terminal's table: more of them are a number
 MOST_NOTICES = 8
 MOST_EMBEDDED = 4_000_000  # characters of the page's data: with more samples than that, they are in verdict.json alone
-TERMINAL: Outputs = frozenset({"terminal"})
 HTML: Outputs = frozenset({"html"})
 
 _COLUMNS = (
@@ -143,7 +143,11 @@ def _verdicts(verdicts: Sequence[CaseVerdict]) -> Iterator[Part]:
         title = ", ".join(f"{number} {name}" for name, number in Counter(v.verdict for v in others).items())
         yield Section(title=title, folded=True, parts=(_table(others, "others"),), on=ON_PAPER)
         is_short = len(others) <= MOST_UNCHANGED
-        yield _table(others, "others", TERMINAL) if is_short else Text(text=f"and {title}", tone="muted", on=TERMINAL)
+        yield (
+            _table(others, "others", ON_TERMINAL)
+            if is_short
+            else Text(text=f"and {title}", tone="muted", on=ON_TERMINAL)
+        )
 
 
 def _table(verdicts: Sequence[CaseVerdict], name: str, on: Outputs = EVERYWHERE) -> Table:

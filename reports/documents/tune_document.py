@@ -7,6 +7,7 @@ import pandas as pd
 
 from loaderbench.reports.documents.document import (
     ON_PAPER,
+    ON_TERMINAL,
     Cell,
     Code,
     Column,
@@ -28,7 +29,7 @@ from loaderbench.reports.text import shell
 from loaderbench.reports.tune.answer import Gain, SettingSummary, TuneAnswer
 from loaderbench.reports.tune.block_costs import CostRatio
 from loaderbench.reports.tune.race import FEWEST_BLOCKS, Status
-from loaderbench.reports.tune.tune_record import COSTS, Tuned
+from loaderbench.reports.tune.tune_record import COSTS, Objective, Tuned
 from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
 
 TITLE = "The setting to use"
@@ -39,7 +40,11 @@ TONES: Mapping[Status, Tone] = {
 }  # fmt: skip
 COLUMNS = (
     Column(label="setting"),
-    Column(label="result", meaning="Worse: shown to be; not needed: a smaller setting is shown to be as good."),
+    Column(
+        label="result",
+        meaning="Worse: shown to be; not needed: a smaller setting is shown to be as good; open, not pursued: there "
+        "was no time to tell; compared: only because it is torch's or your own.",
+    ),
     Column(label="cost", number=True),
     Column(label="over the recommended (95 %)"),
     Column(label="blocks", number=True, meaning="Turns around the settings in which it was measured."),
@@ -62,17 +67,17 @@ def tune_document(tuned: Tuned) -> Document:
 
 def _parts(answer: TuneAnswer) -> Iterator[Part]:
     yield Text(text=headline(answer), strong=True)
-    recommended = answer.recommended
+    tuned, recommended = answer.tuned, answer.recommended
     if recommended is not None:
         yield Code(code="\n".join([*recommended.imports, recommended.call]), language="python")
         yield Items(items=recommended.caveats, tone="warn")
-        yield Items(items=tuple(map(_gained, answer.gains)))
+        yield Items(items=tuple(_gained(gain, tuned.objective) for gain in answer.gains))
     if answer.open_ones and recommended is not None:
         yield Text(text=_open(answer), tone="warn")
     if answer.summaries and recommended is not None:
         yield from filter(None, [drawn(THROUGHPUT_AGAINST_COSTS, _costs(answer))])
         yield _tried(answer)
-    yield from _not_tried(answer.tuned)
+    yield from _not_tried(tuned)
 
 
 def headline(answer: TuneAnswer) -> str:
@@ -80,7 +85,7 @@ def headline(answer: TuneAnswer) -> str:
     tuned, recommended = answer.tuned, answer.recommended
     if recommended is None:
         return "No setting could be measured: the reasons are below"
-    cost = f"{quantity(answer.summary(recommended.name).cost_s, 's')} for {COSTS[tuned.objective][1]}"
+    cost = f"{quantity(answer.summary(recommended.name).cost_s, 's')} {COSTS[tuned.objective][1]}"
     tried = count(len(answer.summaries), "setting")
     if tuned.is_shown:
         standing = f"the smallest of {tried} tried that is shown to be within {percent(MARGIN)} of the best"
@@ -90,15 +95,15 @@ def headline(answer: TuneAnswer) -> str:
 
 
 def _open(answer: TuneAnswer) -> str:
-    names = answer.open_ones
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return (
-        f"Still open after {duration(answer.tuned.spent_s)}: {', '.join(names[:MOST_NAMED])}{more}. "
+        f"Still open after {duration(answer.tuned.spent_s)}: {_few(answer.open_ones)}. "
         "The same command goes on from here; a larger --budget decides more."
     )
 
 
-def _gained(gain: Gain) -> str:
+def _gained(gain: Gain, objective: Objective) -> str:
+    if objective == "cpu":
+        return f"{gain.over} ({gain.setting}) take {_times(gain.ratio)} the CPU time"
     return f"{_times(gain.ratio)} as fast as {gain.over} ({gain.setting})"
 
 
@@ -118,8 +123,9 @@ def _times(cost: CostRatio) -> str:
 
 def _about(tuned: Tuned) -> Iterator[str]:
     length, read = count(tuned.samples, "sample"), tuned.batches * tuned.batch_samples
-    part = f", by passes of {count(read, 'sample')} or more" if read < tuned.samples else ""
-    yield f"{tuned.dataset}: an epoch of {length}{part}"
+    passes = f"passes of {count(read, 'sample')} or more"
+    epoch = f"an epoch of {length}{f', by {passes}' if read < tuned.samples else ''}"
+    yield f"{tuned.dataset}: {epoch if tuned.is_length_known else passes}"
     yield machine_words(machine_facts(dict(tuned.machine)))
     fresh = len(tuned.trials) - tuned.earlier_trials
     limits = ", ".join(_limits(tuned))
@@ -164,8 +170,8 @@ def _costs(answer: TuneAnswer) -> pd.DataFrame:
 
 def _tried(answer: TuneAnswer) -> Section:
     note = (
-        f"Cost: {COSTS[answer.tuned.objective][1]}. Each setting is compared with the recommended one within the "
-        f"blocks that have both. To be as good is claimed of {FEWEST_BLOCKS} blocks at least."
+        f"Cost: seconds {COSTS[answer.tuned.objective][1]}. Each setting is compared with the recommended one within "
+        f"the blocks that have both. To be as good is claimed of {FEWEST_BLOCKS} blocks at least."
     )
     table = Table(
         name="settings",
@@ -192,13 +198,26 @@ def _row(one: SettingSummary, recommended: str) -> tuple[Cell, ...]:
 
 
 def _not_tried(tuned: Tuned) -> Iterator[Part]:
-    """Yield the settings that were lost or ruled out, those of one reason together."""
+    """Yield the settings that were lost or ruled out, those of one reason together: on a terminal, a few of them."""
     reasons: dict[str, list[str]] = {}
     for name, reason in (
-        *((one.name, f"lost: {one.reason}") for one in tuned.settings if one.status == "lost"),
-        *((one.name, f"not tried: {one.reason}") for one in tuned.ruled_out),
+        *((one.name, f"Lost ({one.reason})") for one in tuned.settings if one.status == "lost"),
+        *((one.name, f"Not tried ({one.reason})") for one in tuned.ruled_out),
     ):
         reasons.setdefault(reason, []).append(name)
     if reasons:
-        items = tuple(f"{'; '.join(names)}: {reason}" for reason, names in reasons.items())
-        yield Section(title="Settings without a result", name="lost", parts=(Items(items=items),))
+        few = Items(items=tuple(f"{reason}: {_few(names)}" for reason, names in reasons.items()), on=ON_TERMINAL)
+        all_of_them = Items(
+            items=tuple(f"{reason}: {'; '.join(names)}" for reason, names in reasons.items()), on=ON_PAPER
+        )
+        yield Section(title="Settings that were lost or not tried", name="lost", parts=(few, all_of_them))
+
+
+def _few(names: list[str]) -> str:
+    """Return a few names, and how many more there are.
+
+    >>> _few(["a", "b", "c", "d", "e", "f"])
+    'a; b; c; d and 2 more'
+    """
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{'; '.join(names[:MOST_NAMED])}{more}"

@@ -151,13 +151,29 @@ class Race:
         Where none is: the best, and False. None before any was measured.
         """
         if self.is_finishing:
-            return self._final
+            return self._settled
         names = [name for name in self.open_ones if self.costs.blocks(name)]
         best = self._least(names)
         if best is None:
             return None
         shown = next((name for name, is_good in zip(names, self._as_good(names), strict=True) if is_good), None)
         return (best, False) if shown is None or self._not_pursued else (shown, True)
+
+    @property
+    def _settled(self) -> tuple[str, bool] | None:
+        """Return what was to be recommended when the race ended, unless the blocks after it speak against it.
+
+        A baseline that costs less after all takes the place of what was not shown to be as good; and where a late trial
+        of it was lost, the best of the others does.
+        """
+        if self._final is None or (self._final[1] and self.status[self._final[0]] != "lost"):
+            return self._final
+        is_lost = self.status[self._final[0]] == "lost"
+        names = self.status if is_lost else {self._final[0], *self.baselines}
+        least = self._least(
+            [name for name in sorted(names) if self.status.get(name, "lost") not in ("lost", "compared")]
+        )
+        return None if least is None else (least, False)
 
     def compare(self, one: str, other: str) -> CostRatio:
         """Return the cost of `one` over that of `other`."""
@@ -177,7 +193,8 @@ class Race:
 
     def _begin_block(self, left_s: float) -> None:
         if self.is_finishing:
-            names = [*self._owed(), *([self._final[0]] if self._final and self._owed() else [])]
+            owed, recommended = self._owed(), self.recommended
+            names = [*owed, *([recommended[0]] if recommended and owed else [])]
         elif self.is_decided and not (self._is_unconfirmed or self._reopen(left_s)):
             return
         else:

@@ -10,12 +10,12 @@ from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.tune.race import RaceEnding, Status
 
 Objective = Literal["epoch", "throughput", "first-batch", "cpu"]
-# By objective: the field of a trial that is to be small, and what it is called.
+# By objective: the field of a trial that is to be small, and the words after its seconds.
 COSTS: Mapping[Objective, tuple[str, str]] = {
-    "epoch": ("epoch_s", "an epoch"),
-    "throughput": ("sample_s", "a sample"),
-    "first-batch": ("first_batch_s", "the first batch of an epoch"),
-    "cpu": ("cpu_s", "CPU time of an epoch"),
+    "epoch": ("epoch_s", "for an epoch"),
+    "throughput": ("sample_s", "for a sample"),
+    "first-batch": ("first_batch_s", "to the first batch of an epoch"),
+    "cpu": ("cpu_s", "of CPU time for an epoch"),
 }
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]

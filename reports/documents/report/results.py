@@ -5,12 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import Cell, Column, Items, Outputs, Table
+from loaderbench.reports.documents.document import ON_TERMINAL, Cell, Column, Items, Table
 from loaderbench.reports.units import MISSING, count, quantity
 from loaderbench.reports.vocabulary import METRICS, Metric, ranked, sample_rate
 from loaderbench.reports.wording import is_missing, levels, settings_of, spoken
 
-ON_TERMINAL: Outputs = frozenset({"terminal"})
 BENCHES = ("training", "epoch", "sampling", "startup", "transfer", "memory")  # in reading order, others after them
 MOST_ROWS = 6  # of one bench and dataset: the best
 MOST_GROUPS = 24

@@ -40,14 +40,16 @@ def with_status(status: str) -> tuple[TriedSetting, ...]:
     [
         ({"settings": with_status("open")}, "Still open after 12"),
         ({"settings": with_status("not pursued")}, "Still open after 12"),
-        ({"settings": with_status("lost")}, "workers=4: lost: killed by SIGKILL"),
-        ({}, "workers=64: not tried: shared memory: 9 GB of 8 GB"),
+        ({"settings": with_status("lost")}, "Lost (killed by SIGKILL): workers=4"),
+        ({}, "Not tried (shared memory: 9 GB of 8 GB): workers=64"),
         ({"interrupted": True}, "Interrupted: answered from what was measured until then."),
         ({"earlier": "runs/old-tune", "earlier_trials": 7}, "Started from 7 trials of runs/old-tune"),
         ({"is_length_known": False}, "does not say how long an epoch is"),
+        ({"is_length_known": False}, "mine:Train: passes of 100 samples or more"),
         ({"limits": TuneLimits(memory_bytes=8e9, cpus=2)}, "memory at most 8"),
         ({"fixed": {"num_workers": 4}}, "num_workers=4 fixed"),
-        ({"objective": "cpu"}, "CPU time of an epoch"),
+        ({"objective": "cpu"}, "s of CPU time for an epoch"),
+        ({"objective": "cpu"}, "torch's defaults (workers=0) take 2.00×"),
     ],
 )  # fmt: skip
 def test_what_a_reader_must_know_is_said(facts: dict[str, Any], words: str) -> None:

@@ -161,6 +161,31 @@ def test_a_baseline_is_compared_with_what_wins_although_it_is_worse() -> None:
     assert gain.low < 10 < gain.high
 
 
+def test_a_baseline_that_costs_less_after_all_takes_the_place_of_what_was_not_shown_to_be_as_good() -> None:
+    race = made_up_race({"torch's": 1.0, "lucky": 1.0}, budget_s=20.0, baselines=frozenset({"torch's"}))
+    for cost in (1.0, 0.9):  # in the one block that there was time for
+        race.measured(race.next(0.0) or "", cost, 1.0)
+    assert race.recommended == ("lucky", False)
+    race.finish()
+    while (name := race.next(0.0)) is not None:
+        race.measured(name, {"torch's": 1.0, "lucky": 1.2}[name], 1.0)
+    assert race.recommended == ("torch's", False)
+
+
+def test_what_is_lost_while_baselines_are_compared_with_it_is_not_recommended() -> None:
+    costs = {"torch's": 2.0, "large": 1.0, "middle": 1.5}
+    race = made_up_race(costs, baselines=frozenset({"torch's"}))
+    for cost in costs.values():  # a first block is in order
+        race.measured(race.next(0.0) or "", cost, 1.0)
+    race.finish()
+    while (name := race.next(0.0)) is not None:
+        if name == "large":
+            race.lost(name, "it takes 9 GB, more than --max-memory 8 GB")
+        else:
+            race.measured(name, costs[name], 1.0)
+    assert race.recommended == ("middle", False)
+
+
 def test_time_is_kept_to_compare_a_baseline_with_what_joined_after_it() -> None:
     costs = {"torch's": 10.0, "good": 1.0, "close": 1.01, "later": 0.98}
     race = made_up_race({name: costs[name] for name in ("torch's", "good", "close")}, baselines=frozenset({"torch's"}))
