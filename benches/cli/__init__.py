@@ -8,8 +8,9 @@ imports nothing at its top that takes long (torch, pandas, matplotlib, SQLAlchem
 ``EXAMPLE``
     A command line that works, without the word ``loaderbench``, such as ``gate --base origin/main``.
 ``add_arguments(parser)``
-    Declares its options. Those that say what is loaded come from `options.add(parser, "dataset", "num_workers", …)`,
-    as do `options.time`, `size`, `share`, `whole` and lists with commas.
+    Declares its options. Those that say what is loaded come from
+    `common_options.add(parser, "dataset", "num_workers", …)`; times, sizes, shares and lists are read by
+    `option_types`.
 ``run(options) -> int``
     Does it and returns an `ExitCode` of the vocabulary. What stops it is raised: `main` prints RefusedError,
     MalformedError and OSError in a line and returns ``REFUSED``, and KeyboardInterrupt is ``INTERRUPTED``; a command
@@ -18,5 +19,6 @@ imports nothing at its top that takes long (torch, pandas, matplotlib, SQLAlchem
     ``"unknown"``: options that it does not declare are the benches' own, a list in ``options.pytest_options``.
     ``"all"``: it declares none, ``--help`` included; all are there.
 
-`output` writes a command's files into a new folder, prints its document and the path of its page.
+`shared` holds what several commands need: these options, and `output`, which writes a command's files into a new
+folder, prints its document and the path of its page.
 """

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
+from loaderbench.benches.cli.shared import common_options, option_types, output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.system.interruption import Interruption
@@ -32,21 +31,21 @@ INTERRUPTED_S = 15.0  # for the replayed gates, where the user waits for the com
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    shared.add_budget(parser, None, "; whole gates are not counted (default: 30m, with --again none)")
+    common_options.add_budget(parser, None, "; whole gates are not counted (default: 30m, with --again none)")
     load = "also measure blocks with a background load on one of the revisions"
     parser.add_argument("--loaded", action="store_true", help=load)
     identical = "also measure N whole gates on identical code, 2 min each"
-    parser.add_argument("--gates", type=shared.whole(), metavar="N", default=0, help=identical)
+    parser.add_argument("--gates", type=option_types.whole(), metavar="N", default=0, help=identical)
     slower = "also measure N whole gates on +10 %% (2 min) and on +5 %% (5 min)"
-    parser.add_argument("--injected", type=shared.whole(), metavar="N", default=0, help=slower)
+    parser.add_argument("--injected", type=option_types.whole(), metavar="N", default=0, help=slower)
     faults = "also measure a whole gate on each of four faults that users have met"
     parser.add_argument("--faults", action="store_true", help=faults)
     draws = f"gates replayed on the recorded blocks (default: {DRAWS}; fewer where the budget is spent)"
-    parser.add_argument("--draws", type=shared.whole(1), metavar="N", default=DRAWS, help=draws)
-    shared.add_seed(parser)
+    parser.add_argument("--draws", type=option_types.whole(1), metavar="N", default=DRAWS, help=draws)
+    common_options.add_seed(parser)
     again = "continue an earlier calibration, and compute it again"
     parser.add_argument("--again", type=Path, metavar="DIR", help=again)
-    shared.add_out(parser, "calibration")
+    common_options.add_out(parser, "calibration")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,7 +83,7 @@ def _measure(
     from loaderbench.benches.gate.measuring import terminated_as_interrupted
 
     regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
-    seed = shared.seed_of(options)
+    seed = common_options.seed_of(options)
     whole_s = sum(gate_s for _, gate_s in gates)
     with (
         terminated_as_interrupted(),

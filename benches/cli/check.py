@@ -2,8 +2,8 @@
 
 import argparse
 
-from loaderbench.benches.cli import output
-from loaderbench.benches.cli.loader_options import add_loader, loader_of
+from loaderbench.benches.cli.shared import output
+from loaderbench.benches.cli.shared.loader_options import add_loader, loader_of
 from loaderbench.reports.vocabulary import ExitCode
 
 HELP = "find what would crash before anything runs: shared memory, descriptors, memory, CPUs, pickle, streams, imports"

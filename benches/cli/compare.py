@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli.verdict_options import add_verdict_arguments, publish_comparison, setup_of
+from loaderbench.benches.cli.shared.verdict_options import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import now
 

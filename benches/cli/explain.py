@@ -6,9 +6,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
-from loaderbench.benches.cli.loader_options import add_loader, loader_of
+from loaderbench.benches.cli.shared import common_options, option_types, output
+from loaderbench.benches.cli.shared.loader_options import add_loader, loader_of
 from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
@@ -24,12 +23,12 @@ BUDGET_S = 120.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_loader(parser)
-    shared.add(parser, "samples", "device", *shared.MODEL, defaults={"device": None})
+    common_options.add(parser, "samples", "device", *common_options.MODEL, defaults={"device": None})
     pause = "in place of a model: a pause for each batch, such as 20ms"
-    parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
-    shared.add_budget(parser, BUDGET_S, "; causes that may save most are tried first")
-    shared.add_seed(parser)
-    shared.add_out(parser, "explain")
+    parser.add_argument("--step", type=option_types.time, default=0.0, metavar="TIME", help=pause)
+    common_options.add_budget(parser, BUDGET_S, "; causes that may save most are tried first")
+    common_options.add_seed(parser)
+    common_options.add_out(parser, "explain")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             config,
             consumer_of(subject, options),
             budget_s=options.budget,
-            seed=shared.seed_of(options),
+            seed=common_options.seed_of(options),
             command=("loaderbench", *sys.argv[1:]),
             began=options.began,
             timeout_s=loader_timeout_s(options.loader_timeout),

@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
-from loaderbench.benches.cli.verdict_options import add_verdict_arguments, publish_comparison, setup_of
+from loaderbench.benches.cli.shared import common_options, output
+from loaderbench.benches.cli.shared.verdict_options import add_verdict_arguments, publish_comparison, setup_of
 from loaderbench.benches.gate.blocks import BlockRunner
 from loaderbench.benches.gate.fork_server import ForkServers
 from loaderbench.benches.gate.revisions import NAMES, Revision, RevisionRequest, prepared
@@ -45,11 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verdict_arguments(parser)
     controlled = "do not control the allocator, threads and placement of the processes"
     parser.add_argument("--as-is", action="store_true", help=controlled)
-    shared.add_budget(parser, BUDGET_S, "; worktrees and --setup are not counted")
-    shared.add_seed(parser)
+    common_options.add_budget(parser, BUDGET_S, "; worktrees and --setup are not counted")
+    common_options.add_seed(parser)
     calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
     parser.add_argument("--calibration", type=Path, metavar="FILE", help=calibration)
-    shared.add_out(parser, "gate")
+    common_options.add_out(parser, "gate")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         needs_base = "--head" if head.revision else "--setup"
         raise RefusedError(f"{needs_base} needs --base REV: only then are there worktrees")
     folder = output.new_folder("gate", options.out, result=FILE_NAME)
-    seed = shared.seed_of(options)
+    seed = common_options.seed_of(options)
     return publish_comparison(_measured(options, base, head, folder, seed), folder)
 
 

@@ -4,7 +4,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loaderbench.benches.cli.options import checked
+from loaderbench.benches.cli.shared.option_types import checked
 from loaderbench.benches.harness.errors import RefusedError
 
 HELP = "keep every run in a database: trends and change points"

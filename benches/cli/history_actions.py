@@ -5,7 +5,7 @@ import shlex
 import sys
 from difflib import get_close_matches
 
-from loaderbench.benches.cli import output
+from loaderbench.benches.cli.shared import output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import RUNS
 from loaderbench.reports.documents.history_document import case_trend, change_list, run_list

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from time import monotonic
 from typing import Any, NoReturn
 
-from loaderbench.benches.cli import output
+from loaderbench.benches.cli.shared import output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.processes import age_s
 from loaderbench.reports.records.json_files import MalformedError

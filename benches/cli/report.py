@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import output
 from loaderbench.benches.cli.history import DATABASE
+from loaderbench.benches.cli.shared import output
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.record import RUNS
 from loaderbench.reports.vocabulary import ExitCode

@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
 from loaderbench.benches.cli.explain import consumer_of
-from loaderbench.benches.cli.loader_options import named_loader, named_subject
+from loaderbench.benches.cli.shared import common_options, option_types, output
+from loaderbench.benches.cli.shared.loader_options import named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import SETTINGS, ExitCode, loader_settings
 
@@ -32,12 +31,12 @@ OBJECTIVES = ("epoch", "throughput", "first-batch", "cpu")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     own = [name for name in loader_settings() if name != "batch_size"]
-    shared.add(parser, "dataset", *own, defaults={"dataset": None}, unset=True)
-    shared.add_lists(parser, batch_size=(32,), unset=("batch_size",))
-    shared.add(parser, "dataset_args", "from_loader", "loader_timeout")
-    shared.add(parser, "device", *shared.MODEL, defaults={"device": None})
+    common_options.add(parser, "dataset", *own, defaults={"dataset": None}, unset=True)
+    common_options.add_lists(parser, batch_size=(32,), unset=("batch_size",))
+    common_options.add(parser, "dataset_args", "from_loader", "loader_timeout")
+    common_options.add(parser, "device", *common_options.MODEL, defaults={"device": None})
     pause = "in place of a model: a pause for each batch, such as 20ms"
-    parser.add_argument("--step", type=shared.time, default=0.0, metavar="TIME", help=pause)
+    parser.add_argument("--step", type=option_types.time, default=0.0, metavar="TIME", help=pause)
     objective = (
         "what is to be small: the time of an epoch (default), of a sample once batches flow, to the first batch of an "
         "epoch, or the CPU time of an epoch"
@@ -45,15 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objective", choices=OBJECTIVES, default="epoch", help=objective)
     fix = "a value that is not to be varied, such as num_workers=4 or in_order=on; may be given several times"
     parser.add_argument(
-        "--fix", type=shared.checked(_fixed), action="append", default=[], metavar="NAME=VALUE", help=fix
+        "--fix", type=option_types.checked(_fixed), action="append", default=[], metavar="NAME=VALUE", help=fix
     )
     for option, read, metavar, text in (
-        ("--max-memory", shared.size, "SIZE", "memory of all processes together (PSS), such as 8GB"),
-        ("--max-shm", shared.size, "SIZE", "shared memory of the batches in flight, such as 64MB"),
-        ("--max-cpus", shared.whole(1), "N", "CPUs that all processes run on"),
+        ("--max-memory", option_types.size, "SIZE", "memory of all processes together (PSS), such as 8GB"),
+        ("--max-shm", option_types.size, "SIZE", "shared memory of the batches in flight, such as 64MB"),
+        ("--max-cpus", option_types.whole(1), "N", "CPUs that all processes run on"),
         (
             "--max-workers",
-            shared.whole(),
+            option_types.whole(),
             "N",
             "worker processes (default: two for each CPU, or eight where that is faster)",
         ),
@@ -61,9 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, type=read, metavar=metavar, help=text)
     parser.add_argument("--fresh", action="store_true", help="do not start from the trials of an earlier call")
     parser.add_argument("--json", action="store_true", help="print the record in place of the answer")
-    shared.add_budget(parser, BUDGET_S, "; it ends earlier where one setting is shown to be as good as all")
-    shared.add_seed(parser)
-    shared.add_out(parser, "tune")
+    common_options.add_budget(parser, BUDGET_S, "; it ends earlier where one setting is shown to be as good as all")
+    common_options.add_seed(parser)
+    common_options.add_out(parser, "tune")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -104,7 +103,7 @@ def _asked(options: argparse.Namespace) -> "Asked":
         ),
         objective=options.objective,
         budget_s=options.budget,
-        seed=shared.seed_of(options),
+        seed=common_options.seed_of(options),
         command=("loaderbench", *sys.argv[1:]),
         facts=_facts(options, subject, config),
     )
@@ -168,7 +167,7 @@ def _facts(options: argparse.Namespace, subject: "Subject", config: "LoaderConfi
 
     objects = ("collate_fn", "sampler", "batch_sampler", "worker_init_fn")
     named = {name: written(value) for name in objects if (value := getattr(config, name)) is not None}
-    texts = {name: str(getattr(options, name)) for name in ("dataset_args", "device", "step", *shared.MODEL)}
+    texts = {name: str(getattr(options, name)) for name in ("dataset_args", "device", "step", *common_options.MODEL)}
     return {
         "dataset": subject.name,
         "length": subject.properties.length,

@@ -5,8 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
+from loaderbench.benches.cli.shared import common_options, option_types, output
 from loaderbench.benches.harness.errors import RefusedError
 
 HELP = "watch your own training script, as it is: what its loops wait for, and how much faster they could be"
@@ -17,10 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; what follows the script is the script's."""
     parser.usage = "%(prog)s [--steps N] [--seconds TIME] [--out DIR] (SCRIPT | -m MODULE) [ARGUMENT ...]"
     steps = "end the script after so many batches, of all loaders together"
-    parser.add_argument("--steps", type=shared.whole(1), metavar="N", help=steps)
+    parser.add_argument("--steps", type=option_types.whole(1), metavar="N", help=steps)
     seconds = "end the script so long after its first loop began, such as 90s"
-    parser.add_argument("--seconds", type=shared.time, metavar="TIME", help=seconds)
-    shared.add_out(parser, "watch")
+    parser.add_argument("--seconds", type=option_types.time, metavar="TIME", help=seconds)
+    common_options.add_out(parser, "watch")
     module = "a module in place of a script, and its arguments"
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help=module)
     script = "the script, and its arguments"

@@ -7,9 +7,8 @@ from itertools import product
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
-from loaderbench.benches.cli.loader_options import add_loader, named_loader, named_subject
+from loaderbench.benches.cli.shared import common_options, option_types, output
+from loaderbench.benches.cli.shared.loader_options import add_loader, named_loader, named_subject
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import SETTINGS, ExitCode
 
@@ -31,22 +30,22 @@ REPORT_S = 4.0  # of the budget, to predict and to write
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_loader(parser, without=VARIED)
-    shared.add(parser, "samples", *shared.MODEL)
-    shared.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(BATCH_SIZE,), unset=("batch_size",))
+    common_options.add(parser, "samples", *common_options.MODEL)
+    common_options.add_lists(parser, num_workers=(0, 1, 2, 4, 8), batch_size=(BATCH_SIZE,), unset=("batch_size",))
     for option, read, default, help_text in (
-        ("--cpus", shared.number(0.1), (), "CPUs of the machine (default: this one's)"),
-        ("--ranks", shared.whole(1), (1,), "devices, each with a loader of its own (default: 1)"),
+        ("--cpus", option_types.number(0.1), (), "CPUs of the machine (default: this one's)"),
+        ("--ranks", option_types.whole(1), (1,), "devices, each with a loader of its own (default: 1)"),
     ):
-        parser.add_argument(option, type=shared.comma_list(read), default=default, metavar="LIST", help=help_text)
+        parser.add_argument(option, type=option_types.comma_list(read), default=default, metavar="LIST", help=help_text)
     for option, read, metavar, help_text in (
-        ("--step", shared.time, "TIME", "what the step of a device takes, such as 20ms; measured with --model"),
-        ("--storage", shared.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
-        ("--sample-bytes", shared.size, "SIZE", "what a sample reads there, such as 150kB"),
+        ("--step", option_types.time, "TIME", "what the step of a device takes, such as 20ms; measured with --model"),
+        ("--storage", option_types.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
+        ("--sample-bytes", option_types.size, "SIZE", "what a sample reads there, such as 150kB"),
     ):
         parser.add_argument(option, type=read, default=0, metavar=metavar, help=help_text)
-    shared.add_budget(parser, BUDGET_S)
-    shared.add_seed(parser)
-    shared.add_out(parser, "whatif")
+    common_options.add_budget(parser, BUDGET_S)
+    common_options.add_seed(parser)
+    common_options.add_out(parser, "whatif")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             config,
             _question(options, config, _step_s(options, subject, config)),
             budget_s=options.budget - (monotonic() - options.began) - REPORT_S,
-            seed=shared.seed_of(options),
+            seed=common_options.seed_of(options),
             command=("loaderbench", *sys.argv[1:]),
         )
     output.publish(whatif_document(predicted), folder, stem="whatif", data=[predicted.file()])

@@ -12,8 +12,8 @@ import pytest
 
 from loaderbench.benches.cli import check as check_command
 from loaderbench.benches.cli import explain as explain_command
-from loaderbench.benches.cli.loader_options import loader_of
 from loaderbench.benches.cli.main import main
+from loaderbench.benches.cli.shared.loader_options import loader_of
 from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 
 DATA = """

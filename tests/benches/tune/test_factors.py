@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.cli.options import checked
+from loaderbench.benches.cli.shared.option_types import checked
 from loaderbench.benches.harness.loading.first_batch import loader_config
 from loaderbench.benches.harness.loading.subject import subject_of
 from loaderbench.benches.tune.factors import Feasible, read_fixed, values_of

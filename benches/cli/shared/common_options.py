@@ -1,4 +1,4 @@
-"""Options that several commands share: what is loaded and how, times, sizes, shares, where the files go.
+"""Options that several commands share: what is loaded and how, the budget, the seed, where the files go.
 
 Settings and the other options of a subject come from the vocabulary: a new one is declared there and is then an option
 of every command that names it.
@@ -6,15 +6,13 @@ of every command that names it.
 
 import argparse
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from loaderbench.reports.units import parse_size, parse_time, parse_whole
+from loaderbench.benches.cli.shared import option_types
 from loaderbench.reports.vocabulary import SETTINGS, WORKLOAD_OPTIONS, Setting
 
-T = TypeVar("T")
 MODEL = ("model", "model_args", "loss", "train_step", "optimizer")  # options of what is trained
 
 
@@ -48,7 +46,7 @@ def add_lists(parser: argparse._ActionsContainer, *, unset: Collection[str] = ()
         usual = ",".join(map(_written, values))
         parser.add_argument(
             setting.option,
-            type=comma_list(setting.read, setting.option),
+            type=option_types.comma_list(setting.read, setting.option),
             default=() if name in unset else tuple(values),
             metavar="LIST",
             help=_escaped(f"{setting.help}: {setting.takes}, with commas (default: {usual})"),
@@ -59,7 +57,7 @@ def add_budget(parser: argparse._ActionsContainer, default_s: float | None, exce
     """Declare the time that a command may take; `exception` ends its help."""
     usual = "" if default_s is None else f" (default: {default_s / 60:g}m)"
     about = f"time for the whole command, such as 2m{exception}{usual}"
-    parser.add_argument("--budget", type=time, default=default_s, metavar="TIME", help=about)
+    parser.add_argument("--budget", type=option_types.time, default=default_s, metavar="TIME", help=about)
 
 
 def add_out(parser: argparse._ActionsContainer, command: str) -> None:
@@ -69,71 +67,14 @@ def add_out(parser: argparse._ActionsContainer, command: str) -> None:
 
 def add_seed(parser: argparse._ActionsContainer) -> None:
     """Declare the seed of all orders; None where it is not given."""
-    parser.add_argument("--seed", type=whole(), metavar="N", help="seeds every order (default: drawn, and recorded)")
+    parser.add_argument(
+        "--seed", type=option_types.whole(), metavar="N", help="seeds every order (default: drawn, and recorded)"
+    )
 
 
 def seed_of(options: argparse.Namespace) -> int:
     """Return the seed that was given, else one that is drawn."""
     return secrets.randbelow(1 << 31) if options.seed is None else int(options.seed)
-
-
-def time(text: str) -> float:
-    """Return a time such as ``20ms`` or ``5m`` in seconds, more than 0."""
-    return _more_than_0(checked(parse_time)(text), text)
-
-
-def size(text: str) -> int:
-    """Return a size such as ``150kB`` in bytes, more than 0."""
-    return _more_than_0(checked(parse_size)(text), text)
-
-
-def share(text: str) -> float:
-    """Return a share such as ``3%`` or ``0.03``, between 0 and 1."""
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"takes a share such as 3% or 0.03, got {text!r}")
-    return value
-
-
-def whole(least: int = 0) -> Callable[[str], int]:
-    """Return what reads a whole number of at least `least`."""
-    return checked(partial(parse_whole, least=least))
-
-
-def number(least: float) -> Callable[[str], float]:
-    """Return what reads a number of at least `least`."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"takes a number >= {least:g}, got {text!r}")
-        return value
-
-    return read
-
-
-def comma_list(read: Callable[[str], T], option: str = "") -> Callable[[str], tuple[T, ...]]:
-    """Return what reads a list of different values with commas, each by `read`."""
-    read_one = checked(read, option)
-    return lambda text: tuple(dict.fromkeys(read_one(word.strip()) for word in text.split(",")))
-
-
-def checked(read: Callable[[str], T], option: str = "") -> Callable[[str], T]:
-    """Return `read` with its ValueError as argparse shows it: after the option's name, which it need not repeat."""
-
-    def reading(text: str) -> T:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{option} ")) from None
-
-    return reading
 
 
 def _add_setting(parser: argparse._ActionsContainer, setting: Setting, default: Any, kept: Any) -> None:
@@ -142,7 +83,7 @@ def _add_setting(parser: argparse._ActionsContainer, setting: Setting, default: 
     takes = f": {setting.takes}" if is_listed else ""
     parser.add_argument(
         setting.option,
-        type=checked(setting.read, setting.option),
+        type=option_types.checked(setting.read, setting.option),
         metavar="N" if setting.kind == "whole" else "on|off" if setting.kind == "switch" else "NAME",
         help=_escaped(f"{setting.help}{takes}{usual}"),
         default=kept,
@@ -159,9 +100,3 @@ def _written(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%%")
-
-
-def _more_than_0(value: T, text: str) -> T:
-    if not value > 0:  # type: ignore[operator]  # a number
-        raise argparse.ArgumentTypeError(f"must be more than 0, got {text!r}")
-    return value

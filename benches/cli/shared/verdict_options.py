@@ -6,8 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loaderbench.benches.cli import options as shared
-from loaderbench.benches.cli import output
+from loaderbench.benches.cli.shared import option_types, output
 from loaderbench.reports.stats.conventions import MARGIN
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ def add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of a verdict, which gate and compare share."""
     group = parser.add_argument_group("the verdict")
     margin = "the change that is too small to matter, such as 5%% (default: 3%%)"
-    group.add_argument("--margin", type=shared.share, metavar="SHARE", default=MARGIN, help=margin)
+    group.add_argument("--margin", type=option_types.share, metavar="SHARE", default=MARGIN, help=margin)
     group.add_argument("--strict", action="store_true", help="exit with 3 where a verdict is inconclusive")
     group.add_argument("--accept-gone", action="store_true", help="do not fail where head lacks a case of base")
 

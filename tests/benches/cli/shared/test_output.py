@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from loaderbench.benches.cli.output import STDOUT, prints_to_stderr
+from loaderbench.benches.cli.shared.output import STDOUT, prints_to_stderr
 from loaderbench.benches.harness.system.child import in_child
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from loaderbench.benches.cli import options as shared
+from loaderbench.benches.cli.shared import common_options
 from loaderbench.reports.vocabulary import SETTINGS, loader_settings
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has litt
 def add_loader(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
     """Declare one loader: its dataset, and every setting that makes a DataLoader, but those that a command varies."""
     declared = [name for name in ("dataset", *loader_settings()) if name not in without]
-    shared.add(parser, *declared, defaults=USUAL, unset=True)
-    shared.add(parser, "dataset_args", "from_loader", "loader_timeout")
+    common_options.add(parser, *declared, defaults=USUAL, unset=True)
+    common_options.add(parser, "dataset_args", "from_loader", "loader_timeout")
 
 
 def loader_of(options: argparse.Namespace, samples: str = "all") -> "tuple[Subject, LoaderConfig]":
