@@ -44,7 +44,8 @@ class MadeUpCosts:
     servers_s: float = 0.6  # to renew its fork servers, a block's part of it
     set_up_s: float = 0.35  # of a case, by both revisions
     control_s: float = 0.4
-    round_s: float = 0.06
+    round_s: float = 0.036  # a pass of 25 to 50 ms
+    turn_s: float = 0.005  # to pass the turn, and read what a round used
 
 
 @dataclass(kw_only=True)
@@ -72,11 +73,12 @@ class NoisyMachine:
         rows = [self._effect(case, count[case], self.slower) for case in wanted]
         rows += [self._effect(case, CONTROL_ROUNDS, 0.0) for case in controls]
         costs = self.costs
-        spent_s = sum(costs.set_up_s + 2 * costs.round_s * number for number in count.values())
+        pair_s = 2 * (costs.round_s + costs.turn_s)
+        spent_s = sum(costs.set_up_s + pair_s * number for number in count.values())
         cost = BlockCost(
             start_s=costs.start_s + costs.servers_s,
             set_up_s={**dict.fromkeys(wanted, costs.set_up_s), **dict.fromkeys(controls, costs.control_s)},
-            pair_s=dict.fromkeys((*wanted, *controls), 2 * costs.round_s),
+            pair_s=dict.fromkeys((*wanted, *controls), pair_s),
         )
         seconds = cost.start_s + spent_s + costs.control_s * len(controls)
         return pd.DataFrame(rows).assign(block=number, base=1.0, head=1.0), seconds, cost

@@ -37,7 +37,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS
 CONTROLLED = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Many short rounds, many blocks: it is pairs of processes that count. Options of the user's come after, and override.
-DEFAULTS = ("--round-time=0.05", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
+DEFAULTS = ("--round-time=0.025", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,9 @@ import pandas as pd
 from loaderbench.reports.gate.paired_effects import is_control, rule_of
 
 FEWEST_PAIRS, MOST_PAIRS = 4, 200  # of fewer, one burst spoils the effect
-LEAST_BLOCKS = 10  # that a budget is to hold: a verdict of change needs six, and few know little of their variance
+STEADY_PAIRS, STEADY_S = 8, 0.6  # of short rounds that many, or so many seconds: two bursts do not spoil the effect
+LEAST_BLOCKS = 10  # that a budget is to hold, as few know little of their variance
+CHANGE_BLOCKS = 6  # that a verdict of change needs
 LEAST_SPREAD = 0.007  # between blocks, standard deviation: less is not known of a few blocks
 
 
@@ -96,11 +98,28 @@ def allocate(
         case: (start_s + cost.set_up_s[case]) / max(cost.pair_s[case], 1e-6) * (spread / between) ** 2
         for case, spread in within.items()
     }
-    pairs = {case: max(FEWEST_PAIRS, min(MOST_PAIRS, round(math.sqrt(number)))) for case, number in wanted.items()}
-    while cost.seconds(pairs, controls) > left_s / LEAST_BLOCKS and max(pairs.values()) > FEWEST_PAIRS:
-        pairs = {case: max(FEWEST_PAIRS, min(number - 1, int(0.9 * number))) for case, number in pairs.items()}
+    steady = {case: _steady_pairs(cost.pair_s[case]) for case in wanted}
+    pairs = {case: max(steady[case], min(MOST_PAIRS, round(math.sqrt(number)))) for case, number in wanted.items()}
+    pairs = _shortened(pairs, cost, controls, left_s / LEAST_BLOCKS, steady)
+    for_change_s = left_s / max(1, CHANGE_BLOCKS - len(effects))
+    all_controls = sum(map(is_control, cost.set_up_s))  # as blocks have that find and confirm a change
+    pairs = _shortened(pairs, cost, all_controls, for_change_s, dict.fromkeys(pairs, FEWEST_PAIRS))
     block_s = cost.seconds(pairs, controls)
     return BlockPlan(pairs=pairs, block_s=block_s, after=len(effects), between=between, within=within)
+
+
+def _steady_pairs(pair_s: float) -> int:
+    """Return the pairs that bursts of other work, which hit few rounds of this length, leave a faster half."""
+    return max(FEWEST_PAIRS, min(STEADY_PAIRS, math.ceil(STEADY_S / max(pair_s, 1e-6))))
+
+
+def _shortened(
+    pairs: dict[str, int], cost: BlockCost, controls: int, block_s: float, fewest: Mapping[str, int]
+) -> dict[str, int]:
+    """Return fewer pairs, down to the `fewest`, until a block takes no more than `block_s`."""
+    while cost.seconds(pairs, controls) > block_s and any(pairs[case] > fewest[case] for case in pairs):
+        pairs = {case: max(fewest[case], min(number - 1, int(0.9 * number))) for case, number in pairs.items()}
+    return pairs
 
 
 def _spreads(effects: pd.DataFrame) -> pd.DataFrame:

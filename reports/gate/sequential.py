@@ -28,12 +28,12 @@ from loaderbench.reports.gate.estimate import (
 from loaderbench.reports.gate.forecast import Forecast, forecast
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.rounds_per_block import FEWEST_PAIRS, BlockCost, BlockPlan, allocate
+from loaderbench.reports.gate.rounds_per_block import STEADY_PAIRS, BlockCost, BlockPlan, allocate
 from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.units import count
 
-SHORT_S = 100.0  # a budget for few blocks
+SHORT_S, SHORT_PAIRS = 100.0, 6  # a budget for few blocks, and the pairs of rounds of its first ones
 
 Key = tuple[str, str]  # case, metric
 
@@ -60,7 +60,7 @@ class Plan:
     @property
     def first_pairs(self) -> int:
         """Return how many pairs of rounds a case has in the first blocks; few where six blocks would not fit else."""
-        return 8 if self.budget_s >= SHORT_S else FEWEST_PAIRS
+        return 2 * STEADY_PAIRS if self.budget_s >= SHORT_S else SHORT_PAIRS
 
     def analyses(self, block_s: float, started_s: float = 0.0) -> list[int]:
         """Return after how many blocks to analyse, where one takes `block_s`, `started_s` before the first.

@@ -8,7 +8,14 @@ import pandas as pd
 import pytest
 from made_up_gates import block_of
 
-from loaderbench.reports.gate.rounds_per_block import FEWEST_PAIRS, LEAST_BLOCKS, BlockCost, allocate, cost_of
+from loaderbench.reports.gate.rounds_per_block import (
+    FEWEST_PAIRS,
+    LEAST_BLOCKS,
+    STEADY_PAIRS,
+    BlockCost,
+    allocate,
+    cost_of,
+)
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 
 CASES = ("epoch[a]", "epoch[b]")
@@ -53,6 +60,19 @@ def test_a_budget_holds_the_least_number_of_blocks_or_blocks_have_the_fewest_pai
     assert allocation is not None
     assert allocation.block_s <= 40.0 / LEAST_BLOCKS
     assert pairs_of(left_s=1.0) == FEWEST_PAIRS
+
+
+def test_short_rounds_are_many_where_the_budget_allows_it() -> None:
+    assert pairs_of(within=0.001, pair_s=0.06) == STEADY_PAIRS
+    assert pairs_of(within=0.001, pair_s=0.5) == FEWEST_PAIRS
+
+
+def test_blocks_are_shorter_where_a_short_budget_would_not_hold_those_that_a_change_needs() -> None:
+    effects = [effects_of(0.2, 0.01, seed=seed) for seed in range(2)]
+    allocation = allocate(effects, [cost(), cost()], left_s=4 * 4.0)
+    assert allocation is not None
+    assert FEWEST_PAIRS < allocation.pairs["epoch[a]"] < STEADY_PAIRS
+    assert allocation.block_s <= 4.0
 
 
 def test_effects_themselves_are_not_looked_at() -> None:

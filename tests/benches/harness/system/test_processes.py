@@ -133,6 +133,8 @@ def test_shared_memory_in_use_is_read(no_shared_memory: None) -> None:
 class MadeUpProcess:
     """Stands for psutil's: seconds used (user, system), those of the children it joined, and its live children."""
 
+    pid = 0  # which Linux lists nothing of
+
     def __init__(self, *cpu_s: float, children: tuple["MadeUpProcess", ...] = (), is_gone: bool = False) -> None:
         self.cpu_s, self.below, self.is_gone = cpu_s, children, is_gone
 
@@ -156,6 +158,13 @@ def test_cpu_time_is_that_of_the_whole_tree_and_of_joined_children(monkeypatch: 
 def test_descendants_are_children_and_theirs() -> None:
     with started(have_a_child) as (child, grandchild):
         assert {child.pid, grandchild} <= {process.pid for process in processes.descendants()}
+        psutil.Process(int(str(grandchild))).kill()
+
+
+def test_the_processes_whose_time_counts_are_those_that_psutil_finds() -> None:
+    with started(have_a_child) as (_child, grandchild):
+        listed = processes._listed_below(psutil.Process())
+        assert {process.pid for process in listed} == {process.pid for process in processes.descendants()}
         psutil.Process(int(str(grandchild))).kill()
 
 
