@@ -3,6 +3,7 @@
 Load it with ``-p loaderbench.benches.harness.plugin``, or through ``loaderbench run``.
 """
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,11 +23,13 @@ from loaderbench.benches.harness.measuring.rounds import Measure
 from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase
 from loaderbench.benches.harness.ranks.ranked_work import Follow
 from loaderbench.benches.harness.ranks.ranks import Ranks
+from loaderbench.benches.harness.ranks.ray_ranks import LOCAL_ENVIRONMENT, RayCluster
 from loaderbench.benches.harness.session.rank_member import RankMember
-from loaderbench.benches.harness.session.session import Session
+from loaderbench.benches.harness.session.session import Session, is_case
 from loaderbench.benches.harness.system import machine
-from loaderbench.benches.harness.system.child import freeze_objects
+from loaderbench.benches.harness.system.child import Child, freeze_objects
 from loaderbench.benches.harness.system.interruption import with_known_lines
+from loaderbench.benches.harness.system.machine import usable_cpus
 from loaderbench.benches.harness.training.model_choice import Task, import_for_optimizers
 
 
@@ -190,16 +193,34 @@ def make_task(dataset: Subject, bench_options: pytest_options.Options) -> Callab
 
 @pytest.fixture
 def ranks(
-    request: pytest.FixtureRequest, bench_options: pytest_options.Options, nproc_per_node: int, pad_ranks: bool
+    request: pytest.FixtureRequest,
+    bench_options: pytest_options.Options,
+    nproc_per_node: int,
+    pad_ranks: bool,
+    launcher: str,
 ) -> Ranks:
     """The ranks of this case."""
     return Ranks(
+        ray_address=request.getfixturevalue("ray_address") if launcher == "ray" else "",
         nproc_per_node=nproc_per_node,
         pad=pad_ranks,
         sampling=request.node.callspec.params["sampling"],
         timeout_s=bench_options.rank_timeout_s,
         launched=_launched(request),
     )
+
+
+@pytest.fixture(scope="session")
+def ray_address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The cluster of Ray that RAY_ADDRESS names, or one of this host alone, for all cases of the session."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        yield address
+        return
+    for name, value in LOCAL_ENVIRONMENT.items():  # of the cluster, and of all cases that connect to it
+        os.environ.setdefault(name, value)
+    counts = [item.callspec.params.get("nproc_per_node", 1) for item in request.session.items if is_case(item)]
+    with Child(RayCluster(max(usable_cpus(), *counts))) as cluster:
+        yield cluster.call("address")
 
 
 def _launched(request: pytest.FixtureRequest) -> LaunchedCase | None:

@@ -32,6 +32,10 @@ SETTINGS: dict[str, Setting] = by_name((
     ),
     Setting(name="nnodes", help="hosts of a launch", kind="whole", least=1, is_swept=False, phrase="hosts={}"),
     Setting(
+        name="launcher", help="what starts the ranks, where no launcher has started pytest", choices=("torch", "ray"),
+        default="torch",
+    ),
+    Setting(
         name="pad_ranks", help="samples are repeated until every rank has as many; else the last ones are left out",
         kind="switch", default=True, phrase="padded", phrase_off="last left out",
     ),

@@ -15,6 +15,7 @@ from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase
 from loaderbench.benches.harness.ranks.rank_pass import MakeTask, RankPass, RankTraining, in_group
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 from loaderbench.benches.harness.ranks.ranked_work import RankedWork
+from loaderbench.benches.harness.ranks.ray_ranks import RayRanks
 from loaderbench.benches.harness.ranks.requests import Coordinator
 
 
@@ -28,6 +29,8 @@ class Ranks:
     """How samples are drawn; None where a sampler of the user's own does it."""
     timeout_s: float
     """That one pass may take."""
+    ray_address: str = ""
+    """The cluster of Ray that starts the ranks; else torch's elastic launcher does."""
     launched: LaunchedCase | None = None
     """The case where a launcher has started the ranks; else they are started for it."""
 
@@ -47,11 +50,16 @@ class Ranks:
 
         steady = config.persistent_workers or not config.num_workers
         follow = None if self.launched is None else partial(self.launched.follow, make)
-        return RankedWork(partial(self._start, make), steady=steady, follow=follow)
+        return RankedWork(partial(self._start, make, device.type == "cuda"), steady=steady, follow=follow)
 
-    def _start(self, make: Make, stack: ExitStack) -> Coordinator:
+    def _start(self, make: Make, has_cuda: bool, stack: ExitStack) -> Coordinator:
         if self.launched is not None:
             return self.launched.start(make, stack)
+        if self.ray_address:
+            actors = stack.enter_context(RayRanks(self.ray_address, self.nproc_per_node, make, has_cuda=has_cuda))
+            return Coordinator(
+                store=actors.store, processes=actors, world_size=actors.world_size, timeout_s=self.timeout_s
+            )
         processes = stack.enter_context(ElasticRanks(self.nproc_per_node, make))
         return Coordinator(
             store=processes.store, processes=processes, world_size=self.nproc_per_node, timeout_s=self.timeout_s

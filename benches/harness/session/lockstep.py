@@ -37,6 +37,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.datasets import validation
 from loaderbench.datasets.catalog import CATALOG
+from loaderbench.reports.vocabulary import SETTINGS
 
 
 class Lockstep(Protocol):
@@ -120,8 +121,10 @@ def connect(config: pytest.Config) -> Lockstep:
     if (member := RankMember.of_launcher()) is None:
         descriptor = config.getoption("lockstep")
         return Unpaired() if descriptor is None else Paired(int(descriptor))
-    if config.getoption("nproc_per_node"):
-        raise RefusedError(f"--nproc-per-node: {member.launcher} has started the ranks already; leave it out")
+    for option in ("nproc_per_node", "launcher"):
+        if config.getoption(option):
+            flag = SETTINGS[option].option
+            raise RefusedError(f"{flag}: {member.launcher} has started the ranks already; leave it out")
     config.option.nproc_per_node = str(member.agree("nproc_per_node", member.place.local_world_size))
     return member
 

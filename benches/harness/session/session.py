@@ -155,10 +155,10 @@ class Session:
         """Return what a case is: its bench, and every setting."""
         bench = item.originalname.removeprefix("bench_")  # type: ignore[attr-defined]
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        return {
-            "bench": bench,
-            "settings": {**params, **self.options.extras, **(self.member.settings if self.member else {})},
-        }
+        hosts = self.member.settings if self.member else {}
+        if params.get("launcher") == "ray":
+            hosts = self.options.settings_of_ray()
+        return {"bench": bench, "settings": {**params, **self.options.extras, **hosts}}
 
     def _agreed(self, cases: list[pytest.Item]) -> list[pytest.Item]:
         """Return the cases that the other process has as well, in the order of both; without one, all of them."""
