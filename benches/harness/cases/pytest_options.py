@@ -6,7 +6,6 @@ where to measure is declared here. A value that cannot be read is one line that 
 
 import argparse
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +21,6 @@ from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.own_loader import OwnLoader, check_variation, load_own_loader, varied_settings
 from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject, own_choice
-from loaderbench.benches.harness.ranks.ray_ranks import cluster_nodes
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.training.model_choice import ModelChoice
@@ -205,14 +203,7 @@ class Options:
         for argument in (*SAMPLERS, "worker_init_fn"):
             for name in self.asked.get(argument, ()):
                 loader_object(argument, name)
-        if "ray" in self.asked.get("launcher", ()):
-            self.settings_of_ray()
         self.model.check()
-
-    def settings_of_ray(self) -> dict[str, int]:
-        """Return what identifies cases that Ray starts beside their own settings: its nodes, if several."""
-        nodes = cluster_nodes(os.environ.get("RAY_ADDRESS", ""))
-        return {"nnodes": nodes} if nodes > 1 else {}
 
     def loader(self, settings: Mapping[str, Any]) -> LoaderConfig:
         """Return the loader of the case that has these settings, to be built over its dataset."""

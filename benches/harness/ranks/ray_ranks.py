@@ -213,6 +213,15 @@ def how_it_died(words: str) -> str:
     return shortened(line.replace("The actor", "its actor"), 200)
 
 
+def ray_settings() -> dict[str, int]:
+    """Return what identifies cases that Ray starts beside their own settings: its nodes, if several.
+
+    Raises RefusedError as `cluster_nodes` does.
+    """
+    nodes = cluster_nodes(os.environ.get("RAY_ADDRESS", ""))
+    return {"nnodes": nodes} if nodes > 1 else {}
+
+
 @cache
 def cluster_nodes(address: str) -> int:
     """Return how many nodes the cluster at `address` has; asked once, in a process of its own.

@@ -14,6 +14,7 @@ import pytest
 from loaderbench.benches.harness.cases import grid
 from loaderbench.benches.harness.cases.pytest_options import Options
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.ranks.ray_ranks import ray_settings
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
 from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
@@ -157,7 +158,7 @@ class Session:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         hosts = self.member.settings if self.member else {}
         if params.get("launcher") == "ray":
-            hosts = self.options.settings_of_ray()
+            hosts = ray_settings()
         return {"bench": bench, "settings": {**params, **self.options.extras, **hosts}}
 
     def _agreed(self, cases: list[pytest.Item]) -> list[pytest.Item]:
