@@ -127,7 +127,7 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     session.exitstatus = Session.of(session.config).close(session.exitstatus)
-    Session.of(session.config).lockstep.leave()
+    Session.of(session.config).peers.leave()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -257,7 +257,7 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
         case_s=session.options.case_s,
         warmed_up=lambda metrics: session.on_warm_up(request.node.name, metrics),
         before_round=lambda done: session.before_round(request.node.name, done, rounds),
-        agree=session.lockstep.agree,
+        agree=session.peers.agree,
     )
 
 

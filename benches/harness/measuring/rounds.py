@@ -35,7 +35,7 @@ class Measure:
     case_s: float  # fewer rounds where they would take longer
     warmed_up: Callable[[Metrics], object]  # called with the metrics of the first pass; not timed
     before_round: Callable[[int], None]  # called with the number of rounds done so far; not timed
-    agree: Callable[[str, int], int]  # with the other process of a comparison: both do the same work
+    agree: Callable[[str, int], int]  # with the processes that measure the same case: all do the same work
 
     def __call__(self, work: Work, **facts: Any) -> None:
         """Measure `work` in a process forked for it; `facts` are recorded together with the case's own.

@@ -1,7 +1,7 @@
 """The ranks of a case where a launcher has started them: each is forked by a process of pytest that was there already.
 
 ``torchrun``, ``srun`` or ``mpirun`` start pytest once for each rank. Rank 0's process of a case asks all of them, as it
-asks ranks that the elastic launcher started (`control`).
+asks ranks that the elastic launcher started (`Coordinator`).
 """
 
 import os

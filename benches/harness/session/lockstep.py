@@ -17,7 +17,7 @@ question                                                 answer
                                                          exit takes seconds, and a core
 =======================================================  ================================================
 
-`Session` holds the one `Lockstep` of a process; nothing else knows of it.
+It is one kind of `Peers` (``peers.py``); the ranks of a launch are another.
 """
 
 import hashlib
@@ -29,53 +29,14 @@ from functools import cache
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import pytest
-
-from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.datasets import validation
 from loaderbench.datasets.catalog import CATALOG
-from loaderbench.reports.vocabulary import SETTINGS
 
 
-class Lockstep(Protocol):
-    """What a session asks of the process that it is compared with, if there is one."""
-
-    def agree(self, what: str, value: int) -> int:
-        """Return the number that both processes use for `what`, where this one would choose `value`."""
-
-    def introduce(self, cases: Sequence[Mapping[str, Any]]) -> list[str] | None:
-        """Return the names of the cases to measure, in order; None: all of `cases`, as they stand."""
-
-    def wait(self, case: str, round_: int) -> None:
-        """Return when it is this process's turn for round `round_` of `case`; -1 is its set-up and warm-up."""
-
-    def leave(self) -> None:
-        """Announce that all is done, and on disk."""
-
-
-class Unpaired:
-    """No other process: every turn is this one's."""
-
-    def agree(self, what: str, value: int) -> int:  # noqa: ARG002 - there is no one to agree with
-        """Return `value`."""
-        return value
-
-    def introduce(self, cases: Sequence[Mapping[str, Any]]) -> list[str] | None:  # noqa: ARG002
-        """Return None: all cases, as they stand."""
-        return None
-
-    def wait(self, case: str, round_: int) -> None:
-        """Return at once."""
-
-    def leave(self) -> None:
-        """Return at once."""
-
-
-class Paired:
-    """One process of two, on the socket `descriptor`."""
+class Lockstep:
+    """This process of two, on the socket `descriptor`: the session's `Peers`."""
 
     def __init__(self, descriptor: int) -> None:
         self._connection = Connection(descriptor)
@@ -111,22 +72,6 @@ def context_switches() -> dict[str, int]:
         "voluntary_switches": sum(usage.ru_nvcsw for usage in usages),
         "involuntary_switches": sum(usage.ru_nivcsw for usage in usages),
     }
-
-
-def connect(config: pytest.Config) -> Lockstep:
-    """Return what this process measures together with: the other ranks of a launch, another revision, or nothing.
-
-    Raises RefusedError where there are other ranks, and the options say how many to start.
-    """
-    if (member := RankMember.of_launcher()) is None:
-        descriptor = config.getoption("lockstep")
-        return Unpaired() if descriptor is None else Paired(int(descriptor))
-    for option in ("nproc_per_node", "launcher"):
-        if config.getoption(option):
-            flag = SETTINGS[option].option
-            raise RefusedError(f"{flag}: {member.launcher} has started the ranks already; leave it out")
-    config.option.nproc_per_node = str(member.agree("nproc_per_node", member.place.local_world_size))
-    return member
 
 
 def origin(name: str) -> str:

@@ -35,7 +35,7 @@ WRITERS = ("lfplugin", "nfplugin", "stepwiseplugin")  # of pytest's, which write
 
 @dataclass(slots=True, eq=False)  # pytest keeps its plugins in sets
 class RankMember:
-    """One process of pytest of a launch; it is the session's `Lockstep`, and a plugin of its own."""
+    """One process of pytest of a launch; it is the session's `Peers`, and a plugin of its own."""
 
     place: RankPlace
     launcher: str

@@ -17,8 +17,8 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.ranks.ray_ranks import ray_settings
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
-from loaderbench.benches.harness.session.lockstep import Lockstep, Unpaired, connect
 from loaderbench.benches.harness.session.outcome import ending
+from loaderbench.benches.harness.session.peers import NoPeers, Peers, connect
 from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.benches.harness.session.record import Entry, RunRecord, about_run, make_new_folder, now, unused_folder
 from loaderbench.benches.harness.session.resume import check_new, resumed
@@ -39,7 +39,7 @@ class Session:
     config: pytest.Config
     options: Options
     display: Display
-    lockstep: Lockstep = field(default_factory=Unpaired)
+    peers: Peers = field(default_factory=NoPeers)
     planned: list[str] = field(default_factory=list)
     measured_before: list[Entry] = field(default_factory=list)  # by an earlier part of this run
     header: Entry = field(default_factory=dict)  # and what that part recorded of itself
@@ -66,9 +66,9 @@ class Session:
 
         Raises RefusedError.
         """
-        lockstep = connect(config)
-        options = Options.from_pytest(config, lockstep.agree)
-        session = cls(config=config, options=options, display=Display(config), lockstep=lockstep)
+        peers = connect(config)
+        options = Options.from_pytest(config, peers.agree)
+        session = cls(config=config, options=options, display=Display(config), peers=peers)
         if config.getoption("resume") and config.getoption("run_dir"):
             raise RefusedError("--resume and --run-dir both say where the record goes: give one")
         if session.is_follower:
@@ -82,7 +82,7 @@ class Session:
     @property
     def member(self) -> RankMember | None:
         """Return what this process is among those that a launcher has started; None where it was started alone."""
-        return self.lockstep if isinstance(self.lockstep, RankMember) else None
+        return self.peers if isinstance(self.peers, RankMember) else None
 
     @property
     def is_follower(self) -> bool:
@@ -163,7 +163,7 @@ class Session:
 
     def _agreed(self, cases: list[pytest.Item]) -> list[pytest.Item]:
         """Return the cases that the other process has as well, in the order of both; without one, all of them."""
-        names = self.lockstep.introduce([{"name": case.name, **self.described(case)} for case in cases])
+        names = self.peers.introduce([{"name": case.name, **self.described(case)} for case in cases])
         if names is None:
             return cases
         by_name = {case.name: case for case in cases}
@@ -179,14 +179,14 @@ class Session:
         self.interruption.check()
         if configuration.is_xdist_worker(self.config):
             pytest.fail(configuration.SIDE_BY_SIDE, pytrace=False)
-        self.lockstep.wait(item.name, -1)
+        self.peers.wait(item.name, -1)
         if self.options.placement is not None:
             self.machine  # noqa: B018 - read before this process is bound to one core
             self.options.placement.settle()
 
     def before_round(self, name: str, done: int, rounds: int) -> None:
         """Wait for the turn of a round of the case `name`, after `done` of `rounds`, and show it."""
-        self.lockstep.wait(name, done)
+        self.peers.wait(name, done)
         self.display.begin_round(name, done, rounds)
 
     def status(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
