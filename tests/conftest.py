@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ import psutil
 import pytest
 import torch
 from huge_pages import keep_huge_pages, use_huge_pages
-from preloaded import Running, environment
+from preloaded import Running, environment, share_server
 from pytest_benchmark.plugin import get_cpu_info
 
 # How long an example takes is the machine's affair: no test asserts seconds.
@@ -164,6 +165,14 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     while not (holds := condition()) and monotonic() < end:
         sleep(0.02)
     return holds
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what programs are forked from, while xdist's processes collect the tests that need it."""
+    if config.getoption("numprocesses", None) and WORKER is None and sys.platform == "linux":
+        folder = Path(mkdtemp(prefix="loaderbench-tests-"))
+        config.add_cleanup(lambda: shutil.rmtree(folder))
+        share_server(folder / "server")
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,7 +4,8 @@ A Python of its own takes 2 to 7 s of CPU until torch, pandas and matplotlib are
 that is forked has the arguments, folder, environment, signals and exit code that it would have had. What Python and the
 libraries read when they are loaded (`AT_LOAD`) must be as it was where they were: else a Python of its own is started.
 
-What a fresh interpreter is itself the subject of (the wheel, which modules a command imports) runs by `subprocess`.
+Processes of xdist share the server of the one that started them. What a fresh interpreter is itself the subject of (the
+wheel, which modules a command imports) runs by `subprocess`.
 """
 
 import json
@@ -22,6 +23,7 @@ from select import select
 from typing import IO, Self
 
 SERVER = Path(__file__).with_name("preloaded_server.py")
+SHARED = "LOADERBENCH_TEST_SERVER"  # in the environment: the path of the socket of a server that processes share
 LOADERBENCH = (sys.executable, "-m", "loaderbench.benches.cli.main")  # as a command
 AT_LOAD = ("PYTHON", "LD_", "MALLOC_", "OMP_NUM_THREADS", "MKL_", "KMP_")  # beginnings of names
 ENDS_WITHIN_S = 180.0  # on a busy machine too: what takes longer hangs
@@ -155,9 +157,29 @@ def _is_as_at_load(env: Mapping[str, str]) -> bool:
 
 @cache
 def _server() -> socket.socket:
-    """Start the server, once; it ends when this process has, for nobody else has this end of the connection."""
+    """Connect to the server that is shared, or start one that ends when this process has."""
+    if SHARED not in os.environ:
+        return _start()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.connect(os.environ[SHARED])
+    return connection
+
+
+@cache
+def share_server(path: Path) -> socket.socket:
+    """Start a server for the processes that this one starts, listening at `path`; it ends when this process has."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        os.environ[SHARED] = str(path)
+        return _start(listening)
+
+
+def _start(*listening: socket.socket) -> socket.socket:
+    """Start a server; it ends when this process has, for nobody else has the end of a connection that is returned."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [sys.executable, str(SERVER), str(theirs.fileno())]
-        subprocess.run(command, env=environment(), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, check=True)
+        descriptors = [theirs.fileno(), *(other.fileno() for other in listening)]
+        command = [sys.executable, str(SERVER), *map(str, descriptors)]
+        subprocess.run(command, env=environment(), pass_fds=descriptors, stdin=subprocess.DEVNULL, check=True)
     return ours

@@ -1,4 +1,4 @@
-"""The process that `preloaded` forks programs from: ``python preloaded_server.py DESCRIPTOR``, of its socket.
+"""The process that `preloaded` forks programs from: ``python preloaded_server.py SOCKET [LISTENING]``, of descriptors.
 
 A request is what a program is started with, and the descriptors of its output and of a socket, to which its process id
 and then its exit code are sent. The server is nobody's child, so that no test takes it for a process left behind.
@@ -24,7 +24,7 @@ from select import select
 from types import ModuleType
 from typing import Any
 
-from huge_pages import use_huge_pages
+from huge_pages import keep_huge_pages, use_huge_pages
 
 PACKAGES = ("loaderbench.reports", "loaderbench.benches", "loaderbench.datasets")
 OTHERS = ("torch.utils.data", "scipy.stats", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin", "pyarrow.parquet")
@@ -34,25 +34,51 @@ SURVIVED = {"jemalloc_bg_thd"}  # pyarrow's allocator does without it in a forke
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def serve(control: socket.socket) -> dict[str, Any]:
-    """Fork a process for each request, and return it there; here, exit when nobody is left to ask."""
-    running: dict[int, tuple[int, socket.socket]] = {}
-    while True:
-        for ready in select([control.fileno(), *running], [], [])[0]:
-            if ready in running:
-                finish(ready, *running.pop(ready))
-                continue
-            message, descriptors, _, _ = socket.recv_fds(control, LARGEST, 3)
-            if not message:
-                os._exit(0)
-            answer = socket.socket(fileno=descriptors.pop())
-            pid = os.fork()
-            if pid == 0:
-                close(control.detach(), answer.detach(), *running, *(other.detach() for _, other in running.values()))
-                return {**json.loads(message), "descriptors": descriptors}
-            close(*descriptors)
-            answer.send(str(pid).encode())
-            running[os.pidfd_open(pid)] = (pid, answer)
+class Server:
+    """Forks a process for each request that comes on a connection; ends with the first of them, its starter's."""
+
+    def __init__(self, starter: socket.socket, listening: socket.socket | None) -> None:
+        self.starter, self.listening = starter, listening
+        self.connections = {starter.fileno(): starter}
+        self.running: dict[int, tuple[int, socket.socket]] = {}  # process id and where its exit code goes, by pidfd
+
+    def serve(self) -> dict[str, Any]:
+        """Fork a process for each request, and return it there; here, exit when the starter has ended."""
+        listening = [self.listening.fileno()] if self.listening else []
+        while True:
+            for ready in select([*listening, *self.connections, *self.running], [], [])[0]:
+                if ready in self.running:
+                    finish(ready, *self.running.pop(ready))
+                elif self.listening and ready in listening:
+                    connection = self.listening.accept()[0]
+                    self.connections[connection.fileno()] = connection
+                elif request := self.answer(self.connections[ready]):
+                    return request
+
+    def answer(self, connection: socket.socket) -> dict[str, Any] | None:
+        """Fork a process for the request that a connection has, and return it there."""
+        message, descriptors, _, _ = socket.recv_fds(connection, LARGEST, 3)
+        if not message:
+            self.drop(connection)
+            return None
+        answer = socket.socket(fileno=descriptors.pop())
+        keep_huge_pages()
+        pid = os.fork()
+        if pid == 0:
+            theirs = [answer, *self.connections.values(), *(other for _, other in self.running.values())]
+            theirs += [self.listening] if self.listening else []
+            close(*(other.detach() for other in theirs), *self.running)
+            return {**json.loads(message), "descriptors": descriptors}
+        close(*descriptors)
+        answer.send(str(pid).encode())
+        self.running[os.pidfd_open(pid)] = (pid, answer)
+        return None
+
+    def drop(self, connection: socket.socket) -> None:
+        """Let go of a connection whose other end is closed."""
+        if connection is self.starter:
+            os._exit(0)
+        self.connections.pop(connection.fileno()).close()
 
 
 def finish(descriptor: int, pid: int, answer: socket.socket) -> None:
@@ -168,12 +194,12 @@ def end(code: int) -> None:
 
 
 if __name__ == "__main__":
-    socket_of_ours = socket.socket(fileno=int(sys.argv[1]))
+    ours, *others = (socket.socket(fileno=int(word)) for word in sys.argv[1:])
     if os.fork():
         os._exit(0)
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     preload()
-    asked = serve(socket_of_ours)
+    asked = Server(ours, *(others or [None])).serve()
     become(asked)
     end(exit_code(asked["words"]))
