@@ -8,19 +8,20 @@ THIN = "\u202f"  # narrow no-break space: groups thousands, and binds a number t
 MINUS = "\u2212"
 PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 MISSING = "–"
+SIGNIFICANT = 3  # digits
 UNGROUPED = 1_000_000  # below this a rate reads better in full (1 540/s) than with a prefix (1.54 k/s)
 
 
-def digits(value: float, significant: int = 3) -> str:
-    """Write `value` in plain decimals with at least `significant` digits, thousands grouped.
+def digits(value: float) -> str:
+    """Write `value` in plain decimals with at least `SIGNIFICANT` digits, thousands grouped.
 
     >>> digits(1540.4).replace(THIN, " "), digits(0.01234), digits(9.996), digits(2), digits(0)
     ('1 540', '0.0123', '10.0', '2', '0')
     """
-    if value == int(value) and abs(value) < 10**significant:
+    if value == int(value) and abs(value) < 10**SIGNIFICANT:
         return str(int(value)).replace("-", MINUS)
-    magnitude = math.floor(math.log10(float(f"{abs(value):.{significant - 1}e}")))
-    decimals = max(0, significant - 1 - magnitude)
+    magnitude = math.floor(math.log10(float(f"{abs(value):.{SIGNIFICANT - 1}e}")))
+    decimals = max(0, SIGNIFICANT - 1 - magnitude)
     return f"{value:,.{decimals}f}".replace(",", THIN).replace("-", MINUS)
 
 

@@ -10,7 +10,6 @@ from loaderbench.reports.gate.calibration.gate_calibration import GateCalibratio
 from loaderbench.reports.gate.calibration.replayed_gates import THROUGHPUT, GateRun, Outcome, Pool, Rate, signs, spreads
 from loaderbench.reports.gate.estimate import CHANGES, FEWEST
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
 
@@ -21,7 +20,7 @@ WRAPPED = 24  # characters: longer cells may take several lines
 
 def calibration_document(calibration: GateCalibration) -> Document:
     """Return what a calibration comes to; what was not measured has no table."""
-    machine = machine_words(machine_facts(calibration.about.machine))
+    machine = machine_words(calibration.about.machine)
     return Document(
         title="How often the gate errs here",
         about=(f"{machine} · {calibration.about.started[:10]}",),

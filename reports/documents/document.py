@@ -15,6 +15,7 @@ Outputs = frozenset[Output]
 EVERYWHERE: Outputs = frozenset({"terminal", "markdown", "html"})
 ON_TERMINAL: Outputs = frozenset({"terminal"})
 ON_PAPER: Outputs = frozenset({"markdown", "html"})
+ON_PAGE: Outputs = frozenset({"html"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import DrawnFigure, Outputs, Section
+from loaderbench.reports.documents.document import ON_PAGE, DrawnFigure, Section
 from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.style import in_our_style, png, svg
 
@@ -28,9 +28,9 @@ def all_drawn(kinds: Iterable[FigureKind], table: pd.DataFrame) -> tuple[DrawnFi
     return tuple(figure for kind in kinds if (figure := drawn(kind, table)) is not None)
 
 
-def figure_sections(figures: Iterable[DrawnFigure], on: Outputs) -> tuple[Section, ...]:
-    """Return the sections of figures, in their order."""
+def figure_sections(figures: Iterable[DrawnFigure]) -> tuple[Section, ...]:
+    """Return the sections of figures, in their order, for a page: Markdown would be too long with them."""
     sections: dict[str, list[DrawnFigure]] = {}
     for figure in figures:
         sections.setdefault(figure.section, []).append(figure)
-    return tuple(Section(title=title, parts=tuple(parts), on=on) for title, parts in sections.items())
+    return tuple(Section(title=title, parts=tuple(parts), on=ON_PAGE) for title, parts in sections.items())

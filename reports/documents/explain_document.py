@@ -22,7 +22,6 @@ from loaderbench.reports.documents.tables import row
 from loaderbench.reports.explain.explain_record import Explanation, LoaderMemory, Observation
 from loaderbench.reports.explain.memory_growth import NOTABLE_BYTES, copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import InterventionOutcome, RankedIntervention, Ranking
-from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import count, interval, percent, quantity
 from loaderbench.reports.vocabulary import METRICS
@@ -136,7 +135,7 @@ def _about(ranking: Ranking) -> Iterator[str]:
     explanation = ranking.explanation
     arguments = ", ".join(f"{name}={value}" for name, value in explanation.loader.items())
     yield f"{explanation.dataset.name}: DataLoader({arguments})"
-    yield machine_words(machine_facts(dict(explanation.machine)))
+    yield machine_words(explanation.machine)
     yield _time_shares(explanation)
     if math.isfinite(ranking.epoch.seconds):
         yield _epoch_time(ranking)

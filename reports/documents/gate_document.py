@@ -8,6 +8,7 @@ from typing import Any
 
 from loaderbench.reports.documents.document import (
     EVERYWHERE,
+    ON_PAGE,
     ON_PAPER,
     ON_TERMINAL,
     Bar,
@@ -32,7 +33,6 @@ from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.outputs import sentences, verdict_file
 from loaderbench.reports.gate.paired_effects import REVISIONS
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict
-from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, percent, quantity
 from loaderbench.reports.vocabulary import ExitCode
@@ -41,7 +41,6 @@ MARKER = "loaderbench gate"  # by which a CI job finds its own comment, and upda
 MOST_UNCHANGED = 12  # in a terminal's table: more of them are a number
 MOST_NOTICES = 8
 MOST_EMBEDDED = 4_000_000  # characters of the page's data: with more samples than that, they are in verdict.json alone
-HTML: Outputs = frozenset({"html"})
 
 _COLUMNS = (
     Column(label="verdict"),
@@ -77,24 +76,18 @@ def gate_document(comparison: Comparison) -> Document:
     changes = drawn(CHANGES, change_table(comparison))
     return Document(
         title=f"loaderbench {comparison.setup.kind}",
-        about=(machine_of(comparison), sentences.effort(comparison)),
+        about=(machine_words(comparison.setup.machine), sentences.effort(comparison)),
         marker=MARKER,
         parts=(
             _answer(comparison),
             Section(title="Verdicts", name="verdicts", parts=tuple(_verdicts(comparison.verdicts))),
-            *([Section(title="Figures", parts=(changes,), on=HTML)] if changes else []),
-            Section(title="Conditions", name="conditions", parts=tuple(_conditions(comparison)), on=HTML),
-            Section(title="Terms", name="terms", parts=(Terms(terms=_TERMS),), on=HTML),
+            *([Section(title="Figures", parts=(changes,), on=ON_PAGE)] if changes else []),
+            Section(title="Conditions", name="conditions", parts=tuple(_conditions(comparison)), on=ON_PAGE),
+            Section(title="Terms", name="terms", parts=(Terms(terms=_TERMS),), on=ON_PAGE),
         ),
         footer=(f"Every sample in its order: {verdict_file.FILE_NAME}.",),
         data={"verdict": _data(comparison)},
     )
-
-
-def machine_of(comparison: Comparison) -> str:
-    """Return the name of the machine."""
-    facts = machine_facts(comparison.setup.machine)
-    return machine_words(facts) if facts else "machine unknown"
 
 
 def _answer(comparison: Comparison) -> Callout:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from loaderbench.reports.documents.document import Cell, Document, Part, Section, Table, Text, Tone
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
-from loaderbench.reports.history.trends import changes, direction, label_of, unit_of
+from loaderbench.reports.history.trends import changes, direction
 from loaderbench.reports.units import MISSING, count, interval, quantity
+from loaderbench.reports.vocabulary import label_of, unit_of
 
 MOST_RUNS = 20  # of a trend, on a terminal: the newest
 BARS = "▁▂▃▄▅▆▇█"

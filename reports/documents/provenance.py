@@ -1,7 +1,9 @@
 """Where figures come from: the machine, the run, and what a reader must know before believing them."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run, Scalar
 from loaderbench.reports.units import THIN, count, quantity
@@ -9,14 +11,10 @@ from loaderbench.reports.units import THIN, count, quantity
 MOST_FAULTS = 8
 
 
-def machine_line(run: Run) -> str:
-    """Name the machine: what decides how fast anything can be."""
-    return machine_words(run.machine)
-
-
-def machine_words(machine: Mapping[str, Scalar]) -> str:
-    """Say a machine's facts in one line."""
-    return " · ".join(_machine_words(machine)) or "machine unknown"
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """Say in one line what decides how fast anything can be on a machine, by its facts as they are recorded."""
+    facts = machine_facts(dict(machine))
+    return " · ".join(_machine_words(facts)) if facts else "machine unknown"
 
 
 def _machine_words(facts: Mapping[str, Scalar]) -> Iterator[str]:
@@ -40,7 +38,7 @@ def provenance_line(run: Run) -> str:
 
 def run_line(run: Run) -> str:
     """Name a run among several."""
-    return f"{run.name}: {provenance_line(run)} · {machine_line(run)}"
+    return f"{run.name}: {provenance_line(run)} · {machine_words(run.machine)}"
 
 
 def _when(run: Run) -> str:

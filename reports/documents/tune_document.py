@@ -23,7 +23,6 @@ from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, row
 from loaderbench.reports.figures.tuning import THROUGHPUT_AGAINST_COSTS
-from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.text import shell
 from loaderbench.reports.tune.answer import Gain, SettingSummary, TuneAnswer
@@ -126,7 +125,7 @@ def _about(tuned: Tuned) -> Iterator[str]:
     passes = f"passes of {count(read, 'sample')} or more"
     epoch = f"an epoch of {length}{f', by {passes}' if read < tuned.samples else ''}"
     yield f"{tuned.dataset}: {epoch if tuned.is_length_known else passes}"
-    yield machine_words(machine_facts(dict(tuned.machine)))
+    yield machine_words(tuned.machine)
     fresh = len(tuned.trials) - tuned.earlier_trials
     limits = ", ".join(_limits(tuned))
     yield f"{count(fresh, 'trial')} in {duration(tuned.spent_s)}{'; ' if limits else ''}{limits}"

@@ -10,7 +10,6 @@ from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
 from loaderbench.reports.figures.watch import STEPS, steps_table
-from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
@@ -52,7 +51,7 @@ def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
     steps = drawn(STEPS, steps_table(by_waiting))
     return Document(
         title=f"What the loops of {watched.script} wait for",
-        about=(machine_words(machine_facts(dict(watched.machine))), _course(watched)),
+        about=(machine_words(watched.machine), _course(watched)),
         notices=tuple(_notices(watched)),
         parts=(
             *_of_ranks(ranks, watched.world_size),

@@ -10,7 +10,6 @@ from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, numbers, row
 from loaderbench.reports.figures.predictions import HELD_OUT_PASSES
-from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.whatif.prediction import KEEPS_UP, MOST_WORKERS_PER_CPU
@@ -22,7 +21,7 @@ USABLE = 0.15  # an error beyond it is stated above the predictions
 
 def whatif_document(whatif: WhatIf) -> Document:
     """Return everything that the command says."""
-    machine = machine_words(machine_facts(dict(whatif.machine)))
+    machine = machine_words(whatif.machine)
     return Document(
         title="What other settings would give",
         about=(f"{whatif.dataset} · {machine} · {whatif.started[:10]}",),

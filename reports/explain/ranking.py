@@ -49,7 +49,6 @@ class RankedIntervention:
     gain: float = math.nan
     low: float = math.nan
     high: float = math.nan
-    saved_s: float = math.nan  # of an epoch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,7 +197,6 @@ def _ranked(
         gain=gain,
         low=low,
         high=high,
-        saved_s=-math.expm1(-estimate.mean) * paid_s,
     )
 
 

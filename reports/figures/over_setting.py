@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
-from loaderbench.reports.vocabulary import Metric, panel_settings, sample_rate
+from loaderbench.reports.vocabulary import Metric, panel_settings, unit_of
 from loaderbench.reports.wording import levels, plain_number, settings_of
 
 
@@ -51,7 +51,7 @@ def _points(axes: Axes, facet: Facet, metric: Metric, setting: str) -> None:
     axes.grid(axis="y")
     axes.yaxis.set_major_formatter(style.in_units(metric.unit))
     axes.locator_params(axis="y", nbins=5)
-    unit = sample_rate(facet.dataset) if metric.unit == "samples/s" else metric.unit
+    unit = unit_of(metric.name, facet.dataset)
     style.label(
         axes, title=facet.name, x=setting_label(setting), y=f"{metric.label} ({unit})" if unit else metric.label
     )

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.panels import NAME_LENGTHS, short, titles
-from loaderbench.reports.history.trends import label_of, unit_of
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count, quantity
+from loaderbench.reports.vocabulary import label_of, unit_of
 
 MOST_PANELS = 12
 MOST_LABELLED = 2  # changes of a panel, the newest, that have room for their commits

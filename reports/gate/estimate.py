@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from loaderbench.reports.gate.paired_effects import is_control, rule_of, worse_sign
-from loaderbench.reports.stats.conventions import LEVEL
+from loaderbench.reports.stats.intervals import t_quantile
 from loaderbench.reports.stats.significance import discoveries, one_sided, signed_ranks
 from loaderbench.reports.vocabulary import METRICS, GateRule
 
@@ -69,7 +69,7 @@ class Estimate:
         """Return the 95 % t interval of the effect (Student 1908); infinite where no spread is known."""
         if not self.freedom:
             return -math.inf, math.inf
-        width = float(special.stdtrit(self.freedom, 0.5 + LEVEL / 2)) * self.error
+        width = float(t_quantile(self.freedom)) * self.error
         return self.effect - width, self.effect + width
 
     @property

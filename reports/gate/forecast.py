@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
 from loaderbench.reports.gate.estimate import Estimate
-from loaderbench.reports.stats.conventions import LEVEL
+from loaderbench.reports.stats.intervals import t_quantile
 
 SETTLED = 0.9  # of the figures, and how likely each of them is to be settled where nothing changed
 MOST_BLOCKS = 2000
@@ -60,7 +60,7 @@ def forecast(
 def _half_width(estimate: Estimate, blocks: int) -> float:
     """Return how far from 0 the end of an interval of so many blocks is in `SETTLED` of the comparisons."""
     freedom = estimate.freedom * (blocks - 1) / max(1, estimate.blocks - 1)
-    factor = float(special.stdtrit(freedom, 0.5 + LEVEL / 2)) + float(special.ndtri(0.5 + SETTLED / 2))
+    factor = float(t_quantile(freedom)) + float(special.ndtri(0.5 + SETTLED / 2))
     return factor * estimate.error * math.sqrt(estimate.blocks / blocks)
 
 

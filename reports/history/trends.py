@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.history.changes import change_points
-from loaderbench.reports.vocabulary import METRICS, ranked, sample_rate
+from loaderbench.reports.vocabulary import METRICS, ranked
 
 SERIES = ["identity", "machine", "metric"]  # what one series is: unlike machines are never joined
 POINT = (
@@ -76,22 +76,3 @@ def direction(metric: str, ratio: float) -> str:
     if better is None:
         return "changed"
     return "improved" if (ratio > 1) == (better == "higher") else "regressed"
-
-
-def unit_of(metric: str, dataset: object) -> str:
-    """Return a metric's unit; of a throughput, with what the dataset's samples are.
-
-    >>> unit_of("samples_per_s", "images"), unit_of("wait_s", None), unit_of("zeal", None)
-    ('images/s', 's', '')
-    """
-    unit = METRICS[metric].unit if metric in METRICS else ""
-    return sample_rate(dataset) if unit == "samples/s" else unit
-
-
-def label_of(metric: str) -> str:
-    """Return what a reader calls a metric.
-
-    >>> label_of("samples_per_s"), label_of("zeal")
-    ('throughput', 'zeal')
-    """
-    return METRICS[metric].label if metric in METRICS else metric

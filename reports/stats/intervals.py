@@ -7,6 +7,8 @@ They are worked out from moments (``log_mean``, ``log_sd``, ``n``) of thousands 
 not offer; the tests of this module compare them with scipy's.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,15 +17,17 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]  # what scipy.
 from loaderbench.reports.stats.conventions import LEVEL
 
 Floats = NDArray[np.float64]
+Freedom = TypeVar("Freedom", float, Floats)
 
 
-def t_quantile(freedom: Floats, level: float = LEVEL) -> Floats:
-    """Return the two-sided quantile of Student's t.
+def t_quantile(freedom: Freedom, level: float = LEVEL) -> Freedom:
+    """Return the two-sided quantile of Student's t: so many standard errors from a mean are the ends of its interval.
 
-    >>> t_quantile(np.array([4.0])).round(3).tolist()
-    [2.776]
+    >>> round(t_quantile(4.0), 3), t_quantile(np.array([4.0, 9.0])).round(3).tolist()
+    (2.776, [2.776, 2.262])
     """
-    return np.asarray(stdtrit(freedom, 0.5 + level / 2), dtype=np.float64)
+    quantile: Freedom = stdtrit(freedom, 0.5 + level / 2)
+    return quantile
 
 
 def rates(amount: pd.Series, seconds: pd.Series, groups: pd.Series) -> pd.DataFrame:

@@ -131,11 +131,6 @@ def undecided(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [chosen] if is_short or not is_limit_known(chosen) else []
 
 
-def recommended(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the one of a group of measured candidates that the rounds so far recommend."""
-    return candidates[smallest_as_good(*_standing(candidates))[0]]
-
-
 def is_limit_known(candidate: Candidate) -> bool:
     """Return whether the rounds of a training case show which of loader and step is slower; True without training."""
     pairs = [(one.loader, one.step) for one in candidate.rounds if one.loader is not None and one.step is not None]

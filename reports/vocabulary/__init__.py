@@ -18,6 +18,7 @@ from loaderbench.reports.vocabulary.lookups import (
     FIDELITY_BENCH,
     STEP_BENCHES,
     aggregated,
+    label_of,
     loader_arguments,
     loader_settings,
     names,
@@ -29,6 +30,7 @@ from loaderbench.reports.vocabulary.lookups import (
     sample_rate,
     speed_only_settings,
     swept,
+    unit_of,
 )
 from loaderbench.reports.vocabulary.metrics import (
     METRICS,
@@ -54,6 +56,7 @@ __all__ = [
     "WorkloadOption",
     "aggregated",
     "case_identity",
+    "label_of",
     "loader_arguments",
     "loader_settings",
     "names",
@@ -65,4 +68,5 @@ __all__ = [
     "sample_rate",
     "speed_only_settings",
     "swept",
+    "unit_of",
 ]

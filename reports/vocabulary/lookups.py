@@ -90,3 +90,22 @@ def sample_rate(dataset: object) -> str:
     ('images/s', 'samples/s')
     """
     return f"{SAMPLES.get(str(dataset), 'samples')}/s"
+
+
+def unit_of(metric: str, dataset: object) -> str:
+    """Return a metric's unit; of a throughput, with what the dataset's samples are.
+
+    >>> unit_of("samples_per_s", "images"), unit_of("wait_s", None), unit_of("zeal", None)
+    ('images/s', 's', '')
+    """
+    unit = METRICS[metric].unit if metric in METRICS else ""
+    return sample_rate(dataset) if unit == "samples/s" else unit
+
+
+def label_of(metric: str) -> str:
+    """Return what a reader calls a metric.
+
+    >>> label_of("samples_per_s"), label_of("zeal")
+    ('throughput', 'zeal')
+    """
+    return METRICS[metric].label if metric in METRICS else metric

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
-from loaderbench.reports.stats.conventions import LEVEL, MARGIN
+from loaderbench.reports.stats.conventions import MARGIN
+from loaderbench.reports.stats.intervals import t_quantile
 from loaderbench.reports.watch.loops import Floats, LoopTimes, loop_times
 from loaderbench.reports.watch.record import WatchedLoader
 
@@ -59,7 +59,7 @@ def wait_share(times: LoopTimes, num_workers: int = 0) -> WaitShare:
     edges = np.linspace(0, len(waits), blocks + 1).astype(int)[:-1]
     block_waits, block_loops = np.add.reduceat(waits, edges), np.add.reduceat(loops, edges)
     residuals = (block_waits - waits.sum() / loops.sum() * block_loops) / block_loops.mean()
-    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, blocks - 1) * residuals.std(ddof=1) / math.sqrt(blocks))
+    half = float(t_quantile(float(blocks - 1)) * residuals.std(ddof=1) / math.sqrt(blocks))
     return WaitShare(share=times.share, low=max(0.0, times.share - half), high=min(1.0, times.share + half))
 
 

@@ -6,9 +6,9 @@ from statistics import fmean, median
 from typing import Annotated
 
 import msgspec
-import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
 from loaderbench.reports.records.command_record import CommandRecord
+from loaderbench.reports.stats.intervals import t_quantile
 from loaderbench.reports.whatif.pass_schedule import LoaderPass
 from loaderbench.reports.whatif.simulation import Scenario
 from loaderbench.reports.whatif.typical_pass import standard_error, typical_s
@@ -126,7 +126,7 @@ def widening(held_out: Sequence[HeldOutPass]) -> float:
     if not held_out:
         return 0.0
     squares = [passed.log_error**2 for passed in held_out]
-    return float(scipy.stats.t.ppf((1 + COVERAGE) / 2, len(squares))) * math.sqrt(fmean(squares))
+    return float(t_quantile(float(len(squares)), COVERAGE)) * math.sqrt(fmean(squares))
 
 
 def inside(held_out: Sequence[HeldOutPass]) -> list[bool]:

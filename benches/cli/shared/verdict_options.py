@@ -42,10 +42,11 @@ def setup_of(options: argparse.Namespace, *, seed: int = 0, **more: Any) -> "Set
 
 def publish_comparison(comparison: "Comparison", folder: Path) -> int:
     """Write a comparison's files, print its document, and return its exit code."""
-    from loaderbench.reports.documents import gate_document
+    from loaderbench.reports.documents.gate_document import gate_document
+    from loaderbench.reports.documents.provenance import machine_words
     from loaderbench.reports.gate.outputs import junit, verdict_file
 
-    junit_xml = junit.junit(comparison, gate_document.machine_of(comparison)).encode()
+    junit_xml = junit.junit(comparison, machine_words(comparison.setup.machine)).encode()
     data = [(verdict_file.FILE_NAME, verdict_file.encode(comparison)), (junit.FILE_NAME, junit_xml)]
-    output.publish(gate_document.gate_document(comparison), folder, stem="gate", data=data)
+    output.publish(gate_document(comparison), folder, stem="gate", data=data)
     return comparison.exit_code

@@ -9,7 +9,7 @@ import pandas as pd
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.records.frame import MISSED, Records
 from loaderbench.reports.units import quantity
-from loaderbench.reports.vocabulary import METRICS, names, sample_rate
+from loaderbench.reports.vocabulary import METRICS, names, unit_of
 from loaderbench.reports.wording import in_order, is_missing, levels, plain_number, settings_of, spoken
 
 MOST_IN_MARKDOWN = 60
@@ -85,7 +85,7 @@ def _setting(value: object) -> Cell:
 def _metrics(every: pd.DataFrame) -> Iterator[_Filled]:
     shown = [metric for metric in METRICS.values() if metric.in_table and metric.name in every]
     for metric in sorted(shown, key=lambda metric: metric.aggregate != "derived"):  # first what a case amounts to
-        units = _units(every, metric.unit)
+        units = [unit_of(metric.name, dataset) for dataset in every["dataset"].tolist()]
         cells = [
             Cell(text=quantity(value, unit), number=float(f"{value:.6g}")) if np.isfinite(value) else EMPTY
             for value, unit in zip(every[metric.name].astype(float).tolist(), units, strict=True)
@@ -93,12 +93,6 @@ def _metrics(every: pd.DataFrame) -> Iterator[_Filled]:
         yield _Filled(column=Column(label=metric.label, number=True, meaning=metric.meaning), cells=cells)
     rounds = [EMPTY if is_missing(n) else Cell(text=plain_number(n), number=float(n)) for n in every["rounds"].tolist()]
     yield _Filled(column=Column(label="n", number=True, meaning="Rounds, warm-up not counted."), cells=rounds)
-
-
-def _units(every: pd.DataFrame, unit: str) -> list[str]:
-    if unit != "samples/s":
-        return [unit] * len(every)
-    return [sample_rate(dataset) for dataset in every["dataset"].tolist()]
 
 
 def _outcome(every: pd.DataFrame) -> Iterator[_Filled]:

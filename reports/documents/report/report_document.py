@@ -6,10 +6,20 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import ON_PAPER, Document, DrawnFigure, Outputs, Part, Section, Terms, Text
+from loaderbench.reports.documents.document import (
+    ON_PAGE,
+    ON_PAPER,
+    Document,
+    DrawnFigure,
+    Outputs,
+    Part,
+    Section,
+    Terms,
+    Text,
+)
 from loaderbench.reports.documents.drawing import all_drawn, figure_sections
 from loaderbench.reports.documents.explain_document import explain_section
-from loaderbench.reports.documents.provenance import machine_line, notices, provenance_line, run_line
+from loaderbench.reports.documents.provenance import machine_words, notices, provenance_line, run_line
 from loaderbench.reports.documents.report.cases import cases_table
 from loaderbench.reports.documents.report.ranks import ranks_parts
 from loaderbench.reports.documents.report.recommendation import AS_GOOD, nothing_to_recommend, verdict_callout
@@ -26,7 +36,6 @@ from loaderbench.reports.stats.recommendation import MOST_SUBJECTS, Recommendati
 from loaderbench.reports.stats.summary import latest, summarise
 from loaderbench.reports.units import count, percent, quantity
 
-IN_HTML: Outputs = frozenset({"html"})
 IN_MARKDOWN: Outputs = frozenset({"markdown"})
 
 SPREAD = (
@@ -110,18 +119,18 @@ def report_document(report: Report) -> Document:
     """Return what a report says: on a terminal the best cases and the verdicts, on the page everything."""
     return Document(
         title="loaderbench",
-        about=(machine_line(report.run), provenance_line(report.run)),
+        about=(machine_words(report.run.machine), provenance_line(report.run)),
         notices=tuple(_notices(report)),
         parts=(
             results_table(report.cases),
             failures(report.records.missed),
             *_verdicts(report),
             *ranks_parts(list(report.scalings)),
-            *figure_sections(report.figures, on=IN_HTML),
+            *figure_sections(report.figures),
             *_explained(report),
-            *slow_samples_section(report.records.slowest, on=ON_PAPER),
+            *slow_samples_section(report.records.slowest),
             *_every_case(report),
-            Section(title="Terms", parts=(Terms(terms=TERMS),), on=IN_HTML),
+            Section(title="Terms", parts=(Terms(terms=TERMS),), on=ON_PAGE),
             Text(text=SPREAD, on=IN_MARKDOWN),
         ),
         footer=(
@@ -169,5 +178,5 @@ def _every_case(report: Report) -> Iterator[Part]:
     """Yield the table of all cases: to search on the page, the first rows to unfold in Markdown."""
     table = cases_table(report.cases, report.records)
     how = Text(text="Failed and skipped ones too, with their reasons. A heading sorts; words filter.", tone="muted")
-    yield Section(title="All cases", parts=(how, table), on=IN_HTML)
+    yield Section(title="All cases", parts=(how, table), on=ON_PAGE)
     yield Section(title=f"All {count(len(table.rows), 'case')}", parts=(table,), folded=True, on=IN_MARKDOWN)

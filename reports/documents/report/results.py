@@ -7,7 +7,7 @@ import pandas as pd
 
 from loaderbench.reports.documents.document import ON_TERMINAL, Cell, Column, Items, Table
 from loaderbench.reports.units import MISSING, count, quantity
-from loaderbench.reports.vocabulary import METRICS, Metric, ranked, sample_rate
+from loaderbench.reports.vocabulary import METRICS, Metric, ranked, unit_of
 from loaderbench.reports.wording import is_missing, levels, settings_of, spoken
 
 BENCHES = ("training", "epoch", "sampling", "startup", "transfer", "memory")  # in reading order, others after them
@@ -64,7 +64,7 @@ def _result_metric(group: pd.DataFrame) -> Metric:
 
 
 def _result(metric: Metric, case: Mapping[Hashable, Any]) -> str:
-    unit = sample_rate(case.get("dataset")) if metric.unit == "samples/s" else metric.unit
+    unit = unit_of(metric.name, case.get("dataset"))
     label = "" if metric.unit in {"samples/s", "bytes/s"} else f"{metric.label} "  # a rate says what it is
     return label + quantity(case[metric.name], unit)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import Outputs, Section, Table, Text
+from loaderbench.reports.documents.document import ON_PAPER, Section, Table, Text
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
 
 COLUMNS = ("dataset", "index", "seconds", "share")
 
 
-def slow_samples_section(slowest: pd.DataFrame, on: Outputs) -> Iterator[Section]:
+def slow_samples_section(slowest: pd.DataFrame) -> Iterator[Section]:
     """Yield the slowest samples of each dataset, as its newest case that read them one by one has them."""
     if slowest.empty:
         return
@@ -25,4 +25,4 @@ def slow_samples_section(slowest: pd.DataFrame, on: Outputs) -> Iterator[Section
         ),
     )
     how = "By their index; each was read on its own, in one process, when it had been read before."
-    yield Section(title="Slowest samples", parts=(Text(text=how, tone="muted"), table), on=on)
+    yield Section(title="Slowest samples", parts=(Text(text=how, tone="muted"), table), on=ON_PAPER)
