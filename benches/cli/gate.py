@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     setup = "a command to run in each worktree first, to build what must be built"
     compared.add_argument("--setup", metavar="CMD", default="", help=setup)
     add_verdict_arguments(parser)
-    controlled = "do not control the allocator, threads and placement of the processes"
-    parser.add_argument("--as-is", action="store_true", help=controlled)
+    unfixed = "do not fix the allocator, threads and placement of the processes"
+    parser.add_argument("--as-is", action="store_true", help=unfixed)
     common_options.add_budget(parser, BUDGET_S, "; worktrees and --setup are not counted")
     common_options.add_seed(parser)
     calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
@@ -110,7 +110,7 @@ def _measured(
         base=revisions[0].label,
         head=revisions[1].label,
         seed=seed,
-        controlled=runner.controlled,
+        fixed_environment=runner.fixed_environment,
         started=started,
         prepared_s=prepared_s,
         machine=machine,
@@ -144,7 +144,7 @@ def _runner(
         options=options.pytest_options,
         folder=folder / "blocks",
         rng=random.Random(seed),  # noqa: S311 - an order, not a secret
-        controlled=not options.as_is,
+        fixed_environment=not options.as_is,
         differing=frozenset(differing),
         on_turn=interruption.check,
         servers=servers,

@@ -1,4 +1,4 @@
-"""A/B passes: two loaders over one dataset, one with a cause (control), one without (treatment), read in turns.
+"""A/B passes: two loaders over one dataset, one with a cause and one without, read in turns.
 
 Both loaders run in one process, so its state and the moment's load are the same for them. What differs by chance is
 their workers: a fresh pair of loaders, in a process forked for it, is one block, the unit of inference.
@@ -35,10 +35,10 @@ def measure_block(
     """Read a fresh pair of loaders in turns, after a discarded pass of each; what a loader raises is raised."""
     samples = plan.samples
     if intervention.facts.once_per_epoch:
-        samples = min(samples, SHORT_PASS * max(1, intervention.control.num_workers) * plan.batch_samples)
+        samples = min(samples, SHORT_PASS * max(1, intervention.with_cause.num_workers) * plan.batch_samples)
     passes = {
-        "control": cut(subject, intervention.control, samples),
-        "treatment": cut(subject, intervention.treatment, samples),
+        "with": cut(subject, intervention.with_cause, samples),
+        "without": cut(subject, intervention.without_cause, samples),
     }
     configs = {name: config for name, (_, config) in passes.items()}
     with NoStrays():
@@ -53,13 +53,13 @@ def measure_block(
             loaders.clear()  # their workers are joined here
             release_slots()
     return PassBlock(
-        cause=intervention.facts.cause, control_s=tuple(seconds["control"]), treatment_s=tuple(seconds["treatment"])
+        cause=intervention.facts.cause, with_cause_s=tuple(seconds["with"]), without_cause_s=tuple(seconds["without"])
     )
 
 
 def turns_of(pairs: int, rng: random.Random) -> list[str]:
     """Return who reads when: the order of every other pair is drawn, and reversed for the pair after it."""
-    names = ["control", "treatment"]
+    names = ["with", "without"]
     turns: list[str] = []
     for pair in range(pairs):
         if pair % 2:

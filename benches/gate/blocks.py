@@ -34,7 +34,7 @@ ALLOCATOR = {  # glibc's; another C library ignores them
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-CONTROLLED = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
+FIXED_VARIABLES = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Many short rounds, many blocks: it is pairs of processes that count. Options of the user's come after, and override.
 DEFAULTS = ("--round-time=0.025", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
@@ -65,7 +65,7 @@ class BlockRunner:
     options: Sequence[str]  # of the benches, as the user gave them
     folder: Path  # where the records of the processes go
     rng: random.Random
-    controlled: bool = True
+    fixed_environment: bool = True
     differing: frozenset[str] = frozenset()  # settings in which the revisions differ on purpose
     limit_s: float = 300.0
     with_load: bool = False  # load a random revision in half of the blocks: to calibrate, never to judge
@@ -112,7 +112,7 @@ class BlockRunner:
         finally:
             for process in processes:
                 process.end()
-        environment = {name: value for name, value in servers[0].environment.items() if name in CONTROLLED}
+        environment = {name: value for name, value in servers[0].environment.items() if name in FIXED_VARIABLES}
         return self._record(schedule, folder, environment=environment, loaded=load.loaded if load else "")
 
     def _record(self, schedule: BlockSchedule, folder: Path, **how: Any) -> Record:
@@ -135,13 +135,13 @@ class BlockRunner:
 
     def _environment(self) -> dict[str, str]:
         environment = {**os.environ, **NO_OTHER_PLUGINS}
-        if not self.controlled:
+        if not self.fixed_environment:
             return environment
         return {**environment, **ALLOCATOR, **THREADS, "PYTHONHASHSEED": str(self.rng.randrange(1 << 32))}
 
     def _commands(self, request: BlockRequest, folder: Path) -> dict[str, list[str]]:
         """Return the arguments of each revision's pytest, by name."""
-        placement = [f"--placement={self.rng.randrange(os.cpu_count() or 1)}"] if self.controlled else []
+        placement = [f"--placement={self.rng.randrange(os.cpu_count() or 1)}"] if self.fixed_environment else []
         settings = self.folder / "pytest.ini"
         settings.write_text("[pytest]\n")  # the configuration of the user's own tests does not concern the benches
         pytest = [word for plugin in PLUGINS for word in ("-p", plugin)]

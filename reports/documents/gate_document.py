@@ -198,11 +198,11 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
 
 
 def _environment(comparison: Comparison) -> str:
-    if not comparison.setup.controlled:
+    if not comparison.setup.fixed_environment:
         return "as it was found (--as-is)"
     variables = comparison.blocks[0].get("environment") or {}
     words = [f"{name}={value}" for name, value in variables.items() if name != "PYTHONHASHSEED"]
-    return f"controlled: both revisions on the same cores, {' '.join(words)}".rstrip(", ")
+    return f"fixed: both revisions on the same cores, {' '.join(words)}".rstrip(", ")
 
 
 def _block_row(number: int, block: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -22,8 +22,8 @@ class InterventionFacts(msgspec.Struct, frozen=True, kw_only=True):
     possible_gain: float = 0.0  # the share of a pass that it may save, going by the baseline: what is tried first
     combines: tuple[str, ...] = ()  # the causes that are removed together
     once_per_epoch: bool = False  # the cause costs the same in an epoch of any length: workers start, for example
-    keeps_workers: bool = False  # control starts its workers in every pass, treatment keeps or has none
-    builds_on: str = ""  # the cause that is removed in control and treatment both
+    keeps_workers: bool = False  # with the cause, workers start in every pass; without it, they stay or there are none
+    builds_on: str = ""  # the cause that is removed in both loaders
 
 
 class NotRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,15 +42,15 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PassBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds of the passes of a fresh pair of loaders, in turns: `control` has the cause, `treatment` has not."""
+    """Seconds of the passes of a fresh pair of loaders, in turns, with the cause and without it."""
 
     cause: str
-    control_s: Passes
-    treatment_s: Passes
+    with_cause_s: Passes
+    without_cause_s: Passes
 
     def __post_init__(self) -> None:
-        if len(self.control_s) != len(self.treatment_s):
-            raise ValueError(f"{len(self.control_s)} passes of control and {len(self.treatment_s)} of treatment")
+        if len(self.with_cause_s) != len(self.without_cause_s):
+            raise ValueError(f"{len(self.with_cause_s)} passes with the cause and {len(self.without_cause_s)} without")
 
 
 class MemoryReadings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""The ranking: what each cause costs an epoch, from A/B passes with it (control) and without it (treatment).
+"""The ranking: what each cause costs an epoch, from A/B passes with it and without it.
 
 The unit of inference is a block, a fresh pair of loaders. Its effect is the median over its pairs of passes of
-log(control / treatment). The mean over blocks has a t interval (Student 1908); of all interventions said to help or to
+log(with / without). The mean over blocks has a t interval (Student 1908); of all interventions said to help or to
 harm, at most 5 % are so by chance (Y. Benjamini, Y. Hochberg, J. R. Statist. Soc. B 57, 1995).
 """
 
@@ -130,16 +130,16 @@ def _not_run(explanation: Explanation, blocks: Mapping[str, object]) -> list[Ran
 
 
 def _effect(facts: InterventionFacts, block: PassBlock, epoch: EpochTime) -> float:
-    """Return the median over the pairs of passes of log(control / treatment): above 0 where treatment is faster.
+    """Return the median over the pairs of passes of log(with / without): above 0 where the cause costs time.
 
-    Where control alone starts its workers in every pass, and a pass is a part of an epoch, both are scaled to an epoch:
-    it has one start.
+    Where only the loader with the cause starts its workers in every pass, and a pass is a part of an epoch, both are
+    scaled to an epoch: it has one start.
     """
-    control_s, treatment_s = np.asarray(block.control_s), np.asarray(block.treatment_s)
+    with_cause_s, without_cause_s = np.asarray(block.with_cause_s), np.asarray(block.without_cause_s)
     if facts.keeps_workers and not facts.once_per_epoch:
-        control_s = epoch.start_s + epoch.scale * np.maximum(control_s - epoch.start_s, _SHORTEST * control_s)
-        treatment_s = epoch.scale * treatment_s
-    return float(np.median(np.log(control_s / treatment_s)))
+        with_cause_s = epoch.start_s + epoch.scale * np.maximum(with_cause_s - epoch.start_s, _SHORTEST * with_cause_s)
+        without_cause_s = epoch.scale * without_cause_s
+    return float(np.median(np.log(with_cause_s / without_cause_s)))
 
 
 def _epoch_time(
@@ -151,10 +151,10 @@ def _epoch_time(
         for facts in measured
         if not facts.once_per_epoch and not facts.builds_on and not facts.keeps_workers
         for block in blocks[facts.cause]
-        for seconds in block.control_s
+        for seconds in block.with_cause_s
     ]
     starts_s = [
-        np.median(block.control_s) - np.median(block.treatment_s)
+        np.median(block.with_cause_s) - np.median(block.without_cause_s)
         for facts in measured
         if facts.keeps_workers and facts.once_per_epoch
         for block in blocks[facts.cause]
@@ -175,14 +175,14 @@ def _ranked(
     *,
     is_significant: bool,
 ) -> RankedIntervention:
-    control_s = float(np.median([seconds for block in blocks for seconds in block.control_s]))
+    with_cause_s = float(np.median([seconds for block in blocks for seconds in block.with_cause_s]))
     paid_s = epoch.passes_s  # what of an epoch the intervention shortens
     if facts.once_per_epoch:
-        paid_s = control_s
+        paid_s = with_cause_s
     elif facts.keeps_workers:
         paid_s = epoch.seconds
     elif facts.builds_on:
-        paid_s = epoch.scale * control_s
+        paid_s = epoch.scale * with_cause_s
     share = min(1.0, paid_s / epoch.seconds) if epoch.seconds > 0 else 1.0  # all of it where no pass was measured
     gain, low, high = (-math.expm1(-effect) * share for effect in (estimate.mean, estimate.low, estimate.high))
     return RankedIntervention(

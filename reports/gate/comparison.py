@@ -33,7 +33,7 @@ class Setup:
     head: str
     command: tuple[str, ...] = ()
     seed: int = 0
-    controlled: bool = True
+    fixed_environment: bool = True
     started: str = ""  # ISO 8601
     prepared_s: float = 0.0  # to check out and set up both revisions, which is not in the budget
     version: str = ""

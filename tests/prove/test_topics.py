@@ -41,8 +41,8 @@ def ranking(gains: dict[str, float], memory: LoaderMemory | None = None) -> Rank
     blocks = tuple(
         PassBlock(
             cause=cause,
-            control_s=tuple(rng.gauss(1, 0.01) for _ in range(4)),
-            treatment_s=tuple((1 - gain) * rng.gauss(1, 0.01) for _ in range(4)),
+            with_cause_s=tuple(rng.gauss(1, 0.01) for _ in range(4)),
+            without_cause_s=tuple((1 - gain) * rng.gauss(1, 0.01) for _ in range(4)),
         )
         for cause, gain in gains.items()
         for _ in range(6)

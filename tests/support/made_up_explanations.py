@@ -19,11 +19,11 @@ from loaderbench.reports.explain.explain_record import (
 RESTARTS = "restarts"
 
 
-def block_of(cause: str, gain: float, rng: random.Random, control_s: float = 1.0) -> PassBlock:
+def block_of(cause: str, gain: float, rng: random.Random, with_cause_s: float = 1.0) -> PassBlock:
     """Passes with and without a cause that costs `gain` of them, with noise of 1 %."""
-    control = tuple(control_s * rng.gauss(1, 0.01) for _ in range(4))
-    treatment = tuple(control_s * (1 - gain) * rng.gauss(1, 0.01) for _ in range(4))
-    return PassBlock(cause=cause, control_s=control, treatment_s=treatment)
+    with_cause = tuple(with_cause_s * rng.gauss(1, 0.01) for _ in range(4))
+    without_cause = tuple(with_cause_s * (1 - gain) * rng.gauss(1, 0.01) for _ in range(4))
+    return PassBlock(cause=cause, with_cause_s=with_cause, without_cause_s=without_cause)
 
 
 def intervention_of(cause: str, **facts: Any) -> InterventionFacts:

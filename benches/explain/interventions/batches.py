@@ -117,7 +117,7 @@ def reused_memory(cause: str, baseline: Baseline) -> Intervention:
         baseline,
         lambda config: replace(config, collate_fn=Reused(_unpacked(config.batch_fn), slots)),
         advised=lambda config: replace(running(config), collate_fn=Reused(_unpacked(config.batch_fn), slots)),
-        control={"collate_fn": Packed(baseline.config.batch_fn)} if is_packed else None,
+        in_both={"collate_fn": Packed(baseline.config.batch_fn)} if is_packed else None,
         excludes=(MANY_TENSORS,),
         cause=cause,
         evidence=f"{quantity(leaves.bytes, 'bytes')} in a batch, in new files of shared memory",

@@ -1,4 +1,4 @@
-"""An intervention: the loader with a cause of slow loading (control) and without it (treatment); several in one."""
+"""An intervention: the loader with a cause of slow loading and without it; several in one."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -21,19 +21,19 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Intervention:
-    """One cause removed, or several: `control` has it, and `change` takes it away."""
+    """One cause removed, or several: `with_cause` is the loader that has it, and `change` takes it away."""
 
     facts: InterventionFacts
-    control: LoaderConfig
+    with_cause: LoaderConfig
     change: Change
     advised: Change  # what the user should do; it differs from `change` where that only measures the saving
     needs_workers: bool = True
     excludes: tuple[str, ...] = ()  # causes that cannot be removed together with this one, or are removed by it
 
     @property
-    def treatment(self) -> LoaderConfig:
+    def without_cause(self) -> LoaderConfig:
         """Return the loader without the cause."""
-        return self.change(self.control)
+        return self.change(self.with_cause)
 
 
 Gain = tuple[Intervention, float]  # and the share of an epoch that it saves
@@ -54,7 +54,7 @@ def per_batch(
     removal: Change,
     /,
     *,
-    control: Mapping[str, Any] | None = None,
+    in_both: Mapping[str, Any] | None = None,
     advised: Change | None = None,
     needs_workers: bool = True,
     excludes: tuple[str, ...] = (),
@@ -62,12 +62,12 @@ def per_batch(
 ) -> Intervention:
     """Return an intervention whose cause is paid for each batch, so that it is measured on persistent workers.
 
-    `control` are arguments that both loaders have changed, `facts` are those of InterventionFacts.
+    `in_both` are arguments that both loaders have changed, `facts` are those of InterventionFacts.
     """
     advised = advised or removal
     return Intervention(
         facts=InterventionFacts(call=loader_call(advised(baseline.config)), **facts),
-        control=running(replace(baseline.config, **(control or {}))),
+        with_cause=running(replace(baseline.config, **(in_both or {}))),
         change=lambda config: running(removal(config)),
         advised=advised,
         needs_workers=needs_workers,
@@ -121,7 +121,7 @@ def _in_one(baseline: Baseline, chosen: Sequence[Intervention]) -> Intervention:
             keeps_workers=keeps_workers,
             combines=causes,
         ),
-        control=baseline.config if keeps_workers else running(baseline.config),
+        with_cause=baseline.config if keeps_workers else running(baseline.config),
         change=advised if keeps_workers else lambda config: running(advised(config)),
         advised=advised,
     )
@@ -129,7 +129,7 @@ def _in_one(baseline: Baseline, chosen: Sequence[Intervention]) -> Intervention:
 
 def _excludes(one: Intervention, other: Intervention) -> bool:
     return any(
-        second.facts.cause in first.excludes or (second.needs_workers and not first.treatment.num_workers)
+        second.facts.cause in first.excludes or (second.needs_workers and not first.without_cause.num_workers)
         for first, second in ((one, other), (other, one))
     )
 

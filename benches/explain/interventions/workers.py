@@ -74,7 +74,7 @@ def in_the_main_process(cause: str, baseline: Baseline) -> Intervention:
     )
     return Intervention(
         facts=facts,
-        control=baseline.config,
+        with_cause=baseline.config,
         change=no_workers,
         advised=no_workers,
         needs_workers=False,
@@ -144,7 +144,7 @@ def persistent_workers(cause: str, baseline: Baseline) -> Intervention:
         keeps_workers=True,
         possible_gain=baseline.start_share,
     )
-    return Intervention(facts=facts, control=baseline.config, change=running, advised=running)
+    return Intervention(facts=facts, with_cause=baseline.config, change=running, advised=running)
 
 
 EPOCH_CAVEAT = (
@@ -172,4 +172,4 @@ def forked_workers(cause: str, baseline: Baseline) -> Intervention:
         once_per_epoch=True,
         possible_gain=baseline.start_share,
     )
-    return Intervention(facts=facts, control=baseline.config, change=change, advised=change)
+    return Intervention(facts=facts, with_cause=baseline.config, change=change, advised=change)

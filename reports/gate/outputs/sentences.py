@@ -111,8 +111,8 @@ def telemetry_of(blocks: Sequence[Mapping[str, Any]], name: str) -> list[float]:
 
 def notices(comparison: Comparison) -> Iterator[str]:
     """Yield a line for each thing that a reader must know before believing the verdicts."""
-    if not comparison.setup.controlled:
-        yield "Allocator, threads and placement were not controlled (--as-is): pairs of processes differ by more."
+    if not comparison.setup.fixed_environment:
+        yield "Allocator, threads and placement were not fixed (--as-is): pairs of processes differ by more."
     if any(verdict.candidate for verdict in comparison.verdicts) and not comparison.is_interrupted:
         more = "a longer --budget" if comparison.blocks else "more runs"
         yield f"Some cases look changed and were not confirmed: {more} may decide."

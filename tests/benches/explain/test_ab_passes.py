@@ -20,7 +20,7 @@ from loaderbench.reports.explain.ab_schedule import PassPlan
 
 Made = Callable[..., Baseline]
 CPU = Consumer(device=torch.device("cpu"))
-TURNS = ["control", "treatment", "treatment", "control"]
+TURNS = ["with", "without", "without", "with"]
 
 
 def intervention(baseline: Baseline, cause: str) -> Intervention:
@@ -36,7 +36,7 @@ def test_the_order_of_a_pair_is_drawn_and_reversed_for_the_next() -> None:
         assert len(pairs) == 3
         assert pairs[1] == pairs[0][::-1]
         firsts.add(turns[0])
-    assert firsts == {"control", "treatment"}
+    assert firsts == {"with", "without"}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_block_has_every_pass_of_both_loaders(
     plan = PassPlan(batches=3, batch_samples=8, pairs=2)
     block = measure_block(intervention(baseline(), cause), baseline().subject, consumer, plan, TURNS)
     assert block.cause == cause
-    assert len(block.control_s) == len(block.treatment_s) == 2
+    assert len(block.with_cause_s) == len(block.without_cause_s) == 2
     assert len(batches) == (2 + 4) * batches_a_pass
 
 
@@ -62,7 +62,7 @@ def test_a_block_is_measured_in_a_process_that_makes_the_step(baseline: Made, no
         intervention(baseline(), "few batches prefetched"), baseline().subject, consumer,
         PassPlan(batches=2, batch_samples=8, pairs=2), TURNS, timeout_s=60,
     )  # fmt: skip
-    assert len(block.treatment_s) == 2
+    assert len(block.without_cause_s) == 2
     assert made == []
 
 
@@ -86,4 +86,4 @@ def test_batches_are_pinned_where_an_accelerator_takes_them(baseline: Made) -> N
     tried = intervention(baseline(device=device, first_batch={"has_accelerator": True}), "pageable batches")
     consumer, plan = Consumer(device=torch.device(device)), PassPlan(batches=2, batch_samples=8, pairs=2)
     block = measure_block(tried, baseline().subject, consumer, plan, TURNS)
-    assert len(block.treatment_s) == 2
+    assert len(block.without_cause_s) == 2

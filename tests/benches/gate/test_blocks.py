@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loaderbench.benches.gate.blocks import CONTROLLED, EVERYTHING, BlockRequest, BlockRunner
+from loaderbench.benches.gate.blocks import EVERYTHING, FIXED_VARIABLES, BlockRequest, BlockRunner
 from loaderbench.benches.gate.revisions import NAMES, Revision
 from loaderbench.benches.harness.errors import RefusedError
 
@@ -84,8 +84,8 @@ def test_only_the_files_of_wanted_cases_are_collected_again(runner: BlockRunner)
     ]
 
 
-def test_the_environment_is_controlled_or_as_it_is(runner: BlockRunner) -> None:
-    assert runner._environment().keys() >= set(CONTROLLED)
-    runner.controlled = False
+def test_the_environment_is_fixed_or_as_it_is(runner: BlockRunner) -> None:
+    assert runner._environment().keys() >= set(FIXED_VARIABLES)
+    runner.fixed_environment = False
     assert "OMP_WAIT_POLICY" not in runner._environment()
     assert not any(word.startswith("--placement") for word in runner._commands(EVERYTHING, runner.folder)["base"])

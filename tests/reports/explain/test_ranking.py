@@ -85,7 +85,9 @@ def test_a_loader_that_starts_its_workers_is_scaled_to_an_epoch_with_one_start(e
     """1000 of 10 000 samples take 1 s and the start another; without the start and half of the rest, 0.5 s."""
     made = explained({"a": 0.0}, samples=10_000, starts=1.0)
     whole = intervention_of("all", keeps_workers=True, combines=("a", RESTARTS))
-    blocks = [PassBlock(cause="all", control_s=(2.0,), treatment_s=(0.5 + 0.001 * number,)) for number in range(6)]
+    blocks = [
+        PassBlock(cause="all", with_cause_s=(2.0,), without_cause_s=(0.5 + 0.001 * number,)) for number in range(6)
+    ]
     made = msgspec.structs.replace(made, interventions=(*made.interventions, whole), blocks=(*made.blocks, *blocks))
     best = rank(made).best
     assert best is not None

@@ -47,13 +47,13 @@ def test_every_change_is_made_and_written_as_one_call(baseline: Made) -> None:
         "DataLoader(\n    dataset,\n    batch_size=8,\n    shuffle=True,\n    num_workers=2,\n"
         "    collate_fn=Packed(Arrayed(default_collate)),\n    worker_init_fn=InTurn(one_thread, keep_memory),\n)"
     )
-    assert combination.control.num_workers == 1
-    assert combination.treatment.persistent_workers
+    assert combination.with_cause.num_workers == 1
+    assert combination.without_cause.persistent_workers
 
 
 def test_where_workers_are_to_live_on_the_loader_is_compared_as_it_is(baseline: Made) -> None:
     combination = combined(baseline(first_batch={"sets_epoch": True}), RESTARTED, MALLOC)
     assert combination is not None
-    assert (combination.control.persistent_workers, combination.treatment.persistent_workers) == (False, True)
+    assert (combination.with_cause.persistent_workers, combination.without_cause.persistent_workers) == (False, True)
     assert combination.facts.keeps_workers
     assert "set_epoch" in combination.facts.caveat

@@ -40,7 +40,7 @@ def test_every_cause_is_either_applied_or_has_a_reason(baseline: Made) -> None:
 def test_without_workers_only_the_number_of_workers_can_be_changed(baseline: Made) -> None:
     interventions, not_run = interventions_of(baseline(config={"num_workers": 0}))
     assert [entry.facts.cause for entry in interventions] == ["too few workers"]
-    assert interventions[0].treatment.num_workers == 2
+    assert interventions[0].without_cause.num_workers == 2
     reasons = {entry.cause: entry.reason for entry in not_run}
     assert "num_workers is 0" in reasons["many tensors in a batch"]
 
@@ -59,11 +59,11 @@ def test_an_intervention_changes_its_argument_and_no_other(
     baseline: Made, cause: str, changed: Mapping[str, Any]
 ) -> None:
     intervention = applied(baseline(config={"multiprocessing_context": "spawn"}), cause)
-    names = type(intervention.control).__dataclass_fields__
+    names = type(intervention.with_cause).__dataclass_fields__
     differing = {
-        name: getattr(intervention.treatment, name)
+        name: getattr(intervention.without_cause, name)
         for name in names
-        if getattr(intervention.control, name) != getattr(intervention.treatment, name)
+        if getattr(intervention.with_cause, name) != getattr(intervention.without_cause, name)
     }
     assert differing == changed
 
@@ -71,14 +71,14 @@ def test_an_intervention_changes_its_argument_and_no_other(
 def test_what_is_paid_for_each_batch_is_compared_with_running_workers(baseline: Made) -> None:
     interventions, _ = interventions_of(baseline())
     per_batch = [entry for entry in interventions if not entry.facts.keeps_workers]
-    assert all(entry.control.persistent_workers and entry.treatment.persistent_workers for entry in per_batch)
+    assert all(entry.with_cause.persistent_workers and entry.without_cause.persistent_workers for entry in per_batch)
 
 
-def test_reused_memory_builds_on_packed_tensors_in_control_too(baseline: Made) -> None:
+def test_reused_memory_builds_on_packed_tensors_with_the_cause_too(baseline: Made) -> None:
     reused = applied(baseline(), "new shared memory for each batch")
     assert reused.facts.builds_on == "many tensors in a batch"
-    assert isinstance(reused.control.collate_fn, Packed)
-    assert isinstance(reused.treatment.collate_fn, Reused)
+    assert isinstance(reused.with_cause.collate_fn, Packed)
+    assert isinstance(reused.without_cause.collate_fn, Reused)
 
 
 def test_one_tensor_is_not_packed(baseline: Made) -> None:
@@ -87,7 +87,7 @@ def test_one_tensor_is_not_packed(baseline: Made) -> None:
 
 def test_objects_in_lists_are_replaced_by_constant_arrays(baseline: Made) -> None:
     intervention = applied(baseline(batch={"names": ["a", "b"], "x": torch.arange(2)}), "Python objects in a batch")
-    assert isinstance(intervention.treatment.collate_fn, ConstantObjects)
+    assert isinstance(intervention.without_cause.collate_fn, ConstantObjects)
     assert "2 strings" in intervention.facts.evidence
 
 
@@ -103,7 +103,7 @@ def test_a_dataset_that_can_be_indexed_by_a_list_is_asked_for_whole_batches(base
     subject = DatasetChoice(samples="all").subject(f"{PITFALLS}:Indexable")
     made = baseline(subject=subject, config={"num_workers": 0}, cpus=0, first_batch={"indexes_batches": True})
     intervention = applied(made, "samples requested one by one")
-    first = next(iter(intervention.treatment.build(subject.dataset)))
+    first = next(iter(intervention.without_cause.build(subject.dataset)))
     assert [len(part) for part in first] == [8, 8]
 
 
@@ -122,13 +122,13 @@ def test_pinning_is_tried_only_where_an_accelerator_takes_the_batches(baseline: 
     there = {"has_accelerator": True}
     assert reason(baseline(), "pageable batches") == "no accelerator here"
     assert reason(baseline(first_batch=there), "pageable batches") == "batches stay on the CPU"
-    assert applied(baseline(first_batch=there, device="cuda"), "pageable batches").treatment.pin_memory
+    assert applied(baseline(first_batch=there, device="cuda"), "pageable batches").without_cause.pin_memory
 
 
 @pytest.mark.parametrize(("workers", "fewer"), [(2, 1), (5, 2), (9, 2)])
 def test_fewer_workers_are_half_or_as_many_as_there_are_cpus(baseline: Made, workers: int, fewer: int) -> None:
     tried = applied(baseline(config={"num_workers": workers}, cpus=2 if workers > 2 else 8), "too many workers")
-    assert tried.treatment.num_workers == fewer
+    assert tried.without_cause.num_workers == fewer
 
 
 def test_a_dataset_with_set_epoch_has_a_caveat_beside_workers_that_live_on(baseline: Made) -> None:
@@ -140,7 +140,7 @@ def test_a_dataset_with_set_epoch_has_a_caveat_beside_workers_that_live_on(basel
 def test_a_worker_does_what_its_user_has_it_do_before_what_is_tried(baseline: Made) -> None:
     called: list[int] = []
     made = baseline(config={"worker_init_fn": called.append})
-    init = applied(made, "threads in each worker").treatment.worker_init_fn
+    init = applied(made, "threads in each worker").without_cause.worker_init_fn
     assert isinstance(init, InTurn)
     assert init.functions == (called.append, one_thread)
 
@@ -181,7 +181,7 @@ def test_promises_are_shares_of_a_pass_that_was_measured(baseline: Made) -> None
     ("config", "timeout_s"), [({"timeout": 7.0}, 7.0), ({"num_workers": 0, "timeout": 0}, 5.0)], ids=["own", "none"]
 )
 def test_more_workers_wait_as_long_as_the_user_said(baseline: Made, config: dict[str, Any], timeout_s: float) -> None:
-    assert applied(baseline(config=config, timeout_s=5.0), "too few workers").treatment.timeout == timeout_s
+    assert applied(baseline(config=config, timeout_s=5.0), "too few workers").without_cause.timeout == timeout_s
 
 
 class Strict(dict[str, Any]):

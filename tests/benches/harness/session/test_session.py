@@ -242,7 +242,7 @@ def test_a_run_of_another_machine_is_not_resumed(five: Callable[..., Path], suit
 def test_a_file_that_is_no_record_is_not_resumed(suite: Suite, pytester: pytest.Pytester) -> None:
     pytester.mkdir("run").joinpath("run.json").write_text("{}")
     result = suite(*BENCHES, *FIVE, *BRIEF, "--resume", "run")
-    result.stderr.fnmatch_lines(["ERROR: --resume run: run.json is not a loaderbench run: it has no object*"])
+    result.stderr.fnmatch_lines(["ERROR: --resume run: run.json: is not a loaderbench run: it has no object*"])
 
 
 def test_a_run_over_a_part_of_its_dataset_is_read(

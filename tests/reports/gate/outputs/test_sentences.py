@@ -70,8 +70,8 @@ def test_a_quiet_machine_is_given_no_notice(measured: Comparison) -> None:
     assert list(sentences.notices(measured)) == []
 
 
-def test_an_environment_that_was_not_controlled_is_said(compared: Compared, verdict: Made) -> None:
-    assert "not controlled" in next(sentences.notices(compared(verdict("unchanged"), controlled=False)))
+def test_an_environment_that_was_not_fixed_is_said(compared: Compared, verdict: Made) -> None:
+    assert "not fixed" in next(sentences.notices(compared(verdict("unchanged"), fixed_environment=False)))
 
 
 def test_a_process_that_broke_is_said_once(compared: Compared, verdict: Made) -> None:
