@@ -1,45 +1,33 @@
 """How far from the best is what ``loaderbench tune`` recommends? Twelve datasets of known cost, each with its grid.
 
 The grid of a dataset is measured once, thoroughly: turn after turn around all its settings, in drawn order, for
-`GRID_S` seconds. It is kept as a file (in the folder that `PROVE_TUNE_GRIDS` names, if it is set: one that is there is
-used again). Every method then replays these measurements, and runs live once, within a share of the grid's time. Regret
-is what the recommended setting costs over the best one of the grid, by the mean of all turns.
+`GRID_S` seconds. Every method runs live once, within a share of the grid's time, and then replays these measurements.
+Regret is what the recommended setting costs over the best one of the grid, by the mean of all turns.
+
+Grids and live answers are files, in the folder that `PROVE_TUNE_GRIDS` names, if it is set: what is there is used
+again, and a grid that was interrupted goes on after its last turn.
 """
 
 import json
-import os
-import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from statistics import fmean, median
-from time import monotonic
 
 import numpy as np
-import torch
 
-from loaderbench.benches.explain.baseline.consumer import Consumer
-from loaderbench.benches.harness.loading.subject import Subject, subject_of
-from loaderbench.benches.harness.system.child import in_child
-from loaderbench.benches.tune.measuring import Trials
-from loaderbench.benches.tune.trial import TrialTimes
 from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.stats.conventions import MARGIN
-from loaderbench.reports.tune.tune_record import TuneLimits
 from loaderbench.reports.units import percent, quantity
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope
 from prove.tuning.datasets import DATASETS, TunedDataset
-from prove.tuning.methods import installed
-from prove.tuning.replay import Answered, Grid, Measurements, Outcome, Replay, covered, replays, run, tune
+from prove.tuning.measured import live_answer, measure_grid, read_grid, run_live
+from prove.tuning.methods import LOADTUNE, OPTUNA, has_loadtune, installed
+from prove.tuning.replay import Answered, covered
+from prove.tuning.replayed import LIMITED, SHARE, above, all_replayed, variants
 
-GRID_S, LEAST_TURNS = 100.0, 5  # of a dataset: 20 minutes for all
-SHARE = 0.15  # of the grid's time
-REPLAYS = 1000
-LIMITED = 100  # replays with a limit of memory, and with less noise
-LIVE_SEED = 1000
 CLOSE = 0.05
 
 REGRET = f"tune: regret in {percent(SHARE)} of the grid's time, median of the replays of {len(DATASETS)} datasets"
@@ -55,8 +43,8 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     """Measure the grids, replay and run live; return what the goals ask of tune."""
     asked = DATASETS[: scope.of(len(DATASETS), 1)]
     parts = [
-        *((f"grid: {dataset.name}", partial(_measured_grid, dataset, scope)) for dataset in asked),
-        *((f"live: {dataset.name}", partial(_run_live, dataset, scope)) for dataset in asked),
+        *((f"grid: {dataset.name}", partial(measure_grid, dataset, scope)) for dataset in asked),
+        *((f"live: {dataset.name}", partial(run_live, dataset, scope)) for dataset in asked),
         ("replays", partial(_replay_all, asked, scope)),
     ]
     for _, work in scope.parts(parts, lambda part: part[0]):
@@ -66,7 +54,7 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
 
 def _judged(asked: Sequence[TunedDataset], scope: Scope) -> Mapping[str, Measured]:
     """Return what the goals ask of tune, by the files of grids, replays and live runs."""
-    grids = {dataset.name: _read(dataset, scope) for dataset in asked}
+    grids = {dataset.name: read_grid(dataset, scope) for dataset in asked}
     answers = {dataset.name: _answers(dataset, "tune", scope) for dataset in asked}
     regrets = [grids[name].regret(one.recommended) for name, some in answers.items() for one in some]
     shown = [
@@ -74,7 +62,7 @@ def _judged(asked: Sequence[TunedDataset], scope: Scope) -> Mapping[str, Measure
     ]
     inside, intervals = map(sum, zip(*(covered(grids[name], some) for name, some in answers.items()), strict=True))
     spent = [one.spent_s / grids[name].grid_s for name, some in answers.items() for one in some]
-    live = [grids[dataset.name].regret(_live(dataset, "tune", scope)) for dataset in asked]
+    live = [grids[dataset.name].regret(live_answer(dataset, "tune", scope)) for dataset in asked]
     return {
         REGRET: Measured(value=median(regrets), note=f"{len(regrets)} replays"),
         MOSTLY: Measured(value=fmean(regret <= CLOSE for regret in regrets)),
@@ -84,7 +72,7 @@ def _judged(asked: Sequence[TunedDataset], scope: Scope) -> Mapping[str, Measure
             value=fmean(regret <= MARGIN for regret in shown) if shown else 1.0,
             note=f"shown in {percent(len(shown) / len(regrets))}",
         ),
-        ABOVE: Measured(value=sum(_above(grid, scope.of(LIMITED, 2)) for grid in grids.values())),
+        ABOVE: Measured(value=sum(above(grids[dataset.name], _answers(dataset, LIMITED, scope)) for dataset in asked)),
         LIVE: Measured(value=median(live), note=f"the largest {percent(max(live))}"),
     }
 
@@ -92,39 +80,52 @@ def _judged(asked: Sequence[TunedDataset], scope: Scope) -> Mapping[str, Measure
 def details(scope: Scope) -> Sequence[Table]:
     """Return all methods on all datasets, and every dataset with its grid."""
     asked = DATASETS[: scope.of(len(DATASETS), 1)]
-    grids = {dataset.name: _read(dataset, scope) for dataset in asked}
-    labels = ("method", "regret, median", "in 90 %", f"at most {percent(CLOSE)}", "live, median", "live, most")
+    return [_of_methods(asked, scope), _of_datasets(asked, scope)]
+
+
+def _of_methods(asked: Sequence[TunedDataset], scope: Scope) -> Table:
+    grids = {dataset.name: read_grid(dataset, scope) for dataset in asked}
+    labels = (
+        "method",
+        "replays",
+        "regret, median",
+        "in 90 %",
+        f"at most {percent(CLOSE)}",
+        "live, median",
+        "live, most",
+    )
     rows = []
-    for method in installed():
-        replayed = [grids[d.name].regret(one.recommended) for d in asked for one in _answers(d, method, scope)]
-        live = [grids[dataset.name].regret(_live(dataset, method, scope)) for dataset in asked]
-        share = fmean(regret <= CLOSE for regret in replayed)
-        numbers = (median(replayed), float(np.quantile(replayed, 0.9)), share, median(live), max(live))
-        rows.append((method, *map(percent, numbers)))
-    for noise, words in ((0.5, "half"), (0.25, "a quarter")):
-        quieter = [regret for grid in grids.values() for regret in _with_noise(grid, noise, scope.of(LIMITED, 1))]
-        share = fmean(regret <= CLOSE for regret in quieter)
-        of_quieter = (median(quieter), float(np.quantile(quieter, 0.9)), share)
-        rows.append((f"tune, if trials varied {words} as much", *map(percent, of_quieter), "–", "–"))
-    missing = {"Optuna: TPE, WilcoxonPruner"} - installed().keys()
+    for name in (*installed(), *variants()):
+        regrets = [grids[d.name].regret(one.recommended) for d in asked for one in _answers(d, name, scope)]
+        share = fmean(regret <= CLOSE for regret in regrets)
+        numbers = map(percent, (median(regrets), float(np.quantile(regrets, 0.9)), share))
+        live = _live_words(asked, name, scope) if name in installed() else ("–", "–")
+        rows.append((name, str(len(regrets)), *numbers, *live))
+    if has_loadtune():
+        rows.append((LOADTUNE, *("–" for _ in range(4)), *_live_words(asked, LOADTUNE, scope)))
+    missing = [name for name, is_there in ((OPTUNA, OPTUNA in installed()), (LOADTUNE, has_loadtune())) if not is_there]
     rows += [(f"{name} (not installed)", *("–" for _ in labels[1:])) for name in missing]
-    return [_table(labels, rows), _of_datasets(asked, grids, scope)]
+    return _table(labels, rows)
 
 
-def _with_noise(measured: Measurements, noise: float, times: int) -> list[float]:
-    """Return the regrets of replays in which trials vary less: is it noise that bounds them?"""
-    answers = replays(measured, tune, times=times, share=SHARE, noise=noise)
-    return [measured.regret(answer.recommended) for answer in answers]
+def _live_words(asked: Sequence[TunedDataset], method: str, scope: Scope) -> tuple[str, str]:
+    """Return the median and the largest regret of a method's live answers, and how many datasets it had none for."""
+    answers = {dataset.name: live_answer(dataset, method, scope) for dataset in asked}
+    regrets = [read_grid(dataset, scope).regret(answers[dataset.name]) for dataset in asked if answers[dataset.name]]
+    if not regrets:
+        return "no answer", "–"
+    none = len(answers) - len(regrets)
+    return percent(median(regrets)), percent(max(regrets)) + (f" (no answer: {none})" if none else "")
 
 
-def _of_datasets(asked: Sequence[TunedDataset], grids: Mapping[str, Measurements], scope: Scope) -> Table:
+def _of_datasets(asked: Sequence[TunedDataset], scope: Scope) -> Table:
     labels = ("dataset", "settings", "turns", "grid", "best", "tune: median", "in 90 %", "cover", "live")
     rows = []
     for dataset in asked:
-        grid, answers = grids[dataset.name], _answers(dataset, "tune", scope)
+        grid, answers = read_grid(dataset, scope), _answers(dataset, "tune", scope)
         regrets = [grid.regret(one.recommended) for one in answers]
         inside, intervals = covered(grid, answers)
-        live = _live(dataset, "tune", scope)
+        live = live_answer(dataset, "tune", scope)
         rows.append(
             (
                 dataset.name,
@@ -146,63 +147,12 @@ def _table(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return Table(columns=tuple(Column(label=label) for label in labels), rows=cells)
 
 
-# --- measuring
-
-
-def _subject(dataset: TunedDataset) -> Subject:
-    return subject_of(dataset.make(dataset.samples))
-
-
-def _trial(grid: Grid, subject: Subject, name: str, block: int) -> tuple[TrialTimes, float]:
-    """Measure a trial; return what it showed, and the seconds that it took."""
-    trials = Trials(
-        subject=subject, consumer=Consumer(device=torch.device("cpu")), space=grid.space(), passes=grid.passes
-    )
-    began = monotonic()
-    times = in_child(lambda: trials.read(grid.settings[name], block))
-    return times, monotonic() - began
-
-
-def _measured_grid(dataset: TunedDataset, scope: Scope) -> None:
-    """Measure a grid turn after turn, and write its file, unless there is one."""
-    path = _path(dataset, scope)
-    if path.exists():
-        return
-    grid, subject = dataset.grid(short=scope.short), _subject(dataset)
-    rng = random.Random(20261127)  # noqa: S311 - an order
-    turns: list[dict[str, tuple[float, float, float]]] = []
-    began = monotonic()
-    least = scope.of(LEAST_TURNS, 2)
-    while len(turns) < least or monotonic() - began < scope.of(int(GRID_S), 0):
-        turn = {}
-        for name in rng.sample(list(grid.settings), len(grid.settings)):
-            times, seconds = _trial(grid, subject, name, len(turns) + 1)
-            turn[name] = (times.epoch_s, seconds, times.pss_bytes)
-        turns.append(turn)
-    path.write_text(json.dumps(turns), encoding="utf-8")
-
-
-def _path(dataset: TunedDataset, scope: Scope) -> Path:
-    kept = os.environ.get("PROVE_TUNE_GRIDS")
-    folder = Path(kept) if kept and not scope.short else scope.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{dataset.name}.json"
-
-
-def _read(dataset: TunedDataset, scope: Scope) -> Measurements:
-    turns = json.loads(_path(dataset, scope).read_text(encoding="utf-8"))
-    grid = dataset.grid(short=scope.short)
-    table = np.array([[turn[name] for name in grid.settings] for turn in turns])
-    costs, seconds, pss_bytes = np.moveaxis(table, 2, 0)
-    return Measurements(grid=grid, costs=costs, seconds=seconds, pss_bytes=pss_bytes)
-
-
-# --- replays and live runs
+# --- replays
 
 
 def _replay_all(asked: Sequence[TunedDataset], scope: Scope) -> None:
-    """Replay every method on every grid, on all cores; the answers are files too."""
-    jobs = [(DATASETS.index(dataset), method) for dataset in asked for method in installed()]
+    """Replay everything on every grid, on all cores; the answers are files too."""
+    jobs = [(DATASETS.index(dataset), name) for dataset in asked for name in all_replayed()]
     if scope.short:
         for job in jobs:
             _replay(scope, job)
@@ -213,45 +163,17 @@ def _replay_all(asked: Sequence[TunedDataset], scope: Scope) -> None:
 
 
 def _replay(scope: Scope, job: tuple[int, str]) -> None:
-    dataset, method = DATASETS[job[0]], job[1]
-    measured = _read(dataset, scope)
-    answers = replays(measured, installed()[method], times=scope.of(REPLAYS, 5), share=SHARE)
+    dataset, name = DATASETS[job[0]], job[1]
+    replayed = all_replayed()[name]
+    answers = replayed.answers(read_grid(dataset, scope), most=scope.of(replayed.times, 2))
     lines = [[one.recommended, one.is_shown, one.intervals, one.spent_s, one.tried] for one in answers]
-    (scope.folder / f"{dataset.name}, {method}.json").write_text(json.dumps(lines), encoding="utf-8")
+    (scope.folder / f"{dataset.name}, {name}.json").write_text(json.dumps(lines), encoding="utf-8")
 
 
-def _answers(dataset: TunedDataset, method: str, scope: Scope) -> list[Answered]:
-    lines = json.loads((scope.folder / f"{dataset.name}, {method}.json").read_text(encoding="utf-8"))
+def _answers(dataset: TunedDataset, name: str, scope: Scope) -> list[Answered]:
+    lines = json.loads((scope.folder / f"{dataset.name}, {name}.json").read_text(encoding="utf-8"))
     names = ("recommended", "is_shown", "intervals", "spent_s", "tried")
     return [Answered(**dict(zip(names, line, strict=True))) for line in lines]
-
-
-def _run_live(dataset: TunedDataset, scope: Scope) -> None:
-    """Run every method once on the dataset itself; the short form replays."""
-    measured, subject = _read(dataset, scope), _subject(dataset)
-
-    def outcome(name: str, moment: int) -> Outcome:
-        times, seconds = _trial(measured.grid, subject, name, moment + 1)
-        return Outcome(cost=times.epoch_s, seconds=seconds, pss_bytes=times.pss_bytes)
-
-    for seed, (name, method) in enumerate(installed().items(), start=LIVE_SEED):
-        shown = Replay(measured=measured, seed=seed).outcome if scope.short else outcome
-        answer = run(method(measured.grid, SHARE * measured.grid_s, seed), shown)
-        (scope.folder / f"{dataset.name}, {name}, live.txt").write_text(answer.recommended, encoding="utf-8")
-
-
-def _live(dataset: TunedDataset, method: str, scope: Scope) -> str:
-    return (scope.folder / f"{dataset.name}, {method}, live.txt").read_text(encoding="utf-8")
-
-
-def _above(measured: Measurements, times: int) -> int:
-    """Return how many of so many replays recommend what takes more than a limit half way up the grid's memory."""
-    usual = np.median(measured.pss_bytes, axis=0)
-    limit = TuneLimits(memory_bytes=float((usual.min() + usual.max()) / 2))
-    method = partial(tune, limit=limit)
-    answers = replays(measured, method, times=times, share=SHARE)
-    named = [one.recommended for one in answers if one.recommended]
-    return sum(bool(usual[measured.places[name]] > limit.memory_bytes) for name in named)
 
 
 TOPIC = Topic(
@@ -267,5 +189,5 @@ TOPIC = Topic(
     ),
     measure=measure,
     details=details,
-    minutes=35,
+    minutes=34,
 )

@@ -1,7 +1,8 @@
-"""What tune is compared with, at equal time: random search, and Optuna's TPE with its WilcoxonPruner."""
+"""What tune is compared with, at equal time: random search, Optuna's TPE with its WilcoxonPruner, and loadtune."""
 
 import math
 import random
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from typing import Any
 from loaderbench.benches.tune.factors import torchs_values, values_of
 from prove.tuning.replay import Answered, Grid, Method, Methods, tune
 
+OPTUNA, LOADTUNE = "Optuna: TPE, WilcoxonPruner", "loadtune"
 INSTANCES = 4  # that a trial of Optuna's has at most: its pruner compares them, one by one
 P_PRUNED = 0.1  # as Optuna's default
 
@@ -35,9 +37,10 @@ def tpe(grid: Grid, budget_s: float, seed: int) -> Method:
     """Search with Optuna: a trial measures a setting up to `INSTANCES` times, and is pruned where it looks worse."""
     optuna = import_module("optuna")  # an extra: see `installed`
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.WilcoxonPruner(p_threshold=P_PRUNED)
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the pruner is experimental
+        pruner = optuna.pruners.WilcoxonPruner(p_threshold=P_PRUNED)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
     space, spent_s, moment = grid.space(), 0.0, 0
     names: dict[int, str] = {}
     while spent_s < budget_s:
@@ -64,9 +67,14 @@ def _suggested(trial: Any, grid: Grid) -> Mapping[str, Any]:
     return {**usual, **fixed, **{name: trial.suggest_categorical(name, values) for name, values in varied.items()}}
 
 
+def has_loadtune() -> bool:
+    """Return whether loadtune is installed, which runs live only."""
+    return find_spec("loadtune") is not None
+
+
 def installed() -> Mapping[str, Methods]:
-    """Return the methods by their names; Optuna's only where it is installed."""
+    """Return the methods that can be replayed, by their names; Optuna's only where it is installed."""
     methods: dict[str, Methods] = {"tune": tune, "random search": random_search}
     if find_spec("optuna") is not None:
-        methods["Optuna: TPE, WilcoxonPruner"] = tpe
+        methods[OPTUNA] = tpe
     return methods

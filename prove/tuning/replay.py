@@ -34,6 +34,20 @@ OTHERS: Mapping[str, Sequence[Any]] = {
 NOT_IN_GRID = "it is not in the grid"
 
 
+@dataclass(kw_only=True)
+class OrderedSpace(Space):
+    """A space in which what is tried next may be in the order of true costs."""
+
+    true_costs: Mapping[str, float] | None = None
+
+    def further(self, effects: Mapping[str, float], best: str, best_with_workers: str | None) -> list[TunedLoader]:
+        """Return what is tried next; what is not in the grid comes last."""
+        candidates, costs = super().further(effects, best, best_with_workers), self.true_costs
+        if costs is None:
+            return candidates
+        return sorted(candidates, key=lambda candidate: costs.get(candidate.name, math.inf))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Grid:
     """The settings of a loader that are measured: all combinations of the values of a few factors."""
@@ -43,12 +57,20 @@ class Grid:
     choices: Mapping[str, Sequence[Any]]
     passes: Passes
     is_stream: bool = False
+    true_costs: Mapping[str, float] | None = None
+    """By setting: what costs least is then tried first, as an order of trials could at best be predicted."""
 
     def space(self) -> Space:
         """Return the space of these settings, none of them known yet."""
         own = values_of(self.config, 0)
         choices = {**OTHERS, "batch_size": (self.config.batch_size,), **self.choices}
-        return Space(config=self.config, choices=choices, usual=torchs_values(own), is_stream=self.is_stream)
+        return OrderedSpace(
+            config=self.config,
+            choices=choices,
+            usual=torchs_values(own),
+            is_stream=self.is_stream,
+            true_costs=self.true_costs,
+        )
 
     @cached_property
     def settings(self) -> dict[str, TunedLoader]:

@@ -163,17 +163,21 @@ class Race:
     def _settled(self) -> tuple[str, bool] | None:
         """Return what was to be recommended when the race ended, unless the blocks after it speak against it.
 
-        A baseline that costs less after all takes the place of what was not shown to be as good; and where a late trial
-        of it was lost, the best of the others does.
+        A baseline that costs less in the blocks that both have takes the place of what was not shown to be as good; and
+        where a late trial of it was lost, the best of the others does.
         """
-        if self._final is None or (self._final[1] and self.status[self._final[0]] != "lost"):
+        if self._final is None:
+            return None
+        name, is_shown = self._final
+        if self.status[name] == "lost":
+            best = self.best
+            return None if best is None else (best, False)
+        if is_shown:
             return self._final
-        is_lost = self.status[self._final[0]] == "lost"
-        names = self.status if is_lost else {self._final[0], *self.baselines}
-        least = self._least(
-            [name for name in sorted(names) if self.status.get(name, "lost") not in ("lost", "compared")]
-        )
-        return None if least is None else (least, False)
+        usable = [one for one in sorted(self.baselines) if self.status.get(one, "lost") not in ("lost", "compared")]
+        ratios = {one: self.compare(one, name) for one in usable if self.costs.common(one, name) >= LEAST_OF_BASELINE}
+        cheaper = [one for one, cost in ratios.items() if cost.ratio < 1]
+        return min(cheaper, key=lambda one: ratios[one].ratio, default=name), False
 
     def compare(self, one: str, other: str) -> CostRatio:
         """Return the cost of `one` over that of `other`."""

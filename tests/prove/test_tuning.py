@@ -2,12 +2,20 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from loaderbench.benches.tune.trial import TrialTimes
 from loaderbench.reports.tune.tune_record import TuneLimits
+from prove.scope import Scope
+from prove.tuning import measured as measured_grids
 from prove.tuning.datasets import DATASETS
+from prove.tuning.loadtune_rival import nearest
 from prove.tuning.methods import random_search
 from prove.tuning.replay import (
     Answered,
@@ -21,6 +29,7 @@ from prove.tuning.replay import (
     run,
     tune,
 )
+from prove.tuning.replayed import in_true_order
 
 SHARE = 0.15
 BEST = "workers=2 · persistent"
@@ -109,3 +118,57 @@ def test_a_method_s_answer_is_what_it_returns() -> None:
         return Answered(recommended="workers=0", spent_s=shown.seconds)  # type: ignore[return-value]
 
     assert run(method(), lambda *_: Outcome(cost=1.0, seconds=2.0)).spent_s == 2.0  # type: ignore[arg-type]
+
+
+def test_an_order_by_the_true_costs_is_one_of_all_that_would_be_tried_anyway() -> None:
+    measured = made_up(0.01)
+    costs = dict(zip(measured.places, measured.truth, strict=True))
+    usual, ordered = measured.grid.space(), replace(measured.grid, true_costs=costs).space()
+    for space in (usual, ordered):
+        space.first(space.usual, [space.usual])
+    names, in_order = (
+        [one.name for one in space.further({"workers=0": 0.0, BEST: -0.5}, BEST, BEST)] for space in (usual, ordered)
+    )
+    assert sorted(names) == sorted(in_order)
+    known = [costs[name] for name in in_order if name in costs]
+    assert known == sorted(known)
+    (answer,) = replays(measured, in_true_order(measured), times=1, share=SHARE)
+    assert measured.regret(answer.recommended) <= 0.03
+
+
+def test_a_grid_that_was_interrupted_goes_on_after_its_last_turn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PROVE_TUNE_GRIDS", str(tmp_path))
+    dataset, scope, blocks = DATASETS[0], Scope(folder=tmp_path / "unused"), list[int]()
+    shown = TrialTimes(epoch_s=1.0, sample_s=0.1, first_batch_s=0.1, cpu_s=1.0, pss_bytes=1e8, shm_bytes=0.0, passes=1)
+
+    def trial(_: object, __: object, name: str, block: int) -> tuple[TrialTimes, float]:
+        if len(blocks) == interrupted_at:
+            raise KeyboardInterrupt
+        blocks.append(block)
+        return shown, 1.0
+
+    monkeypatch.setattr(measured_grids, "_trial", trial)
+    settings = len(dataset.grid().settings)
+    interrupted_at = 2 * settings + 3
+    with pytest.raises(KeyboardInterrupt):
+        measured_grids.measure_grid(dataset, scope)
+    interrupted_at = -1
+    measured_grids.measure_grid(dataset, scope)
+    assert blocks.count(1) == blocks.count(2) == settings
+    assert blocks[interrupted_at] == measured_grids.LEAST_TURNS == len(measured_grids.read_grid(dataset, scope).costs)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "name"),
+    [
+        (None, "workers=0"),
+        ({"num_workers": 2, "persistent_workers": True, "prefetch_factor": None}, BEST),
+        ({"num_workers": 3, "persistent_workers": True, "prefetch_factor": 8}, "workers=2 · prefetch=8 · persistent"),
+    ],
+)
+def test_what_loadtune_recommends_is_the_nearest_setting_of_the_grid(knobs: dict[str, Any] | None, name: str) -> None:
+    grid = DATASETS[1].grid()
+    assert nearest(grid, None if knobs is None else SimpleNamespace(**knobs)) == name
+    assert name in grid.settings
