@@ -2,12 +2,16 @@
 
 import json
 import os
+import platform
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -38,6 +42,34 @@ class Net(torch.nn.Module):
         return self.layer(rows)
 """
 TORCHRUN = ("-m", "torch.distributed.run")
+SEARCHED = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
+DAEMONS = {
+    "munged": ("-F", "-f", *(f"--{name}-file={{folder}}/munge.{name}" for name in ("key", "pid", "log", "seed")),
+               "--socket={folder}/munge.socket"),
+    "slurmctld": ("-D",),
+    "slurmd": ("-D",),
+}  # fmt: skip
+SLURM = """
+ClusterName=loaderbench
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={control_port}
+SlurmdPort={node_port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CredType=cred/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/linear
+MpiDefault=none
+ReturnToService=2
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus}
+PartitionName=all Nodes=ALL Default=YES OverSubscribe=YES
+"""
 FIRST, SECOND, PORT = "10.77.0.1", "10.77.0.2", "29555"
 
 
@@ -95,10 +127,42 @@ def test_mpirun(project: Project) -> None:
     check(project, project.run(mpirun, *options, "-n", "2", PYTHON, *PYTEST))
 
 
-def test_srun(project: Project) -> None:
-    if shutil.which("srun") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
-        pytest.skip("no srun, or no Slurm that answers: apt-get install slurm-wlm, and configure one node")
-    check(project, project.run("srun", "--ntasks", "2", "--overcommit", PYTHON, *PYTEST))
+@pytest.fixture
+def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Slurm on this node alone, started for a test: the environment that ``srun`` needs."""
+    if missing := [name for name in (*DAEMONS, "srun") if shutil.which(name, path=SEARCHED) is None]:
+        pytest.skip(f"no {' and no '.join(missing)}: apt-get install slurm-wlm munge")
+    if os.geteuid():
+        pytest.skip("Slurm's daemons are started here as root")
+    folder, environment = tmp_path / "slurm", {"SLURM_CONF": str(tmp_path / "slurm" / "slurm.conf")}
+    (folder / "state").mkdir(parents=True)
+    names = {"host": platform.node().partition(".")[0], "cpus": os.cpu_count(), "folder": folder}
+    ports = dict(zip(("control_port", "node_port"), free_ports(2), strict=True))
+    (folder / "slurm.conf").write_text(SLURM.format(**names, **ports))
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o600)
+    with ExitStack() as stack:
+        for daemon, options in DAEMONS.items():
+            command = [str(shutil.which(daemon, path=SEARCHED)), *(option.format(folder=folder) for option in options)]
+            log = stack.enter_context((folder / f"{daemon}.out").open("w"))
+            process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
+            stack.callback(process.wait, 30)
+            stack.callback(process.terminate)
+            sleep(1)  # munged's socket, and then slurmctld's
+        yield environment
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def test_srun(project: Project, slurm: dict[str, str]) -> None:
+    check(project, project.run("srun", "--ntasks", "2", "--overcommit", PYTHON, *PYTEST, **slurm))
 
 
 @pytest.fixture
