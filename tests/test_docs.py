@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from glob import glob
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -133,6 +134,8 @@ def test_a_documented_run_selects_cases(
     program, *arguments = shlex.split(command)
     if any("cuda" in argument for argument in arguments) and len(available()) == 1:
         pytest.skip("needs CUDA: a device that is not there is refused before anything is collected")
+    if "ray" in arguments and find_spec("ray") is None:
+        pytest.skip("needs Ray: pip install 'loaderbench[ray]'")
     arguments = [word for word in arguments if word not in ("-p", "loaderbench.benches.harness.plugin")]
     if "--budget" in arguments:  # of `loaderbench run`; what it selects is tested with it
         place = arguments.index("--budget")
