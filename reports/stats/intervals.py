@@ -23,8 +23,8 @@ Freedom = TypeVar("Freedom", float, Floats)
 def t_quantile(freedom: Freedom, level: float = LEVEL) -> Freedom:
     """Return the two-sided quantile of Student's t: so many standard errors from a mean are the ends of its interval.
 
-    >>> round(t_quantile(4.0), 3), t_quantile(np.array([4.0, 9.0])).round(3).tolist()
-    (2.776, [2.776, 2.262])
+    >>> t_quantile(np.array([4.0, 9.0])).round(3).tolist()
+    [2.776, 2.262]
     """
     quantile: Freedom = stdtrit(freedom, 0.5 + level / 2)
     return quantile
