@@ -78,7 +78,7 @@ def passes(cases: pd.DataFrame) -> Figure | None:
     for row, (axes,) in enumerate(panels):
         _pass_bars(axes, table.iloc[row])
         named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
-        style.label(axes, title=named, x="seconds of a pass")
+        style.label(axes, title=named, x="time of a pass")
     return figure
 
 
@@ -141,7 +141,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     style.rows(axes, [case_words(table, row, known) for row in range(len(table))])
     axes.xaxis.set_major_formatter(style.in_units("s"))
     style.legend(axes, columns=3)
-    style.label(axes, x=f"seconds, median of {rounds_of(table)}")
+    style.label(axes, x=f"time, median of {rounds_of(table)}")
     return figure
 
 

@@ -50,7 +50,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     )
     style.log_x(axes, "s")
     style.legend(axes, columns=3)
-    style.label(axes, x=f"time (s), median of {rounds_of(table)}")
+    style.label(axes, x=f"time, median of {rounds_of(table)}")
     return figure
 
 
@@ -114,7 +114,7 @@ def _scatter(axes: Axes, facet: Facet) -> None:
     for case in named.to_dict("records"):
         point = (case[x], case[y])
         axes.annotate(_point(case, facet.table), point, (-3, 8), textcoords="offset points", size=8)
-    style.label(axes, title=facet.name, x="memory added, PSS (bytes)", y=sample_rate(facet.dataset))
+    style.label(axes, title=facet.name, x="memory added, PSS", y=sample_rate(facet.dataset))
 
 
 def _point(case: Mapping[Hashable, object], table: pd.DataFrame) -> str:
@@ -157,7 +157,7 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
     axes.grid(visible=False, axis="x")
     style.log_y(axes, "bytes/s")
     style.name_lines(axes, ends)
-    style.label(axes, title=facet.name, x="batch (bytes)", y="bytes/s")
+    style.label(axes, title=facet.name, x="size of a batch", y="bytes/s")
 
 
 def fidelity(cases: pd.DataFrame) -> Figure | None:
@@ -183,7 +183,7 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     style.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
     for row, case in enumerate(table.to_dict("records")):
         _measured_and_known(axes, row, case)
-    style.label(axes, x=f"measured over known, less one (%); bar: the middle half of {rounds_of(table)}")
+    style.label(axes, x=f"error of what was measured (%); bar: the middle half of {rounds_of(table)}")
     return figure
 
 

@@ -52,6 +52,6 @@ def _points(axes: Axes, facet: Facet, metric: Metric, setting: str) -> None:
     axes.yaxis.set_major_formatter(style.in_units(metric.unit))
     axes.locator_params(axis="y", nbins=5)
     unit = unit_of(metric.name, facet.dataset)
-    style.label(
-        axes, title=facet.name, x=setting_label(setting), y=f"{metric.label} ({unit})" if unit else metric.label
-    )
+    is_named = bool(unit) and metric.unit not in style.UNITS_OF_TICKS
+    y = f"{metric.label}, {unit}" if is_named else metric.label
+    style.label(axes, title=facet.name, x=setting_label(setting), y=y)

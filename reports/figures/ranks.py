@@ -45,11 +45,11 @@ def _bars(axes: Axes, shown: pd.DataFrame, rate: str) -> None:
     else:
         axes.barh(y, shown["seconds"], color=style.BLUE, height=0.62)
     for row, (seconds, samples) in enumerate(zip(shown["seconds"], shown["samples"], strict=True)):
-        axes.text(seconds, row, f" {quantity(samples / seconds, rate)}", va="center", color=style.INK, size=8)
+        style.write_beside(axes, row, quantity(samples / seconds, rate), seconds)
     style.rows(axes, [f"rank{THIN}{rank}" for rank in shown.index])
     axes.set_xlim(0, 1.3 * float(shown["seconds"].max()))
     axes.xaxis.set_major_formatter(style.in_units("s"))
-    style.label(axes, x="seconds of a round")
+    style.label(axes, x="time of a round")
     if has_step:
         style.legend(axes, columns=3)
 

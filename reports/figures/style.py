@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import wrap
 
 import matplotlib as mpl
 import numpy as np
@@ -57,6 +58,7 @@ MOST_PANELS = 6
 PANEL_WIDTHS = {1: 7.64, 2: 5.0, 3: 3.33}  # inches, by the number of columns
 PANEL_HEIGHT = 1.9  # inches
 HEADER, LETTERS = 0.62, 0.8  # inches: title and subtitle of a figure; title, label and ticks of each axes
+LETTER, LINE = 0.062, 0.14  # inches: a letter of a subtitle, its line
 BESIDE = (5, 0)  # points from the end of a bar to its number
 
 
@@ -82,12 +84,15 @@ def sheet(
     """Return a figure of `panels`, each a stack of axes of about `heights` (inches), in rows of three at most."""
     columns = min(max(PANEL_WIDTHS), panels)
     rows = -(-panels // columns)
-    width, height = columns * PANEL_WIDTHS[columns], HEADER + rows * (sum(heights) + LETTERS * len(heights))
+    width = columns * PANEL_WIDTHS[columns]
+    lines = wrap(heading.subtitle, int(width / LETTER), break_long_words=False)
+    header = HEADER + LINE * (len(lines) - 1)
+    height = header + rows * (sum(heights) + LETTERS * len(heights))
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - HEADER / height)))
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - header / height)))
     figure.text(0.12 / width, 1 - 0.10 / height, heading.title, size=12, weight="bold", va="top")
-    figure.text(0.12 / width, 1 - 0.36 / height, heading.subtitle, color=MUTED, va="top")
+    figure.text(0.12 / width, 1 - 0.36 / height, "\n".join(lines), color=MUTED, va="top")
     grid = figure.subplots(
         rows * len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": [*heights] * rows}
     )
@@ -169,6 +174,9 @@ def _log_ticks(axis: Axis, limits: tuple[float, float], unit: str) -> None:
     axis.set_major_locator(LogLocator(subs=subs, numticks=9) if decades >= 1 else MaxNLocator(4))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(in_units(unit))
+
+
+UNITS_OF_TICKS = frozenset({"s", "bytes", "bytes/s", "share"})  # are written at each tick, not in the label
 
 
 def in_units(unit: str) -> Formatter:

@@ -113,4 +113,4 @@ def _boxes(axes: Axes, facet: Facet) -> None:
     axes.scatter(longest, y, s=60, marker="|", color=style.VERMILLION, linewidth=1.6)
     style.log_x(axes, "s")
     style.rows(axes, [plain_number(level) for level in table["num_workers"]])
-    style.label(axes, title=facet.name, x="wait for a batch (s)", y="num_workers")
+    style.label(axes, title=facet.name, x="wait for a batch", y="num_workers")

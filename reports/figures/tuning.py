@@ -9,9 +9,10 @@ from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.other_costs import pareto
 from loaderbench.reports.figures.panels import short
 
-AGAINST = (("pss_bytes", "memory of all processes, PSS (bytes)", "bytes"), ("busy_cpus", "CPU cores busy", ""))
+AGAINST = (("pss_bytes", "memory of all processes, PSS", "bytes"), ("busy_cpus", "CPU cores busy", ""))
 MOST_NAMES = 4  # of settings on the front
-WIDE, HIGH = 0.45, 0.07  # of an axis, that the name of a setting covers
+LONGEST = 30  # characters of a name
+WIDE, HIGH = 0.6, 0.13  # of an axis, that the name of a setting and its dot cover
 
 
 def throughput_against_costs(settings: pd.DataFrame) -> Figure:
@@ -48,7 +49,7 @@ def _scatter(axes: Axes, settings: pd.DataFrame, cost: str) -> None:
     axes.locator_params(nbins=4)
     named = pd.concat([chosen, front.iloc[::-1]]).drop_duplicates("name")
     for name, x, y in _apart(named[["name", cost, rate]], width=settings[cost].max() - settings[cost].min()):
-        axes.annotate(short(name, 22), (x, y), (-3, 8), textcoords="offset points", size=8)
+        axes.annotate(short(name, LONGEST), (x, y), (-3, 8), textcoords="offset points", size=8)
 
 
 def _apart(named: pd.DataFrame, width: float) -> list[tuple[str, float, float]]:

@@ -17,7 +17,7 @@ MOST_POINTS = 400  # of a line: beyond it a point is the mean of several steps
 
 
 def steps_table(verdicts: Sequence[LoopVerdict]) -> pd.DataFrame:
-    """Return a row for each step, or for the mean of several: loader, at (s), wait_s, step_s, steps."""
+    """Return a row for each step, or for the mean of several: loader, began and ended (s), wait_s, step_s, steps."""
     tables = [_of_loader(verdict) for verdict in verdicts[:MOST_LOADERS]]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["loader"])
 
@@ -27,9 +27,17 @@ def _of_loader(verdict: LoopVerdict) -> pd.DataFrame:
     steps = np.flatnonzero(times.is_whole)
     parts = np.array_split(steps, min(MOST_POINTS, len(steps))) if len(steps) else []
     rows = [
-        (times.received[part].mean(), times.waits[part].mean(), times.others[part].mean(), len(part)) for part in parts
+        (
+            times.received[part[0]] - times.waits[part[0]],
+            times.received[part[-1]] + times.others[part[-1]],
+            times.waits[part].mean(),
+            times.others[part].mean(),
+            len(part),
+        )
+        for part in parts
     ]
-    return pd.DataFrame(rows, columns=["at", "wait_s", "step_s", "steps"]).assign(loader=verdict.loader.name)
+    table = pd.DataFrame(rows, columns=["began", "ended", "wait_s", "step_s", "steps"])
+    return table.assign(loader=verdict.loader.name)
 
 
 def steps(table: pd.DataFrame) -> Figure | None:
@@ -38,7 +46,7 @@ def steps(table: pd.DataFrame) -> Figure | None:
         return None
     most = int(table["steps"].max())
     points = "each step" if most == 1 else f"means of up to {count(most, 'step')}"
-    heading = style.Heading(title="Steps over the run", subtitle=f"Seconds of a step: waiting, and the rest; {points}")
+    heading = style.Heading(title="Steps over the run", subtitle=f"Time of a step: waiting, and the rest; {points}")
     names = list(dict.fromkeys(table["loader"]))
     figure, panels = style.sheet(heading, len(names))
     for (axes,), name in zip(panels, names, strict=True):
@@ -50,9 +58,11 @@ def steps(table: pd.DataFrame) -> Figure | None:
 
 
 def _panel(axes: Axes, table: pd.DataFrame) -> None:
-    at, waits, others = (table[column].to_numpy(np.float64) for column in ("at", "wait_s", "step_s"))
-    axes.fill_between(at, 0, waits, color=style.VERMILLION, label="waiting", linewidth=0)
-    axes.fill_between(at, waits, waits + others, color=style.SKY, label="everything else", linewidth=0)
+    """Draw a bar for each row, as wide as it took: between two passes there is none."""
+    began, spans = table["began"], table["ended"] - table["began"]
+    edges = {"width": spans, "align": "edge", "linewidth": 0, "antialiased": False}
+    axes.bar(began, table["wait_s"], color=style.VERMILLION, label="waiting", **edges)
+    axes.bar(began, table["step_s"], bottom=table["wait_s"], color=style.SKY, label="everything else", **edges)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(style.in_units("s"))
     axes.locator_params(axis="y", nbins=4)

@@ -28,7 +28,7 @@ def test_a_setting_of_numbers_is_a_line_in_their_order() -> None:
     assert list(line.get_ydata()) == [0.1, 0.2, 0.4]
     assert line.get_linestyle() == "-"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("zeal", "warmth (s)")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("zeal", "warmth")
 
 
 def test_a_setting_of_names_is_a_row_of_points() -> None:
