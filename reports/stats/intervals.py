@@ -66,11 +66,16 @@ def ratio(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     log_mean, log_sd, n = (
         [side[moment].to_numpy(np.float64) for side in (above, below)] for moment in ("log_mean", "log_sd", "n")
     )
-    variances = [sd**2 / count for sd, count in zip(log_sd, n, strict=True)]  # of the two means
-    variance = variances[0] + variances[1]
+    log_se, freedom = welch(log_sd[0], n[0], log_sd[1], n[1])
+    return _exponentiated(log_mean[0] - log_mean[1], log_se, freedom)
+
+
+def welch(sd_above: Floats, n_above: Floats, sd_below: Floats, n_below: Floats) -> tuple[Floats, Floats]:
+    """Return the standard error of a difference of two means, and its degrees of freedom (Welch 1947); NaN of one."""
+    above, below = sd_above**2 / n_above, sd_below**2 / n_below  # the variances of the two means
     with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = variance**2 / sum(part**2 / (count - 1) for part, count in zip(variances, n, strict=True))
-    return _exponentiated(log_mean[0] - log_mean[1], np.sqrt(variance), freedom)
+        freedom = (above + below) ** 2 / (above**2 / (n_above - 1) + below**2 / (n_below - 1))
+    return np.sqrt(above + below), freedom
 
 
 def pooled(ratios: pd.DataFrame) -> pd.Series:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # it ships no types
 
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
+from loaderbench.reports.stats.intervals import welch
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,9 @@ def standing(log_mean: ArrayLike, log_sd: ArrayLike, n: ArrayLike) -> Standing:
         one = np.ones(1)
         return Standing(low=one, high=one, against=np.zeros(1, dtype=np.intp))
     difference = mean[:, None] - mean
-    width = _half_width(sd**2 / rounds, rounds, 1 - (1 - LEVEL) / (len(mean) - 1))
+    error, freedom = welch(sd[:, None], rounds[:, None], sd, rounds)
+    quantile = stdtrit(freedom, 1 - (1 - LEVEL) / (len(mean) - 1))
+    width = np.where(error == 0, 0.0, quantile * error)  # equal rounds have no spread, and no freedom
     others = ~np.eye(len(mean), dtype=bool)
     low, high = (np.where(others, difference + side * width, np.inf) for side in (-1, 1))
     # A setting with one round has no interval: beside it no other is shown to be as good, which NaN says.
@@ -73,13 +76,3 @@ def smallest_as_good(shown: Standing, rates: Sequence[float] | Floats) -> tuple[
     if shown.is_as_good.any():
         return int(shown.is_as_good.argmax()), True
     return int(np.argmax(rates)), False
-
-
-def _half_width(variance: Floats, rounds: Floats, level: float) -> Floats:
-    """Return (k, k) half of Welch's interval of the difference of two means; `variance` (k,) is that of the means."""
-    sums = variance[:, None] + variance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        parts = variance**2 / (rounds - 1)
-        freedom = sums**2 / (parts[:, None] + parts)
-    # Equal rounds have no spread, and no freedom.
-    return np.asarray(np.where(sums == 0, 0.0, stdtrit(freedom, level) * np.sqrt(sums)))

@@ -5,21 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import (
-    ON_PAPER,
-    Callout,
-    Cell,
-    Column,
-    Part,
-    Section,
-    Table,
-    Tone,
-)
+from loaderbench.reports.documents.document import ON_PAPER, Callout, Part, Section, Table, Tone
 from loaderbench.reports.documents.drawing import drawn
+from loaderbench.reports.documents.tables import amount, columns, numbers, row
 from loaderbench.reports.figures.ranks import SCALING, SIDE_BY_SIDE
 from loaderbench.reports.stats.rank_scaling import Limit, RankScaling
 from loaderbench.reports.units import percent, quantity
-from loaderbench.reports.vocabulary import sample_rate
+from loaderbench.reports.vocabulary import METRICS, sample_rate
 
 MOST_SCALINGS = 6
 MOST_RANKS = 64  # in the table
@@ -117,28 +109,18 @@ def _table(scaling: RankScaling, number: int) -> Table:
         "first_batch_s": "first batch", "wait_s": "waiting for data", "sync_wait_s": "waiting for ranks",
         "compute_s": "computing", "cpu_s": "CPU time", "pss_bytes": "memory (PSS)",
     }  # fmt: skip
-    columns = (
-        Column(label="rank", number=True),
-        Column(label="host"),
-        Column(label="throughput", number=True),
-        *(Column(label=labels[name], number=True) for name in means),
-    )
-    rows = [
-        (
-            Cell(text=str(rank), number=float(str(rank))),
-            Cell(text=str(row["host"])),
-            _cell(row["samples"] / row["seconds"], rate),
-            *(_cell(row[name], "bytes" if name == "pss_bytes" else "s") for name in means),
+    rows = (
+        row(
+            int(str(rank)),
+            str(of_rank["host"]),
+            amount(of_rank["samples"] / of_rank["seconds"], rate),
+            *(amount(of_rank[name], METRICS[name].unit) for name in means),
         )
-        for rank, row in table.iterrows()
-    ]
+        for rank, of_rank in table.iterrows()
+    )
     return Table(
         name=f"ranks-table-{number}",
-        columns=columns,
+        columns=(*numbers("rank"), *columns("host"), *numbers("throughput", *(labels[name] for name in means))),
         rows=tuple(rows),
         most_rows={"markdown": MOST_RANKS, "html": MOST_RANKS},
     )
-
-
-def _cell(value: float, unit: str) -> Cell:
-    return Cell(text=quantity(value, unit), number=float(f"{value:.6g}"))

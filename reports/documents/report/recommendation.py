@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import Bar, Callout, Cell, Code, Column, Section, Table, Tone
+from loaderbench.reports.documents.document import Bar, Callout, Code, Column, Section, Table, Tone
 from loaderbench.reports.documents.report.next_command import is_at_the_edge, next_command
+from loaderbench.reports.documents.tables import row
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.stats.recommendation import Bottleneck, Choice, Recommendation
@@ -133,10 +134,7 @@ def _bars(recommendation: Recommendation) -> Iterator[Bar]:
 def _other_batches(recommendation: Recommendation) -> Section:
     """Return the choices within each batch size, collate function and the like."""
     rate = sample_rate(recommendation.dataset)
-    rows = [
-        tuple(Cell(text=text) for text in (_batches(choice), choice.setting, _evidence(choice, rate)))
-        for choice in recommendation.choices
-    ]
+    rows = [row(_batches(choice), choice.setting, _evidence(choice, rate)) for choice in recommendation.choices]
     columns = (
         Column(label="batches", wide=True),
         Column(label="setting"),

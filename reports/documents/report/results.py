@@ -1,11 +1,13 @@
 """The results of a run on a terminal: the best cases of each bench and dataset, and those that failed."""
 
 from collections.abc import Hashable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from loaderbench.reports.documents.document import ON_TERMINAL, Cell, Column, Items, Table
+from loaderbench.reports.documents.tables import row
 from loaderbench.reports.units import MISSING, count, quantity
 from loaderbench.reports.vocabulary import METRICS, Metric, ranked, unit_of
 from loaderbench.reports.wording import is_missing, levels, settings_of, spoken
@@ -24,8 +26,8 @@ COLUMNS = (
 def results_table(cases: pd.DataFrame) -> Table:
     """Return the best cases of each bench and dataset of a summary, by the metric that is their result."""
     groups = sorted((group for _, group in cases.groupby(["bench", "dataset"], dropna=False)), key=_place)
-    rows = [row for group in groups[:MOST_GROUPS] for row in _rows(group)]
-    return Table(name="results", columns=COLUMNS, rows=tuple(rows), on=ON_TERMINAL)
+    rows = tuple(chain.from_iterable(map(_rows, groups[:MOST_GROUPS])))
+    return Table(name="results", columns=COLUMNS, rows=rows, on=ON_TERMINAL)
 
 
 def failures(missed: pd.DataFrame) -> Items:
@@ -46,13 +48,12 @@ def _rows(group: pd.DataFrame) -> Iterator[tuple[Cell, ...]]:
     metric = _result_metric(group)
     varied = [name for name in settings_of(group) if len(levels(group, name)) > 1 and name != "dataset"]
     best = group.sort_values(metric.name, ascending=metric.better == "lower")[:MOST_ROWS]
-    for row, case in enumerate(best.to_dict("records")):
-        bench, dataset = (str(case["bench"]), _text(case.get("dataset"))) if row == 0 else ("", "")
-        cells = (
+    for place, case in enumerate(best.to_dict("records")):
+        bench, dataset = (str(case["bench"]), _text(case.get("dataset"))) if place == 0 else ("", "")
+        yield row(
             bench, dataset, spoken(case, varied) or MISSING, _result(metric, case), _share(case["spread"]),
             _share(case["stall_share"]), str(case["rounds"]),
         )  # fmt: skip
-        yield tuple(Cell(text=text) for text in cells)
     if len(group) > len(best):
         more = f"and {count(len(group) - len(best), 'slower case')}"
         yield tuple(Cell(text=text, tone="muted") for text in ("", "", more, "", "", "", ""))
