@@ -29,7 +29,8 @@ test-integrations: $(VENV)/installed
 
 # Optuna and loadtune are what tune is compared with: a table of `make prove` says where one could not be installed.
 prove: $(VENV)/installed
-	-$(BIN)/python -c "import optuna, loadtune" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock "optuna>=5" loadtune
+	-$(BIN)/python -c "import optuna" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock "optuna>=5"
+	-$(BIN)/python -c "import loadtune" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock loadtune
 	$(BIN)/python -m prove
 
 prove-short: $(VENV)/installed
