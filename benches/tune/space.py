@@ -31,7 +31,8 @@ FACTORS = (
 )  # fmt: skip
 # One at a time they are tried in this order: what usually gains most comes first, for where there is no time for all.
 # Sending batches and asking for whole ones may gain several times; starting workers once, what their start takes; their
-# number, what a core does; the rest, some per cent.
+# number, what a core does; the rest, some per cent. No model orders them by the trials at hand: in replays even the
+# order of the true costs, which no prediction can surpass, ends no nearer to the best (`make prove`, topic tune).
 LIKELY = (
     "collate_fn", "fetch", "persistent_workers", "num_workers", "in_order", "prefetch_factor", "batch_size",
     "pin_memory", "start_method", "one_thread", "keep_memory",

@@ -141,7 +141,10 @@ def _limits(tuned: Tuned) -> Iterator[str]:
     ):
         if value is not None:
             yield f"{words} at most {quantity(value, unit)}"
-    yield from (f"{name}={value} fixed" for name, value in tuned.fixed.items())
+    switches = {True: "on", False: "off"}
+    yield from (
+        f"{name}={switches[value] if isinstance(value, bool) else value} fixed" for name, value in tuned.fixed.items()
+    )
 
 
 def _notices(tuned: Tuned) -> Iterator[str]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +30,7 @@ from prove.tuning.replay import (
     run,
     tune,
 )
-from prove.tuning.replayed import in_true_order
+from prove.tuning.replayed import LITTLE, in_true_order
 
 SHARE = 0.15
 BEST = "workers=2 · persistent"
@@ -132,8 +133,17 @@ def test_an_order_by_the_true_costs_is_one_of_all_that_would_be_tried_anyway() -
     assert sorted(names) == sorted(in_order)
     known = [costs[name] for name in in_order if name in costs]
     assert known == sorted(known)
-    (answer,) = replays(measured, in_true_order(measured), times=1, share=SHARE)
-    assert measured.regret(answer.recommended) <= 0.03
+
+
+@pytest.mark.parametrize("share", [SHARE, LITTLE])
+def test_no_order_of_trials_ends_nearer_to_the_best_than_the_fixed_one(share: float) -> None:
+    """Why none is predicted: even an order by the true costs would gain nothing."""
+    measured = made_up(0.05)
+    usual, ordered = (
+        fmean(measured.regret(one.recommended) for one in replays(measured, method, times=3, share=share))
+        for method in (tune, in_true_order(measured))
+    )
+    assert usual <= ordered + 0.01
 
 
 def test_a_grid_that_was_interrupted_goes_on_after_its_last_turn(

@@ -47,7 +47,7 @@ def with_status(status: str) -> tuple[TriedSetting, ...]:
         ({"is_length_known": False}, "does not say how long an epoch is"),
         ({"is_length_known": False}, "mine:Train: passes of 100 samples or more"),
         ({"limits": TuneLimits(memory_bytes=8e9, cpus=2)}, "memory at most 8"),
-        ({"fixed": {"num_workers": 4}}, "num_workers=4 fixed"),
+        ({"fixed": {"num_workers": 4, "in_order": True}}, "num_workers=4 fixed, in_order=on fixed"),
         ({"objective": "cpu"}, "s of CPU time for an epoch"),
         ({"objective": "cpu"}, "torch's defaults (workers=0) take 2.00×"),
     ],
