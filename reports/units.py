@@ -78,14 +78,14 @@ def rate(value: float, unit: str) -> str:
 def percent(share: float) -> str:
     """Write a share as a percentage, one decimal below ten.
 
-    >>> [percent(share).replace(THIN, " ") for share in (0, 0.0004, 0.034, 0.63, -0.011)]
-    ['0 %', '<0.1 %', '3.4 %', '63 %', '−1.1 %']
+    >>> [percent(share).replace(THIN, " ") for share in (0, 0.0004, 0.034, 0.63, -0.011, 12.5)]
+    ['0 %', '<0.1 %', '3.4 %', '63 %', '−1.1 %', '1 250 %']
     """
     hundredths = 100 * share
     if 0 < abs(hundredths) < 0.05:  # noqa: PLR2004 - would round to zero
         return f"{'<' if share > 0 else '>' + MINUS}0.1{THIN}%"
     decimals = 1 if 0 < abs(hundredths) < 9.95 else 0  # noqa: PLR2004 - from ten on, whole
-    return f"{hundredths:.{decimals}f}".replace("-", MINUS) + f"{THIN}%"
+    return f"{hundredths:,.{decimals}f}".replace(",", THIN).replace("-", MINUS) + f"{THIN}%"
 
 
 def interval(low: float, high: float, unit: str) -> str:

@@ -12,6 +12,7 @@ from loaderbench.reports.gate.estimate import CHANGES, FEWEST
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
+from loaderbench.reports.vocabulary import label_of
 
 Rows = Sequence[Sequence[str]]
 
@@ -48,10 +49,11 @@ def _notices(calibration: GateCalibration) -> Iterator[str]:
 def _section(title: str, note: str, labels: Sequence[str], rows: Rows) -> Iterator[Section]:
     if rows:
         longest = [max(map(len, texts)) for texts in zip(*rows, strict=True)]
+        are_numbers = [all(" " not in text for text in texts) for texts in zip(*rows, strict=True)]  # with their units
         table = Table(
             columns=tuple(
-                Column(label=label, wide=length > WRAPPED, number=place > 0 and length <= WRAPPED)
-                for place, (label, length) in enumerate(zip(labels, longest, strict=True))
+                Column(label=label, wide=length > WRAPPED, number=place > 0 and has_numbers)
+                for place, (label, length, has_numbers) in enumerate(zip(labels, longest, are_numbers, strict=True))
             ),
             rows=tuple(row(*texts) for texts in rows),
             name=title.lower().replace(" ", "-"),
@@ -80,9 +82,9 @@ def _outcomes(calibration: GateCalibration, *, identical: bool) -> Iterator[tupl
 def _identical(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Identical code",
-        "Replayed: on recorded blocks, drawn anew for each gate, so that gates share blocks and the intervals are "
-        "narrower than the truth. Whole: measured from start to end. A case counts where any of its metrics is called "
-        "changed.",
+        "A replayed gate decides on blocks drawn from the recorded ones. As gates share blocks, the intervals in "
+        "parentheses are narrower than they should be. A whole gate is measured from start to end. A case counts if "
+        "any of its metrics is called changed.",
         ("code", "gates", "budget", "margin", "cases called changed", "gates with a regression"),
         [(*cells, rate_words(outcome.red)) for outcome, cells in _outcomes(calibration, identical=True)],
     )
@@ -91,8 +93,8 @@ def _identical(calibration: GateCalibration) -> Iterator[Section]:
 def _regressions(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Injected regressions",
-        "Found: cases whose throughput was called regressed (or improved, where head is faster).",
-        ("change", "gates", "budget", "margin", "cases found", "least found case", "time, median"),
+        "A case is found if its throughput is called regressed (or improved, where head is faster).",
+        ("change", "gates", "budget", "margin", "cases found", "case found least often", "time, median"),
         [
             (*cells, _least(outcome), duration(outcome.spent_s))
             for outcome, cells in _outcomes(calibration, identical=False)
@@ -108,8 +110,8 @@ def _least(outcome: Outcome) -> str:
 def _needed(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Time needed",
-        "The least budget in which 95 % of all cases are found that became slower by so much: identical code, each "
-        "effect on throughput shifted.",
+        "The smallest budget within which 95 % of the cases are found that became slower by this much; computed by "
+        "shifting the measured effects of identical code.",
         ("change", "budget"),
         [(percent(change), duration(taken)) for change, taken in calibration.needed_s.items()],
     )
@@ -119,11 +121,14 @@ def _intervals(calibration: GateCalibration) -> Iterator[Section]:
     by_blocks = calibration.coverage
     return _section(
         "Intervals",
-        "How many 95 % intervals hold 0, of blocks of identical code that are drawn with replacement, base and head "
-        "exchanged in half of them.",
+        "How many of the 95 % intervals contain 0, as they should: of blocks of identical code, drawn with "
+        "replacement, with base and head exchanged in half of them.",
         ("metric", *(count(blocks, "block") for blocks in by_blocks)),
         [
-            (metric, *(rate_words(rates[metric]) if metric in rates else MISSING for rates in by_blocks.values()))
+            (
+                label_of(metric),
+                *(rate_words(rates[metric]) if metric in rates else MISSING for rates in by_blocks.values()),
+            )
             for metric in next(iter(by_blocks.values()), {})
         ],
     )
@@ -139,17 +144,19 @@ def _faults(calibration: GateCalibration) -> Iterator[Section]:
 
 
 def _called(gate: GateRun) -> str:
-    every = (f"{metric} {verdict}" for of_case in gate.verdicts.values() for metric, verdict in of_case.items())
+    every = (
+        f"{label_of(metric)} {verdict}" for of_case in gate.verdicts.values() for metric, verdict in of_case.items()
+    )
     return ", ".join(sorted({called for called in every if called.endswith(CHANGES)})) or "nothing"
 
 
 def _blocks(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Blocks",
-        "By themselves: how many times longer the changed code takes with no loader around it. Effect: mean log ratio "
-        "of throughput, least and greatest of the cases. Spread: standard deviation of a block, least, median, "
-        "greatest of the cases.",
-        ("code", "blocks", "a block takes", "by themselves", "effect", "spread", "effects above 0"),
+        "Slowdown without a loader: how many times longer the changed code takes by itself. Effect: the mean log ratio "
+        "of throughput; the smallest and the largest of the cases. Spread: the standard deviation between blocks; the "
+        "smallest, the median and the largest of the cases.",
+        ("code", "blocks", "time of a block", "slowdown without a loader", "effect", "spread", "effects above 0"),
         [_pool_row(pool, calibration) for pool in calibration.pools],
     )
 

@@ -8,7 +8,7 @@ from loaderbench.reports.units import quantity
 
 TONES: Mapping[Level, Tone] = {"fine": "good", "note": "warn", "wrong": "bad"}
 COLUMNS = (
-    Column(label=""),
+    Column(label="result"),
     Column(label="what"),
     Column(label="needs", number=True),
     Column(label="limit", number=True),

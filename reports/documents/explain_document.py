@@ -35,7 +35,7 @@ TONES: Mapping[InterventionOutcome, Tone] = {
 COLUMNS = (
     Column(label="cause"),
     Column(label="result"),
-    Column(label="of an epoch (95 %)", meaning="What an epoch saves without this cause, as a share of it."),
+    Column(label="time of an epoch (95 %)", meaning="How much shorter or longer an epoch is without this cause."),
     Column(label="blocks", number=True, meaning="Fresh pairs of loaders, with the cause and without it."),
     Column(label="evidence, and what to change", wide=True, on=ON_TERMINAL),
     Column(label="evidence", wide=True, on=ON_PAPER),
@@ -113,11 +113,11 @@ def gain(intervention: RankedIntervention) -> str:
     """Return by how much an epoch is shorter, and the interval of that.
 
     >>> gain(RankedIntervention(cause="x", outcome="helps", gain=0.25, low=0.2, high=0.3)).replace(chr(0x202f), " ")
-    '−25 % (−20 % to −30 %)'
+    '−25 % (−30 % to −20 %)'
     """
     if not math.isfinite(intervention.low):
         return f"{_change(intervention.gain)} (too few blocks to tell)"
-    return f"{_change(intervention.gain)} ({_change(intervention.low)} to {_change(intervention.high)})"
+    return f"{_change(intervention.gain)} ({_change(intervention.high)} to {_change(intervention.low)})"
 
 
 def _change(gain: float) -> str:

@@ -67,7 +67,7 @@ _TERMS = (
         ),
     ),
     *((kind.name, kind.meaning) for kind in VERDICTS.values()),
-    ("CPU time", "Of all processes of the loader, a sample."),
+    ("CPU time", "Of all processes of the loader, for each sample."),
 )
 
 

@@ -27,7 +27,7 @@ COLUMNS = (
     Column(label="workers", number=True),
     Column(label="steps", number=True),
     Column(label="waiting", number=True, meaning="Share of its loops spent waiting for a batch."),
-    Column(label="95 %", meaning="Its interval over blocks of successive steps."),
+    Column(label="interval (95 %)", meaning="Its interval over blocks of successive steps."),
     Column(label="median wait", number=True),
     Column(label="95 % of waits below", number=True),
     Column(label="longest", number=True),

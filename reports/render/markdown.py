@@ -132,6 +132,7 @@ def _table(table: Table) -> Iterator[str]:
     lines = _lines(
         [escaped(table.columns[number].label) for number in shown],
         ([_cell(row[number]) for number in shown] for row in rows),
+        numbers=[table.columns[number].number for number in shown],
     )
     kept, left = [next(lines), next(lines)], MOST_CHARACTERS
     for line in lines:
@@ -144,10 +145,11 @@ def _table(table: Table) -> Iterator[str]:
         yield f"{count(more, 'more row')} on the HTML page."
 
 
-def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table of escaped cells."""
+def _lines(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[bool] = ()) -> Iterator[str]:
+    """Yield the lines of a table of escaped cells; `numbers` tells which columns are set to the right."""
+    rules = ["---:" if number else "---" for number in numbers or [False] * len(head)]
     yield f"| {' | '.join(head)} |"
-    yield f"| {' | '.join(['---'] * len(head))} |"
+    yield f"| {' | '.join(rules)} |"
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -58,7 +58,7 @@ def _environment() -> Environment:
         "left_out": _left_out,
         "search_data": _search_data,
         "json": _json,
-        "svg": lambda figure: Markup(inline(figure.svg)),  # noqa: S704 - matplotlib has escaped every text in it
+        "svg": _svg,
         "pixels": _pixels,
         "class": _class,
     }
@@ -147,6 +147,12 @@ def _class(kind: str) -> str:
 def _json(data: Any, *, ensure_ascii: bool = True) -> Markup:
     """Return data as JSON that cannot end its script element."""
     return htmlsafe_json_dumps(data, ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
+
+
+def _svg(figure: DrawnFigure) -> Markup:
+    """Return a figure's SVG, named by its title for those who do not see it."""
+    named = Markup('<svg role="img" aria-label="{}"').format(plain(figure.title))
+    return Markup(inline(figure.svg).replace("<svg", named, 1))  # noqa: S704 - matplotlib has escaped every text in it
 
 
 def _pixels(figure: DrawnFigure) -> int:

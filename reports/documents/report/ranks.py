@@ -57,11 +57,10 @@ def _callout(scaling: RankScaling) -> Callout:
 
 def _evidence(scaling: RankScaling) -> str:
     most, rate = scaling.most, sample_rate(scaling.most["dataset"])
-    total = f"{quantity(most['samples_per_s'], rate)} together (the sum of the ranks' own rates is "
-    total += f"{quantity(most['rates_sum_per_s'], rate)})"
-    if pd.isna(most["efficiency"]):
-        return f"{total}."
-    return f"{total}, {percent(most['efficiency'])} of {most['world_size']} times one rank's."
+    together = f"{quantity(most['samples_per_s'], rate)} together"
+    if not pd.isna(most["efficiency"]):
+        together += f": {percent(most['efficiency'])} of {most['world_size']} times one rank's throughput"
+    return f"{together}. The ranks' own rates add up to {quantity(most['rates_sum_per_s'], rate)}."
 
 
 def _sentence(scaling: RankScaling) -> str:

@@ -181,4 +181,6 @@ def _undecided(choice: Choice) -> str:
 def _not_shown(choice: Choice) -> str:
     """Name the setting beside which the fastest is not shown to be as good."""
     other, at_least = assigned(choice.against, choice.varied), quantity(choice.at_least, "ratio")
-    return f"{other} may be faster: the rounds show no more than that {choice.setting} is at least {at_least} it."
+    return (
+        f"{other} may be faster: the rounds show only that {choice.setting} reaches at least {at_least} its throughput."
+    )

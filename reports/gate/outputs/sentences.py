@@ -94,7 +94,7 @@ def effort(comparison: Comparison) -> str:
     margin = percent(comparison.plan.margin)
     if not comparison.blocks:
         return f"Recorded runs, compared with a margin of {margin}"
-    analyses = f", analysed after {', '.join(map(str, comparison.analyses))}" if comparison.analyses else ""
+    analyses = f", analysed after {', '.join(map(str, comparison.analyses))} blocks" if comparison.analyses else ""
     prepared_s = comparison.setup.prepared_s
     beside = f" (and {duration(prepared_s)} before, to check out and set up)" if prepared_s >= 1 else ""
     return (
@@ -147,7 +147,8 @@ def conditions(comparison: Comparison) -> str:
     )
     parts = []
     if load:
-        parts.append(f"load average {min(load):.1f} to {max(load):.1f}")
+        lowest, highest = f"{min(load):.1f}", f"{max(load):.1f}"
+        parts.append(f"load average {lowest}" + (f" to {highest}" if highest != lowest else ""))
     if steal:
         parts.append(f"CPU time stolen {percent(max(steal))} at most")
     if throttled:

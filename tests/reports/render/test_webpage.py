@@ -194,6 +194,11 @@ def test_each_section_has_an_anchor_of_its_own() -> None:
     assert len(set(anchors)) == 4
 
 
+def test_every_figure_has_its_title_for_those_who_do_not_see_it(whole_document: Document, html: str) -> None:
+    titles = [figure.title for figure in whole_document.figures]
+    assert re.findall(r'<svg role="img" aria-label="([^"]*)"', html) == titles
+
+
 def test_the_files_are_the_figures_the_markdown_and_last_the_page(whole_document: Document) -> None:
     written = dict(files(whole_document, "report"))
     assert list(written) == ["figures/line.svg", "figures/line.png", "report.md", "report.html"]
