@@ -6,9 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import case_words, rounds_of
+from loaderbench.reports.figures.panels import case_words, ordered, rounds_of
 from loaderbench.reports.units import percent, quantity
-from loaderbench.reports.wording import sort_key
 
 # The loop's seconds, by what the batch it waited for was at.
 WAITED = (
@@ -36,7 +35,7 @@ def breakdown(cases: pd.DataFrame) -> Figure | None:
     )
     figure, ((axes,),) = style.sheet(heading, 1, heights=(0.36 * len(table) + 0.5,))
     _bars(axes, table)
-    style.rows(axes, [case_words(table, row, ("collate_fn", "num_workers", "batch_size")) for row in range(len(table))])
+    style.rows(axes, case_words(table, ("collate_fn", "num_workers", "batch_size")))
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(style.in_units("share"))
     style.legend(axes, columns=3)
@@ -68,17 +67,17 @@ def passes(cases: pd.DataFrame) -> Figure | None:
     table = cases[(cases["bench"] == "breakdown") & cases["dataset_only_s"].notna()]
     if table.empty:
         return None
-    table = _ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(style.MOST_PANELS)
+    table = ordered(table, ("dataset", "start_method", "num_workers", "batch_size")).head(style.MOST_PANELS)
     heading = style.Heading(
         title="What each part of a loader adds",
         subtitle=f"A pass over the same samples, one part more in each row; median of {rounds_of(table)}",
     )
     high = 0.3 * (len(PASSES_WITH_DEVICE) if table["with_transport_s"].notna().any() else len(PASSES))
     figure, panels = style.sheet(heading, len(table), heights=(high,))
-    for row, (axes,) in enumerate(panels):
+    names = case_words(table, ("num_workers", "start_method", "batch_size"))
+    for row, ((axes,), name) in enumerate(zip(panels, names, strict=True)):
         _pass_bars(axes, table.iloc[row])
-        named = case_words(table, row, ("num_workers", "start_method", "batch_size"))
-        style.label(axes, title=named, x="time of a pass")
+        style.label(axes, title=name, x="time of a pass")
     return figure
 
 
@@ -123,7 +122,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     if table.empty:
         return None
     known = ("start_method", "payload_mb", "num_workers")
-    table = _ordered(table, known).head(MOST_ROWS)
+    table = ordered(table, known).head(MOST_ROWS)
     heading = style.Heading(
         title="What the first batch waits for",
         subtitle="From iter(loader) to the first batch of the first worker; the parts add up to it",
@@ -138,15 +137,8 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         left += taken
     for row, whole in enumerate(left):
         style.write_beside(axes, row, quantity(whole, "s"), whole)
-    style.rows(axes, [case_words(table, row, known) for row in range(len(table))])
+    style.rows(axes, case_words(table, known))
     axes.xaxis.set_major_formatter(style.in_units("s"))
     style.legend(axes, columns=3)
     style.label(axes, x=f"time, median of {rounds_of(table)}")
     return figure
-
-
-def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return the cases sorted by those of these settings that they have."""
-    known = [name for name in names if name in table]
-    order = table.apply(lambda row: tuple(sort_key(name, row[name]) for name in known), axis="columns")
-    return table.loc[order.sort_values().index]

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
-from loaderbench.reports.figures.panels import short, titles
+from loaderbench.reports.figures.panels import short, sizes, titles
 from loaderbench.reports.gate.comparison import Comparison
 from loaderbench.reports.gate.outputs.sentences import change_of, unit_of_inference
 from loaderbench.reports.gate.paired_effects import worse_sign
 from loaderbench.reports.gate.verdicts import VERDICTS
-from loaderbench.reports.units import MINUS, count, digits, quantity
+from loaderbench.reports.units import MINUS, digits, quantity
 
 COLOURS: Mapping[str, str] = {
     "regressed": style.VERMILLION, "unproven": style.ORANGE, "inconclusive": style.BLUE, "improved": style.GREEN,
@@ -48,11 +48,10 @@ def forest(table: pd.DataFrame) -> Figure | None:
     shown = _sorted(table)
     parts = [part for scale in ("ratio", "difference") if len(part := shown[shown["scale"] == scale])]
     left_out = f" ({len(shown)} of {len(table)} figures)" if len(shown) < len(table) else ""
-    low, high = shown["n"].min(), shown["n"].max()
-    over = ("" if low == high else f"{low} to ") + count(int(high), str(shown["unit"].iloc[0]))
+    over = sizes(shown["n"], str(shown["unit"].iloc[0]))
     heading = style.Heading(
         title="Head against base",
-        subtitle=f"Change with its 95 % interval, n = {over}; grey: too small to matter{left_out}",
+        subtitle=f"Change with its 95 % interval, {over}; grey: too small to matter{left_out}",
     )
     heights = [0.24 * len(part) + 0.16 for part in parts]
     figure, (panel,) = style.sheet(heading, 1, heights=heights)

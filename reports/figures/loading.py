@@ -51,20 +51,18 @@ def _surveyed(cases: pd.DataFrame) -> pd.DataFrame:
 def _lines(axes: Axes, facet: Facet) -> None:
     workers = levels(facet.table, "num_workers")
     sizes = levels(facet.table, "batch_size")[-MOST_LINES:]
-    style.steps(axes, workers, [plain_number(level) for level in workers])
-    axes.grid(axis="y")
+    style.steps(axes, workers)
     ends = []
     for size, colour in zip(sizes, style.SERIES, strict=False):
         line = facet.table[facet.table["batch_size"] == size].set_index("num_workers")
         line = line[~line.index.duplicated()].reindex(workers).reset_index()
         rate, x = line["samples_per_s"], np.arange(len(line))
-        axes.plot(x[rate.notna()], rate.dropna(), marker="o", color=colour, markeredgecolor=style.PAPER)
+        axes.plot(x[rate.notna()], rate.dropna(), marker="o", color=colour)
         axes.vlines(x, line["low_samples_per_s"], line["high_samples_per_s"], color=colour, alpha=0.45, lw=3)
         last = int(np.flatnonzero(rate.notna())[-1])
         ends.append((float(last), float(rate[last]), f"batch {plain_number(size)}", colour))
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(style.in_units(""))
-    axes.locator_params(axis="y", nbins=5)
+    style.y_ticks(axes, "")
     style.name_lines(axes, ends)
     style.label(axes, title=facet.name, x=setting_label("num_workers"), y=sample_rate(facet.dataset))
 

@@ -8,11 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, at_usual_values, case_words, facets, note, rounds_of, short
+from loaderbench.reports.figures.panels import (
+    Facet,
+    at_usual_values,
+    case_words,
+    facets,
+    note,
+    ordered,
+    rounds_of,
+    short,
+)
 from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.units import quantity
 from loaderbench.reports.vocabulary import sample_rate
-from loaderbench.reports.wording import is_missing, levels, phrase, settings_of, sort_key
+from loaderbench.reports.wording import is_missing, levels, phrase, settings_of
 
 STARTUP = (
     ("first_batch_s", "first batch", style.BLUE),
@@ -31,10 +40,9 @@ def startup(cases: pd.DataFrame) -> Figure | None:
     table = cases[(cases["bench"] == "startup") & cases["first_batch_s"].notna()]
     if table.empty:
         return None
-    known = [name for name in ("dataset", "start_method", "persistent_workers", "num_workers") if name in table]
-    order = table.apply(lambda row: tuple(sort_key(name, row[name]) for name in known), axis="columns")
-    table = table.loc[order.sort_values().index[:MOST_ROWS]]
-    fewer = "" if len(order) <= MOST_ROWS else f" ({MOST_ROWS} of {len(order)} rows)"
+    settings = ("start_method", "persistent_workers", "num_workers")
+    fewer = "" if len(table) <= MOST_ROWS else f" ({MOST_ROWS} of {len(table)} rows)"
+    table = ordered(table, ("dataset", *settings)).head(MOST_ROWS)
     heading = style.Heading(
         title="Starting and stopping workers",
         subtitle=f"From iter(loader) to the first batch, and from the last batch to the last worker's end{fewer}",
@@ -44,10 +52,7 @@ def startup(cases: pd.DataFrame) -> Figure | None:
         y = np.arange(len(table)) + LANE * (lane - 1)
         axes.scatter(table[column], y, s=30, color=colour, edgecolor=style.PAPER, linewidth=0.6, label=name, zorder=3)
     axes.hlines(np.arange(len(table) - 1) + 0.5, 0, 1, color=style.GRID, lw=0.8, transform=axes.get_yaxis_transform())
-    style.rows(
-        axes,
-        [case_words(table, row, ("start_method", "persistent_workers", "num_workers")) for row in range(len(table))],
-    )
+    style.rows(axes, case_words(table, settings))
     style.log_x(axes, "s")
     style.legend(axes, columns=3)
     style.label(axes, x=f"time, median of {rounds_of(table)}")
@@ -92,24 +97,29 @@ def pareto(table: pd.DataFrame, cost: str = "added_pss_bytes") -> pd.DataFrame:
     >>> front["added_pss_bytes"].tolist()
     [1, 2, 4]
     """
-    ordered = table.sort_values([cost, "samples_per_s"], ascending=[True, False])
-    record = ordered["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
-    return ordered[ordered["samples_per_s"] > record]
+    cheapest_first = table.sort_values([cost, "samples_per_s"], ascending=[True, False])
+    record = cheapest_first["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
+    return cheapest_first[cheapest_first["samples_per_s"] > record]
+
+
+def scatter_with_front(axes: Axes, table: pd.DataFrame, cost: str, unit: str) -> pd.DataFrame:
+    """Draw throughput over `cost` (in `unit`) with the Pareto front, and return the cases that lie on it."""
+    front, rate = pareto(table, cost), "samples_per_s"
+    nearest = table.nlargest(MOST_POINTS, rate)
+    axes.scatter(nearest[cost], nearest[rate], s=22, color=style.MUTED, alpha=0.45, linewidth=0)
+    axes.plot(front[cost], front[rate], drawstyle="steps-post", color=style.BLUE, alpha=0.5, lw=1.4)
+    axes.scatter(front[cost], front[rate], s=38, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
+    axes.set_ylim(0, 1.25 * table[rate].max())
+    axes.margins(x=0.13)
+    style.y_ticks(axes, "")
+    axes.xaxis.set_major_formatter(style.in_units(unit))
+    axes.locator_params(axis="x", nbins=4)
+    return front
 
 
 def _scatter(axes: Axes, facet: Facet) -> None:
-    front = pareto(facet.table)
-    nearest = facet.table.nlargest(MOST_POINTS, "samples_per_s")
     x, y = "added_pss_bytes", "samples_per_s"
-    axes.scatter(nearest[x], nearest[y], s=22, color=style.MUTED, alpha=0.45, linewidth=0)
-    axes.plot(front[x], front[y], drawstyle="steps-post", color=style.BLUE, alpha=0.5, lw=1.4)
-    axes.scatter(front[x], front[y], s=38, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
-    axes.set_ylim(0, 1.25 * facet.table["samples_per_s"].max())
-    axes.margins(x=0.12)
-    axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(style.in_units(""))
-    axes.xaxis.set_major_formatter(style.in_units("bytes"))
-    axes.locator_params(nbins=4)
+    front = scatter_with_front(axes, facet.table, x, "bytes")
     named = front.iloc[np.unique(np.linspace(0, len(front) - 1, MOST_NAMES).astype(int))]
     for case in named.to_dict("records"):
         point = (case[x], case[y])
@@ -145,10 +155,10 @@ def _bandwidths(axes: Axes, facet: Facet) -> None:
     largest, ends = float(facet.table["size"].max()), []
     lines = list(facet.table.groupby(names, sort=True)) if names else [((), facet.table)]
     for (key, line), colour in zip(lines, style.SERIES, strict=False):
-        ordered = line.sort_values("size")
-        axes.plot(ordered["size"], ordered["bytes_per_s"], marker="o", color=colour, markeredgecolor=style.PAPER)
+        by_size = line.sort_values("size")
+        axes.plot(by_size["size"], by_size["bytes_per_s"], marker="o", color=colour)
         words = ", ".join(phrase(name, value) for name, value in zip(names, key, strict=True))
-        ends.append((largest, float(ordered["bytes_per_s"].iloc[-1]), words, colour))
+        ends.append((largest, float(by_size["bytes_per_s"].iloc[-1]), words, colour))
     if (ceiling := facet.table.get(f"{FACT}link_bytes_per_s")) is not None and ceiling.notna().any():
         link = float(ceiling.max())
         axes.axhline(link, color=style.MUTED, lw=1, ls="--")
@@ -180,7 +190,7 @@ def fidelity(cases: pd.DataFrame) -> Figure | None:
     furthest = 110 * float(np.nanmax(table[["low_error", "high_error", "error"]].abs().to_numpy(float)))
     axes.set_xlim(-max(furthest, 3), max(furthest, 3))
     axes.grid(axis="x")
-    style.rows(axes, [case_words(table, row, ("quantity",)) for row in range(len(table))])
+    style.rows(axes, case_words(table, ("quantity",)))
     for row, case in enumerate(table.to_dict("records")):
         _measured_and_known(axes, row, case)
     style.label(axes, x=f"error of what was measured (%); bar: the middle half of {rounds_of(table)}")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
 from loaderbench.reports.vocabulary import Metric, panel_settings, unit_of
-from loaderbench.reports.wording import levels, plain_number, settings_of
+from loaderbench.reports.wording import levels, settings_of
 
 
 def over_setting(cases: pd.DataFrame, metric: Metric) -> Figure | None:
@@ -42,15 +42,13 @@ def _points(axes: Axes, facet: Facet, metric: Metric, setting: str) -> None:
     values = levels(facet.table, setting)
     line = facet.table.drop_duplicates(setting).set_index(setting)[metric.name].reindex(values)
     is_ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    style.steps(axes, values, [plain_number(value) for value in values])
+    style.steps(axes, values)
     axes.plot(
-        np.arange(len(values)), line, marker="o", color=style.BLUE, markeredgecolor=style.PAPER,
+        np.arange(len(values)), line, marker="o", color=style.BLUE,
         linestyle="-" if is_ordered else "none",
     )  # fmt: skip
     axes.set_ylim(bottom=min(0.0, float(line.min())))
-    axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(style.in_units(metric.unit))
-    axes.locator_params(axis="y", nbins=5)
+    style.y_ticks(axes, metric.unit)
     unit = unit_of(metric.name, facet.dataset)
     is_named = bool(unit) and metric.unit not in style.UNITS_OF_TICKS
     y = f"{metric.label}, {unit}" if is_named else metric.label

@@ -11,7 +11,7 @@ from loaderbench.reports.figures.style import MOST_PANELS
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count
 from loaderbench.reports.vocabulary import SETTINGS, panel_settings
-from loaderbench.reports.wording import is_missing, levels, phrase, settings_of, sort_key
+from loaderbench.reports.wording import is_missing, levels, settings_of, sort_key, spoken
 
 LONGEST_NAME = 30
 NAME_LENGTHS = {1: 90, 2: 56, 3: 36}  # characters that fit above a panel, by the number of columns
@@ -94,8 +94,13 @@ def rounds_of(cases: pd.DataFrame) -> str:
     >>> rounds_of(pd.DataFrame({"rounds": [5, 5]})), rounds_of(pd.DataFrame({"rounds": [1, 3]}))
     ('n = 5 rounds', 'n = 1 to 3 rounds')
     """
-    low, high = int(cases["rounds"].min()), int(cases["rounds"].max())
-    return f"n = {count(high, 'round')}" if low == high else f"n = {low} to {count(high, 'round')}"
+    return sizes(cases["rounds"], "round")
+
+
+def sizes(numbers: pd.Series, noun: str) -> str:
+    """Say of how many rounds, blocks or runs each value is."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return f"n = {'' if low == high else f'{low} to '}{count(high, noun)}"
 
 
 def short(text: str, longest: int = LONGEST_NAME) -> str:
@@ -123,9 +128,14 @@ def titles(names: Sequence[str]) -> list[str]:
     ]
 
 
-def case_words(table: pd.DataFrame, row: int, names: tuple[str, ...]) -> str:
-    """Name a case by the settings that differ within `table`."""
-    case = table.iloc[row]
+def case_words(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Name each case by those of the settings `names` that differ within `table`."""
     differing = [name for name in ("dataset", *names) if len(levels(table, name)) > 1] or [names[0]]
-    phrases = [phrase(name, case[name]) for name in differing if name in case and not pd.isna(case[name])]
-    return short(" · ".join(phrases) or str(case["case"]), 44)
+    return [short(spoken(case, differing) or str(case["case"]), 44) for case in table.to_dict("records")]
+
+
+def ordered(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the cases sorted by those of these settings that they have."""
+    known = [name for name in names if name in table]
+    order = table.apply(lambda row: tuple(sort_key(name, row[name]) for name in known), axis="columns")
+    return table.loc[order.sort_values().index]

@@ -68,14 +68,12 @@ def scaling(table: pd.DataFrame) -> Figure | None:
     if table["ideal"].notna().all():
         axes.plot(x, table["ideal"], color=style.MUTED, linestyle="--")
         names.append((float(x[-1]), float(table["ideal"].iloc[-1]), "ideal", style.MUTED))
-    axes.plot(x, table["samples_per_s"], marker="o", color=style.BLUE, markeredgecolor=style.PAPER)
+    axes.plot(x, table["samples_per_s"], marker="o", color=style.BLUE)
     axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.BLUE, alpha=0.35, lw=3)
     worlds = table["world_size"].tolist()
-    style.steps(axes, worlds, [str(world) for world in worlds])
+    style.steps(axes, worlds)
     axes.set_ylim(bottom=0)
-    axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(style.in_units(""))
-    axes.locator_params(axis="y", nbins=4)
+    style.y_ticks(axes, "")
     style.name_lines(axes, names)
     style.label(axes, x="ranks", y=sample_rate(table["dataset"].iloc[0]))
     return figure

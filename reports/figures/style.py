@@ -29,6 +29,7 @@ from matplotlib.ticker import (
 from matplotlib.transforms import ScaledTranslation
 
 from loaderbench.reports.units import THIN
+from loaderbench.reports.wording import plain_number
 
 STYLE_SHEET = "loaderbench.reports.figures.loaderbench"  # loaderbench.mplstyle, beside this module
 
@@ -59,6 +60,7 @@ PANEL_WIDTHS = {1: 7.64, 2: 5.0, 3: 3.33}  # inches, by the number of columns
 PANEL_HEIGHT = 1.9  # inches
 HEADER, LETTERS = 0.62, 0.8  # inches: title and subtitle of a figure; title, label and ticks of each axes
 LETTER, LINE = 0.062, 0.14  # inches: a letter of a subtitle, its line
+GAP = 11  # points between the names of two lines
 BESIDE = (5, 0)  # points from the end of a bar to its number
 
 
@@ -111,14 +113,14 @@ def label(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
     axes.yaxis.set_label_coords(0, 1, transform=axes.transAxes + above)
 
 
-def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]], *, gap: float = 11) -> None:
-    """Write names (x, y, text, colour) to the right of the ends of lines, about `gap` points apart at least."""
+def name_lines(axes: Axes, names: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write names (x, y, text, colour) to the right of the ends of lines, about `GAP` points apart at least."""
     scale = axes.yaxis.get_transform().transform  # of a logarithmic axis, too
     bottom, top = scale(np.array(axes.get_ylim()))
     lowest = float("-inf")
     for x, y, text, colour in sorted(names, key=lambda name: name[1]):
         height = 72 * PANEL_HEIGHT * float((scale(np.array([y]))[0] - bottom) / (top - bottom))
-        lowest = max(height, lowest + gap)
+        lowest = max(height, lowest + GAP)
         beside = (7, lowest - height)
         axes.annotate(
             text, (x, y), beside, textcoords="offset points", color=colour, va="center", size=8, annotation_clip=False
@@ -140,9 +142,9 @@ def legend(axes: Axes, columns: int) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderpad=0.2)
 
 
-def steps(axes: Axes, levels: Sequence[object], words: Sequence[str]) -> None:
-    """Make the horizontal axis a row of evenly spaced levels."""
-    axes.set_xticks(range(len(levels)), words)
+def steps(axes: Axes, levels: Sequence[object]) -> None:
+    """Make the horizontal axis a row of evenly spaced levels of a setting."""
+    axes.set_xticks(range(len(levels)), [plain_number(level) for level in levels])
     axes.set_xlim(-0.35, max(len(levels) - 0.65, 0.35))
 
 
@@ -151,6 +153,13 @@ def rows(axes: Axes, words: Sequence[str]) -> None:
     axes.set_yticks(range(len(words)), words)
     axes.set_ylim(len(words) - 0.4, -0.6)
     axes.tick_params(axis="y", labelcolor=INK)
+
+
+def y_ticks(axes: Axes, unit: str) -> None:
+    """Give the vertical axis a handful of ticks in `unit`, each with a line across the panel."""
+    axes.grid(axis="y")
+    axes.yaxis.set_major_formatter(in_units(unit))
+    axes.locator_params(axis="y", nbins=4)
 
 
 def log_x(axes: Axes, unit: str) -> None:

@@ -52,13 +52,11 @@ def _triple(axes: Axes, facet: Facet) -> None:
     table = facet.table.drop_duplicates("num_workers").set_index("num_workers").reindex(workers).reset_index()
     x = np.arange(len(workers))
     for column, _, colour in TRIPLE:
-        axes.plot(x, table[column], marker="o", color=colour, markeredgecolor=style.PAPER)
+        axes.plot(x, table[column], marker="o", color=colour)
     axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.INK, alpha=0.35, lw=3)
-    style.steps(axes, workers, [plain_number(level) for level in workers])
-    axes.grid(axis="y")
+    style.steps(axes, workers)
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(style.in_units(""))
-    axes.locator_params(axis="y", nbins=4)
+    style.y_ticks(axes, "")
     last = table.iloc[-1]
     style.name_lines(axes, [(float(x[-1]), float(last[column]), name, colour) for column, name, colour in TRIPLE])
     sizes = levels(facet.table, "batch_size")
@@ -70,7 +68,7 @@ def _stall(axes: Axes, facet: Facet) -> None:
     workers = levels(facet.table, "num_workers")
     table = facet.table.drop_duplicates("num_workers").set_index("num_workers").reindex(workers)
     axes.bar(range(len(workers)), 100 * table["stall_share"], width=0.34, color=style.VERMILLION)
-    style.steps(axes, workers, [plain_number(level) for level in workers])
+    style.steps(axes, workers)
     for x, share in enumerate(table["stall_share"].dropna()):
         axes.text(x, 100 * share + 6, percent(share), ha="center", color=style.INK, size=8)
     axes.set_ylim(0, 100)

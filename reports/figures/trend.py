@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
-from loaderbench.reports.figures.panels import NAME_LENGTHS, short, titles
+from loaderbench.reports.figures.panels import NAME_LENGTHS, short, sizes, titles
 from loaderbench.reports.text import plain
-from loaderbench.reports.units import count, quantity
+from loaderbench.reports.units import quantity
 from loaderbench.reports.vocabulary import label_of, unit_of
 
 MOST_PANELS = 12
@@ -26,9 +26,7 @@ def trend(points: pd.DataFrame) -> Figure | None:
     if not drawable:
         return None
     shown = sorted(drawable, key=_newest, reverse=True)[:MOST_PANELS]
-    fewest = int(min(series["n"].min() for series in shown))
-    most = int(max(series["n"].max() for series in shown))
-    rounds = f"n = {count(most, 'round')}" if fewest == most else f"n = {fewest} to {count(most, 'round')}"
+    rounds = sizes(pd.concat([series["n"] for series in shown]), "round")
     part = f" ({len(shown)} of {len(drawable)} cases)" if len(shown) < len(drawable) else ""
     heading = style.Heading(
         title="Run by run",
@@ -62,10 +60,8 @@ def _draw(axes: Axes, series: pd.DataFrame, name: str) -> None:
         tick.set_horizontalalignment("left" if tick.get_position()[0] == 0 else "right")
     axes.set_xlim(-0.6, max(len(series) - 0.4, 1))
     axes.margins(y=0.18)
-    axes.grid(axis="y")
     unit = unit_of(last["metric"], last["dataset"])
-    axes.yaxis.set_major_formatter(style.in_units(unit if unit in {"s", "bytes", "bytes/s", "share"} else ""))
-    axes.locator_params(axis="y", nbins=4)
+    style.y_ticks(axes, unit)
     style.label(axes, title=name, y=f"{label_of(last['metric'])}, {unit}".rstrip(", "))
 
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
-from loaderbench.reports.figures.other_costs import pareto
+from loaderbench.reports.figures.other_costs import scatter_with_front
 from loaderbench.reports.figures.panels import short
 
 AGAINST = (("pss_bytes", "memory of all processes, PSS", "bytes"), ("busy_cpus", "CPU cores busy", ""))
@@ -23,8 +23,7 @@ def throughput_against_costs(settings: pd.DataFrame) -> Figure:
     )
     figure, panels = style.sheet(heading, len(AGAINST))
     for (axes,), (cost, words, unit) in zip(panels, AGAINST, strict=True):
-        _scatter(axes, settings, cost)
-        axes.xaxis.set_major_formatter(style.in_units(unit))
+        _scatter(axes, settings, cost, unit)
         style.label(axes, x=words, y="samples/s")
     return figure
 
@@ -35,18 +34,10 @@ THROUGHPUT_AGAINST_COSTS = FigureKind(
 )  # fmt: skip
 
 
-def _scatter(axes: Axes, settings: pd.DataFrame, cost: str) -> None:
-    front, rate = pareto(settings, cost), "samples_per_s"
-    axes.scatter(settings[cost], settings[rate], s=22, color=style.MUTED, alpha=0.45, linewidth=0)
-    axes.plot(front[cost], front[rate], drawstyle="steps-post", color=style.BLUE, alpha=0.5, lw=1.4)
-    axes.scatter(front[cost], front[rate], s=38, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
+def _scatter(axes: Axes, settings: pd.DataFrame, cost: str, unit: str) -> None:
+    front, rate = scatter_with_front(axes, settings, cost, unit), "samples_per_s"
     chosen = settings[settings["is_recommended"]]
     axes.scatter(chosen[cost], chosen[rate], s=60, color=style.GREEN, edgecolor=style.PAPER, zorder=4)
-    axes.set_ylim(0, 1.25 * settings[rate].max())
-    axes.margins(x=0.15)
-    axes.grid(axis="y")
-    axes.yaxis.set_major_formatter(style.in_units(""))
-    axes.locator_params(nbins=4)
     named = pd.concat([chosen, front.iloc[::-1]]).drop_duplicates("name")
     for name, x, y in _apart(named[["name", cost, rate]], width=settings[cost].max() - settings[cost].min()):
         axes.annotate(short(name, LONGEST), (x, y), (-3, 8), textcoords="offset points", size=8)

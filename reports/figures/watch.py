@@ -64,9 +64,7 @@ def _panel(axes: Axes, table: pd.DataFrame) -> None:
     axes.bar(began, table["wait_s"], color=style.VERMILLION, label="waiting", **edges)
     axes.bar(began, table["step_s"], bottom=table["wait_s"], color=style.SKY, label="everything else", **edges)
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(style.in_units("s"))
-    axes.locator_params(axis="y", nbins=4)
-    axes.grid(axis="y")
+    style.y_ticks(axes, "s")
 
 
 STEPS = FigureKind(
