@@ -67,9 +67,12 @@ def _located(failure: Failure, iterator: Any, epoch: EpochTrace, sink: Sink) -> 
     if failure.worker:
         return replace(failure, samples=_sample(dataset, _failed_in(iterator, epoch, int(failure.worker), sink)))
     number = _awaited(failure, iterator)
-    if workers[number].exitcode is not None and not _NAMED.search(failure.message):
+    is_interrupted = failure.error == "KeyboardInterrupt"
+    if workers[number].exitcode is not None and not _NAMED.search(failure.message) and not is_interrupted:
         failure = replace(failure, message=f"{failure.message}, from a worker that has ended")
-    at = _stopped_at(workers[number], sink, is_interrupted=failure.error == "KeyboardInterrupt")
+    at = _stopped_at(workers[number], sink, is_interrupted=is_interrupted)
+    if at is None and is_interrupted:  # a wait like any other: nothing hangs
+        return failure
     failure = replace(failure, worker=str(number))
     if at is None:
         return replace(failure, detail="it was between two batches")

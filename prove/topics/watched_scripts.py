@@ -167,8 +167,6 @@ def _costs(scope: Scope, kind: str, steps: int) -> tuple[float, float]:
 def details(scope: Scope) -> Sequence[Table]:
     """Return each script's share of waiting as it is known, as the watch has it, and as TraceML has it."""
     fault = "" if traceml.is_installed() else "TraceML is not installed"
-    if scope.short:
-        fault = "TraceML is not run in the short form"
     if not fault:
         (scope.folder / "known_traceml.py").write_text(traceml.with_steps(SCRIPT), encoding="utf-8")
     rows = []
@@ -181,7 +179,7 @@ def details(scope: Scope) -> Sequence[Table]:
         ours = verdict.waiting.share if verdict else None
         shares = (amount(share, "share") for share in (known.share, ours, theirs))
         rows.append(row(name, *shares, verdict.outcome if verdict else MISSING, words))
-    cost = None if fault else traceml.step_cost(scope.folder, STEPS_OF_COST, REPETITIONS)
+    cost = None if fault else traceml.step_cost(scope.folder, scope.of(STEPS_OF_COST, 100), scope.of(REPETITIONS, 1))
     named = (*columns("script"), *numbers("known", "watch", "TraceML"), *columns("watch says", "TraceML says"))
     costs = (*columns("what"), *numbers("TraceML"), *columns(""))
     added = row("CPU time that it adds to a step, batches of 32", amount(cost, "s"), fault)

@@ -4,6 +4,7 @@ make test-integrations      # installs them; without it, what is not installed i
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +23,20 @@ NEEDS = {
 pytestmark = pytest.mark.integrations
 
 
-def losses(*words: str, folder: Path) -> list[str]:
-    """Run a script from `folder`, and return the losses that it printed, with all their digits."""
+def run(*words: str, folder: Path, **others: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program from `folder`; it must end well."""
     ended = subprocess.run(
-        [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=300,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        words, cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+        env={**os.environ, "PYTHONWARNINGS": "ignore", **others},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    return [line for line in ended.stdout.splitlines() if line.startswith("loss ")]
+    return ended
+
+
+def losses(*words: str, folder: Path) -> list[str]:
+    """Run a script from `folder`, and return the losses that it printed, with all their digits."""
+    printed = run(sys.executable, *words, folder=folder).stdout
+    return [line for line in printed.splitlines() if line.startswith("loss ")]
 
 
 @pytest.mark.parametrize("script", NEEDS)
@@ -43,3 +50,53 @@ def test_a_watched_script_has_the_same_losses_and_all_its_batches_are_seen(scrip
     assert (loader.dataset, loader.steps, len(loader.epochs), len(loader.made)) == ("slow_data:Slow", 64, 2, 64)
     assert f"{script}.py:" in loader.name
     assert loader.failure == ""
+
+
+def launcher(name: str) -> list[str]:
+    """Return the words that start two ranks of the command that follows; skips where there is no such launcher."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    match name:
+        case "torchrun":
+            return [sys.executable, *torchrun]
+        case "accelerate launch":
+            pytest.importorskip("accelerate")
+            options = ["--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "--no_python"]
+            return [sys.executable, "-m", "accelerate.commands.launch", *options]
+        case "mpirun":
+            as_root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+            words = ["mpirun", "--oversubscribe", *as_root, "-n", "2"]
+        case _:
+            words = ["srun", "--ntasks", "2", "--overcommit"]
+            if shutil.which("srun") and subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
+                pytest.skip("no Slurm that answers")
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"no {words[0]}")
+    return words
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("torchrun", "on_ranks"),
+        ("mpirun", "on_ranks"),
+        ("srun", "on_ranks"),
+        ("accelerate launch", "on_ranks"),
+        ("accelerate launch", "with_accelerate"),
+    ],
+)
+def test_each_rank_writes_its_own_file_and_one_report_says_who_waits_for_what(
+    name: str, script: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    watch = [sys.executable, "-c", MAIN, "watch", "--out", str(out), str(SCRIPTS / f"{script}.py")]
+    store = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29541"} if name in {"mpirun", "srun"} else {}
+    ended = run(*launcher(name), *watch, folder=tmp_path, **store)
+    records = [Watched.read(out / f"rank-{rank}") for rank in range(2)]
+    assert [(record.rank, record.world_size, record.ending) for record in records] == [
+        (rank, 2, "finished") for rank in range(2)
+    ]
+    assert len({record.loaders[0].steps for record in records}) == 1
+    assert (ended.stdout + ended.stderr).count("waiting for data") == 1  # one of them says it for all
+    said = run(sys.executable, "-c", MAIN, "report", str(out), folder=tmp_path).stdout
+    assert "waiting for data" in said
+    assert len([line for line in said.splitlines() if line.split()[:1] in (["0"], ["1"])]) == 2

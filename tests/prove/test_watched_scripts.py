@@ -48,15 +48,11 @@ def test_traceml_is_given_scripts_that_name_their_steps() -> None:
         traceml.with_steps("pass\n")
 
 
-@pytest.mark.parametrize(
-    ("short", "why"), [(False, "TraceML is not installed"), (True, "is not run in the short form")]
-)
-def test_where_traceml_is_not_run_its_rows_say_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: bool, why: str
-) -> None:
-    monkeypatch.setattr(traceml, "is_installed", lambda: short)
+def test_where_traceml_is_not_installed_its_rows_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traceml, "is_installed", lambda: False)
     for number in range(len(SCRIPTS)):
         (tmp_path / f"watch-{number}").mkdir()
         (tmp_path / f"watch-{number}" / "watch.json").write_bytes(msgspec.json.encode(watched(steady(0.4))))
-    scripts, cost = details(Scope(folder=tmp_path, short=short))
-    assert [why in cells[-1].text for cells in (*scripts.rows, *cost.rows)] == [True] * (len(SCRIPTS) + 1)
+    scripts, cost = details(Scope(folder=tmp_path, short=False))
+    said = [cells[-1].text for cells in (*scripts.rows, *cost.rows)]
+    assert said == ["TraceML is not installed"] * (len(SCRIPTS) + 1)

@@ -7,16 +7,18 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from loaderbench.benches.watch import worker_state
-from loaderbench.benches.watch.failed_wait import note_dead_worker
+from loaderbench.benches.watch.failed_wait import failure_text, note_dead_worker
 from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import leaving
+from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
 from loaderbench.benches.watch.worker_state import stopped_at
 
 BAD = 9
@@ -121,6 +123,14 @@ def test_ctrl_c_while_a_worker_hangs_names_its_sample_and_its_line(
     assert "of waiting for batch 1" in text
     assert f"(sample {BAD}, in worker 0, " in text
     assert text.endswith(f"test_failed_wait.py:{line_of('time.sleep(60)')})")
+
+
+def test_ctrl_c_during_a_wait_like_any_other_blames_no_worker(tmp_path: Path) -> None:
+    ended = SimpleNamespace(pid=os.getpid(), exitcode=1, is_alive=lambda: False)  # by the same Ctrl-C
+    iterator = SimpleNamespace(_dataset=[], _workers=[ended], _task_info={0: (0,)}, _rcvd_idx=0)
+    epoch = EpochTrace(LoaderTrace(name="train.py:3"), 0.0, 0.0)
+    text = failure_text(KeyboardInterrupt(), iterator, epoch, 0.04, WatchRecorder(folder=tmp_path).sink)
+    assert text == "KeyboardInterrupt: after 40 ms of waiting for batch 0"
 
 
 def test_a_worker_whose_death_torch_reports_elsewhere_is_named_all_the_same(tmp_path: Path) -> None:
