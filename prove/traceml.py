@@ -16,6 +16,7 @@ from prove.commands import CommandError, run
 
 STEP = "            spin(step_s)\n"
 IMPORTED = "import torch\nimport traceml_ai as traceml\n\ntraceml.init(mode='auto')\nmodel = torch.nn.Linear(1, 1)\n"
+NOT_BEGUN, AGAIN = "training was not started", "-again"
 COST = """
 import sys
 import time
@@ -51,11 +52,19 @@ def with_steps(script: str) -> str:
 
 
 def traced(script: str, arguments: Sequence[str], folder: Path, name: str) -> dict[str, Any]:
-    """Run a script of `folder` under TraceML, and return its summary; raises CommandError."""
+    """Run a script of `folder` under TraceML, and return its summary; raises CommandError.
+
+    It is begun again once where TraceML's own server did not answer in time, and has run nothing.
+    """
     command = str(Path(sys.executable).parent / "traceml")
     logs = folder / "traceml"
     options = ("--mode", "summary", "--finalize-timeout-sec", "30", "--logs-dir", str(logs), "--run-name", name)
-    run(command, "run", *options, script, "--args", *arguments, folder=folder)
+    try:
+        run(command, "run", *options, script, "--args", *arguments, folder=folder)
+    except CommandError as error:
+        if NOT_BEGUN not in str(error) or name.endswith(AGAIN):
+            raise
+        return traced(script, arguments, folder, f"{name}{AGAIN}")
     summary: dict[str, Any] = json.loads((logs / name / "final_summary.json").read_text(encoding="utf-8"))
     return summary
 

@@ -7,6 +7,7 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.context import get_spawning_popen
 from typing import Any, Self
 
 from loaderbench.benches.watch.stages import Sink, counted_fetcher, time_stages, timed_fetch
@@ -28,6 +29,8 @@ class Carrier(str):  # noqa: SLOT000 - a text with two values beside it
         return carrier
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if get_spawning_popen() is None:  # a worker sends it with a batch
+            return str, (str(self),)
         return arrived, (str(self), self.folder, self.owner)
 
 

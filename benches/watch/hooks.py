@@ -127,7 +127,7 @@ def noting_pass(get_iterator: Callable[..., Any], recorder: WatchRecorder) -> Ca
         except BaseException as error:
             drop_frame(error)
             raise
-        recorder.pass_begun(self, iterator, began)
+        recorder.pass_begun(self, iterator, began, perf_counter())
         return iterator
 
     return _get_iterator
@@ -139,7 +139,8 @@ def noting_reset(reset: Callable[..., None], recorder: WatchRecorder) -> Callabl
     @wraps(reset)
     def _reset(self: Any, loader: Any, first_iter: bool = False) -> None:
         if not first_iter:
-            recorder.pass_begun(loader, self, perf_counter())
+            began = perf_counter()
+            recorder.pass_begun(loader, self, began, began)
         try:
             reset(self, loader, first_iter)
         except BaseException as error:

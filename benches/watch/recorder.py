@@ -5,6 +5,7 @@ is done at most every `LOOK_S` seconds, in the loop's own thread, and the time t
 """
 
 import os
+import re
 import sys
 import weakref
 from collections.abc import Callable
@@ -70,13 +71,13 @@ class WatchRecorder:
         if self.is_here:
             self._made[id(loader)] = _made(loader)
 
-    def pass_begun(self, loader: Any, iterator: Any, began: float) -> None:
-        """Note a new pass over a loader."""
+    def pass_begun(self, loader: Any, iterator: Any, began: float, started: float) -> None:
+        """Note a new pass over a loader, whose iterator was there at `started`; what is done here is no wait of it."""
         if not self.is_here:
             return
         before = self._epochs.get(id(iterator))
         trace = self._trace_of(loader)
-        epoch = EpochTrace(trace, began, perf_counter())
+        epoch = EpochTrace(trace, began, started)
         epoch.workers = tuple(worker.pid for worker in getattr(iterator, "_workers", ()))
         if before is not None and before.workers == epoch.workers:
             epoch.worker_pass = before.worker_pass + 1
@@ -87,6 +88,8 @@ class WatchRecorder:
         self._epochs[id(iterator)] = epoch
         forget = weakref.finalize(iterator, self._forget, id(iterator), epoch, None if fetcher is None else id(fetcher))
         forget.atexit = False
+        if began == started:  # persistent workers are yet to be made ready
+            epoch.began = epoch.started = perf_counter()
 
     def pass_started(self, iterator: Any) -> None:
         """Note that persistent workers are ready for the pass that has begun."""
@@ -213,11 +216,24 @@ def user_lines(frame: FrameType | None) -> tuple[str, ...]:
     return tuple(f"{_short(path)}:{line}" for path, line in (users or others[:1])[:MOST_CALLERS]) or ("a DataLoader",)
 
 
+def cell_name(path: str) -> str:
+    """Return which cell of a notebook a code's file name stands for, as ``cell 3``; empty of any other file."""
+    if of_ipython := re.match(r"<ipython-input-(\d+)", path):
+        return f"cell {of_ipython[1]}"
+    if not Path(path).parent.name.startswith("ipykernel_"):
+        return ""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    numbers = getattr(getattr(shell, "compile", None), "_filename_map", {})  # as IPython's own tracebacks name cells
+    return f"cell {numbers.get(path, '?')}"
+
+
 def _is_ours(path: str) -> bool:
     return Path(path).is_relative_to(Path(__file__).parents[1]) or path.startswith("<frozen")
 
 
 def _short(path: str) -> str:
+    if cell := cell_name(path):
+        return cell
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):

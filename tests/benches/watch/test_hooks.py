@@ -2,9 +2,11 @@
 
 import inspect
 import random
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from torch.utils.data import dataloader as torchs
 
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.watch.hooks import watched
-from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
+from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder, cell_name
 
 HOOKED = (
     (DataLoader, "__setattr__"),
@@ -48,6 +50,22 @@ class OwnIterators(DataLoader[Any]):
 
     def _get_iterator(self) -> Any:
         return torchs._SingleProcessDataLoaderIter(self)
+
+
+def test_a_cell_of_a_notebook_is_named_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/tmp/ipykernel_9/123.py"
+    ipython = SimpleNamespace(get_ipython=lambda: SimpleNamespace(compile=SimpleNamespace(_filename_map={path: 4})))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)  # type: ignore[arg-type]
+    assert [cell_name(name) for name in (path, "<ipython-input-3-ab>", "train.py")] == ["cell 4", "cell 3", ""]
+
+
+def test_what_is_done_as_a_pass_begins_is_no_wait_for_it(recorder: WatchRecorder) -> None:
+    loader, iterator = numbers(), {1}
+    recorder.pass_begun(loader, iterator, 1.0, 2.0)
+    recorder.pass_begun(loader, iterator, 3.0, 3.0)  # of persistent workers, which are made ready afterwards
+    first, later = recorder.loaders[0].epochs
+    assert (first.began, first.started) == (1.0, 2.0)
+    assert later.began == later.started > 3.0
 
 
 def test_a_loader_is_named_by_the_line_that_made_it(recorder: WatchRecorder) -> None:

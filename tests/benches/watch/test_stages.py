@@ -140,7 +140,10 @@ def test_a_worker_that_cannot_write_makes_its_batches_all_the_same(tmp_path: Pat
 
 def test_a_carrier_is_a_text_that_unpickles_as_one(tmp_path: Path) -> None:
     carried = carrier.Carrier("MainProcess", str(tmp_path), os.getpid())
+    assert carried.__reduce__() == (str, ("MainProcess",))  # in a batch, say
+    multiprocessing.context.set_spawning_popen(object())  # type: ignore[attr-defined]
     make, arguments = carried.__reduce__()
+    multiprocessing.context.set_spawning_popen(None)  # type: ignore[attr-defined]
     assert carried == "MainProcess"
     assert (make, arguments) == (carrier.arrived, ("MainProcess", str(tmp_path), os.getpid()))
     assert type(arguments[0]) is str
