@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from loaderbench.reports.documents.document import Cell, Column, Document, Section, Table, Text
 from loaderbench.reports.units import MISSING, count, quantity
+from loaderbench.reports.vocabulary import ExitCode
 from prove.scope import Measured, Scope
 
 
@@ -69,13 +70,13 @@ class Result:
         return [goal for goal in self.topic.goals if self.is_whole and not goal.is_met(self.value_of(goal).value)]
 
 
-def exit_code(results: Sequence[Result], *, short: bool) -> int:
-    """Return 1 if a goal is missed; of the short form, if a row has no finite value, or one that no goal asks for."""
-    if not short:
-        return int(any(result.missed for result in results))
+def exit_code(results: Sequence[Result], *, short: bool) -> ExitCode:
+    """Return whether a goal is missed; of the short form, whether a row has no finite value, or no goal asks for it."""
     values = [result.value_of(goal).value for result in results for goal in result.topic.goals]
     unasked = [set(result.measured) - {goal.what for goal in result.topic.goals} for result in results]
-    return int(any(unasked) or not all(map(math.isfinite, values)))
+    is_missed = any(result.missed for result in results)
+    is_bad = any(unasked) or not all(map(math.isfinite, values)) if short else is_missed
+    return ExitCode.BAD_ANSWER if is_bad else ExitCode.FINE
 
 
 def document(results: Sequence[Result], about: Sequence[str], *, short: bool) -> Document:

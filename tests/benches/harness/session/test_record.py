@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaderbench.benches.harness.session.record import RunRecord, columns, dumps, make_new_folder
+from loaderbench.benches.harness.session.record import RunRecord, dumps, make_new_folder
 from loaderbench.benches.harness.session.resume import earlier_run
 
 HEADER = {"machine_info": {}, "commit_info": {}, "version": "5", "loaderbench": {"schema": 2, "order": ["a", "b", "c"]}}
@@ -126,10 +126,6 @@ def test_what_is_not_finite_is_null(value: float) -> None:
 
 def test_what_json_does_not_know_is_its_text() -> None:
     assert dumps({"folder": Path("runs")}) == '{"folder":"runs"}'
-
-
-def test_a_metric_that_a_round_lacks_is_null_in_its_column() -> None:
-    assert columns([{"a": 1.0}, {"a": 2.0, "b": 3.0}]) == {"a": [1.0, 2.0], "b": [None, 3.0]}
 
 
 def test_a_case_that_is_measured_again_is_one_case_and_its_last_line_has_all_its_rounds(run_record: RunRecord) -> None:
