@@ -93,12 +93,16 @@ class Search:
         return bool(self.trials) or any(is_in == "lost" for is_in in self.race.status.values())
 
     def tried(self) -> tuple[TriedSetting, ...]:
-        """Return the settings in the race, with their calls."""
-        return tuple(self._tried(self.space.known[name]) for name in self.race.settings)
+        """Return the settings that were measured, or lost, with their calls."""
+        return tuple(self._tried(self.space.known[name]) for name in self.race.settings if self._is_tried(name))
 
     def not_tried(self) -> tuple[RuledOut, ...]:
         """Return the settings that were not tried, with the reasons."""
-        return (*self.ruled_out, *(RuledOut(name=name, reason=NO_TIME) for name in sorted(self.no_time)))
+        names = self.no_time | {name for name in self.race.settings if not self._is_tried(name)}
+        return (*self.ruled_out, *(RuledOut(name=name, reason=NO_TIME) for name in sorted(names)))
+
+    def _is_tried(self, name: str) -> bool:
+        return bool(self.race.costs.blocks(name)) or self.race.status[name] == "lost"
 
     def _join_further(self, spent_s: float) -> bool:
         """Let settings join that are near the best ones, as many as there is time for; return whether there are any."""
@@ -151,7 +155,7 @@ class Search:
     def _recalled(self, values: Values) -> str:
         """Return the name of a setting of an earlier search, which joins; "" where it is not to be tried any more."""
         candidate = self.space.candidate(values)
-        if candidate.name not in self.space.known:
+        if candidate.name not in self.space.known and self.space.offers(candidate):
             self.space.known[candidate.name] = candidate
             self._join([candidate])
         return candidate.name if candidate.name in self.race.settings else ""

@@ -108,6 +108,11 @@ class Space:
             and candidate.values["batch_size"] in self.choices["batch_size"]
         )
 
+    def offers(self, candidate: TunedLoader) -> bool:
+        """Return whether a candidate has values that are tried on this loader; the workers may be any number."""
+        values = candidate.values
+        return all(values[name] in (*self.choices[name], self.usual[name]) for name in FACTORS if name != "num_workers")
+
     def first(self, own: Values, baselines: Sequence[Values]) -> list[TunedLoader]:
         """Return what is tried first: the baselines, and every number of workers and samples in a batch."""
         settled = {**own, **self.fixed}

@@ -81,6 +81,12 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
         search.race.budget_s -= min(WRITING_S, LONGEST_WRITING * asked.budget_s)
         count = search.start([] if before is None else _trials_of(before))
         interrupted = _is_interrupted(asked, search, began, progress)
+    if not search.tried_any:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise RefusedError(
+            f"{asked.subject.name}: no trial fits into {duration(asked.budget_s)}: give a larger --budget"
+        )
     return Tuned(
         **Tuned.head(started=started, command=asked.command, machine=here),
         subject=facts,
@@ -94,21 +100,14 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
 
 
 def _is_interrupted(asked: Asked, search: Search, began: float, progress: Progress) -> bool:
-    """Measure until the search is at an end; return whether Ctrl-C ended it. Raises RefusedError without a trial."""
+    """Measure until the search is at an end; return whether Ctrl-C ended it."""
     trials = Trials(subject=asked.subject, consumer=asked.consumer, space=search.space, passes=search.passes)
-    interrupted = False
     try:
         with Interruption() as interruption:
             measure(search, trials.read, began=began, interruption=interruption, progress=progress)
     except KeyboardInterrupt:
-        interrupted = True
-    if not search.tried_any:
-        if interrupted:
-            raise KeyboardInterrupt
-        raise RefusedError(
-            f"{asked.subject.name}: no trial fits into {duration(asked.budget_s)}: give a larger --budget"
-        )
-    return interrupted
+        return True
+    return False
 
 
 def _trials_of(before: Tuned) -> list[tuple[Mapping[str, Any], list[Trial]]]:
@@ -124,7 +123,8 @@ def _facts_of(asked: Asked, search: Search) -> dict[str, Any]:
     """Return what the record says of what was asked for, and of what came of the search."""
     recommended, is_shown = search.race.recommended or ("", False)
     names = [search.space.candidate(values).name for values in search.baselines]
-    torchs, own = (name if name in search.race.settings else "" for name in names)
+    settings = search.tried()
+    torchs, own = (name if any(one.name == name for one in settings) else "" for name in names)
     return {
         "seed": asked.seed,
         "dataset": asked.subject.name,
@@ -139,7 +139,7 @@ def _facts_of(asked: Asked, search: Search) -> dict[str, Any]:
         "own": own,
         "recommended": recommended,
         "is_shown": is_shown,
-        "settings": search.tried(),
+        "settings": settings,
         "ruled_out": search.not_tried(),
         "trials": tuple(search.trials),
         "ending": search.race.ending,
