@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--history", metavar="DB", help=history)
     explain = "add the result of `loaderbench explain` in this folder; may be given more than once"
     parser.add_argument("--explain", action="append", default=[], type=Path, metavar="DIR", help=explain)
+    whatif = (
+        "draw what `loaderbench whatif --ranks` predicted, in this folder, beside the scaling of many ranks; may be "
+    )
+    whatif += "given more than once"
+    parser.add_argument("--whatif", action="append", default=[], type=Path, metavar="DIR", help=whatif)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
     for path in options.explain:
         report, explain_code = _with_explanation(report, path)
         code = explain_code or code
+    if options.whatif:
+        report, whatif_code = _with_predictions(report, options.whatif)
+        code = whatif_code or code
     folder = options.out or read.runs[-1].path.parent
     tables = [("records.csv", csv_of(read.frame)), ("records.parquet", parquet_of(read.frame))]
     output.publish(report_document(report), folder, data=tables)
@@ -78,6 +86,28 @@ def _with_explanation(report: "Report", path: Path) -> tuple["Report", ExitCode]
         return replace(report, explained=(*report.explained, ranking.read_ranking(path))), ExitCode.FINE
     except (MalformedError, OSError) as fault:
         return report, output.refuse(f"--explain {path} is passed over: {fault}")
+
+
+def _with_predictions(report: "Report", folders: list[Path]) -> tuple["Report", ExitCode]:
+    from loaderbench.reports.records.json_files import MalformedError
+    from loaderbench.reports.whatif.rank_predictions import is_predicted, with_predictions
+    from loaderbench.reports.whatif.whatif_record import WhatIf
+
+    records, code = [], ExitCode.FINE
+    for folder in folders:
+        try:
+            records.append(WhatIf.read(folder))
+        except (MalformedError, OSError) as fault:
+            code = output.refuse(f"--whatif {folder} is passed over: {fault}")
+    if not records:
+        return report, code
+    scalings = tuple(with_predictions(scaling, records, report.cpus) for scaling in report.scalings)
+    if not any(is_predicted(scaling) for scaling in scalings):
+        code = output.refuse(
+            "--whatif: no case of bench_ranks here was predicted: ask about its dataset, --batch-size, --num-workers "
+            f"and --ranks, on {report.cpus:g} CPUs, without a step"
+        )
+    return replace(report, scalings=scalings), code
 
 
 def _with_trend(report: "Report", database: str) -> tuple["Report", ExitCode]:

@@ -55,7 +55,10 @@ def _bars(axes: Axes, shown: pd.DataFrame, rate: str) -> None:
 
 
 def scaling(table: pd.DataFrame) -> Figure | None:
-    """Draw throughput over the number of ranks (`RankScaling.cases`), and what as many as fast as one would reach."""
+    """Draw throughput over the number of ranks (`RankScaling.cases`), and what as many as fast as one would reach.
+
+    Where ``whatif`` was asked about them, what it predicted is drawn beside.
+    """
     if len(table) < 2:  # noqa: PLR2004 - a line has two ends
         return None
     heading = style.Heading(
@@ -68,6 +71,8 @@ def scaling(table: pd.DataFrame) -> Figure | None:
     if table["ideal"].notna().all():
         axes.plot(x, table["ideal"], color=style.MUTED, linestyle="--")
         names.append((float(x[-1]), float(table["ideal"].iloc[-1]), "ideal", style.MUTED))
+    if "predicted" in table and (known := table["predicted"].notna().to_numpy()).any():
+        names.append(_predicted(axes, x[known], table[known]))
     axes.plot(x, table["samples_per_s"], marker="o", color=style.BLUE)
     axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.BLUE, alpha=0.35, lw=3)
     worlds = table["world_size"].tolist()
@@ -79,11 +84,21 @@ def scaling(table: pd.DataFrame) -> Figure | None:
     return figure
 
 
+def _predicted(
+    axes: Axes, x: "np.ndarray[tuple[int], np.dtype[np.int_]]", table: pd.DataFrame
+) -> tuple[float, float, str, str]:
+    """Draw what was predicted, with its interval, and return the line's name."""
+    axes.fill_between(x, table["low_predicted"], table["high_predicted"], color=style.ORANGE, alpha=0.15, lw=0)
+    axes.plot(x, table["predicted"], color=style.ORANGE, linestyle=":", marker="s", markersize=4)
+    return float(x[-1]), float(table["predicted"].iloc[-1]), "predicted", style.ORANGE
+
+
 SIDE_BY_SIDE = FigureKind(
     "ranks", "Ranks of a pass, side by side", side_by_side,
     "The longest bar is what all others wait for. If it is always the same rank, look at its host.",
 )  # fmt: skip
 SCALING = FigureKind(
     "scaling", "Throughput over ranks", scaling,
-    "What lies below the dashed line is lost: to the slowest rank, or to what the ranks share.",
+    "What lies below the dashed line is lost: to the slowest rank, or to what the ranks share. A dotted line is what "
+    "whatif predicted from one loader's costs, with its interval.",
 )  # fmt: skip

@@ -60,6 +60,8 @@ def _evidence(scaling: RankScaling) -> str:
     together = f"{quantity(most['samples_per_s'], rate)} together"
     if not pd.isna(most["efficiency"]):
         together += f": {percent(most['efficiency'])} of {most['world_size']} times one rank's throughput"
+    if pd.notna(most.get("predicted")):
+        together += f"; whatif predicted {quantity(most['predicted'], rate)}"
     return f"{together}. The ranks' own rates add up to {quantity(most['rates_sum_per_s'], rate)}."
 
 

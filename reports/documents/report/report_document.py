@@ -95,24 +95,24 @@ class Report:
         """Return the newest run: verdicts and figures show its cases where it has them."""
         return self.records.runs[-1]
 
+    @property
+    def cpus(self) -> float:
+        """Return how many CPUs a host of that run has; NaN where the record does not say."""
+        cpus = self.run.machine.get("cpus_quota") or self.run.machine.get("cpus_affinity")
+        return float(cpus) if isinstance(cpus, int | float) else math.nan
+
 
 def assemble(records: Records) -> Report:
     """Make a report of records."""
     cases = summarise(records.frame)
     current = latest(cases)
-    return Report(
+    report = Report(
         records=records,
         cases=cases,
         recommendations=tuple(recommend(current)),
         figures=all_drawn(figure_kinds(), current),
-        scalings=tuple(rank_scalings(current, records.ranks, _cpus(records.runs[-1]))),
     )
-
-
-def _cpus(run: Run) -> float:
-    """Return how many CPUs a host of the run has; NaN where the record does not say."""
-    cpus = run.machine.get("cpus_quota") or run.machine.get("cpus_affinity")
-    return float(cpus) if isinstance(cpus, int | float) else math.nan
+    return replace(report, scalings=tuple(rank_scalings(current, records.ranks, report.cpus)))
 
 
 def report_document(report: Report) -> Document:

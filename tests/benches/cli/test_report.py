@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_predictions import made_up_whatif
 from made_up_runs import Synthetic
 
 from loaderbench.benches.cli import main as cli
@@ -109,3 +110,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "taken").write_text("a file")
     assert cli.main(["report", str(write(document)), "--out", str(tmp_path / "taken")]) == 2
     assert capsys.readouterr().err.startswith(f"loaderbench: {tmp_path / 'taken'} cannot be written")
+
+
+def test_a_prediction_of_no_case_here_is_one_line(
+    reported: Reported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, content = made_up_whatif().file()
+    (tmp_path / name).write_bytes(content)
+    assert cli.main(["report", str(reported.runs / OLDER), "--out", str(tmp_path), "--whatif", str(tmp_path)]) == 2
+    assert "--whatif: no case of bench_ranks here was predicted: ask about its dataset" in capsys.readouterr().err
