@@ -60,7 +60,7 @@ def test_the_verdict_names_the_rank_that_holds_the_others_back(document: Documen
     (verdict,) = (part for part in document.parts if isinstance(part, Callout))
     assert verdict.headline == "One rank holds the others back"
     assert verdict.sentence.startswith("rank 1 on gpu1 is the slowest in 100")
-    assert "of 2 times one rank's; whatif predicted 160" in verdict.evidence
+    assert "of 2 times one rank's throughput; whatif predicted 160" in verdict.evidence
 
 
 def test_the_ranks_and_their_scaling_are_drawn(document: Document) -> None:
