@@ -21,6 +21,7 @@ BRIEF = ("--num-workers", "0", "--batch-size", "8", "--rounds", "1", "--round-ti
 ONCE = ("--persistent-workers", "on")  # a worker is started once: one that is spawned imports torch
 
 
+WITH_INSTALLED = "import sys, pytest; sys.path.append(sys.argv[1]); sys.exit(pytest.main(sys.argv[2:]))"
 HUGGING_FACE = "def load_dataset():\n    return [float(index) for index in range(20)]\n"
 THEIRS = """
 import datasets
@@ -36,13 +37,13 @@ class Train:
 
 @pytest.fixture(scope="module")
 def beside_hugging_face(places: Callable[[str], Any]) -> Any:
-    """The suite run in the clone, as ``python -m pytest``, on a Dataset that imports an installed ``datasets``."""
+    """The suite run in the clone, which is first on the path, on a Dataset that imports an installed ``datasets``."""
     place = places("theirs").write(theirs=THEIRS)
     (place.folder / "datasets").mkdir()
     (place.folder / "datasets" / "__init__.py").write_text(HUGGING_FACE)
     asked = ("--dataset", "theirs:Train", "--start-method", "fork,forkserver,spawn", "-p", "no:cacheprovider", *ONCE)
-    command = [sys.executable, "-m", "pytest", "benches/bench_epoch.py", *asked, "--run-dir", str(place.folder / "run")]
-    return place.call([*command, *BRIEF, "--num-workers", "1"], env={"PYTHONPATH": str(place.folder)}, cwd=CLONE)
+    command = [sys.executable, "-c", WITH_INSTALLED, str(place.folder), "benches/bench_epoch.py", *asked, *BRIEF]
+    return place.call([*command, "--num-workers", "1", "--run-dir", str(place.folder / "run")], cwd=CLONE)
 
 
 @pytest.mark.parametrize("start_method", ["fork", "forkserver", "spawn"])
