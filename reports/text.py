@@ -24,6 +24,15 @@ def plain(text: object, longest: int | None = LONGEST) -> str:
     return line if line.isascii() and line.isprintable() else "".join(map(_printable, line))
 
 
+def bound(text: str) -> str:
+    r"""Bind each percent sign to its number, so that no line ends between them.
+
+    >>> bound("(2.0× to 2.1×, 95 %)")
+    '(2.0× to 2.1×, 95\u202f%)'
+    """
+    return re.sub(r"(?<=\d) %", "\u202f%", text)
+
+
 def printable(text: object) -> str:
     r"""Return text of several lines, spaces and length kept; what does not print is shown by its code.
 

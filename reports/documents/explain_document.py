@@ -121,7 +121,8 @@ def gain(intervention: RankedIntervention) -> str:
 
 
 def _change(gain: float) -> str:
-    return f"{'+' if gain < 0 else ''}{percent(-gain)}"
+    change = percent(-gain)
+    return f"+{change}" if gain < 0 and change[0].isdigit() else change
 
 
 def _notices(explanation: Explanation) -> Iterator[str]:

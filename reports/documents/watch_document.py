@@ -199,7 +199,7 @@ def _waiting(verdict: LoopVerdict) -> Iterator[str]:
     words = {
         "starts": "starts and ends of passes",
         "slow batches": "the 5 % of batches that were waited for the longest",
-        "throughput": "all other batches",
+        "throughput": "all other batches" if verdict.parts.get("slow batches") else "batches",
     }
     listed = ", ".join(f"{quantity(seconds, 's')} for {words[name]}" for name, seconds in parts if seconds)
     if times.device_idle_s is not None:

@@ -21,7 +21,7 @@ from loaderbench.reports.documents.document import (
     Text,
 )
 from loaderbench.reports.render.terminal_table import STYLES, Paragraph, TerminalTable
-from loaderbench.reports.text import plain, printable
+from loaderbench.reports.text import bound, plain, printable
 from loaderbench.reports.units import count
 
 WIDE = 140  # columns where the output is no terminal: a log wraps by itself
@@ -53,7 +53,7 @@ def _shown(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def _line(text: str, style: str = "", mark: str = "") -> Paragraph:
-    return Paragraph(line=Line(plain(text, None), style=style), mark=mark)
+    return Paragraph(line=Line(bound(plain(text, None)), style=style), mark=mark)
 
 
 def _rendered(part: Part) -> Iterator[RenderableType]:

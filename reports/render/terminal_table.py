@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Line
 
 from loaderbench.reports.documents.document import Cell, Column, Tone
-from loaderbench.reports.text import plain
+from loaderbench.reports.text import bound, plain
 from loaderbench.reports.units import MISSING
 
 STYLES: Mapping[Tone, str] = {"plain": "", "good": "green", "bad": "red", "warn": "yellow", "muted": "dim"}
@@ -103,7 +103,7 @@ class TerminalTable:
         for place, width in zip(places, widths, strict=True):
             column = self.columns[place]
             grid.add_column(
-                _wrapped(Line(plain(column.label)), width),
+                _wrapped(Line(bound(plain(column.label))), width),
                 justify="right" if column.number else "left",
                 width=width,
                 overflow="fold",
@@ -140,7 +140,7 @@ def _labelled(label: str, cell: Cell) -> Iterator[Paragraph]:
 
 def _span(column: Column, cells: Sequence[Cell]) -> tuple[int, int]:
     """Return the least width of a column, and that by which nothing of it is wrapped: numbers and names never are."""
-    texts, label = [plain(cell.text) for cell in cells], plain(column.label)
+    texts, label = [plain(cell.text) for cell in cells], bound(plain(column.label))
     longest = max(map(cell_len, texts), default=0)
     notes = max((cell_len(plain(cell.note, None)) for cell in cells), default=0)
     words = [cell_len(word) for text in (label, *(texts if column.wide else ())) for word in text.split(" ")]

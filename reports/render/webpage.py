@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from loaderbench.reports.documents.document import Cell, Column, Document, DrawnFigure, Part, Section, Table
 from loaderbench.reports.figures.style import inline, palette
-from loaderbench.reports.text import plain, printable
+from loaderbench.reports.text import bound, plain, printable
 from loaderbench.reports.units import count
 
 ROWS_A_PAGE = 50  # of a searchable table
@@ -49,8 +49,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "kind": lambda part: type(part).__name__,
-        "line": lambda text: plain(text, None),
-        "cell": plain,
+        "line": lambda text: bound(plain(text, None)),
+        "cell": lambda text: bound(plain(text)),
         "printable": printable,
         "shown": _shown,
         "columns": _columns,

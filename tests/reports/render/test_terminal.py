@@ -79,14 +79,14 @@ def test_names_and_numbers_are_whole_and_no_line_is_too_long(width: int) -> None
 def test_what_does_not_fit_beside_its_row_stands_below_it_with_its_label() -> None:
     lines = plain_text(Document(title="t", parts=(VERDICTS,)), 80).splitlines()
     assert [line.strip() for line in lines] == [
-        "verdict    case", "base  change (95 % interval)",
+        "verdict    case", "base  change (95\u202f% interval)",
         f"{ROW[0]}  {ROW[1]}", "a note", f"{ROW[2]}  {ROW[3].rjust(22)}", f"what it means for whom: {ROW[4]}",
     ]  # fmt: skip
 
 
 def test_a_number_is_not_parted_from_its_unit() -> None:
-    text = plain_text(Document(title="t", parts=(Text(text="the loop waits for 12\u202f%"),)), 21)
-    assert text.splitlines() == ["the loop waits for", "12\u202f%"]
+    text = plain_text(Document(title="t", parts=(Text(text="the loop waits for 12\u202f% or 95 %"),)), 21)
+    assert text.splitlines() == ["the loop waits for", "12\u202f% or 95\u202f%"]
 
 
 def test_the_lines_of_an_item_are_indented() -> None:
