@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from loaderbench.reports.documents.report.report_document import assemble, report_document
     from loaderbench.reports.records import frame as records
     from loaderbench.reports.records.export import csv_of, parquet_of
-    from loaderbench.reports.watch.record import is_watched
+    from loaderbench.reports.watch.watch_record import is_watched
 
     if len(options.runs) == 1 and is_watched(options.runs[0]):
         return _of_watch(options.runs[0], options.out)
@@ -68,7 +68,7 @@ def _of_watch(folder: Path, out: Path | None) -> ExitCode:
     """Report on a watched script, or on all its ranks; return 0, or 2 where a record cannot be read."""
     from loaderbench.reports.documents.watch_document import watch_document
     from loaderbench.reports.records.json_files import MalformedError
-    from loaderbench.reports.watch.record import read_ranks
+    from loaderbench.reports.watch.watch_record import read_ranks
 
     try:
         ranks = read_ranks(folder)

@@ -9,7 +9,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
 
 if TYPE_CHECKING:
-    from loaderbench.reports.watch.record import Watched
+    from loaderbench.reports.watch.watch_record import Watched
 
 # Of launchers that say less than those of benches: DeepSpeed's and a user's own, MPICH's and Intel MPI's.
 OTHER_LAUNCHERS = (("RANK", "WORLD_SIZE"), ("PMI_RANK", "PMI_SIZE"))
@@ -59,7 +59,7 @@ def all_ranks(folder: Path, size: int, within_s: float = OTHERS_END_WITHIN_S) ->
 
 def _ended(folder: Path) -> "list[Watched]":
     from loaderbench.reports.records.json_files import MalformedError  # noqa: PLC0415 - not before the script's own
-    from loaderbench.reports.watch.record import Watched  # noqa: PLC0415
+    from loaderbench.reports.watch.watch_record import Watched  # noqa: PLC0415
 
     try:
         record = Watched.read(folder)

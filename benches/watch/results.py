@@ -15,8 +15,8 @@ from loaderbench.benches.watch.stages import Row, rows_of
 from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
 from loaderbench.reports.records.schema import RECORD, SCHEMA
 from loaderbench.reports.vocabulary import SETTINGS
-from loaderbench.reports.watch.record import MadeBatch, Watched, WatchedEpoch, WatchedLoader
 from loaderbench.reports.watch.rounds import rounds_of
+from loaderbench.reports.watch.watch_record import MadeBatch, Watched, WatchedEpoch, WatchedLoader
 
 DIGITS = 7  # of a time in seconds
 BENCH = "watch"

@@ -20,7 +20,7 @@ from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.stages import leaving
 
 if TYPE_CHECKING:
-    from loaderbench.reports.watch.record import Watched
+    from loaderbench.reports.watch.watch_record import Watched
 
 MEMORY_EVERY_S = 5.0
 MEMORY_SHARE = 1e-3  # of the time, at most, that reading memory takes

@@ -9,8 +9,8 @@ from statistics import median
 from loaderbench.reports.documents.document import Table
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
 from loaderbench.reports.units import MISSING
-from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import Outcome, Reason, judge, worst
+from loaderbench.reports.watch.watch_record import Watched
 from prove import traceml
 from prove.commands import loaderbench, run
 from prove.goals import Goal, Topic

@@ -15,8 +15,8 @@ from loaderbench.reports.units import MISSING, count, interval, percent, quantit
 from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
 from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
 from loaderbench.reports.watch.ranks import RankWaits, rank_waits
-from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
+from loaderbench.reports.watch.watch_record import Watched
 
 TONES: Mapping[Outcome, Tone] = {
     "bottleneck": "bad", "not the bottleneck": "good", "unclear": "warn", "not read": "muted",

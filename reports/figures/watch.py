@@ -1,6 +1,7 @@
 """The figure of a watched script: the time of a step and the part of it that waits, over the run."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def steps(table: pd.DataFrame) -> Figure | None:
 def _panel(axes: Axes, table: pd.DataFrame) -> None:
     """Draw a bar for each row, as wide as it took: between two passes there is none."""
     began, spans = table["began"], table["ended"] - table["began"]
-    edges = {"width": spans, "align": "edge", "linewidth": 0, "antialiased": False}
+    edges: dict[str, Any] = {"width": spans, "align": "edge", "linewidth": 0, "antialiased": False}
     axes.bar(began, table["wait_s"], color=style.VERMILLION, label="waiting", **edges)
     axes.bar(began, table["step_s"], bottom=table["wait_s"], color=style.SKY, label="everything else", **edges)
     axes.set_ylim(bottom=0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loaderbench.reports.records.slow_samples import SlowestSamples, SlowSample
-from loaderbench.reports.watch.record import MadeBatch, WatchedEpoch, WatchedLoader
+from loaderbench.reports.watch.watch_record import MadeBatch, WatchedEpoch, WatchedLoader
 
 Floats = NDArray[np.float64]
 

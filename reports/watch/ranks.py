@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from loaderbench.reports.stats.conventions import MARGIN
-from loaderbench.reports.watch.record import Watched
 from loaderbench.reports.watch.verdict import judge, worst
+from loaderbench.reports.watch.watch_record import Watched
 
 WaitsFor = Literal["data", "the others", "neither", "unknown"]
 HALF = 0.5  # of the largest share of waiting: what has less does not wait for data as the slowest rank does

@@ -3,7 +3,7 @@
 import numpy as np
 
 from loaderbench.reports.watch.loops import LoopTimes, loop_times
-from loaderbench.reports.watch.record import WatchedLoader
+from loaderbench.reports.watch.watch_record import WatchedLoader
 
 MOST_ROUNDS = 20
 FEWEST_STEPS = 10  # of a round

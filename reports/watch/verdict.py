@@ -10,7 +10,7 @@ import numpy as np
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.stats.intervals import t_quantile
 from loaderbench.reports.watch.loops import Floats, LoopTimes, loop_times
-from loaderbench.reports.watch.record import WatchedLoader
+from loaderbench.reports.watch.watch_record import WatchedLoader
 
 Outcome = Literal["bottleneck", "not the bottleneck", "unclear", "not read"]
 Reason = Literal["throughput", "starts", "slow batches", ""]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.watch_record import Watched
 
 SCRIPTS = Path(__file__).parent / "scripts"
 MAIN = "import sys; from loaderbench.benches.cli.main import main; sys.exit(main(sys.argv[1:]))"

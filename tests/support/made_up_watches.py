@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from loaderbench.reports.watch.record import MadeBatch, Watched, WatchedEpoch, WatchedLoader
+from loaderbench.reports.watch.watch_record import MadeBatch, Watched, WatchedEpoch, WatchedLoader
 
 FACTS = {
     "num_workers": 2, "batch_size": 4, "in_order": True, "named_by": ["--dataset", "train:Train"],

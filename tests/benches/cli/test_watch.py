@@ -11,7 +11,7 @@ import pytest
 from preloaded import ENDS_WITHIN_S, LOADERBENCH, Running, environment
 
 from loaderbench.benches.cli import main as cli
-from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.watch_record import Watched
 
 SCRIPT = """
 import atexit, os, sys

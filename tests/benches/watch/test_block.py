@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from loaderbench.benches.watch import watch
 from loaderbench.reports.records.files import read_run
-from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.watch_record import Watched
 
 NO_LOADER = "it made no DataLoader (processes that it starts itself are not watched)"
 

@@ -11,7 +11,7 @@ from preloaded import LOADERBENCH, Running, environment
 from torch.utils.data import DataLoader
 
 from loaderbench.benches.watch.session import SAVE_FIRST_S, WatchSession, show
-from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.watch_record import Watched
 
 # Spawned processes import it anew: torch is imported by whoever needs it alone.
 SCRIPT = """

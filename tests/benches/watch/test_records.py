@@ -8,7 +8,7 @@ from made_up_watches import steady, watched
 from loaderbench.benches.cli import main as cli
 from loaderbench.benches.watch.results import files_of
 from loaderbench.benches.watch.session import write
-from loaderbench.reports.watch.record import WatchedLoader
+from loaderbench.reports.watch.watch_record import WatchedLoader
 
 
 def saved(folder: Path, loader: WatchedLoader, rank: int = 0, world_size: int = 1) -> Path:

@@ -15,7 +15,7 @@ from loaderbench.benches.watch import carrier, stages
 from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.recorder import WatchRecorder
 from loaderbench.benches.watch.results import watched_record
-from loaderbench.reports.watch.record import WatchedLoader
+from loaderbench.reports.watch.watch_record import WatchedLoader
 
 
 class Sleepy(Dataset[int]):

@@ -12,8 +12,8 @@ from loaderbench.reports.documents.document import Code, Document, Text, walk
 from loaderbench.reports.documents.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
-from loaderbench.reports.watch.record import MadeBatch, WatchedLoader
 from loaderbench.reports.watch.verdict import LoopVerdict, judge
+from loaderbench.reports.watch.watch_record import MadeBatch, WatchedLoader
 
 
 def headline(document: Document) -> str:

@@ -6,7 +6,7 @@ from made_up_watches import epoch, loader
 from msgspec.structs import replace
 
 from loaderbench.reports.watch.loops import loop_times, making, slow_samples, stage_waits
-from loaderbench.reports.watch.record import MadeBatch
+from loaderbench.reports.watch.watch_record import MadeBatch
 
 
 def test_waits_and_steps_add_up_to_the_loop() -> None:

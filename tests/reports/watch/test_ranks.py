@@ -5,7 +5,7 @@ from made_up_watches import epoch, loader, steady, watched
 from loaderbench.reports.documents.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.watch.ranks import rank_waits
-from loaderbench.reports.watch.record import Watched
+from loaderbench.reports.watch.watch_record import Watched
 
 
 def rank(number: int, wait_s: float, step_s: float) -> Watched:

@@ -5,8 +5,8 @@ import math
 from made_up_watches import epoch, loader, steady
 
 from loaderbench.reports.vocabulary import METRICS
-from loaderbench.reports.watch.record import MadeBatch
 from loaderbench.reports.watch.rounds import MOST_ROUNDS, rounds_of
+from loaderbench.reports.watch.watch_record import MadeBatch
 
 
 def test_rounds_are_stretches_of_steps_that_add_up_to_the_loop() -> None:
