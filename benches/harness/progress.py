@@ -65,7 +65,10 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.finish(is_whole=error is None)
+        if error is None or isinstance(error, KeyboardInterrupt):
+            self.finish(is_whole=error is None)
+        else:
+            self.clear()  # the error says how it ended
 
     def estimate_by(self, left_s: Callable[[], float]) -> None:
         """Take the seconds that are left from `left_s`, where what remains does not cost what was done on average."""

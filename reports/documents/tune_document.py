@@ -45,7 +45,7 @@ COLUMNS = (
         "was no time to tell; compared: only because it is torch's or your own.",
     ),
     Column(label="cost", number=True),
-    Column(label="over the recommended (95 %)"),
+    Column(label="over the recommended (95 %)", meaning="Without an interval where there are too few blocks for one."),
     Column(label="blocks", number=True, meaning="Turns around the settings in which it was measured."),
     Column(label="samples/s", number=True, meaning="Once batches flow."),
     Column(label="memory", number=True, meaning="PSS of all processes, the most of any trial."),
@@ -106,8 +106,8 @@ def _gained(gain: Gain, objective: Objective) -> str:
     return f"{_times(gain.ratio)} as fast as {gain.over} ({gain.setting})"
 
 
-def _times(cost: CostRatio) -> str:
-    """Return a ratio with its interval.
+def _times(cost: CostRatio, otherwise: str = " (too few blocks for an interval)") -> str:
+    """Return a ratio with its interval, or `otherwise` where it has none.
 
     >>> _times(CostRatio(ratio=1.8, low=1.7, high=1.9, blocks=4))
     '1.80× (1.70× to 1.90×)'
@@ -116,7 +116,7 @@ def _times(cost: CostRatio) -> str:
     """
     ratio = quantity(cost.ratio, "ratio")
     if math.isnan(cost.low) or cost.blocks == 1:
-        return f"{ratio} (too few blocks for an interval)"
+        return f"{ratio}{otherwise}"
     return f"{ratio} ({interval(cost.low, cost.high, 'ratio')})"
 
 
@@ -191,7 +191,7 @@ def _row(one: SettingSummary, recommended: str) -> tuple[Cell, ...]:
         name,
         Cell(text="recommended" if is_it else status, tone="good" if is_it else TONES[status]),
         amount(one.cost_s, "s"),
-        MISSING if is_it or not one.over_recommended.blocks else _times(one.over_recommended),
+        MISSING if is_it or not one.over_recommended.blocks else _times(one.over_recommended, ""),
         one.blocks,
         amount(one.samples_per_s, ""),
         amount(one.pss_bytes, "bytes"),

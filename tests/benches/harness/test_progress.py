@@ -73,6 +73,12 @@ def test_what_was_interrupted_says_so(log: io.StringIO, clock: Clock) -> None:
     assert log.getvalue().splitlines()[-1] == "[1/4] interrupted after 0:05"
 
 
+def test_what_ends_with_an_error_says_nothing_beside_it(log: io.StringIO) -> None:
+    with pytest.raises(ValueError, match="no such row"), Progress.of_budget(300.0, stream=log, is_live=False):
+        raise ValueError("no such row")
+    assert log.getvalue() == ""
+
+
 def test_nothing_done_leaves_no_line(log: io.StringIO, clock: Clock) -> None:
     with plain(log, clock):
         pass
