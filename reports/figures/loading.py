@@ -61,7 +61,7 @@ def _lines(axes: Axes, facet: Facet) -> None:
         axes.vlines(x, line["low_samples_per_s"], line["high_samples_per_s"], color=colour, alpha=0.45, lw=3)
         last = int(np.flatnonzero(rate.notna())[-1])
         ends.append((float(last), float(rate[last]), f"batch {plain_number(size)}", colour))
-    axes.set_ylim(bottom=0)
+    style.from_zero(axes)
     style.y_ticks(axes, "")
     style.name_lines(axes, ends)
     style.label(axes, title=facet.name, x=setting_label("num_workers"), y=sample_rate(facet.dataset))

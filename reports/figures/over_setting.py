@@ -47,7 +47,7 @@ def _points(axes: Axes, facet: Facet, metric: Metric, setting: str) -> None:
         np.arange(len(values)), line, marker="o", color=style.BLUE,
         linestyle="-" if is_ordered else "none",
     )  # fmt: skip
-    axes.set_ylim(bottom=min(0.0, float(line.min())))
+    style.from_zero(axes)
     style.y_ticks(axes, metric.unit)
     unit = unit_of(metric.name, facet.dataset)
     is_named = bool(unit) and metric.unit not in style.UNITS_OF_TICKS

@@ -77,7 +77,7 @@ def scaling(table: pd.DataFrame) -> Figure | None:
     axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.BLUE, alpha=0.35, lw=3)
     worlds = table["world_size"].tolist()
     style.steps(axes, worlds)
-    axes.set_ylim(bottom=0)
+    style.from_zero(axes)
     style.y_ticks(axes, "")
     style.name_lines(axes, names)
     style.label(axes, x="ranks", y=sample_rate(table["dataset"].iloc[0]))

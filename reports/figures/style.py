@@ -61,6 +61,7 @@ PANEL_HEIGHT = 1.9  # inches
 HEADER, LETTERS = 0.62, 0.8  # inches: title and subtitle of a figure; title, label and ticks of each axes
 LETTER, LINE = 0.062, 0.14  # inches: a letter of a subtitle, its line
 GAP = 11  # points between the names of two lines
+ROOM_ABOVE = 0.08  # of an axis, above the largest value
 BESIDE = (5, 0)  # points from the end of a bar to its number
 
 
@@ -146,6 +147,12 @@ def steps(axes: Axes, levels: Sequence[object]) -> None:
     """Make the horizontal axis a row of evenly spaced levels of a setting."""
     axes.set_xticks(range(len(levels)), [plain_number(level) for level in levels])
     axes.set_xlim(-0.35, max(len(levels) - 0.65, 0.35))
+
+
+def from_zero(axes: Axes) -> None:
+    """Let the vertical axis begin at zero, or where values below it do, with room above the largest."""
+    least, most = min(0.0, axes.dataLim.ymin), max(0.0, axes.dataLim.ymax)
+    axes.set_ylim(least, most + ROOM_ABOVE * ((most - least) or 1.0))
 
 
 def rows(axes: Axes, words: Sequence[str]) -> None:

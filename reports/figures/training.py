@@ -55,7 +55,7 @@ def _triple(axes: Axes, facet: Facet) -> None:
         axes.plot(x, table[column], marker="o", color=colour)
     axes.vlines(x, table["low_samples_per_s"], table["high_samples_per_s"], color=style.INK, alpha=0.35, lw=3)
     style.steps(axes, workers)
-    axes.set_ylim(bottom=0)
+    style.from_zero(axes)
     style.y_ticks(axes, "")
     last = table.iloc[-1]
     style.name_lines(axes, [(float(x[-1]), float(last[column]), name, colour) for column, name, colour in TRIPLE])

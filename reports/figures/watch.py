@@ -64,7 +64,7 @@ def _panel(axes: Axes, table: pd.DataFrame) -> None:
     edges: dict[str, Any] = {"width": spans, "align": "edge", "linewidth": 0, "antialiased": False}
     axes.bar(began, table["wait_s"], color=style.VERMILLION, label="waiting", **edges)
     axes.bar(began, table["step_s"], bottom=table["wait_s"], color=style.SKY, label="everything else", **edges)
-    axes.set_ylim(bottom=0)
+    style.from_zero(axes)
     style.y_ticks(axes, "s")
 
 

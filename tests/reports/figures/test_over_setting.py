@@ -31,6 +31,14 @@ def test_a_setting_of_numbers_is_a_line_in_their_order() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("zeal", "warmth")
 
 
+def test_the_axis_begins_at_zero_and_ends_above_values_that_hardly_differ() -> None:
+    figure = drawn(zeal=[1, 2], warmth=[0.1, 0.1001])
+    assert figure is not None
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom == 0
+    assert top > 1.05 * 0.1001
+
+
 def test_a_setting_of_names_is_a_row_of_points() -> None:
     figure = drawn(sampling=["shuffle", "sequential"], warmth=[0.1, 0.2])
     assert figure is not None
