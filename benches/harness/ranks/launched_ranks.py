@@ -19,7 +19,7 @@ from loaderbench.benches.harness.failures.failure_line import shortened
 from loaderbench.benches.harness.failures.position import dump_folder
 from loaderbench.benches.harness.ranks.elastic_ranks import ENDS_WITHIN_S, Make, serve_as
 from loaderbench.benches.harness.ranks.rank_place import RankPlace
-from loaderbench.benches.harness.ranks.requests import CONNECTS_WITHIN_S, Coordinator, Endpoint
+from loaderbench.benches.harness.ranks.requests import CONNECTS_WITHIN_S, Coordinator, Endpoint, connected_store
 from loaderbench.benches.harness.system.child import dies_with_parent, end_openmp_threads
 
 _FORK = get_context("fork")
@@ -93,17 +93,17 @@ def _serve_own(case: LaunchedCase, make: Make, has_threads: bool) -> None:
     serve_as(case.place, case.endpoint, make, has_threads=has_threads, timeout_s=case.timeout_s)
 
 
-def shared_store(place: RankPlace, host: str, port: int) -> Store:
+def shared_store(place: RankPlace, host: str, port: int, timeout_s: float = CONNECTS_WITHIN_S) -> Store:
     """Return the store that all ranks of a launch share: the launcher's own, or one that rank 0 keeps.
 
-    Raises ValueError saying what to do where it cannot be had.
+    Raises ValueError saying what to do where it cannot be had within `timeout_s`.
     """
     is_launchers = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     is_ours = place.rank == 0 and not is_launchers
     try:
-        return TCPStore(
-            host, port, is_master=is_ours, wait_for_workers=False, timeout=timedelta(seconds=CONNECTS_WITHIN_S)
-        )
+        if not is_ours:
+            return connected_store(host, port, timeout_s)
+        return TCPStore(host, port, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=timeout_s))
     except distributed.DistError as error:
         what = "opened" if is_ours else "reached"
         why = shortened(str(error).partition("\n")[0], 160)

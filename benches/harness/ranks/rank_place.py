@@ -102,8 +102,7 @@ def store_address(place: RankPlace, environment: Mapping[str, str] = os.environ)
     name, so that two launches on one host have different ones, and the host is this one, or the first of Slurm's step.
     Raises ValueError where neither says it.
     """
-    launch = [environment.get(name, "") for name in ("SLURM_JOB_ID", "SLURM_STEP_ID", "PMIX_NAMESPACE")]
-    name = " ".join(launch).strip() or str(os.getppid())  # of ranks on one host, mpirun is the parent
+    name = launch_name(environment) or str(os.getppid())  # of ranks on one host, mpirun is the parent
     port = int(environment.get("MASTER_PORT") or _FIRST_PORT + zlib.crc32(name.encode()) % _PORTS)
     if host := environment.get("MASTER_ADDR"):
         return host, port
@@ -112,6 +111,16 @@ def store_address(place: RankPlace, environment: Mapping[str, str] = os.environ)
     if nodes := environment.get("SLURM_STEP_NODELIST"):
         return first_node(nodes), port
     raise ValueError("the ranks are on several hosts: set MASTER_ADDR to the host of rank 0, and MASTER_PORT")
+
+
+def launch_name(environment: Mapping[str, str] = os.environ) -> str:
+    """Return what the launcher calls this launch, on all hosts alike; nothing where it does not say.
+
+    >>> launch_name({"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0"}), launch_name({"TORCHELASTIC_RUN_ID": "f3"})
+    ('7 0', 'f3')
+    """
+    names = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PMIX_NAMESPACE", "TORCHELASTIC_RUN_ID")
+    return " ".join(environment[name] for name in names if environment.get(name))
 
 
 def first_node(nodes: str) -> str:

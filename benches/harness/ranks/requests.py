@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from queue import Empty, SimpleQueue
+from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol
 
@@ -29,6 +31,7 @@ CONNECTS_WITHIN_S = 60.0
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.002, 0.02  # between two looks at the store: at most 0.3 % of a core
 _OTHERS_FAIL_WITHIN_S = 1.0  # once a rank has failed: those that waited for it fail too, and are not to blame
 _LONGEST_IDLE = timedelta(days=7)  # that a rank waits for its next request: the connection ends with the coordinator
+_SAYS_SO_WITHIN_S = 1.0  # TCPStore, after its own timeout
 _GIVEN_UP_AFTER_S = 10.0  # a rank that has no parent to end it, once its coordinator has given up
 LEAVE = "leave"
 # What a rank says that fails because another one has gone.
@@ -43,14 +46,38 @@ class Endpoint:
     port: int
     prefix: str = ""
 
-    def connect(self) -> Store:
+    def connect(self, timeout_s: float = CONNECTS_WITHIN_S) -> Store:
         """Return a connection of this process's own; raises CaseFailedError where the store cannot be reached."""
         try:
-            store = TCPStore(self.host, self.port, is_master=False, timeout=timedelta(seconds=CONNECTS_WITHIN_S))
+            store = connected_store(self.host, self.port, timeout_s)
         except distributed.DistError as error:
             why = shortened(str(error), 200)
             raise CaseFailedError(f"the store at {self.host}:{self.port} cannot be reached: {why}") from error
         return PrefixStore(self.prefix, store) if self.prefix else store
+
+
+def connected_store(host: str, port: int, timeout_s: float) -> TCPStore:
+    """Return the store at `host`, `port`; raises torch's DistError where it has not answered within `timeout_s`.
+
+    TCPStore has a timeout for connecting, but waits for ever for the answer of a program that is no store: in a thread,
+    which this process then leaves behind.
+    """
+    outcome: SimpleQueue[TCPStore | Exception] = SimpleQueue()
+
+    def connect() -> None:
+        try:
+            outcome.put(TCPStore(host, port, is_master=False, timeout=timedelta(seconds=timeout_s)))
+        except Exception as error:  # noqa: BLE001 - raised below
+            outcome.put(error)
+
+    Thread(target=connect, daemon=True).start()
+    try:
+        result = outcome.get(timeout=timeout_s + _SAYS_SO_WITHIN_S)
+    except Empty:
+        raise distributed.DistStoreError(f"what listens there has not answered within {timeout_s:g} s") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 class Processes(Protocol):

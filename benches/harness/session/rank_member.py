@@ -24,7 +24,7 @@ from torch._C._distributed_c10d import PrefixStore, Store
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.failures.failure_line import shortened
 from loaderbench.benches.harness.ranks.launched_ranks import LaunchedCase, shared_store
-from loaderbench.benches.harness.ranks.rank_place import RankPlace, launcher_name, store_address
+from loaderbench.benches.harness.ranks.rank_place import RankPlace, launch_name, launcher_name, store_address
 from loaderbench.benches.harness.ranks.requests import Endpoint, release
 
 COLLECTED_WITHIN = timedelta(minutes=10)  # after the first rank: datasets are built, and packages imported
@@ -57,7 +57,7 @@ class RankMember:
             store = shared_store(place, host, port)
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        endpoint = Endpoint(host=host, port=port, prefix="loaderbench")
+        endpoint = Endpoint(host=host, port=port, prefix=f"loaderbench/{launch_name()}")
         own = PrefixStore(endpoint.prefix, store)
         return cls(place=place, launcher=launcher_name(os.environ), endpoint=endpoint, store=own)
 
