@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from loaderbench.benches.harness.session.record import unused_folder
-from loaderbench.benches.watch.hooks import Hooks
+from loaderbench.benches.watch.observing.hooks import Hooks
+from loaderbench.benches.watch.observing.recorder import EnoughError, WatchRecorder
 from loaderbench.benches.watch.ranks import folder_of_rank, rank_and_size
-from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
 from loaderbench.benches.watch.script import described
 from loaderbench.benches.watch.session import WatchSession, show
 

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
+from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
 
 RECENT_S = 10.0  # what the line is about
 EVERY_S = 10.0  # between two lines, where there is no terminal

@@ -10,9 +10,9 @@ import msgspec
 
 from loaderbench.benches.harness.measuring.work import columns
 from loaderbench.benches.harness.session.record import Entry, dumps, new_run
-from loaderbench.benches.watch.recorder import WatchRecorder
-from loaderbench.benches.watch.stages import Row, rows_of
-from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
+from loaderbench.benches.watch.observing.recorder import WatchRecorder
+from loaderbench.benches.watch.observing.stages import Row, rows_of
+from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
 from loaderbench.reports.records.schema import RECORD, SCHEMA
 from loaderbench.reports.vocabulary import SETTINGS
 from loaderbench.reports.watch.rounds import rounds_of

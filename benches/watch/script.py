@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.watch.recorder import EnoughError
+from loaderbench.benches.watch.observing.recorder import EnoughError
 from loaderbench.reports.vocabulary import ExitCode
 
 FAILED = 1  # as Python ends

@@ -13,11 +13,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.watch.hooks import watched
 from loaderbench.benches.watch.live import LiveLine
+from loaderbench.benches.watch.observing.hooks import watched
+from loaderbench.benches.watch.observing.recorder import WatchRecorder
+from loaderbench.benches.watch.observing.stages import leaving
 from loaderbench.benches.watch.ranks import all_ranks
-from loaderbench.benches.watch.recorder import WatchRecorder
-from loaderbench.benches.watch.stages import leaving
 
 if TYPE_CHECKING:
     from loaderbench.reports.watch.watch_record import Watched
@@ -79,7 +79,7 @@ class WatchSession:
         self.line.clear()
         seconds = perf_counter() - self.recorder.began
         if ending == "failed":
-            from loaderbench.benches.watch.failed_wait import note_dead_worker  # noqa: PLC0415 - as below
+            from loaderbench.benches.watch.observing.failed_wait import note_dead_worker  # noqa: PLC0415 - as below
 
             note_dead_worker(why, self.recorder.loaders, self.recorder.sink)
         record = self._record(seconds, ending, why)

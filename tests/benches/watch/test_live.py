@@ -4,7 +4,7 @@ import io
 from array import array
 
 from loaderbench.benches.watch.live import LiveLine, slowest
-from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
+from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
 
 
 def trace(*times: tuple[float, float]) -> LoaderTrace:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loaderbench.benches.watch.recorder import EnoughError
+from loaderbench.benches.watch.observing.recorder import EnoughError
 from loaderbench.benches.watch.script import Ending, described, run_module, run_script
 
 Run = Callable[..., Ending]

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from loaderbench.benches.watch import worker_state
-from loaderbench.benches.watch.failed_wait import failure_text, note_dead_worker
-from loaderbench.benches.watch.hooks import watched
-from loaderbench.benches.watch.recorder import WatchRecorder
-from loaderbench.benches.watch.stages import leaving
-from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
-from loaderbench.benches.watch.worker_state import stopped_at
+from loaderbench.benches.watch.observing import worker_state
+from loaderbench.benches.watch.observing.failed_wait import failure_text, note_dead_worker
+from loaderbench.benches.watch.observing.hooks import watched
+from loaderbench.benches.watch.observing.recorder import WatchRecorder
+from loaderbench.benches.watch.observing.stages import leaving
+from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
+from loaderbench.benches.watch.observing.worker_state import stopped_at
 
 BAD = 9
 

@@ -21,7 +21,7 @@ from time import perf_counter, thread_time
 from types import FrameType
 from typing import Any
 
-from loaderbench.benches.watch.worker_state import UNKNOWN, WorkerState, samples_noted
+from loaderbench.benches.watch.observing.worker_state import UNKNOWN, WorkerState, samples_noted
 
 # Pass, task, fetching, fetched, collated, CPU seconds, samples, index of the costliest sample, its seconds.
 ROW = struct.Struct("<qqddddqqd")

@@ -15,9 +15,9 @@ from time import perf_counter
 from types import FrameType
 from typing import Any
 
-from loaderbench.benches.watch.device_waits import DeviceWaits
-from loaderbench.benches.watch.stages import Sink
-from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
+from loaderbench.benches.watch.observing.device_waits import DeviceWaits
+from loaderbench.benches.watch.observing.stages import Sink
+from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
 
 LOOK_S = 0.5
 MOST_CALLERS = 8  # lines of the user's code by which loaders are told apart
@@ -137,7 +137,7 @@ class WatchRecorder:
         if isinstance(error, StopIteration):
             epoch.ended = (requested, ended)
         elif not isinstance(error, EnoughError):
-            from loaderbench.benches.watch.failed_wait import failure_text  # noqa: PLC0415 - what the script may not
+            from loaderbench.benches.watch.observing.failed_wait import failure_text  # noqa: PLC0415 - what the script may not
 
             epoch.loader.failure = failure_text(error, iterator, epoch, ended - requested, self.sink)
 
@@ -197,7 +197,7 @@ class MadeLoader:
 
 
 def _made(loader: Any) -> MadeLoader:
-    from loaderbench.benches.watch.facts import loader_facts  # noqa: PLC0415 - imports what the script may not
+    from loaderbench.benches.watch.observing.facts import loader_facts  # noqa: PLC0415 - imports what the script may not
 
     lines = user_lines(sys._getframe(1))  # noqa: SLF001 - ours are left out
     return MadeLoader(weakref.ref(loader), lines, loader_facts(loader))
@@ -228,7 +228,7 @@ def cell_name(path: str) -> str:
 
 
 def _is_ours(path: str) -> bool:
-    return Path(path).is_relative_to(Path(__file__).parents[1]) or path.startswith("<frozen")
+    return Path(path).is_relative_to(Path(__file__).parents[2]) or path.startswith("<frozen")
 
 
 def _short(path: str) -> str:

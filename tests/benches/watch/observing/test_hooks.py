@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import dataloader as torchs
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.watch.hooks import watched
-from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder, cell_name
+from loaderbench.benches.watch.observing.hooks import watched
+from loaderbench.benches.watch.observing.recorder import EnoughError, WatchRecorder, cell_name
 
 HOOKED = (
     (DataLoader, "__setattr__"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from loaderbench.benches.watch.stages import Row
+from loaderbench.benches.watch.observing.stages import Row
 
 MOST_STEPS = 1 << 18  # of a loader, that are kept: some 4 MB, and 6 MB more of what its batches cost
 

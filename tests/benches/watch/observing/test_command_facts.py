@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from loaderbench.benches.watch.command_facts import command_facts, folder_to_import_from, name_of
+from loaderbench.benches.watch.observing.command_facts import command_facts, folder_to_import_from, name_of
 
 
 class Kept:

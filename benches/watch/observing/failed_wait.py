@@ -20,9 +20,9 @@ from loaderbench.benches.harness.failures.failure_line import (
     user_place,
 )
 from loaderbench.benches.harness.failures.position import frames_of_worker
-from loaderbench.benches.watch.stages import FAILED, Sink, rows_of
-from loaderbench.benches.watch.traces import EpochTrace, LoaderTrace
-from loaderbench.benches.watch.worker_state import UNKNOWN, StoppedAt, stopped_at
+from loaderbench.benches.watch.observing.stages import FAILED, Sink, rows_of
+from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
+from loaderbench.benches.watch.observing.worker_state import UNKNOWN, StoppedAt, stopped_at
 from loaderbench.reports.units import quantity
 
 _ENDS_WITHIN_S = 0.3  # a worker that was interrupted with this process notes where it is

@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
-from loaderbench.benches.watch.carrier import carried
-from loaderbench.benches.watch.recorder import EnoughError, WatchRecorder
-from loaderbench.benches.watch.stages import counted_fetcher, drop_frame, time_stages, timed_fetch
+from loaderbench.benches.watch.observing.carrier import carried
+from loaderbench.benches.watch.observing.recorder import EnoughError, WatchRecorder
+from loaderbench.benches.watch.observing.stages import counted_fetcher, drop_frame, time_stages, timed_fetch
 
 MODULE = "torch.utils.data.dataloader"
 _INITIALISED = "__initialized"  # what a DataLoader sets last

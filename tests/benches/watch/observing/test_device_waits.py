@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from loaderbench.benches.watch.device_waits import DeviceWaits, device_in_use
-from loaderbench.benches.watch.hooks import watched
-from loaderbench.benches.watch.recorder import WatchRecorder
+from loaderbench.benches.watch.observing.device_waits import DeviceWaits, device_in_use
+from loaderbench.benches.watch.observing.hooks import watched
+from loaderbench.benches.watch.observing.recorder import WatchRecorder
 from loaderbench.benches.watch.results import watched_record
 from loaderbench.reports.watch.loops import loop_times
 

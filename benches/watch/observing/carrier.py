@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing.context import get_spawning_popen
 from typing import Any, Self
 
-from loaderbench.benches.watch.stages import Sink, counted_fetcher, time_stages, timed_fetch
+from loaderbench.benches.watch.observing.stages import Sink, counted_fetcher, time_stages, timed_fetch
 
 
 class Carrier(str):  # noqa: SLOT000 - a text with two values beside it

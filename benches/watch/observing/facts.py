@@ -3,7 +3,7 @@
 import multiprocessing
 from typing import Any
 
-from loaderbench.benches.watch.command_facts import command_facts, name_of
+from loaderbench.benches.watch.observing.command_facts import command_facts, name_of
 
 
 def loader_facts(loader: Any) -> dict[str, Any]:

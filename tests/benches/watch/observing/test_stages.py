@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, get_worker_info
 
-from loaderbench.benches.watch import carrier, stages
-from loaderbench.benches.watch.hooks import watched
-from loaderbench.benches.watch.recorder import WatchRecorder
+from loaderbench.benches.watch.observing import carrier, stages
+from loaderbench.benches.watch.observing.hooks import watched
+from loaderbench.benches.watch.observing.recorder import WatchRecorder
 from loaderbench.benches.watch.results import watched_record
 from loaderbench.reports.watch.watch_record import WatchedLoader
 
