@@ -14,7 +14,7 @@ from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
 from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
 from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
-from loaderbench.reports.watch.ranks import RankWaits, rank_waits
+from loaderbench.reports.watch.ranks import RankWaits, most_waiting, rank_waits
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
 from loaderbench.reports.watch.watch_record import Watched
 
@@ -44,7 +44,12 @@ WITHOUT_WORKERS = {"begin": "the DataLoader before it", "transport": "the DataLo
 
 
 def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
-    """Return everything that the command says about one process, and of `ranks`, itself among them, who waits."""
+    """Return everything that the command says about one process, and of `ranks`, itself among them, who waits.
+
+    Of several ranks it is about the one that waits for data the longest.
+    """
+    world_size = watched.world_size
+    watched = most_waiting(ranks) or watched
     verdicts = [judge(loader) for loader in watched.loaders]
     read = [verdict for verdict in verdicts if verdict.outcome != "not read"]
     by_waiting = sorted(read, key=lambda verdict: -verdict.times.wait_s)
@@ -52,9 +57,9 @@ def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
     return Document(
         title=f"What the loops of {watched.script} wait for",
         about=(machine_words(watched.machine), _course(watched)),
-        notices=tuple(_notices(watched)),
+        notices=tuple(_notices_of_all(ranks or [watched])),
         parts=(
-            *_of_ranks(ranks, watched.world_size),
+            *_of_ranks(ranks, world_size, watched.rank),
             *_headline(worst(verdicts)),
             Table(name="loaders", columns=COLUMNS, rows=tuple(_row(verdict) for verdict in verdicts)),
             *(_section(verdict) for verdict in by_waiting[:MOST_SECTIONS]),
@@ -70,6 +75,12 @@ def _course(watched: Watched) -> str:
     of_many = f"rank {watched.rank} of {watched.world_size}: " if watched.world_size > 1 else ""
     command = shell(watched.command) or watched.script
     return f"{of_many}{count(steps, 'step')} were seen in {quantity(watched.seconds, 's')} of: {command}"
+
+
+def _notices_of_all(ranks: Sequence[Watched]) -> Iterator[str]:
+    for watched in ranks:
+        whose = f"Rank {watched.rank}: " if len(ranks) > 1 else ""
+        yield from (f"{whose}{notice}" for notice in _notices(watched))
 
 
 def _notices(watched: Watched) -> Iterator[str]:
@@ -114,7 +125,7 @@ def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
     yield Text(text=text + _at_most(verdict), strong=True, tone=TONES[verdict.outcome])
 
 
-def _of_ranks(ranks: Sequence[Watched], world_size: int) -> Iterator[Part]:
+def _of_ranks(ranks: Sequence[Watched], world_size: int, shown: int) -> Iterator[Part]:
     """Yield which rank waits for data, and which for the others."""
     if world_size == 1:
         return
@@ -131,6 +142,7 @@ def _of_ranks(ranks: Sequence[Watched], world_size: int) -> Iterator[Part]:
     if len(ranks) < world_size:
         left = "their records are not there"
         yield Text(text=f"{count(world_size - len(ranks), 'rank')} had not ended: {left}.", tone="warn")
+    yield Text(text=f"All else that stands here is of rank {shown}.")
 
 
 def _ranks_sentence(waits: Sequence[RankWaits]) -> str:

@@ -44,6 +44,12 @@ def rank_waits(ranks: Sequence[Watched]) -> list[RankWaits]:
     ]
 
 
+def most_waiting(ranks: Sequence[Watched]) -> Watched | None:
+    """Return the record of the rank that waits for data for the largest share of its loop; None of none."""
+    shares = {entry.rank: entry.share for entry in rank_waits(ranks)}
+    return max(ranks, key=lambda record: np.nan_to_num(shares[record.rank], nan=-1.0), default=None)
+
+
 def _of(watched: Watched, share: float, other: float, waits_for: WaitsFor) -> RankWaits:
     return RankWaits(rank=watched.rank, share=float(share), other_s=float(other), waits_for=waits_for)
 

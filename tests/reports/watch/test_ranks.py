@@ -1,6 +1,7 @@
 """Which rank waits for data, of waits that are made up."""
 
 from made_up_watches import epoch, loader, steady, watched
+from msgspec.structs import replace
 
 from loaderbench.reports.documents.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
@@ -36,3 +37,13 @@ def test_the_first_rank_says_who_waits_and_who_is_missing() -> None:
     text = markdown(watch_document(watched(steady(0.0), world_size=3), ranks))
     assert "Rank 1 waits for data; rank 0 waits for the others." in text
     assert "1 rank had not ended" in text
+
+
+def test_what_is_said_in_detail_is_of_the_rank_that_waits_for_data() -> None:
+    failed = replace(rank(0, 0.0, 0.02), ending="failed", why="ValueError: bad")
+    document = watch_document(failed, [failed, rank(1, 0.01, 0.01)])
+    text = markdown(document)
+    assert "All else that stands here is of rank 1." in text
+    assert "Loading is the bottleneck" in text
+    assert "rank 1 of 2: 100 steps" in document.about[1]
+    assert document.notices[0].startswith("Rank 0: The script was ended by an error: ValueError: bad.")
