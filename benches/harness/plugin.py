@@ -218,7 +218,8 @@ def ray_address(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     for name, value in LOCAL_ENVIRONMENT.items():  # of the cluster, and of all cases that connect to it
         os.environ.setdefault(name, value)
-    counts = [item.callspec.params.get("nproc_per_node", 1) for item in request.session.items if is_case(item)]
+    cases: list[Any] = [item for item in request.session.items if is_case(item)]
+    counts = [case.callspec.params.get("nproc_per_node", 1) for case in cases]
     with Child(RayCluster(max(usable_cpus(), *counts))) as cluster:
         yield cluster.call("address")
 

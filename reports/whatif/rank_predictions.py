@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +29,7 @@ def is_predicted(scaling: RankScaling) -> bool:
     return PREDICTED[0] in scaling.cases and bool(scaling.cases[PREDICTED[0]].notna().any())
 
 
-def _rates(case: "pd.Series[object]", records: Sequence[WhatIf], cpus: float) -> tuple[float, float, float]:
+def _rates(case: "pd.Series[Any]", records: Sequence[WhatIf], cpus: float) -> tuple[float, float, float]:
     for record in reversed(records):
         for prediction in record.predictions:
             if record.dataset == case["dataset"] and _is_of(prediction, case, cpus):
@@ -37,7 +38,7 @@ def _rates(case: "pd.Series[object]", records: Sequence[WhatIf], cpus: float) ->
     return float("nan"), float("nan"), float("nan")
 
 
-def _is_of(prediction: Prediction, case: "pd.Series[object]", cpus: float) -> bool:
+def _is_of(prediction: Prediction, case: "pd.Series[Any]", cpus: float) -> bool:
     scenario = prediction.scenario
     if case["bench"] != "ranks" or scenario.step_s or scenario.storage_bytes_per_s or case.get(f"{FACT}hosts", 1) != 1:
         return False

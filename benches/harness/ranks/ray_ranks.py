@@ -122,7 +122,7 @@ class RayRanks:
 
     def is_here(self, rank: int) -> bool:
         """Return whether a rank is on this host."""
-        return self._is_here[rank]
+        return bool(self._is_here[rank])
 
     def _pickled(self) -> bytes:
         from ray import cloudpickle  # type: ignore[import-not-found]  # noqa: PLC0415 - Ray is an extra
