@@ -81,7 +81,7 @@ def test_nothing_readable_is_exit_code_2_with_each_fault_in_a_line(
     assert cli.main(["report", str(folder), str(folder / "nowhere")]) == 2
     err = capsys.readouterr().err.splitlines()
     assert [line.split(": ", 2)[2] for line in err[:-1]] == [
-        "is cut off: it ends in the middle",
+        "run.json: is cut off: it ends in the middle",
         "cannot be read: No such file or directory",
     ]
     assert err[-1] == "loaderbench: nothing to report: no run could be read"
