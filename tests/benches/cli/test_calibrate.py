@@ -71,7 +71,7 @@ def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
         "Injected regressions",
         "Time needed",
         "Intervals",
-        "shutdown_s regressed",
+        "shutdown regressed",
         "1.100×",
     ):
         assert word in out
