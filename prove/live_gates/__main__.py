@@ -12,16 +12,21 @@ environment of its own: ``python -m venv /tmp/asv && /tmp/asv/bin/pip install as
 """
 
 import argparse
+import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from loaderbench.benches.gate.measuring import terminated_as_interrupted
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.render.terminal import print_document
 from loaderbench.reports.units import duration
 from prove.live_gates import repository, results, tools
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, runs, still_to_do
+from prove.live_gates.servers import resemblance
 
 FOLDER = Path("runs/live-gates")
 OLD, NEW, PYTEST, ASV = "old gate", "gate", "pytest-benchmark", "asv"
@@ -33,14 +38,24 @@ def main() -> int:
     file = options.folder / "answers.csv"
     if not options.table:
         try:
-            _measure(options, file)
+            with terminated_as_interrupted():
+                _measure(options, file)
         except KeyboardInterrupt:
             print("interrupted: the run under way is lost, and the same command goes on", file=sys.stderr)
     answers = results.read(file)
-    table = results.document(answers, (f"base, head and answers in {options.folder}",))
+    of_servers = resemblance(_identical_gates(options.folder, answers))
+    table = results.document(answers, (f"base, head and answers in {options.folder}", of_servers.text))
     print_document(table)
     (options.folder / "table.md").write_text(markdown(table), encoding="utf-8")
     return 0
+
+
+def _identical_gates(folder: Path, answers: Sequence[results.Answer]) -> Iterator[dict[str, Any]]:
+    """Yield what this gate measured of identical code."""
+    names = {answer.run for answer in answers if answer.tool == NEW and answer.question.startswith("same")}
+    for file in (folder / "runs" / name / "verdict.json" for name in sorted(names)):
+        if file.exists():
+            yield json.loads(file.read_text(encoding="utf-8"))
 
 
 def _measure(options: argparse.Namespace, file: Path) -> None:

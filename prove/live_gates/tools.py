@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+
+import torch
 
 from prove.bursts import SHARE
 from prove.commands import MAIN, ROOT
@@ -22,7 +23,7 @@ from prove.live_gates.schedule import BURSTS, Run
 
 FACTOR = 1.05
 LONGEST_S = 1200.0
-SITE = sysconfig.get_path("purelib")
+SITE = str(Path(torch.__file__).parents[1])  # where asv's own environments find torch
 SHOWN = re.compile(r"^\|?\s*([+-])\s.*time_epoch\((.*?)\)")  # a benchmark that asv calls changed
 
 
@@ -100,7 +101,7 @@ def asv_continuous(place: Workplace, run: Run) -> list[Answer]:
     folder = _asv_folder(place)
     began = time.monotonic()
     command = [place.asv, "continuous", "--factor", str(FACTOR), "base", run.question.head]
-    output = _call(command, folder, {"ASV_PYTHONPATH": SITE}, is_well=lambda: True)
+    output = _call(command, folder, {}, is_well=lambda: True)
     if "Running" not in output and "BENCHMARKS" not in output:
         raise RunError(f"asv measured nothing: {' '.join(output.split())[-300:]}")
     changed = asv_changes(output)
@@ -124,7 +125,7 @@ def _asv_folder(place: Workplace) -> Path:
     folder = place.folder.absolute() / "asv"
     (folder / "benchmarks").mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks" / "__init__.py").touch()
-    (folder / "benchmarks" / "epochs.py").write_text(repository.ASV)
+    (folder / "benchmarks" / "epochs.py").write_text(f"import sys\n\nsys.path.append({SITE!r})\n{repository.ASV}")
     copied = "import shutil, sysconfig; shutil.copy(r'{build_dir}/loadercases.py', sysconfig.get_path('purelib'))"
     settings = {
         "version": 1, "project": "loadercases", "repo": str(place.cases.absolute()), "branches": ["HEAD"],

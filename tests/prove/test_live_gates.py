@@ -5,8 +5,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from made_up_gates import block_of
+
 from prove.live_gates.results import append, document, of_failure, of_slower, of_verdicts, read
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, Run, runs, still_to_do
+from prove.live_gates.servers import resemblance
 from prove.live_gates.tools import asv_changes
 
 TOOLS = ("old gate", "gate", "asv")
@@ -78,3 +82,21 @@ def test_what_asv_lists_as_changed() -> None:
     plus = "| +        | 12.0±0.1ms | 14.0±0.1ms | 1.17 | epochs.Epoch.time_epoch('Text', 0, 32) |"
     minus = "| -        | 12.0±0.1ms | 10.0±0.1ms | 0.83 | epochs.Epoch.time_epoch('Images', 2, 64) |"
     assert asv_changes(f"{output}\n{plus}\n{minus}") == {"'Text', 0, 32": "+", "'Images', 2, 64": "-"}
+
+
+def test_blocks_that_share_servers_are_compared_with_those_that_do_not() -> None:
+    rng = np.random.default_rng(0)
+
+    def gate(shared: float) -> dict[str, Any]:
+        of_server = rng.normal(0, shared, 4)
+        blocks = [
+            {**block_of(1 + number, {"epoch[a]": float(np.exp(of_server[number // 3] + rng.normal(0, 0.01)))}, rng),
+             "servers": number // 3}
+            for number in range(12)
+        ]  # fmt: skip
+        return {"blocks": blocks}
+
+    alike, unlike = (resemblance([gate(shared) for _ in range(6)]) for shared in (0.1, 0.0))
+    assert alike.correlation > 0.5 > abs(unlike.correlation)
+    assert (alike.same, alike.other) == (6 * 12, 6 * 54)
+    assert "not known" in resemblance([]).text
