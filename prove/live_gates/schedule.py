@@ -39,7 +39,7 @@ QUESTIONS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One tool that answers one question beside one kind of noise, for the so-manieth time."""
+    """One tool that answers one question beside one kind of noise; `repetition` counts from 0."""
 
     repetition: int
     noise: str
