@@ -121,7 +121,7 @@ class Search:
         """Return those that there is time for; the others may be tried later."""
         chosen: list[TunedLoader] = []
         for candidate in candidates:
-            left_s -= BLOCKS_OF_A_STAGE * self.passes.expected_s(candidate.values)
+            left_s -= BLOCKS_OF_A_STAGE * self.race.pace * self.passes.expected_s(candidate.values)
             if left_s >= 0:
                 chosen.append(candidate)
                 self.no_time.discard(candidate.name)

@@ -8,7 +8,7 @@ the blocks of all others say more.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,6 +93,18 @@ class BlockCosts:
     def common(self, one: str, other: str) -> int:
         """Return in how many blocks both were measured."""
         return len(self.logs.get(one, {}).keys() & self.logs.get(other, {}).keys())
+
+    def linked(self, names: Iterable[str]) -> list[str]:
+        """Return those of `names` that blocks link with the one of most blocks: nothing compares others with it.
+
+        A block that the budget cut short may have none of the settings that were measured before.
+        """
+        left = [name for name in names if self.blocks(name)]
+        linked = [max(left, key=self.blocks)] if left else []
+        for one in linked:  # which grows
+            left = [name for name in left if name not in linked]
+            linked += [name for name in left if self.common(one, name)]
+        return linked
 
     def cost(self, name: str) -> float:
         """Return the geometric mean of what a setting cost; NaN where it was not measured."""

@@ -191,9 +191,16 @@ class Race:
         return self._spread[1]
 
     def trial_s(self, name: str) -> float:
-        """Return what a trial of a setting takes: as its trials did, or as expected."""
+        """Return what a trial of a setting takes: as its trials did, or as expected at this machine's pace."""
         taken = self.taken_s[name]
-        return sum(taken) / len(taken) if taken else self.settings[name].expected_s
+        return sum(taken) / len(taken) if taken else self.pace * self.settings[name].expected_s
+
+    @property
+    def pace(self) -> float:
+        """Return what trials take over what was expected of them: more where a machine is slow, or busy."""
+        taken_s = sum(map(sum, self.taken_s.values()))
+        expected_s = sum(len(taken) * self.settings[name].expected_s for name, taken in self.taken_s.items())
+        return taken_s / expected_s if expected_s else 1.0
 
     def _begin_block(self, left_s: float) -> None:
         if self.is_finishing:
@@ -304,7 +311,7 @@ class Race:
         return np.asarray((1 - LEVEL) / max(1, of - 1) * share)
 
     def _least(self, names: Iterable[str]) -> str | None:
-        effects: Mapping[str, float] = self.costs.effects(list(names))
+        effects: Mapping[str, float] = self.costs.effects(self.costs.linked(names))
         return min(effects, key=lambda name: effects[name], default=None)
 
     def _size(self, name: str) -> tuple[Any, ...]:

@@ -75,3 +75,12 @@ def test_the_spread_is_what_settings_and_blocks_leave() -> None:
 def test_a_cost_is_a_positive_number(cost: float) -> None:
     with pytest.raises(ValueError, match="positive number"):
         BlockCosts().add(1, "a", cost)
+
+
+def test_a_setting_that_shares_no_block_with_the_others_is_not_compared_with_them() -> None:
+    costs = BlockCosts()
+    for block, name in ((1, "a"), (1, "b"), (2, "b"), (2, "c"), (3, "late")):
+        costs.add(block, name, 1.0)
+    assert sorted(costs.linked(["a", "b", "c", "late"])) == ["a", "b", "c"]
+    assert costs.linked(["a", "c"]) in (["a"], ["c"])
+    assert costs.linked(["unknown"]) == []

@@ -81,6 +81,13 @@ def test_the_budget_is_never_exceeded_and_there_is_an_answer_all_the_same(budget
     assert race.recommended is not None
 
 
+def test_on_a_slow_machine_trials_that_were_not_measured_are_expected_to_take_longer_too() -> None:
+    race = made_up_race({"0": 1.0, "1": 1.0})
+    assert (race.trial_s("0"), race.trial_s("1")) == (1.0, 1.0)
+    race.measured(race.next(0.0) or "", 1.0, 4.0)
+    assert (race.trial_s("0"), race.trial_s("1")) == (4.0, 4.0)
+
+
 def test_a_trial_that_does_not_fit_into_the_time_left_is_not_begun() -> None:
     race = made_up_race({"a": 1.0, "b": 1.0})
     race.join([RacedSetting(name="slow", size=(9,), expected_s=2000.0)])
