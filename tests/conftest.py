@@ -31,14 +31,8 @@ hypothesis.settings.load_profile("unhurried")
 # xdist names its worker in the environment. A suite that a test starts is none, and pytest-benchmark would not time it.
 WORKER = os.environ.pop("PYTEST_XDIST_WORKER", None)
 
-pytest_plugins = [
-    "pytester",
-    "made_up_runs",
-    "made_up_rates",
-    "made_up_gates",
-    "made_up_explanations",
-    "made_up_documents",
-]
+MADE_UP = ("made_up_runs", "made_up_rates", "made_up_gates", "made_up_explanations", "made_up_documents")
+pytest_plugins = ["pytester"]
 
 CLONE = Path(__file__).parents[1]
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -168,11 +162,15 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what programs are forked from, while xdist's processes collect the tests that need it."""
-    if config.getoption("numprocesses", None) and WORKER is None and sys.platform == "linux":
-        folder = Path(mkdtemp(prefix="loaderbench-tests-"))
-        config.add_cleanup(lambda: shutil.rmtree(folder))
-        share_server(folder / "server")
+    """Import the fixtures of made-up data; where processes of xdist do so, start what they fork programs from."""
+    if WORKER is None and config.getoption("numprocesses", None):
+        if sys.platform == "linux":
+            folder = Path(mkdtemp(prefix="loaderbench-tests-"))
+            config.add_cleanup(lambda: shutil.rmtree(folder))
+            share_server(folder / "server")
+        return
+    for name in MADE_UP:
+        config.pluginmanager.import_plugin(name)
 
 
 @pytest.hookimpl(trylast=True)
