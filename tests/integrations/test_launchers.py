@@ -119,6 +119,13 @@ def test_torchrun(project: Project) -> None:
     check(project, project.run(PYTHON, *TORCHRUN, "--standalone", "--nproc-per-node", "2", *PYTEST))
 
 
+def test_accelerate(project: Project) -> None:
+    pytest.importorskip("accelerate")
+    options = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no")
+    launch = ("-m", "accelerate.commands.launch", *options, "--dynamo_backend", "no")
+    check(project, project.run(PYTHON, *launch, *PYTEST))
+
+
 def test_mpirun(project: Project) -> None:
     mpirun = shutil.which("mpirun")
     if mpirun is None:
