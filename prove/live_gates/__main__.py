@@ -62,7 +62,7 @@ def _measure(options: argparse.Namespace, file: Path) -> None:
     place = tools.Workplace(folder=options.folder, asv=options.asv)
     if not place.cases.exists():
         repository.make(place.cases)
-    contestants = {
+    contestants: dict[str, tools.Tool] = {
         **({OLD: partial(tools.gate, revision=options.old)} if options.old else {}),
         NEW: partial(tools.gate, revision=options.new),
         **({PYTEST: tools.pytest_benchmark} if not options.gates_only else {}),

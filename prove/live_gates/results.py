@@ -93,7 +93,7 @@ def of_failure(run: Run, fault: str, seconds: float) -> list[Answer]:
     return [Answer(**_about(run), figures=0, seconds=round(seconds, 1), fault=fault)]
 
 
-def _about(run: Run) -> dict[str, str]:
+def _about(run: Run) -> dict[str, Any]:
     return {"run": run.name, "noise": run.noise, "question": run.question.name, "tool": run.tool}
 
 

@@ -27,6 +27,9 @@ SITE = str(Path(torch.__file__).parents[1])  # where asv's own environments find
 SHOWN = re.compile(r"^\|?\s*([+-])\s.*time_epoch\((.*?)\)")  # a benchmark that asv calls changed
 
 
+Tool = Callable[["Workplace", Run], list[Answer]]
+
+
 class RunError(Exception):
     """A tool failed to answer."""
 
@@ -139,7 +142,7 @@ def _asv_folder(place: Workplace) -> Path:
     return folder
 
 
-def answered(place: Workplace, run: Run, tools: Mapping[str, Callable[[Workplace, Run], list[Answer]]]) -> list[Answer]:
+def answered(place: Workplace, run: Run, tools: Mapping[str, Tool]) -> list[Answer]:
     """Have a tool answer beside its noise; a tool that fails is recorded as such."""
     began = time.monotonic()
     try:
