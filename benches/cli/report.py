@@ -27,10 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--history", metavar="DB", help=history)
     explain = "add the result of `loaderbench explain` in this folder; may be given more than once"
     parser.add_argument("--explain", action="append", default=[], type=Path, metavar="DIR", help=explain)
-    whatif = (
-        "draw what `loaderbench whatif --ranks` predicted, in this folder, beside the scaling of many ranks; may be "
-    )
-    whatif += "given more than once"
+    whatif = "draw what `loaderbench whatif --ranks` predicted, in this folder, beside the scaling of many ranks; "
+    whatif += "may be given more than once"
     parser.add_argument("--whatif", action="append", default=[], type=Path, metavar="DIR", help=whatif)
 
 

@@ -78,4 +78,6 @@ def run(options: argparse.Namespace) -> int:
 def _report(record: Path) -> None:
     from loaderbench.benches.cli import report
 
-    report.run(argparse.Namespace(runs=[record.parent], out=None, history=None, explain=[]))
+    parser = argparse.ArgumentParser()
+    report.add_arguments(parser)
+    report.run(parser.parse_args([str(record.parent.absolute())]))
