@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.units import count
+from loaderbench.reports.watch.loops import Floats
 from loaderbench.reports.watch.verdict import LoopVerdict
 
 MOST_LOADERS = 3
@@ -59,13 +60,19 @@ def steps(table: pd.DataFrame) -> Figure | None:
 
 
 def _panel(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw a bar for each row, as wide as it took: between two passes there is none."""
-    began, spans = table["began"], table["ended"] - table["began"]
-    edges: dict[str, Any] = {"width": spans, "align": "edge", "linewidth": 0, "antialiased": False}
-    axes.bar(began, table["wait_s"], color=style.VERMILLION, label="waiting", **edges)
-    axes.bar(began, table["step_s"], bottom=table["wait_s"], color=style.SKY, label="everything else", **edges)
+    """Draw each row as wide as it took: between two passes there is nothing."""
+    edges = table[["began", "ended"]].to_numpy().ravel()
+    waits, ends = _with_gaps(table["wait_s"]), _with_gaps(table["wait_s"] + table["step_s"])
+    edgeless: dict[str, Any] = {"fill": True, "linewidth": 0, "antialiased": False}
+    axes.stairs(waits, edges, color=style.VERMILLION, label="waiting", **edgeless)
+    axes.stairs(ends, edges, baseline=waits, color=style.SKY, label="everything else", **edgeless)
     style.from_zero(axes)
     style.y_ticks(axes, "s")
+
+
+def _with_gaps(heights: pd.Series) -> Floats:
+    """Return the height between each two edges: a row's, then 0 until the next one begins."""
+    return np.column_stack([heights, np.zeros(len(heights))]).ravel()[:-1]
 
 
 STEPS = FigureKind(

@@ -290,9 +290,19 @@ def records_of(write: Callable[..., Path]) -> Callable[..., Records]:
     return lambda document: read_records([write(document)])
 
 
+def without_figures(records: Records) -> Report:
+    """A report of which no figure is drawn, as these take the longest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loaderbench.reports.documents.report.report_document.all_drawn", lambda *_: ())
+        return assemble(records)
+
+
 @pytest.fixture(scope="session")
 def realistic(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """A report of every bench on an imaginary machine with an accelerator, with failed and skipped cases."""
+    """A report of every bench on an imaginary machine with an accelerator, with failed and skipped cases.
+
+    Its figures are not drawn.
+    """
     source = Synthetic(seed=1)
     missed = {"name": "bench_epoch[text-workers=64]", "bench": "epoch", "settings": settings_of("cuda", "text", 64, 32)}
     document = source.run(
@@ -304,4 +314,4 @@ def realistic(tmp_path_factory: pytest.TempPathFactory) -> Report:
     )
     folder = tmp_path_factory.mktemp("realistic")
     (folder / "run.json").write_text(json.dumps(document))
-    return assemble(read_records([folder]))
+    return without_figures(read_records([folder]))

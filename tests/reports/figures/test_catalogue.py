@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,9 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from loaderbench.reports.documents import drawing
+from loaderbench.reports.documents.document import DrawnFigure
 from loaderbench.reports.documents.report.report_document import Report
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.catalogue import figure_kinds
+from loaderbench.reports.figures.figure_kind import FigureKind
 from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput
 from loaderbench.reports.figures.other_costs import memory, startup
 from loaderbench.reports.figures.training import ceiling
@@ -23,10 +26,30 @@ NAMES = [kind.name for kind in figure_kinds()]
 
 
 @pytest.fixture(scope="module")
-def drawn(realistic: Report) -> dict[str, Figure]:
-    with style.in_our_style():
-        figures = {kind.name: kind.draw(realistic.cases) for kind in figure_kinds()}
-    return {name: figure for name, figure in figures.items() if figure is not None}
+def both(realistic: Report) -> tuple[dict[str, Figure], tuple[DrawnFigure, ...]]:
+    """Every figure, each drawn once: matplotlib's, and what a document has of it."""
+    figures: dict[str, Figure] = {}
+
+    def kept(kind: FigureKind) -> FigureKind:
+        def draw(table: pd.DataFrame) -> Figure | None:
+            if (figure := kind.draw(table)) is not None:
+                figures[kind.name] = figure
+            return figure
+
+        return replace(kind, draw=draw)
+
+    parts = drawing.all_drawn(map(kept, figure_kinds()), realistic.cases)
+    return figures, parts
+
+
+@pytest.fixture
+def drawn(both: tuple[dict[str, Figure], tuple[DrawnFigure, ...]]) -> dict[str, Figure]:
+    return both[0]
+
+
+@pytest.fixture
+def parts(both: tuple[dict[str, Figure], tuple[DrawnFigure, ...]]) -> tuple[DrawnFigure, ...]:
+    return both[1]
 
 
 def texts(figure: Figure) -> list[str]:
@@ -169,9 +192,11 @@ def test_one_round_is_drawn_without_a_spread(
     assert [name for name, figure in figures.items() if figure is None] == ["transfer"]  # no device
 
 
-def test_equal_figures_are_equal_bytes_and_matplotlibs_settings_are_left_alone(realistic: Report) -> None:
+def test_equal_figures_are_equal_bytes_and_matplotlibs_settings_are_left_alone(
+    realistic: Report, parts: tuple[DrawnFigure, ...]
+) -> None:
     before = dict(mpl.rcParams)
-    assert drawing.drawn(figure_kinds()[0], realistic.cases) == realistic.figures[0]
+    assert drawing.drawn(figure_kinds()[0], realistic.cases) == parts[0]
     assert dict(mpl.rcParams) == before
 
 
@@ -191,19 +216,19 @@ def test_hostile_names_are_drawn_as_text(synthetic: Callable[..., Any], cases_of
         assert not ET.fromstring(drawn).findall(".//{http://www.w3.org/2000/svg}script")
 
 
-def test_figures_refer_to_nothing_outside(realistic: Report) -> None:
-    for figure in realistic.figures:
+def test_figures_refer_to_nothing_outside(parts: tuple[DrawnFigure, ...]) -> None:
+    for figure in parts:
         assert not re.findall(r'(?:href|src)="(?!#)[^"]*"', figure.svg)
 
 
-def test_on_the_page_no_colour_of_ours_is_left_as_it_was(realistic: Report) -> None:
-    inlined = style.inline(realistic.figures[0].svg)
+def test_on_the_page_no_colour_of_ours_is_left_as_it_was(parts: tuple[DrawnFigure, ...]) -> None:
+    inlined = style.inline(parts[0].svg)
     assert not any(colour in inlined for colour in style.COLOURS)
     assert "var(--ink)" in inlined
 
 
-def test_ids_of_two_figures_on_one_page_differ(realistic: Report) -> None:
-    referred = [set(re.findall(r'(?:url\(|href=")#([\w-]+)', figure.svg)) for figure in realistic.figures]
+def test_ids_of_two_figures_on_one_page_differ(parts: tuple[DrawnFigure, ...]) -> None:
+    referred = [set(re.findall(r'(?:url\(|href=")#([\w-]+)', figure.svg)) for figure in parts]
     assert sum(map(len, referred)) == len(set().union(*referred))
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up_documents import HOSTILE
+from made_up_documents import HOSTILE, figure_of
+from made_up_runs import without_figures
 from rich.console import Console
 
 from loaderbench.reports.documents.document import Callout, Document, DrawnFigure, Section, Table, walk
@@ -29,16 +30,11 @@ def printed(document: Document, width: int = 140) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def without_figures(records: Records) -> Report:
-    """A report of which no figure is drawn, as these take the longest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("loaderbench.reports.documents.report.report_document.all_drawn", lambda *_: ())
-        return assemble(records)
-
-
 @pytest.fixture(scope="module")
 def document(realistic: Report) -> Document:
-    return report_document(realistic)
+    return report_document(
+        replace(realistic, figures=(replace(figure_of("a"), name="a"), replace(figure_of("b"), name="b")))
+    )
 
 
 def cases_of(document: Document) -> Table:
@@ -60,9 +56,9 @@ def test_each_dataset_has_a_callout_with_its_call(document: Document) -> None:
         assert max(bar.share for bar in callout.bars) == 1.0
 
 
-def test_every_figure_is_in_a_section_of_the_page_alone(document: Document, realistic: Report) -> None:
+def test_every_figure_is_in_a_section_of_the_page_alone(document: Document) -> None:
     figures = [part for part in walk(document.parts) if isinstance(part, DrawnFigure)]
-    assert {figure.name for figure in figures} == {figure.name for figure in realistic.figures}
+    assert {figure.name for figure in figures} == {"a", "b"}
     sections = [part.title for part in document.parts if isinstance(part, Section) and "html" in part.on]
     assert len(set(sections)) == len(sections)
     assert "![" not in markdown(document)
@@ -115,13 +111,13 @@ def test_markdown_has_verdict_call_and_the_first_cases(document: Document) -> No
 
 
 def test_markdown_fits_a_step_summary_however_many_cases_there_are(realistic: Report) -> None:
-    many = replace(realistic, cases=pd.concat([realistic.cases] * 20, ignore_index=True), figures=())
+    many = replace(realistic, cases=pd.concat([realistic.cases] * 20, ignore_index=True))
     assert len(markdown(report_document(many)).encode()) < 100_000  # GitHub takes 1 MiB
 
 
 def test_what_was_explained_is_a_section_of_page_and_markdown(realistic: Report, explained: Callable[..., Any]) -> None:
     ranking = rank(explained({"transform": 0.4, "small": 0.1}))
-    report = report_document(replace(realistic, figures=(), explained=(ranking, ranking)))
+    report = report_document(replace(realistic, explained=(ranking, ranking)))
     assert page(report).count('id="explained-') == 2
     assert "## What would make it faster" in markdown(report)
     assert "What would make it faster" not in printed(report)
