@@ -1,5 +1,6 @@
 """What the tests share: a folder to run the suite in, as users do, watchers of what a test leaves, and a browser."""
 
+import fcntl
 import gc
 import json
 import os
@@ -193,13 +194,33 @@ def pytest_runtest_setup() -> None:
     keep_huge_pages()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Our pictures are made once for all tests, those of another process too, and in no one's home."""
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this test run share."""
     own = tmp_path_factory.getbasetemp()
-    folder = own.parent if WORKER else own
+    return own.parent if WORKER else own
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Callable[[str, Callable[[], Any]], Any]:
+    """Make something in the first process that needs it, of a name; the others read it, as JSON, when it is there."""
+
+    def made(name: str, make: Callable[[], Any]) -> Any:
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            file = shared / f"{name}.json"
+            if not file.exists():
+                file.write_text(json.dumps(make()))
+            return json.loads(file.read_text())
+
+    return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(shared: Path) -> Iterator[None]:
+    """Our pictures are made once for all tests, those of another process too, and in no one's home."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOADERBENCH_CACHE", str(folder / "cache"))
+        patch.setenv("LOADERBENCH_CACHE", str(shared / "cache"))
         yield
 
 

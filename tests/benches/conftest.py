@@ -117,12 +117,18 @@ def within(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[dict[
 
 
 @pytest.fixture(scope="package")
-def benches(within: Callable[..., list[dict[str, Any]]]) -> Callable[[str], dict[str, dict[str, Any]]]:
+def benches(
+    within: Callable[..., list[dict[str, Any]]], once: Callable[..., Any]
+) -> Callable[[str], dict[str, dict[str, Any]]]:
     """All benches but fidelity's, run once on a user's dataset and model: the ``extra_info`` of one bench's cases."""
-    cases = [
-        *within(*WITH_WORKERS, *ASKED, "--num-workers", "0,1"),
-        *within("loaderbench.benches.bench_sampling", *ASKED, "--num-workers", "0"),
-    ]
+
+    def measured() -> list[dict[str, Any]]:
+        return [
+            *within(*WITH_WORKERS, *ASKED, "--num-workers", "0,1"),
+            *within("loaderbench.benches.bench_sampling", *ASKED, "--num-workers", "0"),
+        ]
+
+    cases = once("benches", measured)
 
     def of(bench: str) -> dict[str, dict[str, Any]]:
         result = [case for case in cases if case["group"] == bench]
