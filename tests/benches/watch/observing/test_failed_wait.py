@@ -80,6 +80,10 @@ def test_the_sample_that_raises_is_named_by_its_index_in_the_users_dataset(tmp_p
     assert text.endswith(f"{place})")
 
 
+# Where torch has reported the death by then, it may do so again from SIGCHLD, in the iterator's finalizer.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*_MultiProcessingDataLoaderIter:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize(("how", "line"), [("leave", "leaving("), ("kill", "def __getitem__")])
 def test_a_worker_that_dies_leaves_its_sample_and_its_line_where_it_can(tmp_path: Path, how: str, line: str) -> None:
     text = failure(tmp_path, Faulty(how), num_workers=2)
