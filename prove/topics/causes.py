@@ -2,8 +2,8 @@
 
 An injected cause must be said to help, and nothing may be ranked before it but what removes the same cost: within a
 minute, or else within the two minutes of the command's own budget. Of the dataset without any, nothing may be said to
-help or to harm, in two minutes. Memory that leaks, or that is copied on write, must be reported as such, and so must
-what is seen without A/B passes.
+help, and nothing to harm but fewer workers, in two minutes. Memory that leaks, or that is copied on write, must be
+reported as such, and so must what is seen without A/B passes.
 """
 
 import math
@@ -18,13 +18,14 @@ from loaderbench.reports.explain.ranking import Ranking, read_ranking
 from loaderbench.reports.units import MISSING, percent
 from prove.commands import CommandError, loaderbench
 from prove.goals import Goal, Topic
-from prove.injected_causes import CAUSES, COPIED, COPIED_DICT, LEAK, LITTLE, NOTHING, OBSERVED, Injected
+from prove.injected_causes import CAUSES, COPIED, COPIED_DICT, LEAK, LITTLE, NO_WORKERS, NOTHING, OBSERVED, Injected
 from prove.scope import Measured, Scope
 
 SHORT_BUDGET = "5s"
 OBSERVING = "20s"  # what is seen without A/B passes is seen first
 FIRST_TRY, USUAL = "60s", "120s"  # the budget of the first try, and the command's own
 SHARE_OF_BUDGET = "share-of-budget"  # the file beside a record: what its whole command took, over its budget
+FEWER_WORKERS = frozenset({NO_WORKERS, "too many workers"})  # the causes whose removal takes workers away
 LATE = 1.2  # the factor by which a command may exceed its budget
 
 FIRST = f"explain: of {len(CAUSES)} injected causes, found and ranked first"
@@ -51,8 +52,11 @@ def is_seen(injected: Injected, ranking: Ranking) -> bool:
 
 
 def is_silent(_: Injected, ranking: Ranking) -> bool:
-    """Return whether no cause is said to make a difference."""
-    return not any(ranked.outcome in ("helps", "harms") for ranked in ranking.interventions)
+    """Return whether no cause is said to make a difference, but that fewer workers harm, as they do where they wait."""
+    return not any(
+        ranked.outcome == "helps" or (ranked.outcome == "harms" and ranked.cause not in FEWER_WORKERS)
+        for ranked in ranking.interventions
+    )
 
 
 def is_leak(_: Injected, ranking: Ranking) -> bool:
@@ -143,9 +147,14 @@ def shares(tries: Sequence[int]) -> Measured:
 
 
 def details(scope: Scope) -> Sequence[Table]:
-    """Return what was ranked first for each injected cause, in its last try."""
-    columns = (Column(label="injected cause"), Column(label="ranked first", wide=True), Column(label="saves"))
-    rows = [_first_ranked(case, scope) for case in _cases(scope) if case.what == FIRST]
+    """Return what was ranked first for each injected cause, and where there is none, in its last try."""
+    columns = (
+        Column(label="injected cause"),
+        Column(label="ranked first", wide=True),
+        Column(label="saves"),
+        Column(label="right"),
+    )
+    rows = [_first_ranked(case, scope) for case in _cases(scope) if case.what in (FIRST, SILENT)]
     return [Table(columns=columns, rows=tuple(rows))]
 
 
@@ -154,11 +163,18 @@ def _first_ranked(case: Case, scope: Scope) -> tuple[Cell, ...]:
     tried = [budget for budget in case.budgets if (_out(case.injected, budget, scope) / "explain.json").exists()]
     ranking = explained(case.injected, tried[-1], scope) if tried else None
     if ranking is None or not ranking.interventions:
-        return name, Cell(text="nothing: its command failed", tone="bad"), Cell(text=MISSING)
+        return (
+            name,
+            Cell(text="nothing: its command failed", tone="bad"),
+            Cell(text=MISSING),
+            Cell(text="no", tone="bad"),
+        )
     first = ranking.interventions[0]
-    tone: Tone = "good" if is_found(case.injected, ranking) else "bad"
+    is_right = case.is_right(case.injected, ranking)
+    tone: Tone = "good" if is_right else "bad"
     saved = f"{percent(first.gain)} ({percent(first.low)} to {percent(first.high)}), {first.blocks} blocks"
-    return name, Cell(text=first.cause, tone=tone), Cell(text=saved)
+    right = Cell(text="yes" if is_right else "no", tone=tone)
+    return name, Cell(text=f"{first.cause} ({first.outcome})"), Cell(text=saved), right
 
 
 TOPIC = Topic(

@@ -97,6 +97,7 @@ def test_where_nothing_is_injected_no_cause_may_help_or_harm() -> None:
     assert is_silent(NOTHING, ranking({"a": 0.0, "b": 0.001}))
     assert not is_silent(NOTHING, ranking({"a": 0.3, "c": 0.0}))
     assert not is_silent(NOTHING, ranking({"b": -0.3, "c": 0.0}))
+    assert is_silent(NOTHING, ranking({"workers where none would do": -0.3, "c": 0.0}))
     assert isinstance(ranking({"a": 0.3}).interventions[0], RankedIntervention)
 
 
