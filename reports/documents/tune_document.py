@@ -27,7 +27,8 @@ from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.text import shell
 from loaderbench.reports.tune.answer import Gain, SettingSummary, TuneAnswer
 from loaderbench.reports.tune.block_costs import CostRatio
-from loaderbench.reports.tune.race import FEWEST_BLOCKS, Status
+from loaderbench.reports.tune.claims import FEWEST_BLOCKS
+from loaderbench.reports.tune.race import Status
 from loaderbench.reports.tune.tune_record import COSTS, Objective, Tuned
 from loaderbench.reports.units import MISSING, count, duration, interval, percent, quantity
 

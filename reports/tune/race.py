@@ -9,27 +9,22 @@ A block measures every open setting once, in drawn order. After a block these ar
 
 So the budget goes to those still open; time is kept to compare the baselines with what is recommended in the end. The
 race is decided when the smallest open setting is shown to cost at most the margin more than every other one; otherwise
-it ends when the budget is spent. All claims hold together at 95 %: of all pairs with the best (Bonferroni), and of all
-looks after a block (alpha spending, `stats.interim`).
+it ends when the budget is spent. What is shown, and with what error, is in `claims`.
 
 Nothing here has a clock or a process: whoever measures says how many seconds were spent, and what a trial showed.
 """
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
-from loaderbench.reports.stats.interim import error_share
-from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Floats, Spread
+from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Spread
+from loaderbench.reports.tune.claims import FEWEST_BLOCKS, as_good, costs_no_more, least_above
 from loaderbench.reports.tune.raced_setting import RacedSetting
 
-FEWEST_BLOCKS = 4  # of a setting that is said to be as good as another one
 LEAST_OF_BASELINE = 3  # blocks that a baseline has in common with what is recommended
 MOST_RESERVED = 0.25  # of the budget, for comparing the baselines with what is recommended
 LEVEL_AT_A_STOP = 1 - (1 - LEVEL) / 2  # of an interval that is to cover at LEVEL although a race stops where it suits
@@ -137,7 +132,9 @@ class Race:
     def is_decided(self) -> bool:
         """Return whether the smallest open setting is shown to be as good as every other one that is open."""
         names = self.open_ones
-        return all(self.costs.blocks(name) for name in names) and (len(names) < 2 or bool(self._as_good(names)[0]))  # noqa: PLR2004 - one alone is compared with nothing
+        if not all(self.costs.blocks(name) for name in names):
+            return False
+        return len(names) <= 1 or bool(as_good(self.costs, names, self._spread_of_all())[0])
 
     @property
     def best(self) -> str | None:
@@ -156,7 +153,8 @@ class Race:
         best = self._least(names)
         if best is None:
             return None
-        shown = next((name for name, is_good in zip(names, self._as_good(names), strict=True) if is_good), None)
+        are_good = as_good(self.costs, names, self._spread_of_all())
+        shown = next((name for name, is_good in zip(names, are_good, strict=True) if is_good), None)
         return (best, False) if shown is None or self._not_pursued else (shown, True)
 
     @property
@@ -245,8 +243,7 @@ class Race:
         if best is None or self.is_finishing:
             return
         effects = self.costs.effects(names)
-        error = self._error(len(names), first=1)
-        low = self.costs.pairs().bounds(names, [best], self._spread_of_all(), error)[0][:, 0]
+        low = least_above(self.costs, names, best, self._spread_of_all())
         for name, least in zip(names, low, strict=True):
             if effects[name] > effects[best] + math.log(FAR) or least > math.log1p(MARGIN):
                 self.status[name] = "worse"
@@ -256,10 +253,10 @@ class Race:
         names = [name for name in self.open_ones if self.costs.blocks(name) >= FEWEST_BLOCKS]
         if not names:
             return
-        costs_no_more = self._costs_no_more(names)
+        is_no_dearer = costs_no_more(self.costs, names, self._spread_of_all())
         for place, name in enumerate(names):
             for larger in range(place + 1, len(names)):
-                if self.status[name] == self.status[names[larger]] == "open" and costs_no_more[place, larger]:
+                if self.status[name] == self.status[names[larger]] == "open" and is_no_dearer[place, larger]:
                     self.status[names[larger]] = "not needed"
 
     def _halve(self, left_s: float) -> None:
@@ -290,25 +287,6 @@ class Race:
     def needed_s(self, names: Iterable[str]) -> float:
         """Return the seconds by which all of `names` have the fewest blocks, and one more of those that have them."""
         return sum(max(1, FEWEST_BLOCKS - self.costs.blocks(name)) * self.trial_s(name) for name in names)
-
-    def _as_good(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Return for each of `names`, which were measured, whether it is shown to be as good as all the others."""
-        return np.asarray((self._costs_no_more(names) | np.eye(len(names), dtype=bool)).all(axis=1))
-
-    def _costs_no_more(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Return (names, names) whether one is shown to cost at most the margin more than another one."""
-        error = self._error(len(names), first=FEWEST_BLOCKS)
-        high = self.costs.pairs().bounds(names, names, self._spread_of_all(), error)[1]
-        return np.asarray(high < math.log1p(MARGIN))
-
-    def _error(self, of: int, *, first: int) -> Floats:
-        """Return the error of a claim about each pair, so that `of` - 1 of them at all looks hold at `LEVEL`.
-
-        It is nothing before the look after `first` blocks.
-        """
-        blocks = self.costs.pairs().blocks
-        share = np.where(blocks >= first, error_share(np.maximum(blocks, 1.0), first), 0.0)
-        return np.asarray((1 - LEVEL) / max(1, of - 1) * share)
 
     def _least(self, names: Iterable[str]) -> str | None:
         effects: Mapping[str, float] = self.costs.effects(self.costs.linked(names))

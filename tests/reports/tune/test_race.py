@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from loaderbench.reports.stats.conventions import MARGIN
-from loaderbench.reports.tune.race import FEWEST_BLOCKS, LEAST_OF_BASELINE, Race
+from loaderbench.reports.tune.claims import FEWEST_BLOCKS
+from loaderbench.reports.tune.race import LEAST_OF_BASELINE, Race
 from loaderbench.reports.tune.raced_setting import RacedSetting
 
 SPREAD = 0.02
