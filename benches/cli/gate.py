@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure base and head in turns, judge them, write the verdict, and return the exit code."""
+    from loaderbench.benches.gate.measuring import terminated_as_interrupted
     from loaderbench.reports.gate.outputs.verdict_file import FILE_NAME
 
     base, head = requests(options)
@@ -63,7 +64,9 @@ def run(options: argparse.Namespace) -> int:
         raise RefusedError(f"{needs_base} needs --base REV: only then are there worktrees")
     folder = output.new_folder("gate", options.out, result=FILE_NAME)
     seed = common_options.seed_of(options)
-    return publish_comparison(_measured(options, base, head, folder, seed), folder)
+    with terminated_as_interrupted(), Interruption() as interruption:
+        comparison = _measured(options, base, head, folder, seed, interruption)
+        return publish_comparison(comparison, folder)
 
 
 def requests(options: argparse.Namespace) -> tuple[RevisionRequest, RevisionRequest]:
@@ -81,10 +84,18 @@ def requests(options: argparse.Namespace) -> tuple[RevisionRequest, RevisionRequ
 
 
 def _measured(
-    options: argparse.Namespace, base: RevisionRequest, head: RevisionRequest, folder: Path, seed: int
+    options: argparse.Namespace,
+    base: RevisionRequest,
+    head: RevisionRequest,
+    folder: Path,
+    seed: int,
+    interruption: Interruption,
 ) -> "Comparison":
-    """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged."""
-    from loaderbench.benches.gate.measuring import measure, terminated_as_interrupted
+    """Measure while the budget lasts; Ctrl-C, or SIGTERM, ends that earlier, and what was measured is judged.
+
+    Once measuring has ended, Ctrl-C ends nothing: the result is written first.
+    """
+    from loaderbench.benches.gate.measuring import measure
     from loaderbench.reports.gate.comparison import of_test
     from loaderbench.reports.gate.sequential import Plan, SequentialTest
     from loaderbench.reports.units import duration
@@ -92,17 +103,14 @@ def _measured(
     began, started = time.monotonic(), now().isoformat()
     plan = Plan(margin=options.margin, budget_s=options.budget)
     test = SequentialTest(plan=plan, started_s=began - options.began)
-    with (
-        terminated_as_interrupted(),
-        Interruption() as interruption,
-        prepared(base, head, options.setup) as revisions,
-        ForkServers() as servers,
-    ):
+    with prepared(base, head, options.setup) as revisions, ForkServers() as servers:
         prepared_s = time.monotonic() - began
         runner = _runner(options, revisions, {*base.pairs, *head.pairs}, folder, seed, interruption, servers)
         with Progress.of_budget(max(0.0, options.budget - test.spent_s)) as progress:
             progress.say(f"at most {duration(options.budget)}; the third block shows what that settles here")
             blocks = measure(test, runner, interruption, lambda test: _show(test, progress))
+            is_interrupted = interruption.happened
+            progress.finish(is_whole=not is_interrupted)
     machine = blocks[0]["machine"]
     setup = setup_of(
         options,
@@ -117,7 +125,7 @@ def _measured(
         reliability=_reliability(options.calibration, machine),
     )
     matching = runner.matching
-    return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=interruption.happened)
+    return of_test(test, blocks, setup, new=matching.new, gone=matching.gone, is_interrupted=is_interrupted)
 
 
 def _show(test: "SequentialTest", progress: Progress) -> None:

@@ -22,6 +22,7 @@ from loaderbench.benches.gate.fork_server_main import PLUGINS
 from loaderbench.benches.gate.revisions import NAMES, Revision
 from loaderbench.benches.gate.scheduler import BlockSchedule, Message, RevisionProcess, Scheduler
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.system.interruption import late_ctrl_c
 from loaderbench.reports.vocabulary import CONTROL_BENCH
 
 LOADED_SHARE = 0.5
@@ -110,8 +111,9 @@ class BlockRunner:
         except ProcessEndedError as error:
             raise RefusedError(str(error)) from error
         finally:
-            for process in processes:
-                process.end()
+            with late_ctrl_c():  # none is left behind
+                for process in processes:
+                    process.end()
         environment = {name: value for name, value in servers[0].environment.items() if name in FIXED_VARIABLES}
         return self._record(schedule, folder, environment=environment, loaded=load.loaded if load else "")
 

@@ -20,6 +20,7 @@ from socket import socketpair
 from typing import Any, Self
 
 from loaderbench.benches.gate.revisions import Revision
+from loaderbench.benches.harness.system.interruption import late_ctrl_c
 
 RENEWED_AFTER = 3  # blocks
 _LEAVES_WITHIN_S = 10.0  # once it was killed
@@ -144,13 +145,15 @@ class ForkServers(AbstractContextManager["ForkServers"]):
             self.started += 1
             drawn = environment()
             for revision in revisions:
-                self._servers.append(ForkServer.start(revision, drawn, folder))
+                with late_ctrl_c():
+                    self._servers.append(ForkServer.start(revision, drawn, folder))
         return self._servers
 
     def end(self) -> None:
         """End them; the next block starts new ones."""
-        while self._servers:
-            self._servers.pop().end()
+        with late_ctrl_c():
+            while self._servers:
+                self._servers.pop().end()
 
     def __exit__(self, *_: object) -> None:
         self.end()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loaderbench.benches.harness.errors import RefusedError
+from loaderbench.benches.harness.system.interruption import late_ctrl_c
 
 NAMES = ("base", "head")  # of equal length, and so are the paths of their worktrees: a length can move a figure
 
@@ -108,13 +110,20 @@ def _set_up(revision: Revision, command: str, repository: Path) -> None:
     if not command:
         return
     environment = {**os.environ, "LOADERBENCH_REPOSITORY": str(repository), "PYTHONPATH": revision.paths}
-    done = subprocess.run(  # noqa: S602 - it is the user's own command, for the user's own shell
-        command, shell=True, cwd=revision.root, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+    with subprocess.Popen(  # noqa: S602 - it is the user's own command, for the user's own shell
+        command, shell=True, cwd=revision.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            printed, complaint = process.communicate()
+        except BaseException:  # Ctrl-C reaches this process alone: what the command started is ended with it
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        last = (complaint.strip() or printed.strip() or "it printed nothing").splitlines()[-1]
         raise RefusedError(
-            f"--setup failed for {revision.name} ({revision.label}) with exit code {done.returncode}: {last}"
+            f"--setup failed for {revision.name} ({revision.label}) with exit code {process.returncode}: {last}"
         )
 
 
@@ -140,10 +149,13 @@ class Repository:
         try:
             yield
         finally:
-            for name in NAMES:
-                with suppress(GitError):  # it was never made
-                    _git(self.root, "worktree", "remove", "--force", str(folder / name))
-            _git(self.root, "worktree", "prune")
+            with late_ctrl_c():
+                for name in NAMES:
+                    with suppress(GitError):  # it was never made
+                        # Twice: one that is not whole yet, as git was ended meanwhile, is locked.
+                        _git(self.root, "worktree", "remove", "--force", "--force", str(folder / name))
+                with suppress(GitError):
+                    _git(self.root, "worktree", "prune")
 
     def check_out(self, request: RevisionRequest, folder: Path) -> str:
         """Make the worktree of a revision, and return the revision's name for the reader."""
@@ -189,8 +201,11 @@ class GitError(Exception):
 
 
 def _git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """Run git and return what it printed; Ctrl-C reaches this process alone. Raises GitError."""
     command, environment = ["git", *arguments], {**os.environ, **(env or {})}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell reads it
+    done = subprocess.run(  # noqa: S603 - no shell reads it
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, start_new_session=True
+    )
     if done.returncode:
         raise GitError(" ".join(done.stderr.split()) or f"git {arguments[0]} failed")
     return done.stdout.strip()

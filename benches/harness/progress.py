@@ -49,6 +49,7 @@ class Progress:
         self._clock = clock
         self._began = clock()
         self._is_budget = False
+        self._is_finished = False
         self._left_s: Callable[[], float] | None = None
         self._text = ""
         self._shown_at: float | None = None  # when the last line or drawing was made
@@ -100,10 +101,13 @@ class Progress:
             self._bar = None
 
     def finish(self, *, is_whole: bool = True) -> None:
-        """Say how long all of it took; `is_whole` is false where it was interrupted."""
+        """Say, once, how long all of it took; `is_whole` is false where it was interrupted."""
         self.clear()
-        if self.done or self._is_budget:
-            self._write(f"{self.count()} {'in' if is_whole else 'interrupted after'} {minutes(self.elapsed_s)}")
+        if (self.done or self._is_budget) and not self._is_finished:
+            self._is_finished = True
+            ended = ("measured for" if self._is_budget else "in") if is_whole else "interrupted after"
+            count = "" if self._is_budget else f"{self.count()} "  # of a budget it is the time
+            self._write(f"{count}{ended} {minutes(self.elapsed_s)}")
 
     @property
     def elapsed_s(self) -> float:

@@ -91,7 +91,7 @@ class Comparison:
             return f"{counts['regressed']} regressed: {', '.join(labels)}"
         if self.faults:
             partly = not self.moved and {"unchanged", "improved", "inconclusive"} & counts.keys()
-            return f"not all could be judged: {self.faults[0]}" if partly else "could not be judged"
+            return "not all could be judged" if partly else "could not be judged"
         unsure = counts.get("inconclusive", 0)
         if regressed := sum(verdict.candidate == "regressed" for verdict in self.verdicts):
             return f"no regression confirmed; {regressed} of {unsure} inconclusive look regressed"

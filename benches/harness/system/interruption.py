@@ -22,6 +22,7 @@ class Interruption(AbstractContextManager["Interruption"]):
     """
 
     happened = False
+    _is_raised = True
 
     def __enter__(self) -> Self:
         self._process = os.getpid()
@@ -38,12 +39,17 @@ class Interruption(AbstractContextManager["Interruption"]):
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() == self._process and callable(self._previous):
             self.happened = True
-            self._previous(number, frame)
+            if self._is_raised:
+                self._previous(number, frame)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C was pressed."""
         if self.happened:
             raise KeyboardInterrupt
+
+    def raise_no_more(self) -> None:
+        """Only remember Ctrl-C from now on: measuring has ended, and what was measured is to be written."""
+        self._is_raised = False
 
 
 @contextmanager

@@ -92,24 +92,26 @@ def worktrees(theirs: Path) -> list[str]:
     return listed.stdout.splitlines()
 
 
-def signalled(folder: Path, number: signal.Signals, block: str) -> tuple[int, str]:
-    """Send a signal to a gate once the processes of `block` have been started: its exit code, its output."""
+def signalled(folder: Path, block: str, *send: Callable[[Running], None]) -> tuple[int, str]:
+    """Send signals to a gate once the processes of `block` have been started: its exit code, its output."""
     theirs, out = repository(folder), folder / "out"
     with Running(command(out, "--base", "HEAD"), cwd=theirs, env=environment()) as running:
         until(lambda: (out / "blocks" / block / "head.log").exists() or running.poll() is not None)
-        running.send_signal(number)
+        for press in send:
+            press(running)
+            time.sleep(0.1)
         return running.wait(), running.out
 
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
-    """A gate that was interrupted in its second block: its folder, its exit code, its output."""
+    """A gate in whose second block Ctrl-C was pressed twice: its folder, its exit code, its output."""
     folder = tmp_path_factory.mktemp("interrupted")
-    return folder, *signalled(folder, signal.SIGINT, "002")
+    return folder, *signalled(folder, "002", Running.press_ctrl_c, Running.press_ctrl_c)
 
 
 def test_terminated_in_its_first_block_it_leaves_nothing_and_judges_nothing(tmp_path: Path) -> None:
-    code, _ = signalled(tmp_path, signal.SIGTERM, "001")
+    code, _ = signalled(tmp_path, "001", lambda running: running.send_signal(signal.SIGTERM))
     assert code == 130
     assert not processes_in(tmp_path)
     assert len(worktrees(tmp_path / "theirs")) == 1

@@ -99,3 +99,12 @@ def test_a_termination_is_an_interrupt_and_only_within() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     assert interruption.happened
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_termination_ends_what_ctrl_c_does_not_as_in_the_background_of_a_script() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), terminated_as_interrupted(), Interruption():
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)

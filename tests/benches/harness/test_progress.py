@@ -97,6 +97,8 @@ def test_a_budget_passes_by_itself(log: io.StringIO) -> None:
     with Progress.of_budget(300.0, stream=log, is_live=False) as progress:
         progress.describe("block 3")
         assert progress.line().startswith("[0:00 of 5:00] block 3 · ")
+        progress.finish(is_whole=False)
+    assert log.getvalue() == "interrupted after 0:00\n"
 
 
 def test_a_line_that_must_be_read_is_written_at_once(log: io.StringIO, clock: Clock) -> None:

@@ -153,6 +153,7 @@ def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:
     test = conducted(made_up({}), budget_s=5)
     assert test.blocks == 1
     assert compared(test).faults == ["the budget of 5 s is too short for 3 blocks: raise it, or measure fewer cases"]
+    assert compared(test).headline == "not all could be judged"
 
 
 def test_blocks_that_compare_nothing_end_it() -> None:

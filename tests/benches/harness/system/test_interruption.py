@@ -34,6 +34,13 @@ def test_ctrl_c_in_a_finalizer_is_raised_at_the_next_check() -> None:
             interruption.check()
 
 
+def test_once_it_is_to_be_raised_no_more_ctrl_c_is_only_remembered() -> None:
+    with Interruption() as interruption:
+        interruption.raise_no_more()
+        signal.raise_signal(signal.SIGINT)
+    assert interruption.happened
+
+
 def test_a_forked_worker_leaves_ctrl_c_to_its_parent() -> None:
     def interrupted() -> None:
         signal.raise_signal(signal.SIGINT)
