@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label, short
+from loaderbench.reports.figures.panels import (
+    Facet,
+    at_usual_values,
+    facet_figure,
+    facets,
+    rounds_of,
+    setting_label,
+    short,
+)
 from loaderbench.reports.stats.effects import paired_ratios, pooled_effects
 from loaderbench.reports.units import count, quantity
 from loaderbench.reports.vocabulary import sample_rate
@@ -32,15 +40,11 @@ def throughput(cases: pd.DataFrame) -> Figure | None:
     table = _surveyed(cases)
     if len(levels(table, "num_workers")) < 2:  # noqa: PLR2004 - a line needs two ends
         return None
-    shown = facets(table)
     heading = style.Heading(
         title="Throughput over workers",
-        subtitle=note(f"The loader alone. Bars: within-run spread (95 %), {rounds_of(table)} a point", shown),
+        subtitle=f"The loader alone. Bars: within-run spread (95 %), {rounds_of(table)} a point",
     )
-    figure, panels = style.sheet(heading, len(shown.panels))
-    for (axes,), facet in zip(panels, shown.panels, strict=True):
-        _lines(axes, facet)
-    return figure
+    return facet_figure(heading, facets(table), _lines)
 
 
 def _surveyed(cases: pd.DataFrame) -> pd.DataFrame:
@@ -73,15 +77,12 @@ def heat_map(cases: pd.DataFrame) -> Figure | None:
     shown = facets(table, least={"num_workers": 2, "batch_size": 2})
     if not shown.panels:
         return None
+    most = max(len(levels(facet.table, "batch_size")[-MOST_LEVELS:]) for facet in shown.panels)
     heading = style.Heading(
         title="Workers and batch size",
-        subtitle=note(f"The loader alone, {rounds_of(table)} a cell. Shade: share of the panel's best", shown),
+        subtitle=f"The loader alone, {rounds_of(table)} a cell. Shade: share of the panel's best",
     )
-    most = max(len(levels(facet.table, "batch_size")[-MOST_LEVELS:]) for facet in shown.panels)
-    figure, panels = style.sheet(heading, len(shown.panels), heights=(max(0.36 * most, 0.9),))
-    for (axes,), facet in zip(panels, shown.panels, strict=True):
-        _cells(axes, facet)
-    return figure
+    return facet_figure(heading, shown, _cells, (max(0.36 * most, 0.9),))
 
 
 def _cells(axes: Axes, facet: Facet) -> None:

@@ -12,8 +12,8 @@ from loaderbench.reports.figures.panels import (
     Facet,
     at_usual_values,
     case_words,
+    facet_figure,
     facets,
-    note,
     ordered,
     rounds_of,
     short,
@@ -64,19 +64,12 @@ def memory(cases: pd.DataFrame) -> Figure | None:
     table = _with_throughput(cases)
     if table.empty:
         return None
-    shown = facets(table)
     heading = style.Heading(
         title="Memory added against throughput",
-        subtitle=note(
-            "PSS that the loader adds to the process tree, highest of a pass. "
-            f"Line: the Pareto front, no case is better in both; {rounds_of(table)} a point",
-            shown,
-        ),
+        subtitle="PSS that the loader adds to the process tree, highest of a pass. "
+        f"Line: the Pareto front, no case is better in both; {rounds_of(table)} a point",
     )
-    figure, panels = style.sheet(heading, len(shown.panels))
-    for (axes,), facet in zip(panels, shown.panels, strict=True):
-        _scatter(axes, facet)
-    return figure
+    return facet_figure(heading, facets(table), _scatter)
 
 
 def _with_throughput(cases: pd.DataFrame) -> pd.DataFrame:
@@ -140,14 +133,8 @@ def transfer(cases: pd.DataFrame) -> Figure | None:
     if table["size"].isna().all():
         return None
     shown = facets(at_usual_values(table, ("pin_memory", "non_blocking", "batch_size")))
-    heading = style.Heading(
-        title="Copies to the device",
-        subtitle=note(f"Copies one after the other; {rounds_of(table)} a point", shown),
-    )
-    figure, panels = style.sheet(heading, len(shown.panels))
-    for (axes,), facet in zip(panels, shown.panels, strict=True):
-        _bandwidths(axes, facet)
-    return figure
+    subtitle = f"Copies one after the other; {rounds_of(table)} a point"
+    return facet_figure(style.Heading(title="Copies to the device", subtitle=subtitle), shown, _bandwidths)
 
 
 def _bandwidths(axes: Axes, facet: Facet) -> None:

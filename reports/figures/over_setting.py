@@ -1,12 +1,14 @@
 """The figure that any metric can have: its values over the setting that varies."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
+from loaderbench.reports.figures.panels import Facet, at_usual_values, facet_figure, facets, rounds_of, setting_label
 from loaderbench.reports.vocabulary import Metric, panel_settings, unit_of
 from loaderbench.reports.wording import levels, settings_of
 
@@ -26,11 +28,8 @@ def over_setting(cases: pd.DataFrame, metric: Metric) -> Figure | None:
     if not shown.panels:
         return None
     about = " ".join(filter(None, [metric.meaning, f"Bench {bench}, {rounds_of(table)} a point"]))
-    heading = style.Heading(title=f"{metric.label[:1].upper()}{metric.label[1:]}", subtitle=note(about, shown))
-    figure, panels = style.sheet(heading, len(shown.panels))
-    for (axes,), facet in zip(panels, shown.panels, strict=True):
-        _points(axes, facet, metric, setting)
-    return figure
+    heading = style.Heading(title=f"{metric.label[:1].upper()}{metric.label[1:]}", subtitle=about)
+    return facet_figure(heading, shown, partial(_points, metric=metric, setting=setting))
 
 
 def _varies(cases: pd.DataFrame, setting: str) -> bool:

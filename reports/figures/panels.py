@@ -1,13 +1,14 @@
 """The panels of a figure: one for each dataset and device, and what is held fixed within them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from loaderbench.reports.figures.style import MOST_PANELS
+from loaderbench.reports.figures import style
 from loaderbench.reports.text import plain
 from loaderbench.reports.units import count
 from loaderbench.reports.vocabulary import SETTINGS, panel_settings
@@ -38,7 +39,7 @@ class Facets:
 def facets(cases: pd.DataFrame, *, least: Mapping[str, int] | None = None) -> Facets:
     """Split cases by dataset and device, keep those with at least `least` levels of each setting, the first few."""
     every = [facet for facet in _split(cases) if _has(facet.table, least or {})]
-    return Facets(panels=every[:MOST_PANELS], total=len(every))
+    return Facets(panels=every[: style.MOST_PANELS], total=len(every))
 
 
 def _split(cases: pd.DataFrame) -> Iterator[Facet]:
@@ -74,9 +75,19 @@ def _at_the_commonest(table: pd.DataFrame, free: set[str]) -> pd.DataFrame:
     return table
 
 
-def note(text: str, shown: Facets) -> str:
-    """Add how much is left out, where anything is."""
-    return text if shown.total == len(shown.panels) else f"{text} ({len(shown.panels)} of {shown.total} panels)"
+def facet_figure(
+    heading: style.Heading, shown: Facets, draw: Callable[..., None], heights: Sequence[float] = (style.PANEL_HEIGHT,)
+) -> Figure:
+    """Return a figure with a panel for each facet, drawn by ``draw(*axes, facet)``: an axes for each of `heights`.
+
+    Where facets are left out, the subtitle says how many.
+    """
+    number = len(shown.panels)
+    left_out = "" if shown.total == number else f" ({number} of {shown.total} panels)"
+    figure, panels = style.sheet(replace(heading, subtitle=heading.subtitle + left_out), number, heights=heights)
+    for axes, facet in zip(panels, shown.panels, strict=True):
+        draw(*axes, facet)
+    return figure
 
 
 def setting_label(setting: str) -> str:

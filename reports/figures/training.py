@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.panels import Facet, at_usual_values, facets, note, rounds_of, setting_label
+from loaderbench.reports.figures.panels import Facet, at_usual_values, facet_figure, facets, rounds_of, setting_label
 from loaderbench.reports.units import percent
 from loaderbench.reports.vocabulary import panel_settings, sample_rate
 from loaderbench.reports.wording import levels, plain_number
@@ -29,13 +29,9 @@ def ceiling(cases: pd.DataFrame) -> Figure | None:
     shown = facets(_one_batch_size(at_usual_values(training, ("num_workers", "batch_size"))))
     heading = style.Heading(
         title="The ceiling: loader alone, step alone, both",
-        subtitle=note(f"Training cannot be faster than the lower of the two; {rounds_of(training)} a point", shown),
+        subtitle=f"Training cannot be faster than the lower of the two; {rounds_of(training)} a point",
     )
-    figure, panels = style.sheet(heading, len(shown.panels), heights=(1.7, 0.6))
-    for (above, below), facet in zip(panels, shown.panels, strict=True):
-        _triple(above, facet)
-        _stall(below, facet)
-    return figure
+    return facet_figure(heading, shown, _triple_and_stall, (1.7, 0.6))
 
 
 def _one_batch_size(cases: pd.DataFrame) -> pd.DataFrame:
@@ -45,6 +41,11 @@ def _one_batch_size(cases: pd.DataFrame) -> pd.DataFrame:
     fastest = cases["batch_size"].where(cases["samples_per_s"] == best)
     sizes = fastest.groupby(about, dropna=False).transform("first")
     return cases[(cases["batch_size"] == sizes) | sizes.isna()]
+
+
+def _triple_and_stall(above: Axes, below: Axes, facet: Facet) -> None:
+    _triple(above, facet)
+    _stall(below, facet)
 
 
 def _triple(axes: Axes, facet: Facet) -> None:
@@ -86,19 +87,13 @@ def waits(cases: pd.DataFrame) -> Figure | None:
     table = at_usual_values(known[known["bench"] == bench], ("num_workers",))
     shown = facets(table)
     beside = "while training" if bench == "training" else "with no step beside it"
+    most = max(len(levels(facet.table, "num_workers")) for facet in shown.panels)
     heading = style.Heading(
         title="The wait for one batch",
-        subtitle=note(
-            f"Waits {beside}, {rounds_of(table)} a row. Thin: 5 to 95 %, thick: the middle half, "
-            "dot: median, tick: longest",
-            shown,
-        ),
+        subtitle=f"Waits {beside}, {rounds_of(table)} a row. Thin: 5 to 95 %, thick: the middle half, "
+        "dot: median, tick: longest",
     )
-    most = max(len(levels(facet.table, "num_workers")) for facet in shown.panels)
-    figure, panels = style.sheet(heading, len(shown.panels), heights=(0.3 * most + 0.1,))
-    for (axes,), facet in zip(panels, shown.panels, strict=True):
-        _boxes(axes, facet)
-    return figure
+    return facet_figure(heading, shown, _boxes, (0.3 * most + 0.1,))
 
 
 def _boxes(axes: Axes, facet: Facet) -> None:
