@@ -51,6 +51,9 @@ class Search:
             if name:
                 self.trials += [msgspec.structs.replace(one, setting=name, block=places[one.block]) for one in trials]
         self.trials.sort(key=lambda one: one.block)
+        for one in self.trials:
+            if fault := self.limit.exceeded_by(one):
+                self.race.lost(one.setting, fault)
         self.race.start_from((one.block, one.setting, one.cost(self.objective)) for one in self.trials)
         self.stage_began = self.race.block
         return len(self.trials)
@@ -69,7 +72,7 @@ class Search:
     def measured(self, shown: Trial) -> None:
         """Take in a trial; a setting that exceeds a limit is lost."""
         self.trials.append(shown)
-        if fault := self._over_limit(shown):
+        if fault := self.limit.exceeded_by(shown):
             self.race.lost(shown.setting, fault)
         else:
             self.race.measured(shown.setting, shown.cost(self.objective), shown.seconds)
@@ -159,16 +162,6 @@ class Search:
             self.space.known[candidate.name] = candidate
             self._join([candidate])
         return candidate.name if candidate.name in self.race.settings else ""
-
-    def _over_limit(self, shown: Trial) -> str:
-        limit = self.limit
-        for option, measured, most in (
-            ("--max-memory", shown.pss_bytes, limit.memory_bytes),
-            ("--max-shm", shown.shm_bytes, limit.shm_bytes),
-        ):
-            if most is not None and measured > most:
-                return f"it takes {quantity(measured, 'bytes')}, more than {option} {quantity(most, 'bytes')}"
-        return ""
 
     def _tried(self, candidate: TunedLoader) -> TriedSetting:
         values = dict(candidate.values)

@@ -111,11 +111,15 @@ def _is_interrupted(asked: Asked, search: Search, began: float, progress: Progre
 
 
 def _trials_of(before: Tuned) -> list[tuple[Mapping[str, Any], list[Trial]]]:
-    """Return the settings of an earlier record that were not lost, with their trials."""
+    """Return the settings of an earlier record with their trials, but those lost for another reason than a limit.
+
+    A limit may be another one now; what was killed is tried anew.
+    """
+    trials = [(setting, [one for one in before.trials if one.setting == setting.name]) for setting in before.settings]
     return [
-        (setting.values, [one for one in before.trials if one.setting == setting.name])
-        for setting in before.settings
-        if setting.status != "lost"
+        (setting.values, measured)
+        for setting, measured in trials
+        if setting.status != "lost" or any(map(before.limits.exceeded_by, measured))
     ]
 
 

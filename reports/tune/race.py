@@ -110,11 +110,16 @@ class Race:
             self._drop_the_worse()
 
     def lost(self, name: str, reason: str) -> None:
-        """Record that a setting cannot be measured, or may not be used; it has no further trials."""
+        """Record that a setting cannot be measured, or may not be used; it has no further trials.
+
+        What it was better than is open again: that is no reason any more.
+        """
         if name in self.waiting:
             self.waiting.remove(name)
         self.status[name] = "lost"
         self.reasons[name] = reason
+        if self.costs.blocks(name) and not self.is_finishing:
+            self.status |= {one: "open" for one, is_in in self.status.items() if is_in in ("worse", "not needed")}
         if not self.waiting:
             self._drop_the_worse()
 
@@ -209,7 +214,7 @@ class Race:
         else:
             self._is_unconfirmed = False
             self._halve(left_s)
-            names = [*self.open_ones, *(self._compared() if not self.block else [])]
+            names = self.open_ones if self.block else self._all_of_the_first_block()
         if not names:
             return
         self.block += 1
@@ -217,8 +222,10 @@ class Race:
         if self.block > 1:
             self.rng.shuffle(self.waiting)
 
-    def _compared(self) -> list[str]:
-        return [name for name, is_in in self.status.items() if is_in == "compared"]
+    def _all_of_the_first_block(self) -> list[str]:
+        """Return all settings, the baselines first: however small the budget, there is something to compare with."""
+        names = [*self.open_ones, *(name for name, is_in in self.status.items() if is_in == "compared")]
+        return sorted(names, key=lambda name: name not in self.baselines)
 
     def _owed(self) -> dict[str, int]:
         """Return the baselines that have too few blocks in common with what is recommended, and how many too few."""

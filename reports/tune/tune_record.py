@@ -8,6 +8,7 @@ import msgspec
 
 from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.tune.race import RaceEnding, Status
+from loaderbench.reports.units import quantity
 
 Objective = Literal["epoch", "throughput", "first-batch", "cpu"]
 # By objective: the field of a trial that is to be small, and the words after its seconds.
@@ -77,6 +78,16 @@ class TuneLimits(msgspec.Struct, frozen=True, kw_only=True):
     shm_bytes: float | None = None
     cpus: int | None = None
     workers: int | None = None
+
+    def exceeded_by(self, trial: Trial) -> str:
+        """Return which of the limits a trial exceeded, and by what; "" where it kept to all of them."""
+        for option, measured, most in (
+            ("--max-memory", trial.pss_bytes, self.memory_bytes),
+            ("--max-shm", trial.shm_bytes, self.shm_bytes),
+        ):
+            if most is not None and measured > most:
+                return f"it takes {quantity(measured, 'bytes')}, more than {option} {quantity(most, 'bytes')}"
+        return ""
 
 
 class Tuned(CommandRecord, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from loaderbench.benches.tune.space import Space, TunedLoader
 from loaderbench.benches.tune.trial import TrialTimes
 from loaderbench.reports.check.preflight import Demand
 from loaderbench.reports.tune.race import Race
-from loaderbench.reports.tune.tune_record import TuneLimits
+from loaderbench.reports.tune.tune_record import Trial, TuneLimits
 
 Made = Callable[..., Space]
 DEMAND = Demand(
@@ -155,6 +155,19 @@ def test_a_search_starts_from_the_trials_of_an_earlier_one(space: Made, monkeypa
     run(second, monkeypatch, divided)
     assert second.race.recommended == first.race.recommended
     assert len(second.trials) - len(first.trials) < len(first.trials) / 2
+
+
+def test_an_earlier_trial_above_a_limit_of_now_loses_its_setting(space: Made) -> None:
+    first = made_up(space())
+    values = [first.space.candidate({**first.own, "num_workers": workers}).values for workers in (0, 2)]
+    small, large = (
+        Trial(setting="", block=1, seconds=1.0, **{part: getattr(shown, part) for part in TrialTimes.__slots__})
+        for shown in (times(10.0, 1e8), times(1.0, 3e8))
+    )
+    search = made_up(space(), TuneLimits(memory_bytes=2e8))
+    assert search.start([(values[0], [small]), (values[1], [large])]) == 2
+    assert search.race.recommended == ("workers=0", True)
+    assert "more than --max-memory" in search.race.reasons["workers=2"]
 
 
 def test_what_there_is_no_time_for_is_named(space: Made) -> None:

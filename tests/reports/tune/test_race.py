@@ -152,6 +152,17 @@ def test_a_lost_trial_is_not_the_end() -> None:
     assert (race.status["2"], race.reasons["2"]) == ("lost", "its process was killed by SIGKILL")
 
 
+def test_what_was_dropped_for_a_setting_that_is_lost_later_is_open_again() -> None:
+    costs = {"fast": 0.1, "good": 1.0, "bad": 2.0}
+    race = made_up_race(costs)
+    run(race, costs, is_finishing=False)
+    assert (race.open_ones, race.block) == (["fast"], 1)
+    race.lost("fast", "more than --max-memory")
+    assert race.open_ones == ["good", "bad"]
+    run(race, costs, spread=0.001, is_finishing=False)
+    assert race.recommended == ("good", True)
+
+
 def test_where_every_trial_is_lost_nothing_is_recommended() -> None:
     race = made_up_race({"0": 1.0, "1": 1.0})
     while (name := race.next(0.0)) is not None:
