@@ -18,6 +18,7 @@ from loaderbench.reports.explain.explain_record import Explanation, Intervention
 from loaderbench.reports.explain.mean_interval import MeanInterval, mean_interval
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.stats.significance import discoveries
+from loaderbench.reports.units import count
 
 InterventionOutcome = Literal["helps", "harms", "no difference", "unclear", "not run"]
 OUTCOMES: tuple[InterventionOutcome, ...] = (
@@ -79,10 +80,19 @@ class Ranking:
         best = self.best
         if not self.explanation.blocks:
             return "Nothing was tried: give it more time (--budget)"
+        if best is None and self.undecided:
+            causes = count(self.undecided, "cause")
+            return f"Nothing is shown to make this loader faster; {causes} not decided: give it more time (--budget)"
         if best is None:
             return "Nothing that was tried makes this loader faster"
         what = best.cause.capitalize() if best.combines else f"Remove '{best.cause}'"
         return f"{what}: an epoch then takes {1 - best.gain:.2f} times as long"
+
+    @property
+    def undecided(self) -> int:
+        """Return how many causes could be removed, but too few blocks, or none, say what that changes."""
+        could_be = {facts.cause for facts in self.explanation.interventions}
+        return sum(one.cause in could_be and one.outcome in ("unclear", "not run") for one in self.interventions)
 
     @property
     def best(self) -> RankedIntervention | None:

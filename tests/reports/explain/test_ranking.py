@@ -30,6 +30,8 @@ def test_a_gain_is_a_share_of_an_epoch_within_its_interval(explained: Explained)
 def test_where_nothing_helps_nothing_is_claimed(explained: Explained) -> None:
     assert "Nothing that was tried" in rank(explained({"a": 0.0, "b": 0.005})).headline
     assert rank(explained({"a": 0.4}, blocks=0)).headline == "Nothing was tried: give it more time (--budget)"
+    undecided = rank(explained({"a": 0.4}, blocks=1)).headline
+    assert undecided.startswith("Nothing is shown to make this loader faster; 1 cause not decided")
 
 
 def test_what_is_paid_once_matters_less_in_a_longer_epoch(explained: Explained) -> None:
