@@ -130,7 +130,7 @@ class Feasible:
             storages=min(self.demand.storages, self.dtypes) if is_packed else self.demand.storages,
             storage_bytes=round(self.demand.storage_bytes * scale),
             batch_error=self.demand.batch_error if workers else None,
-            worker_error=self.demand.worker_error if workers else None,
+            worker_error=self.demand.worker_error if workers > 1 else None,  # it was seen of two: one is tried
             repeated=self.demand.repeated if workers > 1 else None,
             import_error=self._import_error if workers and method != "fork" else None,
         )

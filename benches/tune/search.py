@@ -18,6 +18,7 @@ from loaderbench.reports.units import quantity
 
 BLOCKS_OF_A_STAGE = 1  # before what was measured decides what else is tried
 NO_TIME = "there was no time: give a larger --budget"
+INTERRUPTED = "it was interrupted before"
 
 
 @dataclass(kw_only=True)
@@ -99,10 +100,11 @@ class Search:
         """Return the settings that were measured, or lost, with their calls."""
         return tuple(self._tried(self.space.known[name]) for name in self.race.settings if self._is_tried(name))
 
-    def not_tried(self) -> tuple[RuledOut, ...]:
-        """Return the settings that were not tried, with the reasons."""
+    def not_tried(self, *, interrupted: bool = False) -> tuple[RuledOut, ...]:
+        """Return the settings that were not tried, with the reasons; `interrupted` is one."""
         names = self.no_time | {name for name in self.race.settings if not self._is_tried(name)}
-        return (*self.ruled_out, *(RuledOut(name=name, reason=NO_TIME) for name in sorted(names)))
+        reason = INTERRUPTED if interrupted else NO_TIME
+        return (*self.ruled_out, *(RuledOut(name=name, reason=reason) for name in sorted(names)))
 
     def _is_tried(self, name: str) -> bool:
         return bool(self.race.costs.blocks(name)) or self.race.status[name] == "lost"

@@ -95,6 +95,7 @@ def tune(asked: Asked, *, began: float, earlier: Mapping[str, Tuned]) -> Tuned:
         earlier=place if count else "",
         earlier_trials=count,
         interrupted=interrupted,
+        ruled_out=search.not_tried(interrupted=interrupted),
         **_facts_of(asked, search),
     )
 
@@ -144,7 +145,6 @@ def _facts_of(asked: Asked, search: Search) -> dict[str, Any]:
         "recommended": recommended,
         "is_shown": is_shown,
         "settings": settings,
-        "ruled_out": search.not_tried(),
         "trials": tuple(search.trials),
         "ending": search.race.ending,
     }

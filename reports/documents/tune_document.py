@@ -1,7 +1,7 @@
 """What `loaderbench tune` says: the call to copy, what it gains, what is still open, and every setting tried."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -71,7 +71,7 @@ def _parts(answer: TuneAnswer) -> Iterator[Part]:
     if recommended is not None:
         yield Code(code="\n".join([*recommended.imports, recommended.call]), language="python")
         yield Items(items=recommended.caveats, tone="warn")
-        yield Items(items=tuple(_gained(gain, tuned.objective) for gain in answer.gains))
+        yield Items(items=(*_standing(tuned), *(_gained(gain, tuned.objective) for gain in answer.gains)))
     if answer.open_ones and recommended is not None:
         yield Text(text=_open(answer), tone="warn")
     if answer.summaries and recommended is not None:
@@ -97,8 +97,28 @@ def headline(answer: TuneAnswer) -> str:
 def _open(answer: TuneAnswer) -> str:
     return (
         f"Still open after {duration(answer.tuned.spent_s)}: {_few(answer.open_ones)}. "
-        "The same command goes on from here; a larger --budget decides more."
+        f"{_same_command(answer.tuned.command)} goes on from here; a larger --budget decides more."
     )
+
+
+def _same_command(command: Sequence[str]) -> str:
+    """Return how the command is called again so that it starts from this record.
+
+    >>> _same_command(["loaderbench", "tune", "--fresh"])
+    'The same command without --fresh'
+    """
+    fresh = " without --fresh" if "--fresh" in command else ""
+    is_placed = any(word.partition("=")[0] == "--out" for word in command)
+    out = f"{' and' if fresh else ''} with a new folder beside this one (--out)" if is_placed else ""
+    return f"The same command{fresh}{out}"
+
+
+def _standing(tuned: Tuned) -> Iterator[str]:
+    """Yield whose setting it is that is recommended, where it is no new one."""
+    if tuned.recommended == tuned.torchs:
+        yield "These are torch's defaults"
+    elif tuned.recommended == tuned.own:
+        yield "This is your own setting"
 
 
 def _gained(gain: Gain, objective: Objective) -> str:
@@ -158,7 +178,7 @@ def _notices(tuned: Tuned) -> Iterator[str]:
 
 
 def _costs(answer: TuneAnswer) -> pd.DataFrame:
-    """Return a row for each setting, as the figure draws it."""
+    """Return a row for each setting that may be used, as the figure draws it."""
     return pd.DataFrame([
         {
             "name": one.setting.name,
@@ -168,6 +188,7 @@ def _costs(answer: TuneAnswer) -> pd.DataFrame:
             "is_recommended": one.setting.name == answer.tuned.recommended,
         }
         for one in answer.summaries
+        if one.setting.status != "lost"
     ])  # fmt: skip
 
 

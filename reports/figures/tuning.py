@@ -30,7 +30,7 @@ def throughput_against_costs(settings: pd.DataFrame) -> Figure:
 
 THROUGHPUT_AGAINST_COSTS = FigureKind(
     "throughput-against-costs", "Throughput against memory and CPUs", throughput_against_costs,
-    "Each dot is a setting; none that was tried lies above the line. The green dot is recommended.",
+    "Each dot is a setting that was measured and may be used; none lies above the line. The green dot is recommended.",
 )  # fmt: skip
 
 

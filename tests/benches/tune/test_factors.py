@@ -84,5 +84,9 @@ def test_what_fails_with_workers_is_tried_without(demand: dict[str, Any]) -> Non
     assert feasible(**demand).fault(values(num_workers=0)) == ""
 
 
+def test_a_fault_that_two_workers_showed_does_not_rule_out_one() -> None:
+    assert feasible(worker_error="it died").fault(values(num_workers=1)) == ""
+
+
 def test_many_tensors_fit_when_they_are_packed() -> None:
     assert feasible(storages=10**7).fault(values(collate_fn="packed")) == ""

@@ -40,6 +40,9 @@ def with_status(status: str) -> tuple[TriedSetting, ...]:
     [
         ({"settings": with_status("open")}, "Still open after 12"),
         ({"settings": with_status("not pursued")}, "Still open after 12"),
+        ({"settings": with_status("open"), "command": ("tune", "--fresh")}, "The same command without --fresh goes on"),
+        ({"settings": with_status("open"), "command": ("tune", "--out=a")}, "a new folder beside this one (--out)"),
+        ({"own": "workers=2"}, "This is your own setting"),
         ({"settings": with_status("lost")}, "Lost (killed by SIGKILL): workers=4"),
         ({}, "Not tried (shared memory: 9 GB of 8 GB): workers=64"),
         ({"interrupted": True}, "Interrupted: answered from what was measured until then."),
