@@ -14,6 +14,7 @@ RANK_BENCHES = ("ranks", "ranks_training")
 _COUNTS = ("nproc_per_node", "nnodes")  # settings that say how many ranks there are, not what they do
 SCALES = 0.9  # of the ideal: nothing worth a change is lost
 NOTABLE_STRAGGLER = 0.05  # of the ranks' time, lost by waiting for the slowest
+MOST_OF_THE_LOSS = 0.5  # of the logarithm of the efficiency: losses multiply
 STABLE = 0.8  # of the rounds in which the same rank is the slowest
 ENOUGH_ROUNDS = 3  # to say that it is always the same one
 BUSY = 0.85  # of the CPUs
@@ -112,13 +113,17 @@ def limit(
 ) -> Limit:
     """Return what limits the scaling: the first of these that holds.
 
+    Waiting for the slowest rank limits it where that is most of what is lost, or where one rank alone is not known.
+
     >>> first = Slowest(rank=1, host="a", share=1.0, rounds=5)
     >>> limit(efficiency=0.6, straggler_cost=0.3, slowest=first, busy_share=0.4, is_unsharded=False)
     'one rank'
+    >>> limit(efficiency=0.3, straggler_cost=0.06, slowest=first, busy_share=0.95, is_unsharded=False)
+    'cpus'
     """
     if is_unsharded:
         return "unsharded"
-    if straggler_cost > NOTABLE_STRAGGLER and slowest is not None:
+    if slowest is not None and _is_lost_by_waiting(efficiency, straggler_cost):
         is_stable = slowest.rounds >= ENOUGH_ROUNDS and slowest.share >= STABLE
         return "one rank" if is_stable else "changing ranks"
     if np.isnan(efficiency):
@@ -126,3 +131,9 @@ def limit(
     if efficiency >= SCALES:
         return "none"
     return "cpus" if busy_share >= BUSY else "shared"
+
+
+def _is_lost_by_waiting(efficiency: float, straggler_cost: float) -> bool:
+    if straggler_cost <= NOTABLE_STRAGGLER:
+        return False
+    return bool(np.isnan(efficiency) or np.log1p(-straggler_cost) <= MOST_OF_THE_LOSS * np.log(efficiency))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 ROUNDS, FEWEST_ROUNDS = 10, 4  # of measuring: at most, and what longer passes may leave of them
-READS, READ_S = 5, 0.3  # of a pass in its process: at most, and the seconds after which there are no more
+READS, READ_S = 5, 0.05  # of a pass in its process: at most, and the seconds after which there are no more
 FEWEST_BATCHES = 4  # of a pass
 LONGEST_PASS_S = 0.5
 SAFETY_FACTOR = 1.1  # of what a pass took before

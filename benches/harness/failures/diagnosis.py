@@ -125,10 +125,10 @@ def _of_workers(failure: Failure, loader: Any) -> Failure:
     pids = [worker.pid for worker in loader._workers]
     if named and int(named[1]) in pids:
         return _of_stopped_worker(failure, loader, pids.index(int(named[1])))
-    if "DataLoader timed out" in failure.message:
-        return _of_stopped_worker(failure, loader, loader._task_info[loader._rcvd_idx][0])
     if not failure.worker and (exhausted := _without_descriptors(loader)):
         return exhausted
+    if "DataLoader timed out" in failure.message:
+        return _of_stopped_worker(failure, loader, loader._task_info[loader._rcvd_idx][0])
     if not failure.worker and (number := _dead_worker(loader)) is not None:  # what it has sent cannot be received
         worker = loader._workers[number]
         death = f"DataLoader worker (pid {worker.pid}) has ended, with exit code {worker.exitcode}"
@@ -143,7 +143,7 @@ def _of_workers(failure: Failure, loader: Any) -> Failure:
 def _without_descriptors(loader: Any) -> Failure | None:
     """Return the failure of a worker that cannot open a file any more, nor send a batch; None where all of them can.
 
-    This process then receives the end of a connection, or nothing.
+    This process then receives the end of a connection, or nothing until the loader's timeout.
     """
     for number, worker in enumerate(loader._workers):
         with suppress(psutil.Error, AttributeError):  # it has gone, or this system does not say

@@ -25,6 +25,7 @@ HEADLINES: dict[Limit, str] = {
     "shared": "The ranks share something that is not the CPUs",
     "unknown": "How well the ranks scale is not known",
 }
+_WAITING: tuple[Limit, ...] = ("one rank", "changing ranks", "unknown")  # whose sentence says what waiting costs
 TONES: dict[Limit, Tone] = {"none": "good", "unknown": "plain", "unsharded": "bad", "one rank": "bad"}
 
 
@@ -62,7 +63,9 @@ def _evidence(scaling: RankScaling) -> str:
         together += f": {percent(most['efficiency'])} of {most['world_size']} times one rank's throughput"
     if pd.notna(most.get("predicted")):
         together += f"; whatif predicted {quantity(most['predicted'], rate)}"
-    return f"{together}. The ranks' own rates add up to {quantity(most['rates_sum_per_s'], rate)}."
+    rates = f"The ranks' own rates add up to {quantity(most['rates_sum_per_s'], rate)}"
+    waited = f"{percent(most['straggler_cost'])} of the ranks' time is spent waiting for the slowest"
+    return f"{together}. {rates}." if scaling.limit in _WAITING else f"{together}. {rates}; {waited}."
 
 
 def _sentence(scaling: RankScaling) -> str:

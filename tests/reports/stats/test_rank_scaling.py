@@ -60,6 +60,13 @@ def test_always_the_same_rank_is_told_from_one_that_changes(share: float, count:
     assert limit(**SOUND | {"straggler_cost": 0.2, "slowest": slowest}) == expected
 
 
+def test_ranks_that_wait_a_little_for_the_slowest_are_limited_by_what_costs_them_more() -> None:
+    waiting = {"straggler_cost": 0.06, "slowest": Slowest(rank=1, host="a", share=1.0, rounds=5)}
+    assert limit(**SOUND | waiting | {"efficiency": 0.3, "busy_share": 0.95}) == "cpus"
+    assert limit(**SOUND | waiting | {"efficiency": 0.3, "busy_share": 0.5}) == "shared"
+    assert limit(**SOUND | waiting | {"efficiency": 0.89}) == "one rank"
+
+
 def test_the_slowest_rank_is_the_one_of_most_rounds() -> None:
     assert slowest_rank(rounds([[1.0, 1.0, 3.0], [2.0, 2.0, 1.0]])) == Slowest(
         rank=1, host="host1", share=2 / 3, rounds=3
