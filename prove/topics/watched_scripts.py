@@ -1,14 +1,14 @@
 """Is what ``loaderbench watch`` says of a script right, and what does it cost? Scripts whose waits are known."""
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 from loaderbench.reports.documents.document import Table
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
-from loaderbench.reports.units import MISSING
+from loaderbench.reports.units import MISSING, quantity
 from loaderbench.reports.watch.verdict import Outcome, Reason, judge, worst
 from loaderbench.reports.watch.watch_record import Watched
 from prove import traceml
@@ -16,9 +16,13 @@ from prove.commands import loaderbench, run
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope
 
-STEP_S = 0.01
-PAUSE_S = 0.5
-STEPS_OF_COST, REPETITIONS = 20_000, 7
+# A DataLoader itself takes up to 0.4 ms for a batch that costs nothing, after a pause and beside other guests of the
+# machine: that is a wait, too, and below a hundredth of such a step.
+STEP_S = 0.05
+PAUSE_S, STRAGGLER_S = 0.5, 0.5
+STEPS, FEW_STEPS = 100, 6
+STEPS_OF_COST, SAMPLES_OF_COST, PAIRS = 1000, 1000, 25
+TRACEML_STEPS, TRACEML_REPETITIONS = 20_000, 7
 
 # A batch is one sample, made in the script's own process: its wait is what the sample takes.
 SCRIPT = """
@@ -51,25 +55,44 @@ def main(steps, wait_s, step_s, straggler_s=0.0, pause_s=0.0, second_s=0.0):
 if __name__ == "__main__":
     main(*map(float, sys.argv[1:]))
 """
-# What a step costs in the script's process, and what a worker costs; CPU seconds, printed by the script itself.
+# CPU seconds of a step in the script's process, or of all samples of a worker, in pairs of passes: one of each pair is
+# watched, the first and the second in turn. All passes are in one process, as processes differ.
 COST_SCRIPT = """
+import json
 import resource
 import sys
 import time
+from contextlib import nullcontext
+from pathlib import Path
 import torch
-from torch.utils.data import DataLoader, TensorDataset
 from known import Known
+from loaderbench.benches.watch import watch
+from torch.utils.data import DataLoader, TensorDataset
 
-def main(kind, steps):
-    steps = int(steps)
+def workers_s():
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+def cost_of(kind, count, out):
     in_worker = kind == "worker"
-    dataset = Known(steps, 0.001) if in_worker else TensorDataset(torch.arange(32 * steps))
-    loader = DataLoader(dataset, batch_size=8 if in_worker else 32, num_workers=int(in_worker))
-    began = time.process_time()
-    for batch in loader:
-        pass
-    took_s = time.process_time() - began
-    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime if in_worker else took_s / steps)
+    dataset = Known(count, 0.001) if in_worker else TensorDataset(torch.arange(32 * count))
+    with nullcontext() if out is None else watch(out):
+        loader = iter(DataLoader(dataset, batch_size=8 if in_worker else 32, num_workers=int(in_worker)))
+        next(loader)
+        began, before_s = time.process_time(), workers_s()
+        for batch in loader:
+            pass
+        took_s = time.process_time() - began
+        del loader
+        return workers_s() - before_s if in_worker else took_s / (count - 1)
+
+def main(kind, count, pairs):
+    costs = []
+    for number in range(int(pairs)):
+        watched, plain = Path(f"cost-{kind}-{number}"), None
+        order = (plain, watched) if number % 2 else (watched, plain)
+        of_pair = {out: cost_of(kind, int(count), out) for out in order}
+        costs.append((of_pair[plain], of_pair[watched]))
+    Path(f"cost-{kind}.json").write_text(json.dumps(costs))
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
@@ -96,7 +119,13 @@ def _steady(share: float) -> KnownScript:
 SCRIPTS: Mapping[str, KnownScript] = {
     **{f"{share:.0%} of each step": _steady(share) for share in (0.0, 0.1, 0.4, 0.8)},
     "a straggler in 20 batches": KnownScript(
-        arguments=(0.0, STEP_S, 0.1), share=0.1 / (0.1 + 20 * STEP_S), outcome="bottleneck", reason="slow batches"
+        arguments=(0.0, STEP_S, STRAGGLER_S),
+        share=STRAGGLER_S / (STRAGGLER_S + 20 * STEP_S),
+        outcome="bottleneck",
+        reason="slow batches",
+    ),
+        outcome="bottleneck",
+        reason="slow batches",
     ),
     "10% of each step, and a pause between epochs": KnownScript(
         arguments=(STEP_S / 9, STEP_S, 0.0, PAUSE_S), share=0.1, outcome="bottleneck", reason="throughput"
@@ -136,16 +165,16 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     measured, wrong = {}, []
     for number, (name, known) in enumerate(SCRIPTS.items()):
         out = scope.folder / f"watch-{number}"
-        arguments = map(str, (scope.of(200, 20), *known.arguments))
+        arguments = map(str, (scope.of(STEPS, FEW_STEPS), *known.arguments))
         loaderbench("watch", "--out", str(out), "known.py", *arguments, folder=scope.folder)
         watched = Watched.read(out)
         measured[_what(name)] = Measured(value=error_of(watched, known))
         wrong += [] if is_right(watched, known, first_line) else [name]
     measured[WRONG] = Measured(value=len(wrong), note=", ".join(wrong))
-    plain_s, watched_s = _costs(scope, "step", scope.of(STEPS_OF_COST, 100))
-    measured[STEP_COST] = Measured(value=max(0.0, watched_s - plain_s))
-    plain_s, watched_s = _costs(scope, "worker", scope.of(8_000, 100))
-    measured[WORKER_COST] = Measured(value=max(0.0, watched_s / plain_s - 1))
+    added_s, _, note = _cost(scope, "step", scope.of(STEPS_OF_COST, 100))
+    measured[STEP_COST] = Measured(value=max(0.0, added_s), note=note)
+    added_s, plain_s, note = _cost(scope, "worker", scope.of(SAMPLES_OF_COST, 100))
+    measured[WORKER_COST] = Measured(value=max(0.0, added_s / plain_s), note=note)
     return measured
 
 
@@ -153,15 +182,19 @@ def _what(name: str) -> str:
     return f"watch: waiting, {name}, off the known share by"
 
 
-def _costs(scope: Scope, kind: str, steps: int) -> tuple[float, float]:
-    """Return the median CPU seconds without and with a watch, of runs in alternation."""
-    plain, watched = [], []
-    for number in range(scope.of(REPETITIONS, 1)):
-        out = Path(scope.folder) / f"cost-{kind}-{number}"
-        plain.append(float(run(sys.executable, "cost.py", kind, str(steps), folder=scope.folder)))
-        printed = loaderbench("watch", "--out", str(out), "cost.py", kind, str(steps), folder=scope.folder)
-        watched.append(float(printed))
-    return median(plain), median(watched)
+def _cost(scope: Scope, kind: str, count: int) -> tuple[float, float, str]:
+    """Return the median CPU seconds that a watch adds in pairs of passes, the median without, and the spread."""
+    pairs = scope.of(PAIRS, 2)
+    run(sys.executable, "cost.py", kind, str(count), str(pairs), folder=scope.folder)
+    costs = json.loads((scope.folder / f"cost-{kind}.json").read_text(encoding="utf-8"))
+    added_s, plain_s = [watched - plain for plain, watched in costs], [plain for plain, _ in costs]
+    low, _, high = quantiles(added_s, n=4)
+    spread = " to ".join(quantity(end, "s") for end in (low, high))
+    return (
+        median(added_s),
+        median(plain_s),
+        f"half of {pairs} pairs within {spread}, of {quantity(median(plain_s), 's')}",
+    )
 
 
 def details(scope: Scope) -> Sequence[Table]:
@@ -172,14 +205,18 @@ def details(scope: Scope) -> Sequence[Table]:
     rows = []
     for number, (name, known) in enumerate(SCRIPTS.items()):
         verdict = worst([judge(loader) for loader in Watched.read(scope.folder / f"watch-{number}").loaders])
-        arguments = list(map(str, (scope.of(200, 20), *known.arguments)))
+        arguments = list(map(str, (scope.of(STEPS, FEW_STEPS), *known.arguments)))
         theirs, words = (
             (None, fault) if fault else traceml.answer("known_traceml.py", arguments, scope.folder, f"known-{number}")
         )
         ours = verdict.waiting.share if verdict else None
         shares = (amount(share, "share") for share in (known.share, ours, theirs))
         rows.append(row(name, *shares, verdict.outcome if verdict else MISSING, words))
-    cost = None if fault else traceml.step_cost(scope.folder, scope.of(STEPS_OF_COST, 100), scope.of(REPETITIONS, 1))
+    cost = (
+        None
+        if fault
+        else traceml.step_cost(scope.folder, scope.of(TRACEML_STEPS, 100), scope.of(TRACEML_REPETITIONS, 1))
+    )
     named = (*columns("script"), *numbers("known", "watch", "TraceML"), *columns("watch says", "TraceML says"))
     costs = (*columns("what"), *numbers("TraceML"), *columns(""))
     added = row("CPU time that it adds to a step, batches of 32", amount(cost, "s"), fault)

@@ -8,6 +8,7 @@ This module imports nothing but the standard library, and torch's fetchers once 
 imports it, and so does a process whose script has not begun.
 """
 
+import mmap
 import os
 import struct
 import sys
@@ -15,16 +16,19 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
-from itertools import pairwise
+from itertools import takewhile
+from operator import itemgetter, sub
 from pathlib import Path
 from time import perf_counter, thread_time
 from types import FrameType
 from typing import Any
 
-from loaderbench.benches.watch.observing.worker_state import UNKNOWN, WorkerState, samples_noted
+from loaderbench.benches.watch.observing.worker_state import UNKNOWN, WorkerState, reserve, samples_noted
 
 # Pass, task, fetching, fetched, collated, CPU seconds, samples, index of the costliest sample, its seconds.
 ROW = struct.Struct("<qqddddqqd")
+FETCHING = 2  # the place of that time in a row: 0 where none was written
+ROWS_AT_ONCE = 1024  # by which a worker's file grows
 FAILED = -2  # as the number of samples: the batch was not made, its index is of the sample that raised an error
 FEW_SAMPLES = 64  # a batch of no more is always timed sample by sample: that costs a few microseconds
 COSTLY_S = 50e-6  # a larger one if the samples of the batch before took so long: the timing is then below 1 %
@@ -41,7 +45,7 @@ class Sink:
     owner: int  # the process that watches
     made: dict[int, list[Row]] = field(default_factory=dict)  # of the owner: by the id of a fetcher
     process: int = 0  # the worker whose file is open
-    file: int = -1
+    file: "RowFile | None" = None
     passes: int = 0
     mean_s: float = 0.0  # of a sample of the last batch
     samples: int = 0  # of this pass
@@ -51,19 +55,39 @@ class Sink:
     def in_worker(self) -> None:
         """Begin a file, unless it is this process's already."""
         if self.process != os.getpid():
-            self.process, self.passes, self.file, self.state = os.getpid(), 0, -1, None
+            self.process, self.passes, self.file, self.state = os.getpid(), 0, None, None
             with suppress(OSError):  # no descriptor is left, or no space: this worker is not timed
-                path = Path(self.folder) / f"{self.process}.bin"
-                self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+                self.file = RowFile(Path(self.folder) / f"{self.process}.bin")
                 self.state = WorkerState(self.folder)
 
     def write(self, row: Row) -> None:
         """Append one batch to a worker's file."""
-        if self.file >= 0:
+        if self.file is not None:
             try:
-                os.write(self.file, ROW.pack(*row))
+                self.file.append(row)
             except OSError:
-                self.file = -1
+                self.file = None
+
+
+class RowFile:
+    """Rows in memory that is mapped to a file: they outlive the process, and take no call of the system each."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+        self._end = self._size = 0
+        self._grow()
+
+    def append(self, row: Row) -> None:
+        """Append a row; raises OSError where there is no space for more."""
+        if self._end == self._size:
+            self._grow()
+        ROW.pack_into(self._memory, self._end, *row)
+        self._end += ROW.size
+
+    def _grow(self) -> None:
+        reserve(self._file, self._size + ROWS_AT_ONCE * ROW.size)
+        self._size += ROWS_AT_ONCE * ROW.size
+        self._memory = mmap.mmap(self._file, self._size)
 
 
 _sink: Sink | None = None
@@ -76,33 +100,35 @@ def time_stages(sink: Sink | None) -> None:
 
 
 def rows_of(file: Path) -> list[Row]:
-    """Return what a worker wrote; a row that was cut off is left out."""
+    """Return what a worker wrote; the file is longer than that."""
     content = file.read_bytes()
     whole = len(content) - len(content) % ROW.size
-    return list(ROW.iter_unpack(content[:whole]))
+    return list(takewhile(itemgetter(FETCHING), ROW.iter_unpack(content[:whole])))
 
 
 class TimedIndices(list[Any]):
     """The indices of a batch, for torch alone to iterate over: it notes when each sample is requested."""
 
-    __slots__ = ("state", "times")
+    __slots__ = ("indices", "state", "times")
 
     def __init__(self, indices: list[Any], state: WorkerState | None) -> None:
         super().__init__(indices)
+        self.indices = indices
         self.times: list[float] = []
         self.state = state
 
     def __iter__(self) -> Iterator[Any]:
-        return samples_noted(super().__iter__(), self.times, self.state)
+        return samples_noted(self.indices, self.times, self.state)
 
 
 class NotedCollate:
     """A fetcher's collate function, which notes when it is called and with how many samples."""
 
-    __slots__ = ("began", "collate_fn", "samples")
+    __slots__ = ("began", "collate_fn", "is_single", "samples")
 
-    def __init__(self, collate_fn: Callable[[Any], Any]) -> None:
-        self.collate_fn = collate_fn
+    def __init__(self, fetcher: Any) -> None:
+        self.collate_fn: Callable[[Any], Any] = fetcher.collate_fn
+        self.is_single = _requests_singly(fetcher)
         self.began, self.samples = 0.0, UNKNOWN
 
     def __call__(self, samples: Any) -> Any:
@@ -110,7 +136,7 @@ class NotedCollate:
         self.samples = len(samples) if type(samples) is list else UNKNOWN
         self.began = perf_counter()
         if _sink is not None and _sink.state is not None:
-            _sink.state.sample(UNKNOWN, UNKNOWN, self.began)
+            _sink.state.collating(self.began)
         try:
             return self.collate_fn(samples)
         except BaseException as error:
@@ -137,14 +163,13 @@ def timed_fetch(fetch: Fetch) -> Fetch:
             except BaseException as error:
                 drop_frame(error)
                 raise
-        collate = _noted(self)
-        indices = possibly_batched_index
-        if _is_timed_singly(sink, self, indices):
+        collate, indices = _noted(self), possibly_batched_index
+        if collate.is_single and _is_timed_singly(sink, indices):
             indices = TimedIndices(indices, sink.state)
         task, note = kept
-        if sink.state is not None:
-            sink.state.batch(sink.passes, task, sink.samples)
         cpu_began, began = thread_time(), perf_counter()
+        if sink.state is not None:
+            sink.state.batch(sink.passes, task, sink.samples, began)
         try:
             batch = fetch(self, indices)
         except BaseException as error:
@@ -169,7 +194,7 @@ def _failed(sink: Sink, task: int, began: float, indices: Any, error: BaseExcept
     """Note which sample raised an error; of a worker that ends by it, the line as well."""
     index = None
     if type(indices) is TimedIndices and indices.times and not is_collating:
-        index = list.__getitem__(indices, len(indices.times) - 1)
+        index = indices.indices[len(indices.times) - 1]
     if sink.state is None:
         sink.failed = index
     elif not isinstance(error, Exception):
@@ -227,16 +252,14 @@ def _is_of_worker_loop(above: int) -> bool:
 
 def _noted(fetcher: Any) -> NotedCollate:
     if type(fetcher.collate_fn) is not NotedCollate:
-        fetcher.collate_fn = NotedCollate(fetcher.collate_fn)
+        fetcher.collate_fn = NotedCollate(fetcher)
     noted: NotedCollate = fetcher.collate_fn
     return noted
 
 
-def _is_timed_singly(sink: Sink, fetcher: Any, indices: Any) -> bool:
-    """Return whether torch itself will request the samples one by one, and timing them costs next to nothing."""
-    if not fetcher.auto_collation or type(indices) is not list:
-        return False
-    if len(indices) > FEW_SAMPLES and 0 < sink.mean_s < COSTLY_S:
+def _requests_singly(fetcher: Any) -> bool:
+    """Return whether torch itself will request the samples of a batch one by one."""
+    if not fetcher.auto_collation:
         return False
     if hasattr(fetcher, "dataset_iter"):
         return True
@@ -246,14 +269,19 @@ def _is_timed_singly(sink: Sink, fetcher: Any, indices: Any) -> bool:
     return not hasattr(dataset, "__getitems__")
 
 
+def _is_timed_singly(sink: Sink, indices: Any) -> bool:
+    """Return whether timing samples one by one costs next to nothing."""
+    return type(indices) is list and (len(indices) <= FEW_SAMPLES or not 0 < sink.mean_s < COSTLY_S)
+
+
 def _costliest(indices: Any, fetched: float, dataset: Any) -> tuple[int, float]:
     """Return the index of the sample that took longest, in the user's own dataset, and its seconds."""
     if type(indices) is not TimedIndices or not indices.times:
         return UNKNOWN, 0.0
-    times = [*indices.times, fetched]
-    seconds = [after - before for before, after in pairwise(times)]
-    longest = max(range(len(seconds)), key=seconds.__getitem__)
-    index = list.__getitem__(indices, longest)
+    times = indices.times
+    seconds = list(map(sub, [*times[1:], fetched], times))
+    longest = seconds.index(max(seconds))
+    index = indices.indices[longest]
     if type(dataset).__name__ == "Subset" and type(dataset).__module__ == "torch.utils.data.dataset":
         index = dataset.indices[index]
     try:

@@ -9,13 +9,18 @@ import faulthandler
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import count, repeat
+from operator import itemgetter
 from pathlib import Path
 from time import perf_counter
 from traceback import walk_stack, walk_tb
 from types import FrameType, TracebackType
+from typing import Any
 
 HANGS_AFTER_S = 10.0
 _ARMED_EVERY_S = 1.0  # to arm the timer starts a thread of C: not for each batch
@@ -27,12 +32,20 @@ _SAMPLE = struct.Struct("<qqd")  # its last three
 _AT_SAMPLE = STATE.size - _SAMPLE.size
 
 
+def reserve(file: int, size: int) -> None:
+    """Make a file `size` bytes long; raises OSError where there is no space, which memory mapped to it would die of."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
+
+
 class WorkerState:
     """The files of this process, a worker; they are made at its first batch. Raises OSError where that fails."""
 
     def __init__(self, folder: str) -> None:
         self._file = os.open(_state_file(folder, os.getpid()), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
-        os.ftruncate(self._file, STATE.size)
+        reserve(self._file, STATE.size)
         self._memory = mmap.mmap(self._file, STATE.size)
         self._dump = os.open(_dump_file(folder, os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
         self._armed = 0.0
@@ -42,9 +55,8 @@ class WorkerState:
         if not faulthandler.is_enabled():
             faulthandler.enable(self._dump, all_threads=False)  # torch's own handlers come after it
 
-    def batch(self, worker_pass: int, task: int, samples_before: int) -> None:
-        """Note that a batch is begun."""
-        now = perf_counter()
+    def batch(self, worker_pass: int, task: int, samples_before: int, now: float) -> None:
+        """Note that a batch is begun, `now`."""
         STATE.pack_into(self._memory, 0, worker_pass, task, samples_before, UNKNOWN, UNKNOWN, now)
         if now >= self._armed + _ARMED_EVERY_S:
             self._armed = now
@@ -52,12 +64,18 @@ class WorkerState:
             os.lseek(self._dump, 0, os.SEEK_SET)
             faulthandler.dump_traceback_later(HANGS_AFTER_S, file=self._dump)
 
-    def sample(self, place: int, index: object, now: float) -> None:
-        """Note that a sample of the batch is begun, at `place` in it."""
+    def samples(self, indices: list[Any]) -> Iterator[None]:
+        """Return an iterator that notes one sample of the batch at each step: it is begun."""
         try:
-            _SAMPLE.pack_into(self._memory, _AT_SAMPLE, place, index, now)
-        except struct.error:  # an index that is no whole number
-            _SAMPLE.pack_into(self._memory, _AT_SAMPLE, place, UNKNOWN, now)
+            whole: Iterable[int] = array("q", indices)
+        except (TypeError, ValueError, OverflowError):  # they are no whole numbers
+            whole = repeat(UNKNOWN)
+        note = partial(_SAMPLE.pack_into, self._memory, _AT_SAMPLE)
+        return map(note, count(), whole, iter(perf_counter, None))
+
+    def collating(self, now: float) -> None:
+        """Note that the samples of the batch are there, since `now`."""
+        _SAMPLE.pack_into(self._memory, _AT_SAMPLE, UNKNOWN, UNKNOWN, now)
 
     def done(self) -> None:
         """Note that the batch is done."""
@@ -117,14 +135,15 @@ def stopped_at(folder: Path, pid: int) -> StoppedAt | None:
     return None
 
 
-def samples_noted(indices: Iterator[object], times: list[float], state: WorkerState | None) -> Iterator[object]:
-    """Yield the indices of a batch; note in `times`, and in a worker's `state`, when each is asked for."""
-    for place, index in enumerate(indices):
-        now = perf_counter()
-        times.append(now)
-        if state is not None:
-            state.sample(place, index, now)
-        yield index
+def samples_noted(indices: list[Any], times: list[float], state: WorkerState | None) -> Iterator[Any]:
+    """Return an iterator over the indices of a batch; in `times`, and in a worker's `state`, it notes each request.
+
+    It runs in C alone: a generator would cost a sample of a millisecond a hundredth of its time.
+    """
+    noted = [iter(indices), map(times.append, iter(perf_counter, None))]
+    if state is not None:
+        noted.append(state.samples(indices))
+    return map(itemgetter(0), zip(*noted, strict=False))  # the clock never ends
 
 
 def _state_file(folder: str, pid: int) -> Path:

@@ -163,7 +163,7 @@ def test_a_process_that_has_written_nothing_is_at_nothing(tmp_path: Path) -> Non
 def test_the_timer_of_a_worker_is_not_carried_into_what_it_forks(tmp_path: Path) -> None:
     def forks() -> None:
         state = worker_state.WorkerState(str(tmp_path))
-        state.batch(1, 0, 0)
+        state.batch(1, 0, 0, time.perf_counter())
         child = multiprocessing.get_context("fork").Process(target=state.done)
         child.start()
         child.join(10)

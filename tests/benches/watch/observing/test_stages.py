@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, get_worker_info
 
-from loaderbench.benches.watch.observing import carrier, stages
+from loaderbench.benches.watch.observing import carrier, stages, worker_state
 from loaderbench.benches.watch.observing.hooks import watched
 from loaderbench.benches.watch.observing.recorder import WatchRecorder
 from loaderbench.benches.watch.results import watched_record
@@ -127,10 +127,12 @@ def test_what_a_worker_knows_of_itself_is_untouched(tmp_path: Path) -> None:
     assert type(multiprocessing.current_process().name) is str
 
 
-def test_a_row_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    row = (1, 0, 0.0, 1.0, 2.0, 0.5, 4, 7, 0.25)
-    (tmp_path / "1.bin").write_bytes(stages.ROW.pack(*row) + b"cut")
-    assert stages.rows_of(tmp_path / "1.bin") == [row]
+def test_a_file_holds_the_rows_of_a_worker_and_no_others(tmp_path: Path) -> None:
+    rows = [(1, task, 0.5, 1.0, 2.0, 0.5, 4, 7, 0.25) for task in range(stages.ROWS_AT_ONCE + 1)]
+    file = stages.RowFile(tmp_path / "1.bin")
+    for row in rows:
+        file.append(row)
+    assert stages.rows_of(tmp_path / "1.bin") == rows
 
 
 def test_a_worker_that_cannot_write_makes_its_batches_all_the_same(tmp_path: Path) -> None:
@@ -147,3 +149,15 @@ def test_a_carrier_is_a_text_that_unpickles_as_one(tmp_path: Path) -> None:
     assert carried == "MainProcess"
     assert (make, arguments) == (carrier.arrived, ("MainProcess", str(tmp_path), os.getpid()))
     assert type(arguments[0]) is str
+
+
+def test_samples_of_any_index_are_noted_and_handed_on_unchanged(tmp_path: Path) -> None:
+    state = worker_state.WorkerState(str(tmp_path))
+    times: list[float] = []
+    for indices in ([7, 8], ["a", "b"], [None, None], [1 << 70]):
+        assert list(worker_state.samples_noted(indices, times, state)) == indices
+    assert len(times) == 7
+    assert list(worker_state.samples_noted([4, 5, 6], [], state)) == [4, 5, 6]
+    stopped = worker_state.stopped_at(tmp_path, os.getpid())
+    assert stopped is not None
+    assert (stopped.place, stopped.index) == (2, 6)
