@@ -124,9 +124,6 @@ SCRIPTS: Mapping[str, KnownScript] = {
         outcome="bottleneck",
         reason="slow batches",
     ),
-        outcome="bottleneck",
-        reason="slow batches",
-    ),
     "10% of each step, and a pause between epochs": KnownScript(
         arguments=(STEP_S / 9, STEP_S, 0.0, PAUSE_S), share=0.1, outcome="bottleneck", reason="throughput"
     ),

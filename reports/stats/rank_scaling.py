@@ -24,13 +24,15 @@ Limit = Literal["unsharded", "none", "one rank", "changing ranks", "cpus", "shar
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slowest:
-    """The rank that is the slowest most often."""
+    """The rank that is the slowest most often, and how much slower than the others the slowest one is."""
 
     rank: int
     host: str
     share: float
     """Of the rounds."""
     rounds: int
+    behind: float
+    """1 - the mean of the other ranks' seconds over those of the slowest: the median over the rounds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,11 +103,15 @@ def slowest_rank(ranks: pd.DataFrame) -> Slowest | None:
     """Return which of `ranks` (a row for each rank and round) is the slowest in most rounds; None without any."""
     if ranks.empty:
         return None
-    slow = ranks.loc[ranks.groupby("round")["seconds"].idxmax()]
+    rounds = ranks.groupby("round")["seconds"]
+    slow = ranks.loc[rounds.idxmax()]
+    slowest_s, others = rounds.max(), rounds.count() - 1
+    others_s = ((rounds.sum() - slowest_s) / others).where(others > 0, slowest_s)
     times = slow["rank"].value_counts()
     rank = int(times.index[0])
     host = str(slow.loc[slow["rank"] == rank, "host"].iloc[0])
-    return Slowest(rank=rank, host=host, share=float(times.iloc[0]) / len(slow), rounds=len(slow))
+    behind = float((1 - others_s / slowest_s).median())
+    return Slowest(rank=rank, host=host, share=float(times.iloc[0]) / len(slow), rounds=len(slow), behind=behind)
 
 
 def limit(
@@ -113,17 +119,18 @@ def limit(
 ) -> Limit:
     """Return what limits the scaling: the first of these that holds.
 
-    Waiting for the slowest rank limits it where that is most of what is lost, or where one rank alone is not known.
+    The slowest rank limits it where most of the loss would be gone if it took as long as the others; and where one rank
+    alone is not known.
 
-    >>> first = Slowest(rank=1, host="a", share=1.0, rounds=5)
+    >>> first = Slowest(rank=1, host="a", share=1.0, rounds=5, behind=0.4)
     >>> limit(efficiency=0.6, straggler_cost=0.3, slowest=first, busy_share=0.4, is_unsharded=False)
     'one rank'
-    >>> limit(efficiency=0.3, straggler_cost=0.06, slowest=first, busy_share=0.95, is_unsharded=False)
+    >>> limit(efficiency=0.3, straggler_cost=0.3, slowest=first, busy_share=0.95, is_unsharded=False)
     'cpus'
     """
     if is_unsharded:
         return "unsharded"
-    if slowest is not None and _is_lost_by_waiting(efficiency, straggler_cost):
+    if straggler_cost > NOTABLE_STRAGGLER and slowest is not None and _is_most(slowest.behind, efficiency):
         is_stable = slowest.rounds >= ENOUGH_ROUNDS and slowest.share >= STABLE
         return "one rank" if is_stable else "changing ranks"
     if np.isnan(efficiency):
@@ -133,7 +140,5 @@ def limit(
     return "cpus" if busy_share >= BUSY else "shared"
 
 
-def _is_lost_by_waiting(efficiency: float, straggler_cost: float) -> bool:
-    if straggler_cost <= NOTABLE_STRAGGLER:
-        return False
-    return bool(np.isnan(efficiency) or np.log1p(-straggler_cost) <= MOST_OF_THE_LOSS * np.log(efficiency))
+def _is_most(behind: float, efficiency: float) -> bool:
+    return bool(np.isnan(efficiency) or np.log1p(-behind) <= MOST_OF_THE_LOSS * np.log(efficiency))

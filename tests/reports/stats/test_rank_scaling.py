@@ -56,12 +56,12 @@ def test_what_limits_is_the_first_cause_that_holds(changed: dict[str, Any], expe
     ("share", "count", "expected"), [(1.0, 5, "one rank"), (0.5, 5, "changing ranks"), (1.0, 2, "changing ranks")]
 )
 def test_always_the_same_rank_is_told_from_one_that_changes(share: float, count: int, expected: str) -> None:
-    slowest = Slowest(rank=1, host="a", share=share, rounds=count)
+    slowest = Slowest(rank=1, host="a", share=share, rounds=count, behind=0.3)
     assert limit(**SOUND | {"straggler_cost": 0.2, "slowest": slowest}) == expected
 
 
 def test_ranks_that_wait_a_little_for_the_slowest_are_limited_by_what_costs_them_more() -> None:
-    waiting = {"straggler_cost": 0.06, "slowest": Slowest(rank=1, host="a", share=1.0, rounds=5)}
+    waiting = {"straggler_cost": 0.06, "slowest": Slowest(rank=1, host="a", share=1.0, rounds=5, behind=0.08)}
     assert limit(**SOUND | waiting | {"efficiency": 0.3, "busy_share": 0.95}) == "cpus"
     assert limit(**SOUND | waiting | {"efficiency": 0.3, "busy_share": 0.5}) == "shared"
     assert limit(**SOUND | waiting | {"efficiency": 0.89}) == "one rank"
@@ -69,8 +69,17 @@ def test_ranks_that_wait_a_little_for_the_slowest_are_limited_by_what_costs_them
 
 def test_the_slowest_rank_is_the_one_of_most_rounds() -> None:
     assert slowest_rank(rounds([[1.0, 1.0, 3.0], [2.0, 2.0, 1.0]])) == Slowest(
-        rank=1, host="host1", share=2 / 3, rounds=3
+        rank=1, host="host1", share=2 / 3, rounds=3, behind=0.5
     )
+
+
+def test_how_far_the_slowest_is_behind_is_told_by_the_mean_of_the_others() -> None:
+    slowest = slowest_rank(rounds([[1.0], [3.0], [4.0]]))
+    assert slowest is not None
+    assert slowest.behind == 0.5
+    alone = slowest_rank(rounds([[1.0]]))
+    assert alone is not None
+    assert alone.behind == 0.0
 
 
 def test_efficiency_is_throughput_over_as_many_times_one_rank_s() -> None:
