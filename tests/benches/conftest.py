@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from user_model import USER_MODEL
 
 from loaderbench.benches.harness.loading.subject import DatasetChoice, Subject
 
@@ -84,14 +85,6 @@ class Rows:
 
     def __getitems__(self, indices):
         return [self[index] for index in indices]
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(3, 2)
-
-    def forward(self, rows):
-        return self.layer(rows)
 """
 ASKED = (
     *("--dataset", "project:Rows", "--model", "project:Net", "--device", "cpu", "--start-method", "fork"),
@@ -106,7 +99,7 @@ def within(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[dict[
 
     def run(*arguments: str) -> list[dict[str, Any]]:
         folder = tmp_path_factory.mktemp("project")
-        (folder / "project.py").write_text(THEIRS)
+        (folder / "project.py").write_text(THEIRS + USER_MODEL)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             patch.syspath_prepend(folder)

@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 import pytest
+from user_model import USER_MODEL
 
 THEIRS = """
 import os
@@ -49,14 +50,6 @@ class Uneven(Stream):
     def __iter__(self):
         both = distributed.is_initialized()
         return iter(list(super().__iter__())[8 * rank(): 8 + 20 * rank() if both else 21])
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(3, 2)
-
-    def forward(self, rows):
-        return self.layer(rows)
 """
 BRIEF = (
     *("--num-workers", "0", "--batch-size", "4", "--rounds", "2", "--round-time", "0", "--device", "cpu"),
@@ -78,7 +71,7 @@ def before() -> set[psutil.Process]:
 def record(tmp_path_factory: pytest.TempPathFactory, before: set[psutil.Process]) -> dict[str, Any]:
     """One run over datasets that are sound and datasets that are not; its record."""
     folder = tmp_path_factory.mktemp("ranked")
-    (folder / "ranked.py").write_text(THEIRS)
+    (folder / "ranked.py").write_text(THEIRS + USER_MODEL)
     datasets = ",".join(f"ranked:{name}" for name in ("Rows", "Raises", "Killed", "Hangs", "Stream", "Uneven"))
     plugin = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
     with pytest.MonkeyPatch.context() as patch:

@@ -15,6 +15,7 @@ from time import sleep
 from typing import Any
 
 import pytest
+from user_model import USER_MODEL
 
 pytestmark = pytest.mark.integrations
 
@@ -32,14 +33,6 @@ class Rows:
 
     def __getitem__(self, index):
         return torch.full((3,), float(range(64)[index])), index % 2
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(3, 2)
-
-    def forward(self, rows):
-        return self.layer(rows)
 """
 TORCHRUN = ("-m", "torch.distributed.run")
 SEARCHED = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
@@ -102,7 +95,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    (tmp_path / "launched.py").write_text(THEIRS)
+    (tmp_path / "launched.py").write_text(THEIRS + USER_MODEL)
     return Project(folder=tmp_path)
 
 
@@ -216,7 +209,7 @@ def test_two_launches_on_one_host_at_once(tmp_path: Path) -> None:
     projects = [Project(folder=tmp_path / name) for name in ("one", "two")]
     for project in projects:
         project.folder.mkdir()
-        (project.folder / "launched.py").write_text(THEIRS)
+        (project.folder / "launched.py").write_text(THEIRS + USER_MODEL)
     launch = ("--standalone", "--nproc-per-node", "2")
     processes = [project.start(PYTHON, *TORCHRUN, *launch, *PYTEST) for project in projects]
     for project, process in zip(projects, processes, strict=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from user_model import USER_MODEL
 
 pytestmark = pytest.mark.integrations
 
@@ -47,14 +48,6 @@ class Hangs(Rows):
         if torch.utils.data.get_worker_info():
             pathlib.Path(__file__).with_name(f"{os.getpid()}.pid").touch()
             time.sleep(600)
-
-class Net(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(3, 2)
-
-    def forward(self, rows):
-        return self.layer(rows)
 """
 CLUSTER = """
 import sys
@@ -71,7 +64,7 @@ GONE_S = 30.0
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ray")
-    (folder / "by_ray.py").write_text(THEIRS)
+    (folder / "by_ray.py").write_text(THEIRS + USER_MODEL)
     return folder
 
 
