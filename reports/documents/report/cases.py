@@ -1,6 +1,6 @@
 """All cases as a table: measured, failed and skipped, sorted by number and shown in units."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,25 +24,40 @@ class _Filled:
     column: Column
     cells: Sequence[Cell]
 
+    @property
+    def texts(self) -> list[str]:
+        """Return the texts of the cases that have it, each once."""
+        return list(dict.fromkeys(cell.text for cell in self.cells if cell.text))
 
-def cases_table(cases: pd.DataFrame, records: Records) -> Table:
-    """Return every case of a summary, and those of its records that failed or were skipped, with their reasons.
 
-    Failed ones come first, then each bench's and dataset's best; a column that would be empty is left out.
+def cases_table(cases: pd.DataFrame, records: Records) -> tuple[str, Table]:
+    """Return what is the same in all cases, and a table of what differs: its columns are neither empty nor constant.
+
+    The cases are those of a summary, and those of its records that failed or were skipped, with their reasons. Failed
+    ones come first, then each bench's and dataset's best.
     """
     every = _in_reading_order(cases, records)
     settings = in_order({*settings_of(cases), *records.missed.columns} - {*MISSED})
-    filled = [*_about(every, records), *_settings(every, settings), *_metrics(every), *_outcome(every)]
-    filled = [entry for entry in filled if any(cell.text for cell in entry.cells)]
-    return Table(
+    columns = [*_about(every, records), *_settings(every, settings), *_metrics(every), *_outcome(every)]
+    is_measured = (every["status"] == "measured").tolist()
+    constant = [entry for entry in columns if _is_constant(entry, is_measured)]
+    shown = [entry for entry in columns if entry.texts and not _is_constant(entry, is_measured)]
+    table = Table(
         name="cases",
-        columns=tuple(entry.column for entry in filled),
-        rows=tuple(zip(*(entry.cells for entry in filled), strict=True)),
+        columns=tuple(entry.column for entry in shown),
+        rows=tuple(zip(*(entry.cells for entry in shown), strict=True)),
         kinds=tuple(every["status"]),
         most_rows={"markdown": MOST_IN_MARKDOWN},
         searchable=True,
         sort=METRICS["samples_per_s"].label,
     )
+    return " · ".join(f"{entry.column.label} {entry.texts[0]}" for entry in constant), table
+
+
+def _is_constant(entry: _Filled, is_measured: Sequence[bool]) -> bool:
+    """Return whether several cases were measured, all have the same, and no other case has anything else."""
+    measured = {cell for cell, is_one in zip(entry.cells, is_measured, strict=True) if is_one}
+    return sum(is_measured) > 1 and len(measured) == 1 and {*entry.cells} - {EMPTY} == measured
 
 
 def _in_reading_order(cases: pd.DataFrame, records: Records) -> pd.DataFrame:
@@ -60,19 +75,27 @@ def _about(every: pd.DataFrame, records: Records) -> Iterator[_Filled]:
     yield _texts(Column(label="bench", choice=True), every["bench"])
 
 
-def _settings(every: pd.DataFrame, settings: Iterable[str]) -> Iterator[_Filled]:
-    """Yield a column for each setting that has one and varies, and one for all others that do."""
+def _settings(every: pd.DataFrame, settings: Sequence[str]) -> Iterator[_Filled]:
+    """Yield a column for each setting that has one of its own, one for all others that vary, and those that do not.
+
+    A setting that some cases lack and that does not vary among the others is left out.
+    """
+    measured = every[every["status"] == "measured"]
     varied = [name for name in settings if len(levels(every, name)) > 1 or name == "dataset"]
+    constant = [name for name in settings if name not in varied and len(measured) > 1 and measured[name].notna().all()]
     own = names(lambda setting: setting.has_column)
-    for name in own:
-        if name in varied:
-            number = pd.api.types.is_numeric_dtype(every[name])
-            cells = [_setting(value) for value in every[name].tolist()]
-            yield _Filled(column=Column(label=name, number=number), cells=cells)
+    yield from (_setting_column(every, name) for name in own if name in {*varied, *constant})
     others = [name for name in varied if name not in own]
-    rows = every[others].to_dict("records")
-    cells = [Cell(text=spoken(row, others)) for row in rows]
+    cells = [Cell(text=spoken(row, others)) for row in every[others].to_dict("records")]
     yield _Filled(column=Column(label="other settings", wide=True), cells=cells)
+    yield from (_setting_column(every, name) for name in constant if name not in own)
+
+
+def _setting_column(every: pd.DataFrame, name: str) -> _Filled:
+    is_number = pd.api.types.is_numeric_dtype(every[name]) and not pd.api.types.is_bool_dtype(every[name])
+    return _Filled(
+        column=Column(label=name, number=is_number), cells=[_setting(value) for value in every[name].tolist()]
+    )
 
 
 def _setting(value: object) -> Cell:

@@ -176,7 +176,8 @@ def _explained(report: Report) -> Iterator[Part]:
 
 def _every_case(report: Report) -> Iterator[Part]:
     """Yield the table of all cases: to search on the page, the first rows to unfold in Markdown."""
-    table = cases_table(report.cases, report.records)
+    constant, table = cases_table(report.cases, report.records)
     how = Text(text="Failed and skipped ones too, with their reasons. A heading sorts; words filter.", tone="muted")
-    yield Section(title="All cases", parts=(how, table), on=ON_PAGE)
-    yield Section(title=f"All {count(len(table.rows), 'case')}", parts=(table,), folded=True, on=IN_MARKDOWN)
+    same = [Text(text=f"The same in all cases: {constant}.", tone="muted")] if constant else []
+    yield Section(title="All cases", parts=(how, *same, table), on=ON_PAGE)
+    yield Section(title=f"All {count(len(table.rows), 'case')}", parts=(*same, table), folded=True, on=IN_MARKDOWN)

@@ -17,7 +17,7 @@ document.querySelectorAll(".searchable").forEach((place) => {
   const haystacks = rows.map((row) => row.map((cell, index) => `${columns[index].label}=${text(cell)}`).join(" ").toLowerCase());
   const choices = [];
   const first = columns.findIndex((column) => column.label === sort);
-  const state = { column: first, descending: true, start: 0, kept: [] };
+  const state = { column: first, descending: true, start: 0, kept: [], empty: [] };
 
   const compare = (a, b) => {
     const [x, y] = [value(a), value(b)];
@@ -37,6 +37,8 @@ document.querySelectorAll(".searchable").forEach((place) => {
         return Number.isFinite(order) ? sign * order : Math.sign(order);
       });
     }
+    // Filtered to one bench, the table shows the columns that its rows have.
+    state.empty = columns.map((_, column) => state.kept.length > 0 && state.kept.every((index) => !text(rows[index][column])));
     state.start = 0;
     draw();
   };
@@ -46,6 +48,7 @@ document.querySelectorAll(".searchable").forEach((place) => {
     element.textContent = text(row[index]);
     element.className = column.number ? "number" : column.wide ? "wide" : "";
     element.title = element.textContent;
+    element.hidden = state.empty[index];
     return element;
   };
 
@@ -58,6 +61,7 @@ document.querySelectorAll(".searchable").forEach((place) => {
       return line;
     }));
     head.querySelectorAll("th").forEach((heading, index) => {
+      heading.hidden = state.empty[index];
       if (index === state.column) heading.setAttribute("aria-sort", state.descending ? "descending" : "ascending");
       else heading.removeAttribute("aria-sort");
     });

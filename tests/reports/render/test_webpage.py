@@ -125,6 +125,15 @@ def test_words_filter_all_of_them_at_once_and_a_column_by_its_name(opened: Calla
     assert browser.find_element("css selector", "#cases .range").text == "no row fits"
 
 
+def test_a_column_that_none_of_the_filtered_rows_has_is_hidden(opened: Callable[..., Any], html: str) -> None:
+    browser = opened(html)
+    headings = "return [...document.querySelectorAll('#cases th')].filter(th => !th.hidden).map(th => th.textContent)"
+    keep(browser, "note")  # the case without a throughput
+    assert browser.execute_script(headings) == ["case", "bench"]
+    keep(browser, "no such case")
+    assert browser.execute_script(headings) == ["case", "bench", "throughput"]
+
+
 def test_a_value_of_a_column_can_be_chosen(opened: Callable[..., Any], html: str) -> None:
     browser = opened(html)
     script = (

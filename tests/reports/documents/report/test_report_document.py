@@ -1,5 +1,6 @@
 """What a report says, on each output: the verdicts, the best cases, every case, short enough for where it goes."""
 
+import html
 import io
 import re
 from collections.abc import Callable
@@ -77,6 +78,30 @@ def test_all_cases_are_listed_failed_ones_first_with_their_reasons(document: Doc
 def test_no_column_is_empty(document: Document) -> None:
     table = cases_of(document)
     assert all(any(column(table, head.label)) for head in table.columns)
+
+
+def test_what_is_the_same_in_all_cases_is_said_once_above_them(
+    synthetic: Callable[..., Any], records_of: Callable[..., Records]
+) -> None:
+    source, settings = synthetic(), {"dataset": "text", "batch_size": 2, "sampling": "shuffle", "pin_memory": False}
+    cases = [source.case("epoch", {**settings, "num_workers": workers}, 3) for workers in (0, 1)]
+    skipped = {"name": "x", "bench": "epoch", "settings": {}, "reason": "needs an accelerator"}
+    report = report_document(without_figures(records_of(source.document(cases, skipped=[skipped]))))
+    same = "bench epoch · dataset text · batch_size 2 · sampling shuffle · pin_memory False · n 3"
+    assert f"The same in all cases: {same}." in html.unescape(page(report))
+    labels = [head.label for head in cases_of(report).columns]
+    assert labels[:2] == ["num_workers", "throughput"]
+    assert {"status", "reason"} <= set(labels)
+
+
+def test_a_case_alone_is_in_the_table_and_not_above_it(
+    synthetic: Callable[..., Any], records_of: Callable[..., Records]
+) -> None:
+    source = synthetic()
+    case = source.case("epoch", {"dataset": "text", "batch_size": 2, "num_workers": 0}, 3)
+    report = report_document(without_figures(records_of(source.document([case]))))
+    assert column(cases_of(report), "dataset") == ["text"]
+    assert "The same in all cases" not in markdown(report)
 
 
 def test_cases_are_sorted_by_throughput_as_numbers(document: Document) -> None:
