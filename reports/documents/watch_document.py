@@ -8,13 +8,21 @@ import numpy as np
 from loaderbench.reports.documents.document import Cell, Code, Column, Document, Items, Part, Section, Table, Text, Tone
 from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.provenance import machine_words
-from loaderbench.reports.documents.tables import amount, columns, numbers, row
+from loaderbench.reports.documents.tables import amount, row
+from loaderbench.reports.documents.watch_ranks import parts_of_ranks
 from loaderbench.reports.figures.watch import STEPS, steps_table
 from loaderbench.reports.text import shell
 from loaderbench.reports.units import MISSING, count, interval, percent, quantity
-from loaderbench.reports.watch.loops import making, slow_samples, stage_waits
+from loaderbench.reports.watch.loops import (
+    LoopTimes,
+    begins_anew_each_step,
+    joint_share,
+    making,
+    slow_samples,
+    stage_waits,
+)
 from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
-from loaderbench.reports.watch.ranks import RankWaits, most_waiting, rank_waits
+from loaderbench.reports.watch.ranks import most_waiting
 from loaderbench.reports.watch.verdict import LoopVerdict, Outcome, burst, judge, speedup, worst
 from loaderbench.reports.watch.watch_record import Watched
 
@@ -35,6 +43,8 @@ COLUMNS = (
 )
 TOO_FEW = "these steps are too few, or too unlike, to say the same of a longer run; watch more of them"
 MOST_SECTIONS = 4
+LONG_STEP = 0.2  # of a loop: a single step from which on the share of waiting is as much about it as about all others
+FEWEST_STEPS = 20  # of a loop of which a single step is said to be long
 BURST = 0.7  # of the waiting, from which on batches come in bursts
 STAGE_WORDS = {
     "start": "the start of the iterator", "begin": "a batch not begun yet", "fetch": "fetching",
@@ -52,15 +62,16 @@ def watch_document(watched: Watched, ranks: Sequence[Watched] = ()) -> Document:
     watched = most_waiting(ranks) or watched
     verdicts = [judge(loader) for loader in watched.loaders]
     read = [verdict for verdict in verdicts if verdict.outcome != "not read"]
-    by_waiting = sorted(read, key=lambda verdict: -verdict.times.wait_s)
+    by_waiting = sorted(read, key=lambda verdict: -verdict.times.lost_s)
     steps = drawn(STEPS, steps_table(by_waiting))
     return Document(
         title=f"What the loops of {watched.script} wait for",
         about=(machine_words(watched.machine), _course(watched)),
         notices=tuple(_notices_of_all(ranks or [watched])),
         parts=(
-            *_of_ranks(ranks, world_size, watched.rank),
-            *_headline(worst(verdicts)),
+            *parts_of_ranks(ranks, world_size, watched.rank),
+            *_headline(worst(verdicts), is_one=len(read) == 1),
+            *_together(read),
             Table(name="loaders", columns=COLUMNS, rows=tuple(_row(verdict) for verdict in verdicts)),
             *(_section(verdict) for verdict in by_waiting[:MOST_SECTIONS]),
             Items(items=tuple(_memory(watched))),
@@ -109,7 +120,7 @@ def _head(failure: str) -> str:
     return failure.partition(" (")[0]
 
 
-def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
+def _headline(verdict: LoopVerdict | None, *, is_one: bool) -> Iterator[Part]:
     if verdict is None:
         return
     share = percent(verdict.waiting.share)
@@ -122,51 +133,25 @@ def _headline(verdict: LoopVerdict | None) -> Iterator[Part]:
         "not the bottleneck": f"Loading is not the bottleneck: {waits}.",
         "unclear": f"Unclear: {waits}; {TOO_FEW}.",
     }[verdict.outcome]
-    yield Text(text=text + _at_most(verdict), strong=True, tone=TONES[verdict.outcome])
+    yield Text(text=text + _at_most(verdict, is_one=is_one), strong=True, tone=TONES[verdict.outcome])
 
 
-def _of_ranks(ranks: Sequence[Watched], world_size: int, shown: int) -> Iterator[Part]:
-    """Yield which rank waits for data, and which for the others."""
-    if world_size == 1:
-        return
-    waits = rank_waits(ranks)
-    yield Text(text=_ranks_sentence(waits), strong=True)
-    yield Table(
-        name="ranks",
-        columns=(*numbers("rank", "waiting for data", "rest of a step"), *columns("waits for")),
-        rows=tuple(
-            row(entry.rank, amount(entry.share, "share"), amount(entry.other_s, "s"), entry.waits_for)
-            for entry in waits
-        ),
-    )
-    if len(ranks) < world_size:
-        left = "their records are not there"
-        yield Text(text=f"{count(world_size - len(ranks), 'rank')} had not ended: {left}.", tone="warn")
-    yield Text(text=f"All else that stands here is of rank {shown}.")
+def _together(read: Sequence[LoopVerdict]) -> Iterator[Part]:
+    """Yield what all loops wait together, where there are several: one may be short, or wait within another."""
+    if len(read) > 1:
+        share = joint_share([verdict.loader for verdict in read])
+        most = quantity(speedup(share), "ratio")
+        loops = f"The loops over all {len(read)} loaders wait {percent(share)} of their time together"
+        yield Text(text=f"{loops}: if all were free they would be {most} as fast at most.")
 
 
-def _ranks_sentence(waits: Sequence[RankWaits]) -> str:
-    """Say who waits.
-
-    >>> one = RankWaits(rank=1, share=0.4, other_s=0.01, waits_for="data")
-    >>> _ranks_sentence([RankWaits(rank=0, share=0.0, other_s=0.02, waits_for="the others"), one])
-    'Rank 1 waits for data; rank 0 waits for the others.'
-    >>> _ranks_sentence([])
-    'No rank waits for data.'
-    """
-    for_data = ", ".join(str(entry.rank) for entry in waits if entry.waits_for == "data")
-    for_others = ", ".join(str(entry.rank) for entry in waits if entry.waits_for == "the others")
-    if not for_data:
-        return "No rank waits for data."
-    return f"Rank {for_data} waits for data" + (f"; rank {for_others} waits for the others." if for_others else ".")
-
-
-def _at_most(verdict: LoopVerdict) -> str:
+def _at_most(verdict: LoopVerdict, *, is_one: bool) -> str:
     """Return by how much the loop would be faster at most; nothing where the steps are too few to say."""
     waiting = verdict.waiting
     if math.isnan(waiting.low):
         return ""
-    most = f" If loading were free it would be {quantity(waiting.most_speedup, 'ratio')} as fast at most"
+    free = "loading" if is_one else "this loader"
+    most = f" If {free} were free it would be {quantity(waiting.most_speedup, 'ratio')} as fast at most"
     if math.isinf(speedup(waiting.high)):
         return f"{most} ({quantity(speedup(waiting.low), 'ratio')} or more, 95 %)."
     return f"{most} ({interval(speedup(waiting.low), speedup(waiting.high), 'ratio')}, 95 %)."
@@ -219,14 +204,34 @@ def _waiting(verdict: LoopVerdict) -> Iterator[str]:
         host = f"{quantity(times.wait_s, 's')} ({percent(times.wait_s / times.seconds)})"
         yield f"GPU idle for lack of data: {idle}; host waited: {host}"
     yield f"waited {quantity(times.lost_s, 's')} of {quantity(times.seconds, 's')} of loop: {listed or 'nothing'}"
+    yield from _one_long_step(times)
     workers = int(verdict.loader.facts.get("num_workers") or 0)
     in_bursts = burst(times, workers)
     if in_bursts is not None and in_bursts >= BURST and verdict.outcome == "bottleneck":
         yield f"batches come in bursts: {percent(in_bursts)} of the waiting is for one batch in {workers}"
 
 
+def _one_long_step(times: LoopTimes) -> Iterator[str]:
+    """Yield what a step that takes a large part of the loop hides, such as the first one where a model is compiled."""
+    if times.is_whole.sum() < FEWEST_STEPS or np.nanmax(times.others) < LONG_STEP * times.seconds:
+        return
+    step = int(np.nanargmax(times.others))
+    step_s = float(times.others[step])
+    rest = (times.lost_s - float(times.lost[step])) / (times.seconds - step_s - float(times.waits[step]) or math.inf)
+    yield (
+        f"step {step} alone took {quantity(step_s, 's')}, {percent(step_s / times.seconds)} of the loop: without it the loop "
+        f"waits {percent(rest)} of its time"
+    )
+
+
 def _passes(verdict: LoopVerdict) -> Iterator[str]:
     times = verdict.times
+    if begins_anew_each_step(verdict.loader):
+        yield (
+            "every pass was left after its first batch, as by next(iter(loader)) in each step: keep the iterator, and "
+            "begin a pass where the one before has ended"
+        )
+        return
     text = f"waited for the first batch of the first pass {quantity(float(times.first_s[0]), 's')}"
     if len(times.first_s) > 1:
         text += f", of a later pass {quantity(float(np.median(times.first_s[1:])), 's')}"

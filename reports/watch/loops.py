@@ -1,5 +1,6 @@
 """The seconds of the loops over one loader: waiting for it, and everything else. Nothing here reads a clock."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,9 @@ Floats = NDArray[np.float64]
 
 # What the loop may wait for while a batch is at some stage; of a batch whose stages are not known it is "wait".
 STAGES = ("begin", "fetch", "collate", "transport")
+
+
+FEW_STEPS = 0.01  # of all steps: the longest, that are not typical
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +83,9 @@ class LoopTimes:
 def loop_times(loader: WatchedLoader) -> LoopTimes:
     """Return the times of a loader's loops; passes without a batch count by their end alone."""
     parts = [_of_epoch(epoch) for epoch in loader.epochs]
+    if begins_anew_each_step(loader):
+        for (_, others), epoch, after in zip(parts, loader.epochs, loader.epochs[1:], strict=False):
+            others[0] = max(0.0, after.began_s - epoch.received_s[0])
     read = [epoch for epoch in loader.epochs if epoch.received_s]
     empty = np.zeros(0)
     return LoopTimes(
@@ -92,6 +99,50 @@ def loop_times(loader: WatchedLoader) -> LoopTimes:
         end_waits=np.array([epoch.ended_s[1] - epoch.ended_s[0] for epoch in loader.epochs if epoch.ended_s]),
         gaps=np.array([after.received_s[0] - before.received_s[-1] for before, after in pairwise(read)]),
     )
+
+
+def begins_anew_each_step(loader: WatchedLoader) -> bool:
+    """Return whether every pass was left after its first batch: ``next(iter(loader))`` in each step of one loop.
+
+    What lies between two passes is then the rest of a step.
+    """
+    return len(loader.epochs) > 1 and all(
+        len(epoch.received_s) == 1 and epoch.ended_s is None for epoch in loader.epochs
+    )
+
+
+def joint_share(loaders: Sequence[WatchedLoader]) -> float:
+    """Return the share of all loops together that is lost to waiting; 0 of none.
+
+    Loops that are on at the same time, as of ``zip`` or of a validation within an epoch, are counted once.
+    """
+    lost_s = sum(loop_times(loader).lost_s for loader in loaders)
+    spans = sorted(span for loader in loaders for span in _spans(loader))
+    seconds, until = 0.0, -math.inf
+    for began, ended in spans:
+        seconds += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return min(1.0, lost_s / seconds) if seconds else 0.0
+
+
+def _spans(loader: WatchedLoader) -> list[tuple[float, float]]:
+    """Return when each pass began and ended, the start of its iterator included."""
+    spans = [
+        (epoch.requested_s[0] - epoch.started_s + epoch.began_s, (epoch.ended_s or epoch.received_s)[-1])
+        for epoch in loader.epochs
+        if epoch.received_s
+    ]
+    return [(spans[0][0], spans[-1][1])] if begins_anew_each_step(loader) else spans
+
+
+def typical_step_s(times: LoopTimes) -> float:
+    """Return the mean seconds of a step, without the longest `FEW_STEPS` of them; 0 where none is known.
+
+    A mean, as every fourth step may be long (gradients that are accumulated); without the longest, as the first one may
+    compile a model, and another write a checkpoint.
+    """
+    steps = np.sort(times.others[times.is_whole])
+    return float(steps[: len(steps) - math.ceil(FEW_STEPS * len(steps)) or 1].mean()) if len(steps) else 0.0
 
 
 def _of_epoch(epoch: WatchedEpoch) -> tuple[Floats, Floats]:

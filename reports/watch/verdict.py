@@ -130,6 +130,6 @@ def burst(times: LoopTimes, num_workers: int) -> float | None:
 
 
 def worst(verdicts: list[LoopVerdict]) -> LoopVerdict | None:
-    """Return the verdict on the loader that was waited for the longest; None where none was read."""
+    """Return the verdict on the loader whose waiting cost the most time; None where none was read."""
     read = [verdict for verdict in verdicts if len(verdict.times.waits)]
-    return max(read, key=lambda verdict: verdict.times.wait_s, default=None)
+    return max(read, key=lambda verdict: verdict.times.lost_s, default=None)

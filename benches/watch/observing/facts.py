@@ -10,9 +10,10 @@ def loader_facts(loader: Any) -> dict[str, Any]:
     """Return the arguments of a DataLoader that are numbers, switches and names; no method of its dataset is called."""
     batch_sampler = getattr(loader, "batch_sampler", None)
     batch_size = getattr(loader, "batch_size", None)
-    if batch_size is None:
-        batch_size = getattr(batch_sampler, "batch_size", None)
+    is_own = batch_size is None and batch_sampler is not None  # a batch_sampler of the script's own
     dataset = getattr(loader, "dataset", None)
+    if is_own:
+        batch_size = getattr(batch_sampler, "batch_size", None)
     num_workers = getattr(loader, "num_workers", 0)
     facts: dict[str, Any] = {
         "kind": type(loader).__name__,
@@ -24,7 +25,8 @@ def loader_facts(loader: Any) -> dict[str, Any]:
         "in_order": bool(getattr(loader, "in_order", True)),
         "collate_fn": name_of(getattr(loader, "collate_fn", None)),
         "is_collate_fn_made": not hasattr(getattr(loader, "collate_fn", None), "__qualname__"),
-        "sampler": name_of(type(getattr(loader, "sampler", None))),
+        "sampler": "" if is_own else name_of(type(getattr(loader, "sampler", None))),
+        "batch_sampler": name_of(type(batch_sampler)) if is_own else "",
         "is_stream": hasattr(type(dataset), "__iter__") and not hasattr(type(dataset), "__getitem__"),
         **command_facts(dataset_itself(dataset)),
         "sample_code": sample_code(type(dataset_itself(dataset))),

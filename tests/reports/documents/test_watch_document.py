@@ -64,6 +64,40 @@ def test_a_collate_function_that_is_an_object_is_not_named_by_its_class() -> Non
     assert "--collate-fn" not in next_command(judge(seen))
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"num_workers": 0}, "--num-workers 0 --batch-size 4"),
+        ({"batch_size": None}, "--batch-size none"),
+        ({"batch_size": None, "batch_sampler": "my:Buckets"}, "--num-workers 2 --start-method"),
+        ({"sampler": "torch.utils.data.sampler:SequentialSampler"}, "--sampling sequential"),
+    ],
+)
+def test_the_next_command_has_what_is_no_default_of_explain(facts: dict[str, object], words: str) -> None:
+    assert words in next_command(seen_with(**facts))
+
+
+def test_a_step_that_is_longer_than_all_others_explains_why_the_verdict_is_unclear() -> None:
+    compiled = loader(epoch([0.01] * 200, [60.0, *[0.01] * 199]))
+    text = markdown(watch_document(watched(compiled))).replace("\u202f", " ")
+    assert "Unclear" in text
+    assert "step 0 alone took 60 s, 94 % of the loop: without it the loop waits 50 % of its time" in text
+
+
+def test_what_several_loops_wait_together_is_said_of_loops_that_overlap() -> None:
+    zipped = [loader(epoch([0.02] * 50, [0.08] * 50)), loader(epoch([0.03] * 50, [0.07] * 50))]
+    text = markdown(watch_document(watched(*zipped))).replace("\u202f", " ")
+    assert "If this loader were free it would be 1.43× as fast at most" in text
+    assert "The loops over all 2 loaders wait 50 % of their time together: if all were free they would be 2.00×" in text
+
+
+def test_a_loop_that_begins_a_pass_for_each_batch_is_told_to_keep_its_iterator() -> None:
+    passes = [replace(epoch([0.01], [0.0], began=0.04 * step), ended_s=None) for step in range(60)]
+    verdict = judge(loader(*passes))
+    assert (verdict.outcome, round(verdict.waiting.share, 2)) == ("bottleneck", 0.25)
+    assert "as by next(iter(loader)) in each step" in markdown(watch_document(watched(verdict.loader)))
+
+
 def seen_with(**facts: object) -> LoopVerdict:
     return judge(replace(steady(0.4), facts={**steady(0.4).facts, **facts}))
 

@@ -5,7 +5,7 @@ import pytest
 from made_up_watches import epoch, loader
 from msgspec.structs import replace
 
-from loaderbench.reports.watch.loops import loop_times, making, slow_samples, stage_waits
+from loaderbench.reports.watch.loops import loop_times, making, slow_samples, stage_waits, typical_step_s
 from loaderbench.reports.watch.watch_record import MadeBatch
 
 
@@ -44,6 +44,14 @@ def test_the_step_after_which_a_loop_was_left_is_not_known() -> None:
 def test_the_watchs_own_work_is_taken_out_of_the_step_that_it_lengthened() -> None:
     times = loop_times(loader(replace(epoch([1.0, 1.0], [2.0, 2.0]), own_work=((0, 0.5), (-1, 9.0)))))
     assert times.others.tolist() == [1.5, 2.0]
+
+
+def test_a_typical_step_is_a_mean_without_what_happens_once() -> None:
+    accumulated = [0.001, 0.001, 0.001, 0.037] * 50
+    assert typical_step_s(loop_times(loader(epoch([0.01] * 200, [60.0, *accumulated[1:]])))) == pytest.approx(
+        0.01, rel=0.05
+    )
+    assert typical_step_s(loop_times(loader(epoch([0.01], [0.3])))) == 0.3
 
 
 def test_of_no_pass_there_is_no_time() -> None:
