@@ -219,8 +219,8 @@ def _one_long_step(times: LoopTimes) -> Iterator[str]:
     step_s = float(times.others[step])
     rest = (times.lost_s - float(times.lost[step])) / (times.seconds - step_s - float(times.waits[step]) or math.inf)
     yield (
-        f"step {step} alone took {quantity(step_s, 's')}, {percent(step_s / times.seconds)} of the loop: without it the loop "
-        f"waits {percent(rest)} of its time"
+        f"step {step} alone took {quantity(step_s, 's')}, {percent(step_s / times.seconds)} of the loop: without it "
+        f"the loop waits {percent(rest)} of its time"
     )
 
 

@@ -15,6 +15,8 @@ from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
 from loaderbench.reports.watch.verdict import LoopVerdict, judge
 from loaderbench.reports.watch.watch_record import MadeBatch, WatchedLoader
 
+IN_ORDER = "torch.utils.data.sampler:SequentialSampler"
+
 
 def headline(document: Document) -> str:
     return next(part.text for part in document.parts if isinstance(part, Text) and part.strong)
@@ -53,7 +55,10 @@ def test_the_next_commands_have_options_that_are_there() -> None:
     explain.add_arguments(actions.add_parser("explain"))
     tune.add_arguments(actions.add_parser("tune"))
     facts = dict.fromkeys(("persistent_workers", "pin_memory", "drop_last"), True)
-    seen = replace(steady(0.4), facts={**steady(0.4).facts, "prefetch_factor": 4, **facts, "collate_fn": "my:pad"})
+    seen = replace(
+        steady(0.4),
+        facts={**steady(0.4).facts, "prefetch_factor": 4, **facts, "collate_fn": "my:pad", "sampler": IN_ORDER},
+    )
     for command in ("explain", "tune"):
         words = shlex.split(next_command(judge(seen), command))
         assert parser.parse_args(words[1:]).dataset
@@ -70,7 +75,7 @@ def test_a_collate_function_that_is_an_object_is_not_named_by_its_class() -> Non
         ({"num_workers": 0}, "--num-workers 0 --batch-size 4"),
         ({"batch_size": None}, "--batch-size none"),
         ({"batch_size": None, "batch_sampler": "my:Buckets"}, "--num-workers 2 --start-method"),
-        ({"sampler": "torch.utils.data.sampler:SequentialSampler"}, "--sampling sequential"),
+        ({"sampler": IN_ORDER}, "--sampling sequential"),
     ],
 )
 def test_the_next_command_has_what_is_no_default_of_explain(facts: dict[str, object], words: str) -> None:
