@@ -33,7 +33,7 @@ KNOWN: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r"np\.(as)?array\("),
-        "an array of a list is converted element by element: keep the data as one array, and index that",
+        "keep the data as one array and index that: of a list it converts element by element; of an image, it decodes",
     ),
     (
         re.compile(r"(Image\.open|imread|decode_(jpeg|png|image))\("),

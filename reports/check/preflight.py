@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from loaderbench.reports.units import count
+
 Level = Literal["fine", "note", "wrong"]
 
 IDLE_DESCRIPTORS = 64  # files, pipes and sockets of a process that loads nothing yet
@@ -129,7 +131,7 @@ def _descriptors(demand: Demand, limits: Limits) -> Finding:
         needed=needed,
         limit=limits.descriptors,
         unit="",
-        why=f"{demand.storages} tensors in a batch, {kind}",
+        why=f"{count(demand.storages, 'tensor')} in a batch, {kind}",
     )
 
 

@@ -27,7 +27,9 @@ _IN_WORKER = re.compile(r"Caught \S+ in \S.*? process (?P<worker>\d+)\.\n")
 _LESS_MEMORY = "use fewer workers, a smaller batch or a smaller --prefetch-factor"
 ADVICE = {
     r"equal size|storage that is not resizable": "return samples of one shape, or give a --collate-fn that pads them",
-    r"dtype of NoneType|<class 'NoneType'>": "return a value, or give a --collate-fn that leaves such samples out",
+    r"dtype of NoneType|<class 'NoneType'>|(the sample|field \S+) is None": (
+        "return a value, or give a --collate-fn that leaves such samples out"
+    ),
     r"requires_grad|requires grad": "return tensors that need no gradient: detach() them",
     r"default_collate": "return what it takes, or give a --collate-fn of your own",
     r"Too many open files|items of ancdata": "close files once they are read, or raise the limit (ulimit -n)",

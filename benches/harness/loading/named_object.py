@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -43,13 +44,26 @@ class NamedObject:
         made = self.load()
         if not isinstance(made, type) and (hasattr(made, "__getitem__") or hasattr(made, "__iter__")):
             return made
+        if not callable(made):
+            raise self.refuse(f"it is of type {type(made).__name__}, which can be neither read nor called")
         args, kwargs = json_arguments(arguments, f"{self.option}-args")
         try:
             return made(*args, **kwargs)
         except SystemExit as error:
             raise self.refuse(f"calling it ended the program (SystemExit: {error.code})") from error
         except Exception as error:
-            raise self.refuse(f"calling it raised {type(error).__name__}: {error}") from error
+            raise self.refuse(f"calling it raised {type(error).__name__}: {error}{self._advice_on(error)}") from error
+
+    def _advice_on(self, error: Exception) -> str:
+        """Return how to give the arguments that a class or function misses; nothing of any other error of its own."""
+        is_of_the_call = error.__traceback__ is not None and error.__traceback__.tb_next is None
+        missing = re.findall(r"'(\w+)'", str(error)) if "required" in str(error) else []
+        if not missing or not is_of_the_call:
+            return ""
+        if self.option == "--dataset":
+            given = ", ".join(f'"{name}": …' for name in missing)
+            return f". Give a value with --dataset-args '{{{given}}}'"
+        return ". Name a function without arguments that makes it"
 
     def refuse(self, why: str) -> RefusedError:
         """Return the error for this option, in one line."""

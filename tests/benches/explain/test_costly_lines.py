@@ -17,6 +17,7 @@ HERE = __file__
         ("row = self.frame.iloc[index]", "to_numpy()"),
         ("label = frame.loc[index, 'label']", "to_numpy()"),
         ("image = Image.open(path)", "decode"),
+        ("return torch.from_numpy(np.array(image))", "of an image, it decodes"),
         ("with open(path) as file:", "keep the file open"),
         ("return self.tensors[index]", ""),
         ("torch.tensors = reopen(path)", ""),

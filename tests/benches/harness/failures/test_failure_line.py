@@ -105,6 +105,7 @@ def test_the_reason_of_a_failed_case_is_its_message() -> None:
         ("stack expects each tensor to be equal size, but got [3] at entry 0 and [2] at entry 1", "pads them"),
         ("Trying to resize storage that is not resizable", "pads them"),
         ("Could not infer dtype of NoneType", "return a value, or give a --collate-fn"),
+        ("expected Tensor as element 4, but got NoneType: field label is None (sample 9)", "return a value, or give"),
         ("[Errno 24] Too many open files: '3.bin'", "ulimit -n"),
         ("unable to open shared memory object </torch_1> in read-write mode", "--shm-size"),
         ("cannot pickle '_io.BufferedReader' object", "--start-method fork"),
