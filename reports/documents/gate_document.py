@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from loaderbench.reports.documents.document import (
@@ -58,12 +59,19 @@ _TERMS = (
         ),
     ),
     ("n", "Blocks that measured the case; where recorded runs are compared, runs of each revision."),
-    ("base, head", "Medians over blocks, each of them the median of its rounds."),
+    (
+        "base, head",
+        (
+            "Medians over blocks. Of a block: for a speed or a time the mean of the faster half of the rounds (other "
+            "work can only slow a round), for CPU time the mean of all, for memory and shares the median."
+        ),
+    ),
     (
         "change",
         (
-            "Of each block the median over pairs of rounds that ran next to each other; over blocks their mean, "
-            "trimmed where there are many, and its 95 % interval. It need not be the quotient of the medians."
+            "Of a block head over base, as they are above; of memory and shares the median over pairs of rounds that "
+            "ran next to each other. Over blocks the mean, trimmed where there are many, and its 95 % interval. It "
+            "need not be the quotient of the medians."
         ),
     ),
     *((kind.name, kind.meaning) for kind in VERDICTS.values()),
@@ -180,7 +188,7 @@ def _conditions(comparison: Comparison) -> Iterator[Part]:
 
 def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
     plan, setup = comparison.plan, comparison.setup
-    yield "started", f"{setup.started or MISSING}, with loaderbench {setup.version or MISSING}"
+    yield "started", f"{_time(setup.started)}, with loaderbench {setup.version or MISSING}"
     if comparison.blocks:
         yield "environment", _environment(comparison)
         yield "machine", sentences.conditions(comparison)
@@ -195,6 +203,18 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "controls", f"moved: {', '.join(comparison.moved)}" if comparison.moved else "did not move"
     if known := sentences.calibrated(comparison):
         yield "calibration", known
+
+
+def _time(started: str) -> str:
+    """Return when it was, to the minute, from a time as ISO 8601 has it.
+
+    >>> _time("2026-11-27T06:56:31.391362+00:00")
+    '2026-11-27 06:56 UTC'
+    """
+    try:
+        return datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:  # it was read from a file
+        return MISSING
 
 
 def _environment(comparison: Comparison) -> str:

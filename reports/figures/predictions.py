@@ -29,7 +29,7 @@ def held_out_passes(passes: pd.DataFrame) -> Figure:
     style.rows(axes, [f"batch={size} workers={workers}" for size, workers in cases])
     style.log_x(axes, "s")
     style.legend(axes, columns=2)
-    style.label(axes, x="time of a pass, median of its rounds")
+    style.label(axes, x="time of a pass, mean of the middle half of its rounds")
     return figure
 
 

@@ -79,8 +79,9 @@ def _comparable(values: pd.Series, rule: GateRule) -> pd.Series:
 def effects(blocks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return a row for each case, metric and block: effect, base, head.
 
-    ``effect`` is log(head / base), or head - base where the rule's scale is a difference; ``base`` and ``head`` are
-    medians over rounds, in the metric's unit. ``pairs`` counts the pairs of rounds, and ``spread`` is the standard
+    ``effect`` is log(head / base), or head - base where the rule's scale is a difference. ``base`` and ``head`` are in
+    the metric's unit: of a speed or a time the means of the faster halves that the effect compares, of anything else
+    medians over rounds. ``pairs`` counts the pairs of rounds, and ``spread`` is the standard
     deviation of an effect that one of them alone would show, less what all share (NaN of one pair). What one revision
     lacks has no row.
     """
@@ -101,12 +102,14 @@ def _of_blocks(rounds: pd.DataFrame, metric: str) -> pd.DataFrame:
         table = table.groupby(level="block").mean()
     scaled = table.apply(np.log) if rule.scale == "ratio" else table
     is_slowed = rule.scale == "ratio" and _is_time(metric) and not rule.is_summed
-    rows = [
-        (block, compared(pairs.to_numpy(), worse_sign(metric) if is_slowed else 0), *spread_of(pairs.to_numpy()))
-        for block, pairs in scaled.groupby(level="block")
-    ]
-    of_block = pd.DataFrame(rows, columns=["block", "effect", "pairs", "spread"]).set_index("block")
-    return of_block.join(table.groupby(level="block").median()).reset_index()[COLUMNS]
+    worse = worse_sign(metric) if is_slowed else 0
+    medians = table.groupby(level="block").median()
+    rows = []
+    for block, of_block in scaled.groupby(level="block"):
+        pairs = of_block.to_numpy()
+        base, head = np.exp(faster_half(pairs, worse)) if is_slowed else medians.loc[block]
+        rows.append((block, compared(pairs, worse), base, head, *spread_of(pairs)))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _is_time(metric: str) -> bool:
@@ -118,9 +121,14 @@ def compared(pairs: Floats, worse: int) -> float:
     """Return how head differs from base; `pairs` are (rounds, 2), `worse` the sign of what a disturbance adds, or 0."""
     if not worse:
         return float(np.median(pairs[:, 1] - pairs[:, 0]))
-    kept = max(min(len(pairs), 2), len(pairs) // 2)
-    base, head = (np.sort(worse * pairs, axis=0)[:kept] * worse).mean(axis=0)
+    base, head = faster_half(pairs, worse)
     return float(head - base)
+
+
+def faster_half(pairs: Floats, worse: int) -> Floats:
+    """Return the mean of the faster half of either revision's rounds; `pairs` and `worse` are those of `compared`."""
+    kept = max(min(len(pairs), 2), len(pairs) // 2)
+    return (np.sort(worse * pairs, axis=0)[:kept] * worse).mean(axis=0)
 
 
 def spread_of(pairs: Floats) -> tuple[int, float]:
