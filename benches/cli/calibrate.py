@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loaded", action="store_true", help=load)
     identical = "also measure N whole gates on identical code, 2 min each"
     parser.add_argument("--gates", type=option_types.whole(), metavar="N", default=0, help=identical)
-    slower = "also measure N whole gates on +10 %% (2 min) and on +5 %% (5 min)"
+    slower = "also measure N whole gates on code made 10 %% slower, 2 min each, and N on 5 %% slower, 5 min each"
     parser.add_argument("--injected", type=option_types.whole(), metavar="N", default=0, help=slower)
     faults = "also measure a whole gate on each of four faults that users have met"
     parser.add_argument("--faults", action="store_true", help=faults)

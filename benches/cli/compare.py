@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", nargs="+", type=Path, default=[], metavar="RUN", help="the runs to judge")
     parser.add_argument("--anyway", action="store_true", help="compare unlike machines, and say so in the result")
     add_verdict_arguments(parser)
-    out = "where the verdict goes (default: compare/ beside the newest run of head)"
+    out = "folder for the files (default: compare/ in the folder of head's newest run)"
     parser.add_argument("--out", type=Path, metavar="DIR", help=out)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from loaderbench.benches.explain.baseline.consumer import Consumer
     from loaderbench.benches.harness.loading.subject import Subject
 
-HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by what an epoch saves"
+HELP = "explain what makes this loader slow: each known cause is removed in turn, and ranked by the time it costs"
 EXAMPLE = "explain --dataset my.data:Train --num-workers 2"
 
 BUDGET_S = 120.0

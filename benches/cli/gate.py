@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, settings in (("base", "num_workers=2,batch_size=64"), ("head", "num_workers=4,batch_size=64")):
         interpreter = "an interpreter with loaderbench installed"
         compared.add_argument(f"--{name}-python", metavar="PATH", default="", help=interpreter)
-        compared.add_argument(f"--{name}-settings", metavar="LIST", default="", help=f"such as {settings}")
+        compared.add_argument(
+            f"--{name}-settings", metavar="LIST", default="", help=f"settings of {name} alone, such as {settings}"
+        )
     setup = "a command to run in each worktree first, to build what must be built"
     compared.add_argument("--setup", metavar="CMD", default="", help=setup)
     add_verdict_arguments(parser)
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as-is", action="store_true", help=unfixed)
     common_options.add_budget(parser, BUDGET_S, "; worktrees and --setup are not counted")
     common_options.add_seed(parser)
-    calibration = "a calibration.json, for what the gate states of itself (default: the newest in runs/)"
+    calibration = "a calibration.json that says how often the gate errs here (default: the newest in runs/)"
     parser.add_argument("--calibration", type=Path, metavar="FILE", help=calibration)
     common_options.add_out(parser, "gate")
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _dispatch(list(sys.argv[1:] if arguments is None else arguments), began)
     except (RefusedError, MalformedError) as error:
         return output.refuse(error)
-    except BrokenPipeError:  # whoever read our output has stopped: there is nobody to tell
+    except BrokenPipeError:  # whoever read our output has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.REFUSED
     except OSError as error:

@@ -20,9 +20,11 @@ EXAMPLE = "report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    run = "a run's folder, run.json or run.jsonl (default: the newest in runs/); or that of one `watch`"
+    run = "a run's folder, run.json or run.jsonl (default: the newest in runs/); or the folder of one `watch`"
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where it goes (default: the newest run's folder)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the files (default: that of the newest run)"
+    )
     history = f"add the trends of this history, a path or a URL (such as {DATABASE})"
     parser.add_argument("--history", metavar="DB", help=history)
     explain = "add the result of `loaderbench explain` in this folder; may be given more than once"

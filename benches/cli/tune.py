@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pause = "in place of a model: a pause for each batch, such as 20ms"
     parser.add_argument("--step", type=option_types.time, default=0.0, metavar="TIME", help=pause)
     objective = (
-        "what is to be small: the time of an epoch (default), of a sample once batches flow, to the first batch of an "
-        "epoch, or the CPU time of an epoch"
+        "what to minimise: the time of an epoch (epoch, the default), the time of a sample once batches flow "
+        "(throughput), the time to the first batch of an epoch (first-batch), or the CPU time of an epoch (cpu)"
     )
     parser.add_argument("--objective", choices=OBJECTIVES, default="epoch", help=objective)
     fix = "a value that is not to be varied, such as num_workers=4 or in_order=on; may be given several times"
@@ -128,7 +128,7 @@ def _fixed(text: str) -> tuple[str, Any]:
 
 
 def _use_cpus(cpus: int) -> None:
-    """Have this process, and all that it starts, run on so many CPUs; raises RefusedError."""
+    """Have this process, and all that it starts, run on this number of CPUs; raises RefusedError."""
     if not hasattr(os, "sched_setaffinity"):
         raise RefusedError("--max-cpus: this system cannot limit the CPUs of a process")
     usable = sorted(os.sched_getaffinity(0))

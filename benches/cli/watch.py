@@ -15,9 +15,9 @@ EXAMPLE = "watch --steps 200 train.py --epochs 1"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; what follows the script is the script's."""
     parser.usage = "%(prog)s [--steps N] [--seconds TIME] [--out DIR] (SCRIPT | -m MODULE) [ARGUMENT ...]"
-    steps = "end the script after so many batches, of all loaders together"
+    steps = "end the script after N batches of all loaders together"
     parser.add_argument("--steps", type=option_types.whole(1), metavar="N", help=steps)
-    seconds = "end the script so long after its first loop began, such as 90s"
+    seconds = "end the script this long after its first loop began, such as 90s"
     parser.add_argument("--seconds", type=option_types.time, metavar="TIME", help=seconds)
     common_options.add_out(parser, "watch")
     module = "a module in place of a script, and its arguments"

@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(option, type=option_types.comma_list(read), default=default, metavar="LIST", help=help_text)
     for option, read, metavar, help_text in (
-        ("--step", option_types.time, "TIME", "what the step of a device takes, such as 20ms; measured with --model"),
-        ("--storage", option_types.size, "SIZE", "bytes a second that all readers share, such as 2GB"),
-        ("--sample-bytes", option_types.size, "SIZE", "what a sample reads there, such as 150kB"),
+        ("--step", option_types.time, "TIME", "time of a training step, such as 20ms; with --model it is measured"),
+        ("--storage", option_types.size, "SIZE", "bytes a second that all readers of the storage share, such as 2GB"),
+        ("--sample-bytes", option_types.size, "SIZE", "bytes that a sample reads from it, such as 150kB"),
     ):
         parser.add_argument(option, type=read, default=0, metavar=metavar, help=help_text)
     common_options.add_budget(parser, BUDGET_S)
@@ -83,7 +83,7 @@ def _reading(options: argparse.Namespace, samples: str) -> "tuple[Subject, Loade
     settings = settings_around(own_loader, given, {"batch_size": BATCH_SIZE})
     _check_order(settings)
     if settings["batch_size"] is None or None in options.batch_size:
-        raise RefusedError("--batch-size must be a number: whatif simulates batches of so many samples")
+        raise RefusedError("--batch-size must be a number: whatif simulates batches of a given size")
     return case_loader(
         named_subject(options, own_loader, samples),
         settings,

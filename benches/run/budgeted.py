@@ -61,8 +61,8 @@ class BudgetedRun:
         group.addoption(
             "--budget",
             metavar="TIME",
-            help="Time for the whole command, such as 2m, of a run that is given a dataset or a loader and no other "
-            "choice of cases or rounds: no --quick, --full, -k, --rounds, files (default: 1m).",
+            help="Time for the whole command, such as 2m (default: 1m): of a run that is given --dataset or "
+            "--from-loader and does not choose its cases or rounds by --quick, --full, -k, --rounds or files.",
         )
 
     @pytest.hookimpl(tryfirst=True)

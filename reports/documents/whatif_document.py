@@ -137,7 +137,7 @@ def _workers_needed(whatif: WhatIf) -> Iterator[Section]:
         return
     step_s = whatif.workers_needed[0].scenario.step_s
     note = (
-        f"With so many workers the step waits for less than {percent(KEEPS_UP)} of the time. None: "
+        f"With this many workers the step waits for less than {percent(KEEPS_UP)} of the time. None: "
         f"even {MOST_WORKERS_PER_CPU} workers for each CPU are too few."
     )
     table = Table(

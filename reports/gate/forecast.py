@@ -58,7 +58,7 @@ def forecast(
 
 
 def _half_width(estimate: Estimate, blocks: int) -> float:
-    """Return how far from 0 the end of an interval of so many blocks is in `SETTLED` of the comparisons."""
+    """Return how far from 0 the end of an interval over `blocks` blocks is, in `SETTLED` of the comparisons."""
     freedom = estimate.freedom * (blocks - 1) / max(1, estimate.blocks - 1)
     factor = float(t_quantile(freedom)) + float(special.ndtri(0.5 + SETTLED / 2))
     return factor * estimate.error * math.sqrt(estimate.blocks / blocks)

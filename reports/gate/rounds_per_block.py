@@ -35,7 +35,7 @@ class BlockCost:
     pair_s: Mapping[str, float]
 
     def seconds(self, pairs: Mapping[str, int], controls: int) -> float:
-        """Return how long a block takes whose cases have so many `pairs`, with so many of the controls."""
+        """Return how long a block takes with so many `pairs` of rounds of each case and so many `controls`."""
         of_cases = [self.set_up_s[case] + count * self.pair_s[case] for case, count in pairs.items()]
         of_controls = [set_up_s for case, set_up_s in self.set_up_s.items() if is_control(case)]
         return self.start_s + sum(of_cases) + controls * (fmean(of_controls) if of_controls else 0.0)

@@ -44,8 +44,8 @@ _KINDS = (
     VerdictKind("new", "plain", "", "Base does not have the case."),
     VerdictKind(
         "unchanged", "muted", "",
-        "The whole interval lies within the margin. Beside it stands the least change for the worse that so many "
-        "blocks find in 95 of 100 comparisons.",
+        "The whole interval lies within the margin. Beside it stands the smallest change for the worse that this "
+        "many blocks find in 95 of 100 comparisons.",
     ),
 )  # fmt: skip
 VERDICTS: Mapping[VerdictName, VerdictKind] = {kind.name: kind for kind in _KINDS}

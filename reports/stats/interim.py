@@ -14,7 +14,7 @@ Blocks = TypeVar("Blocks", float, NDArray[np.float64])
 
 
 def error_share(blocks: Blocks, first: int) -> Blocks:
-    """Return the share of the error that the look after so many `blocks` may spend, the first one after `first`.
+    """Return the share of the error that the look after `blocks` blocks may spend; the first look comes after `first`.
 
     >>> [round(error_share(float(blocks), 4), 3) for blocks in (4, 5, 6)]
     [0.2, 0.133, 0.095]

@@ -21,7 +21,7 @@ Freedom = TypeVar("Freedom", float, Floats)
 
 
 def t_quantile(freedom: Freedom, level: float = LEVEL) -> Freedom:
-    """Return the two-sided quantile of Student's t: so many standard errors from a mean are the ends of its interval.
+    """Return the two-sided quantile of Student's t: the ends of an interval lie so many standard errors from its mean.
 
     >>> t_quantile(np.array([4.0, 9.0])).round(3).tolist()
     [2.776, 2.262]

@@ -36,7 +36,8 @@ SETTINGS: dict[str, Setting] = by_name((
         default="torch",
     ),
     Setting(
-        name="pad_ranks", help="samples are repeated until every rank has as many; else the last ones are left out",
+        name="pad_ranks",
+        help="samples are repeated until all ranks have the same number; else the last ones are left out",
         kind="switch", default=True, phrase="padded", phrase_off="last left out",
     ),
     Setting(
@@ -116,9 +117,12 @@ WORKLOAD_OPTIONS: Mapping[str, WorkloadOption] = by_name((
     ),
     WorkloadOption(
         name="loader_timeout", metavar="TIME", default="60s", identifies=False,
-        help="give up on a batch that workers have not delivered for so long (default: 60s; 0 waits for ever)",
+        help="give up on a batch that workers have not delivered after this time (default: 60s; 0 waits for ever)",
     ),
-    WorkloadOption(name="model", metavar="MODULE:NAME", help="the model to train; ours where the dataset is ours"),
+    WorkloadOption(
+        name="model", metavar="MODULE:NAME",
+        help="the model to train (default: a small one of ours, for a dataset of ours)",
+    ),
     WorkloadOption(name="model_args", metavar="JSON", help="arguments of the model: an object or an array"),
     WorkloadOption(
         name="loss", metavar="NAME",

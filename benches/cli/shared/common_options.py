@@ -49,7 +49,7 @@ def add_lists(parser: argparse._ActionsContainer, *, unset: Collection[str] = ()
             type=option_types.comma_list(setting.read, setting.option),
             default=() if name in unset else tuple(values),
             metavar="LIST",
-            help=_escaped(f"{setting.help}: {setting.takes}, with commas (default: {usual})"),
+            help=_escaped(f"{setting.help}: {setting.takes}; several with commas (default: {usual})"),
         )
 
 
@@ -62,13 +62,18 @@ def add_budget(parser: argparse._ActionsContainer, default_s: float | None, exce
 
 def add_out(parser: argparse._ActionsContainer, command: str) -> None:
     """Declare where the files of a command go."""
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"where it goes (default: runs/<when>-{command})")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"folder for the files (default: runs/<when>-{command})"
+    )
 
 
 def add_seed(parser: argparse._ActionsContainer) -> None:
     """Declare the seed of all orders; None where it is not given."""
     parser.add_argument(
-        "--seed", type=option_types.whole(), metavar="N", help="seeds every order (default: drawn, and recorded)"
+        "--seed",
+        type=option_types.whole(),
+        metavar="N",
+        help="seed of every random order (default: drawn, and recorded)",
     )
 
 

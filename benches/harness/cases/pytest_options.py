@@ -89,7 +89,7 @@ MEASURING: tuple[MeasuringOption, ...] = (
     ),
     MeasuringOption(
         name="rank_timeout_s", option="--rank-timeout", metavar="TIME", read=parse_time, default=300.0,
-        help="Give up on ranks that have not ended a pass, or their set-up, after so long (default: 5m).",
+        help="Give up on ranks that have not ended a pass, or their set-up, after this time (default: 5m).",
     ),
     # The gate's end of a socket, see lockstep.
     MeasuringOption(
@@ -105,7 +105,7 @@ def declare(parser: pytest.Parser) -> None:
     group.addoption("--full", action="store_true", help="Every combination of more values.")
     for name in swept():
         setting = SETTINGS[name]
-        text = f"{setting.help[:1].upper()}{setting.help[1:]}: {setting.takes}, with commas."
+        text = f"{setting.help[:1].upper()}{setting.help[1:]}: {setting.takes}; several with commas."
         group.addoption(setting.option, dest=name, metavar="LIST", default=None, help=_escaped(text))
     for entry in WORKLOAD_OPTIONS.values():
         text = f"{entry.help[:1].upper()}{entry.help[1:]}."

@@ -154,7 +154,7 @@ def _first_passes(report: Report) -> Iterator[str]:
         return
     worst = slow.iloc[0]
     first_s, later_s = (quantity(float(worst[name]), "s") for name in ("first_s", "later_s"))
-    others = f", as {count(len(slow) - 1, 'other case')} did in less measure" if len(slow) > 1 else ""
+    others = f", as {count(len(slow) - 1, 'other case')} did to a lesser extent" if len(slow) > 1 else ""
     yield (
         f"{worst['case']} took {first_s} for its first pass, which does not count, and {later_s} for each later one"
         f"{others}: later passes find what the first has read, in a cache of the dataset's own or of the system."

@@ -24,5 +24,5 @@ def slow_samples_section(slowest: pd.DataFrame) -> Iterator[Section]:
             for dataset, index, seconds, share in zip(*(shown[name].tolist() for name in COLUMNS), strict=True)
         ),
     )
-    how = "By their index; each was read on its own, in one process, when it had been read before."
+    how = "By index. Each was read on its own, in one process, after it had been read once before."
     yield Section(title="Slowest samples", parts=(Text(text=how, tone="muted"), table), on=ON_PAPER)
