@@ -107,9 +107,11 @@ def _measured(
     test = SequentialTest(plan=plan, started_s=began - options.began)
     with prepared(base, head, options.setup) as revisions, ForkServers() as servers:
         prepared_s = time.monotonic() - began
-        runner = _runner(options, revisions, {*base.pairs, *head.pairs}, folder, seed, interruption, servers)
         with Progress.of_budget(max(0.0, options.budget - test.spent_s)) as progress:
+            differing = {*base.pairs, *head.pairs}
+            runner = _runner(options, revisions, differing, folder, seed, interruption, servers, progress)
             progress.say(f"at most {duration(options.budget)}; the third block shows what that settles here")
+            progress.describe("the first block")
             blocks = measure(test, runner, interruption, lambda test: _show(test, progress))
             is_interrupted = interruption.happened
             progress.finish(is_whole=not is_interrupted)
@@ -147,8 +149,14 @@ def _runner(
     seed: int,
     interruption: Interruption,
     servers: ForkServers,
+    progress: Progress,
 ) -> BlockRunner:
     """Return what measures the blocks; the revisions differ in the settings `differing` on purpose."""
+
+    def on_turn() -> None:
+        interruption.check()
+        progress.tick()
+
     return BlockRunner(
         revisions=revisions,
         options=options.pytest_options,
@@ -156,7 +164,7 @@ def _runner(
         rng=random.Random(seed),  # noqa: S311 - an order, not a secret
         fixed_environment=not options.as_is,
         differing=frozenset(differing),
-        on_turn=interruption.check,
+        on_turn=on_turn,
         servers=servers,
     )
 

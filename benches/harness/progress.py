@@ -26,6 +26,7 @@ from rich.progress import Progress as Bar
 
 EVERY_S = 10.0  # between two plain lines
 _REDRAW_S = 0.1  # between two drawings of the bar
+_TICK_S = 1.0  # where nothing but the time has changed
 
 
 class Progress:
@@ -79,6 +80,11 @@ class Progress:
         """Say what is under way."""
         self._text = text
         self._show(after_s=EVERY_S)
+
+    def tick(self) -> None:
+        """Show the time that has passed; it may be called as often as one likes."""
+        if self._clock() - (self._shown_at or 0.0) >= _TICK_S:
+            self._show(after_s=EVERY_S)
 
     def advance(self, amount: float = 1.0, text: str = "") -> None:
         """Add `amount` to what has been done; `text` says what came of it."""

@@ -94,8 +94,11 @@ import loadercases
 class Epoch:
     params = ({list(DATASETS)}, {list(WORKERS)}, {list(BATCH_SIZES)})
     timeout = 120
+    loader = None
 
     def setup(self, name, workers, batch_size):
+        if self.loader is not None:  # asv sets up again before each sample: workers are to be alive, as in the others
+            return
         self.loader = DataLoader(
             getattr(loadercases, name)(), batch_size, num_workers=workers, persistent_workers=workers > 0,
             collate_fn=loadercases.collate,

@@ -4,11 +4,13 @@ import json
 import math
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -23,6 +25,7 @@ from prove.live_gates.schedule import BURSTS, Run
 
 FACTOR = 1.05
 LONGEST_S = 1200.0
+TIDIES_UP_S = 30.0
 SITE = str(Path(torch.__file__).parents[1])  # where asv's own environments find torch
 SHOWN = re.compile(r"^\|?\s*([+-])\s.*time_epoch\((.*?)\)")  # a benchmark that asv calls changed
 
@@ -59,6 +62,7 @@ class Workplace:
 def gate(place: Workplace, run: Run, revision: str) -> list[Answer]:
     """Run the gate of a `revision` ("": this one)."""
     question, out = run.question, place.folder.absolute() / "runs" / run.name
+    shutil.rmtree(out, ignore_errors=True)  # of a run that was interrupted, whose verdict is not the answer
     began = time.monotonic()
     datasets = ",".join(f"loadercases:{name}" for name in repository.DATASETS)
     _call(
@@ -172,19 +176,27 @@ def _call(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], is_well: Callable[[], bool] | None = None
 ) -> str:
     """Run a command and return its output; raises RunError where it fails, by `is_well` or by its exit code."""
-    done = subprocess.run(  # noqa: S603 - commands of this module
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        check=False,
-    )
-    output = f"{done.stdout}\n{done.stderr}"
-    if not (is_well() if is_well else done.returncode == 0):
-        raise RunError(f"exit code {done.returncode}: {output.strip().splitlines()[-1:]}")
+    with subprocess.Popen(  # noqa: S603 - commands of this module
+        command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=LONGEST_S)
+        except BaseException:
+            _end(process)
+            raise
+    if not (is_well() if is_well else process.returncode == 0):
+        raise RunError(f"exit code {process.returncode}: {output.strip().splitlines()[-1:]}")
     return output
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a command, which may tidy up first, and all that it started: nothing of it runs beside the next one."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(TIDIES_UP_S)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _list(values: Sequence[object]) -> str:

@@ -94,7 +94,8 @@ def effort(comparison: Comparison) -> str:
     margin = percent(comparison.plan.margin)
     if not comparison.blocks:
         return f"Recorded runs, compared with a margin of {margin}"
-    analyses = f", analysed after {', '.join(map(str, comparison.analyses))} blocks" if comparison.analyses else ""
+    done = [str(blocks) for blocks in comparison.analyses if blocks <= len(comparison.blocks)]
+    analyses = f", analysed after {', '.join(done)} blocks" if done else ""
     prepared_s = comparison.setup.prepared_s
     beside = f" (and {duration(prepared_s)} before, to check out and set up)" if prepared_s >= 1 else ""
     return (

@@ -57,6 +57,15 @@ def test_a_long_thing_shows_that_it_is_under_way(log: io.StringIO, clock: Clock)
     assert log.getvalue() == "[0/4] a · round 2 of 3\n"
 
 
+def test_time_that_passes_is_shown_now_and_then_however_often_it_is_asked(log: io.StringIO, clock: Clock) -> None:
+    progress = plain(log, clock, total=100)
+    progress.describe("the first block")
+    for _ in range(210):
+        clock.now += 0.1
+        progress.tick()
+    assert log.getvalue() == 2 * "[  0/100] the first block\n"
+
+
 def test_the_end_says_how_long_all_of_it_took(log: io.StringIO, clock: Clock) -> None:
     with plain(log, clock, total=1) as progress:
         clock.now += 80
