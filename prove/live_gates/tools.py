@@ -142,6 +142,7 @@ def _asv_folder(place: Workplace) -> Path:
     (folder / "asv.conf.json").write_text(json.dumps(settings))
     if not (folder / "machine.txt").exists():
         _call([place.asv, "machine", "--yes"], folder, {})
+        _call([place.asv, "setup"], folder, {})  # its environments, which is no part of an answer
         (folder / "machine.txt").touch()
     return folder
 
