@@ -54,8 +54,8 @@ def bench_ranks(measure: Measure, dataset: Subject, loader: LoaderConfig, device
     collate_fn="first",
     pin_memory=(False,),
     persistent_workers=(True,),
-    rounds=2,
-    expected_s=5.0,
+    rounds=3,
+    expected_s=7.0,
 )
 def bench_ranks_training(
     measure: Measure,

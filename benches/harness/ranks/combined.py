@@ -15,30 +15,32 @@ def combined(ranks: Sequence[Metrics], unique_share: float = 1.0) -> Metrics:
 
     ``seconds`` is the slowest rank's time and ``samples`` those of all that count, so that their quotient is the
     throughput of the training that waits for the slowest; ``rates_sum_per_s`` is DLIO's figure, the sum of the ranks'
-    own rates. Waits are the mean rank's, CPU time and memory the sum, the first batch is the last to arrive.
+    own rates. The slowest rank is the one that takes longest without what it waits for others. Waits are the mean
+    rank's, CPU time and memory the sum, the first batch is the last to arrive.
 
     >>> both = combined([{"seconds": 1.0, "samples": 8.0}, {"seconds": 2.0, "samples": 8.0}])
     >>> both["samples"] / both["seconds"], both["rates_sum_per_s"], both["straggler_cost"], both["slowest_rank"]
     (8.0, 12.0, 0.25, 1.0)
     """
-    seconds = [rank["seconds"] for rank in ranks]
+    seconds = max(rank["seconds"] for rank in ranks)
+    own_s = [rank["seconds"] - rank.get("sync_wait_s", 0.0) for rank in ranks]
     delivered = sum(rank["samples"] for rank in ranks)
     repeated = round(delivered * (1 - unique_share))
-    slowest = max(range(len(ranks)), key=lambda rank: seconds[rank])
+    slowest = max(range(len(ranks)), key=lambda rank: own_s[rank])
     return {
-        "seconds": seconds[slowest],
+        "seconds": seconds,
         "samples": delivered - repeated,
         "repeated_samples": float(repeated),
         "rates_sum_per_s": sum(rank["samples"] / rank["seconds"] for rank in ranks),
         "slowest_rank": float(slowest),
-        "straggler_cost": straggler_cost(seconds),
+        "straggler_cost": straggler_cost(own_s, seconds),
         **_of_all(ranks),
         **_quantiles(ranks[slowest]),
-        **_utilization(ranks, seconds[slowest]),
+        **_utilization(ranks, seconds),
     }
 
 
-def straggler_cost(seconds: Sequence[float]) -> float:
+def straggler_cost(own_s: Sequence[float], seconds: float) -> float:
     """Return the share of the ranks' time that is lost by waiting for the slowest: 1 - mean / max.
 
     >>> straggler_cost([1.0, 1.0]), straggler_cost([1.0, 3.0])

@@ -34,3 +34,15 @@ def test_where_samples_cannot_be_told_apart_the_coverage_is_unknown() -> None:
     coverage = covered([None, None], 8)
     assert coverage.text.startswith("unknown")
     assert coverage.unique_share == 1.0
+
+
+def test_more_than_padding_is_called_overlapping_and_counts_once() -> None:
+    coverage = covered([Counter(range(48)), Counter(range(16, 64))], 96)
+    assert coverage.text == "overlapping: 32 of 96 samples are another rank's too"
+    assert coverage.unique_share == 64 / 96
+
+
+def test_of_samples_drawn_with_replacement_on_each_rank_none_is_called_repeated() -> None:
+    coverage = covered([Counter([0, 0, 1, 2]), Counter([0, 2, 2, 3])], 8)
+    assert coverage.text.startswith("unknown")
+    assert coverage.unique_share == 1.0
