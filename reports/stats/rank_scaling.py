@@ -1,5 +1,6 @@
 """What many ranks gain over one, and what keeps them from gaining more."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -8,29 +9,34 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.records.frame import FACT
+from loaderbench.reports.stats.intervals import half_width
 from loaderbench.reports.wording import settings_of
 
 RANK_BENCHES = ("ranks", "ranks_training")
 _COUNTS = ("nproc_per_node", "nnodes")  # settings that say how many ranks there are, not what they do
 SCALES = 0.9  # of the ideal: nothing worth a change is lost
-NOTABLE_STRAGGLER = 0.05  # of the ranks' time, lost by waiting for the slowest
+NOTABLE = 0.05  # of what could be had: lost to one cause
 MOST_OF_THE_LOSS = 0.5  # of the logarithm of the efficiency: losses multiply
 STABLE = 0.8  # of the rounds in which the same rank is the slowest
-ENOUGH_ROUNDS = 3  # to say that it is always the same one
 BUSY = 0.85  # of the CPUs
 
-Limit = Literal["unsharded", "none", "one rank", "changing ranks", "cpus", "shared", "unknown"]
+Limit = Literal[
+    "alone", "unsharded", "none", "varies", "one rank", "changing ranks", "overlapping", "unknown", "cpus", "step",
+    "shared",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slowest:
-    """The rank that is the slowest most often, and how much slower than the others the slowest one is."""
+    """The rank that is the slowest most often."""
 
     rank: int
     host: str
     share: float
     """Of the rounds."""
     rounds: int
+    is_always: bool
+    """Whether the rounds show that it is slower than the others, not by chance."""
     behind: float
     """1 - the mean of the other ranks' seconds over those of the slowest: the median over the rounds."""
 
@@ -46,6 +52,8 @@ class RankScaling:
     slowest: Slowest | None
     busy_share: float
     """Of the CPUs of all hosts; NaN where it is not known."""
+    repeated_share: float
+    """Of the samples that ranks load: those that another one loads too, which count once."""
     limit: Limit
 
     @property
@@ -84,61 +92,114 @@ def _of_group(table: pd.DataFrame, ranks: pd.DataFrame, cpus: float) -> RankScal
     slowest = slowest_rank(own)
     hosts = float(most.get(f"{FACT}hosts", 1))
     busy = float(most["cpu_share"]) / (cpus * hosts)
+    repeated = _repeated_share(most, own)
     return RankScaling(
         cases=table,
         ranks=own,
         slowest=slowest,
         busy_share=busy,
+        repeated_share=repeated,
         limit=limit(
+            world_size=int(most["world_size"]),
             efficiency=float(most["efficiency"]),
-            straggler_cost=float(most["straggler_cost"]),
+            most_efficiency=_most_efficiency(table),
             slowest=slowest,
             busy_share=busy,
             is_unsharded=str(most.get(f"{FACT}coverage", "")).startswith("unsharded"),
+            repeated_share=repeated,
+            stall_share=float(most.get("stall_share", np.nan)),
         ),
     )
 
 
+def _most_efficiency(table: pd.DataFrame) -> float:
+    """Return the largest efficiency of the last case that the rounds allow; NaN where that is not known."""
+    one, most = table.iloc[0], table.iloc[-1]
+    if one["world_size"] != 1:
+        return math.nan
+    return float(most["high_samples_per_s"] / one["low_samples_per_s"] / most["world_size"])
+
+
+def _repeated_share(case: pd.Series, ranks: pd.DataFrame) -> float:
+    delivered = ranks.groupby("round")["samples"].sum().median()  # in a round, by all ranks
+    repeated = float(case.get("repeated_samples", np.nan)) / delivered
+    return 0.0 if math.isnan(repeated) else repeated
+
+
 def slowest_rank(ranks: pd.DataFrame) -> Slowest | None:
-    """Return which of `ranks` (a row for each rank and round) is the slowest in most rounds; None without any."""
-    if ranks.empty:
+    """Return which of `ranks` (a row for each rank and round) is the slowest in most rounds; None of fewer than two.
+
+    What a rank waits for others before each step is not its own time.
+    """
+    if ranks["rank"].nunique() < 2:  # noqa: PLR2004 - one alone is not slower than others
         return None
-    rounds = ranks.groupby("round")["seconds"]
-    slow = ranks.loc[rounds.idxmax()]
-    slowest_s, others = rounds.max(), rounds.count() - 1
-    others_s = ((rounds.sum() - slowest_s) / others).where(others > 0, slowest_s)
-    times = slow["rank"].value_counts()
-    rank = int(times.index[0])
-    host = str(slow.loc[slow["rank"] == rank, "host"].iloc[0])
-    behind = float((1 - others_s / slowest_s).median())
-    return Slowest(rank=rank, host=host, share=float(times.iloc[0]) / len(slow), rounds=len(slow), behind=behind)
+    waited_s = ranks["sync_wait_s"].fillna(0.0) if "sync_wait_s" in ranks else 0.0
+    own_s = ranks.assign(own_s=ranks["seconds"] - waited_s).pivot_table("own_s", index="round", columns="rank")
+    times = own_s.idxmax(axis="columns").value_counts()
+    rank, share = int(times.index[0]), float(times.iloc[0]) / len(own_s)
+    excess = np.log(own_s[rank] / own_s.drop(columns=rank).mean(axis="columns"))
+    all_s = ranks.groupby("round")["seconds"].max()
+    others_s = (own_s.sum(axis="columns") - own_s.max(axis="columns")) / (own_s.shape[1] - 1)
+    return Slowest(
+        rank=rank,
+        host=str(ranks.loc[ranks["rank"] == rank, "host"].iloc[0]),
+        share=share,
+        rounds=len(own_s),
+        is_always=share >= STABLE and _is_above_zero(excess),
+        behind=float((1 - others_s / all_s).median()),
+    )
+
+
+def _is_above_zero(values: pd.Series) -> bool:
+    """Return whether the t interval of their mean is; of one alone, no one knows."""
+    moments = pd.DataFrame({"log_sd": [values.std()], "n": [len(values)]})
+    return bool(values.mean() > half_width(moments["log_sd"], moments["n"]).iloc[0])
 
 
 def limit(
-    *, efficiency: float, straggler_cost: float, slowest: Slowest | None, busy_share: float, is_unsharded: bool
+    *,
+    world_size: int,
+    efficiency: float,
+    most_efficiency: float,
+    slowest: Slowest | None,
+    busy_share: float,
+    is_unsharded: bool,
+    repeated_share: float,
+    stall_share: float,
 ) -> Limit:
     """Return what limits the scaling: the first of these that holds.
 
-    The slowest rank limits it where most of the loss would be gone if it took as long as the others; and where one rank
-    alone is not known.
+    Ranks that may scale, as `most_efficiency` says that the rounds allow it, vary too much to say. What costs a share
+    of the ranks' time limits them where that is most of what is lost, or where one rank alone is not known: waiting for
+    the slowest rank, and samples that several load. `stall_share`, the share of waiting for data, is NaN without a
+    step; with one, the step is what is slower where that share is not most of what is lost.
 
-    >>> first = Slowest(rank=1, host="a", share=1.0, rounds=5, behind=0.4)
-    >>> limit(efficiency=0.6, straggler_cost=0.3, slowest=first, busy_share=0.4, is_unsharded=False)
+    >>> first = Slowest(rank=1, host="a", share=1.0, rounds=5, is_always=True, behind=0.3)
+    >>> limit(world_size=2, efficiency=0.6, most_efficiency=0.7, slowest=first, busy_share=0.4, is_unsharded=False,
+    ...     repeated_share=0.0, stall_share=math.nan)
     'one rank'
-    >>> limit(efficiency=0.3, straggler_cost=0.3, slowest=first, busy_share=0.95, is_unsharded=False)
+    >>> limit(world_size=2, efficiency=0.3, most_efficiency=0.4, slowest=first, busy_share=0.95, is_unsharded=False,
+    ...     repeated_share=0.0, stall_share=math.nan)
     'cpus'
     """
-    if is_unsharded:
-        return "unsharded"
-    if straggler_cost > NOTABLE_STRAGGLER and slowest is not None and _is_most(slowest.behind, efficiency):
-        is_stable = slowest.rounds >= ENOUGH_ROUNDS and slowest.share >= STABLE
-        return "one rank" if is_stable else "changing ranks"
-    if np.isnan(efficiency):
-        return "unknown"
-    if efficiency >= SCALES:
-        return "none"
-    return "cpus" if busy_share >= BUSY else "shared"
+    if world_size == 1 or is_unsharded:
+        return "alone" if world_size == 1 else "unsharded"
+    if max(efficiency, most_efficiency) >= SCALES:
+        return "none" if efficiency >= SCALES else "varies"
+    if slowest is not None and _is_most_of_the_loss(slowest.behind, efficiency):
+        return "one rank" if slowest.is_always else "changing ranks"
+    if _is_most_of_the_loss(repeated_share, efficiency):
+        return "overlapping"
+    return "unknown" if math.isnan(efficiency) else _what_is_shared(efficiency, busy_share, stall_share)
 
 
-def _is_most(behind: float, efficiency: float) -> bool:
-    return bool(np.isnan(efficiency) or np.log1p(-behind) <= MOST_OF_THE_LOSS * np.log(efficiency))
+def _what_is_shared(efficiency: float, busy_share: float, stall_share: float) -> Limit:
+    if busy_share >= BUSY:
+        return "cpus"
+    return "shared" if math.isnan(stall_share) or _is_most_of_the_loss(stall_share, efficiency) else "step"
+
+
+def _is_most_of_the_loss(share: float, efficiency: float) -> bool:
+    if share <= NOTABLE:
+        return False
+    return math.isnan(efficiency) or math.log1p(-share) <= MOST_OF_THE_LOSS * math.log(efficiency)

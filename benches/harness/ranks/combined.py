@@ -43,10 +43,13 @@ def combined(ranks: Sequence[Metrics], unique_share: float = 1.0) -> Metrics:
 def straggler_cost(own_s: Sequence[float], seconds: float) -> float:
     """Return the share of the ranks' time that is lost by waiting for the slowest: 1 - mean / max.
 
-    >>> straggler_cost([1.0, 1.0]), straggler_cost([1.0, 3.0])
-    (0.0, 0.33333333333333337)
+    `own_s` is what each takes without waiting for others, of the `seconds` that all take together: where they wait for
+    each other before each step all end at once, and what each has waited within the pass is lost.
+
+    >>> straggler_cost([1.0, 1.0], 1.0), straggler_cost([1.0, 3.0], 3.0), straggler_cost([1.0, 3.0], 4.0)
+    (0.0, 0.33333333333333337, 0.5)
     """
-    return 1 - sum(seconds) / len(seconds) / max(seconds)
+    return 1 - sum(own_s) / len(own_s) / seconds
 
 
 def accelerator_utilization(compute_s: float, seconds: float, first_batch_s: float) -> float:

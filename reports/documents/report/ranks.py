@@ -2,31 +2,41 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
-from loaderbench.reports.documents.document import ON_PAPER, Callout, Part, Section, Table, Tone
+from loaderbench.reports.documents.document import ON_PAPER, Callout, Part, Section, Table, Text, Tone
 from loaderbench.reports.documents.drawing import drawn
 from loaderbench.reports.documents.tables import amount, columns, numbers, row
 from loaderbench.reports.figures.ranks import SCALING, SIDE_BY_SIDE
+from loaderbench.reports.records.frame import FACT
 from loaderbench.reports.stats.rank_scaling import Limit, RankScaling
-from loaderbench.reports.units import percent, quantity
+from loaderbench.reports.units import count, percent, quantity
 from loaderbench.reports.vocabulary import METRICS, sample_rate
 
 MOST_SCALINGS = 6
 MOST_RANKS = 64  # in the table
+FEW_BATCHES = 8  # of a rank in a pass, most of which may go by until its workers are at work
 
 HEADLINES: dict[Limit, str] = {
+    "alone": "One rank alone was measured",
     "unsharded": "Every rank loads all samples",
     "none": "The ranks scale",
+    "varies": "The rounds vary too much to say how the ranks scale",
     "one rank": "One rank holds the others back",
     "changing ranks": "The slowest rank holds the others back",
+    "overlapping": "Ranks load the same samples",
     "cpus": "The ranks compete for the CPUs",
+    "step": "The step is slower on several ranks",
     "shared": "The ranks share something that is not the CPUs",
     "unknown": "How well the ranks scale is not known",
 }
 _WAITING: tuple[Limit, ...] = ("one rank", "changing ranks", "unknown")  # whose sentence says what waiting costs
-TONES: dict[Limit, Tone] = {"none": "good", "unknown": "plain", "unsharded": "bad", "one rank": "bad"}
+TONES: dict[Limit, Tone] = {
+    "alone": "plain", "none": "good", "unknown": "plain", "varies": "plain", "unsharded": "bad", "one rank": "bad",
+    "overlapping": "bad",
+}  # fmt: skip
 
 
 def ranks_parts(scalings: list[RankScaling]) -> Iterator[Part]:
@@ -39,6 +49,12 @@ def ranks_parts(scalings: list[RankScaling]) -> Iterator[Part]:
             name=f"ranks-{number}",
             on=ON_PAPER,
         )
+    if len(scalings) > MOST_SCALINGS:
+        yield Text(
+            text=f"No more than {MOST_SCALINGS} of {len(scalings)} settings of many ranks are given a verdict; every "
+            "case is in the table.",
+            tone="muted",
+        )
 
 
 def _subject(scaling: RankScaling) -> str:
@@ -48,7 +64,7 @@ def _subject(scaling: RankScaling) -> str:
 
 def _callout(scaling: RankScaling) -> Callout:
     return Callout(
-        subject=f"{_subject(scaling)} · {scaling.most['world_size']} ranks",
+        subject=f"{_subject(scaling)} · {count(int(scaling.most['world_size']), 'rank')}",
         headline=HEADLINES[scaling.limit],
         tone=TONES.get(scaling.limit, "warn"),
         sentence=_sentence(scaling),
@@ -63,9 +79,27 @@ def _evidence(scaling: RankScaling) -> str:
         together += f": {percent(most['efficiency'])} of {most['world_size']} times one rank's throughput"
     if pd.notna(most.get("predicted")):
         together += f"; whatif predicted {quantity(most['predicted'], rate)}"
+    return " ".join((f"{together}.", *_rates(scaling, rate), *_waits(most)))
+
+
+def _rates(scaling: RankScaling, rate: str) -> Iterator[str]:
+    most = scaling.most
+    if scaling.limit == "alone":
+        return
     rates = f"The ranks' own rates add up to {quantity(most['rates_sum_per_s'], rate)}"
     waited = f"{percent(most['straggler_cost'])} of the ranks' time is spent waiting for the slowest"
-    return f"{together}. {rates}." if scaling.limit in _WAITING else f"{together}. {rates}; {waited}."
+    yield f"{rates}." if scaling.limit in _WAITING else f"{rates}; {waited}."
+    if str(most.get(f"{FACT}coverage", "")).startswith("unknown"):
+        yield "Samples cannot be told apart: whether every rank loads others is not known."
+
+
+def _waits(most: "pd.Series[Any]") -> Iterator[str]:
+    """Yield what a step waits for, where one is taken."""
+    if pd.notna(most.get("stall_share")) and pd.notna(most.get("sync_share")):
+        yield (
+            f"Of a pass, the mean rank waits {percent(most['stall_share'])} for data and {percent(most['sync_share'])} "
+            f"for other ranks; AU (MLPerf Storage) is {percent(most['accelerator_utilization'])}."
+        )
 
 
 def _sentence(scaling: RankScaling) -> str:
@@ -78,16 +112,33 @@ def _sentence(scaling: RankScaling) -> str:
         "unsharded": "No sample is loaded by one rank alone, so more ranks load nothing more: give the loader a "
         "DistributedSampler, or split the stream by rank.",
         "none": "Each rank is nearly as fast as one alone.",
+        "alone": "How ranks scale is seen beside several, for example with --nproc-per-node 1,2.",
+        "varies": "From one round to the next, throughput differs by more than the ranks may lose: more --rounds, or a "
+        "quieter machine, would show it.",
         "one rank": f"{which} is the slowest {often}, and {cost} of the ranks' time is spent waiting for the slowest: "
-        "look at that host, and at the samples of that rank.",
+        f"look at {'that host, and at ' if most.get(f'{FACT}hosts', 1) > 1 else ''}what that rank loads.",
         "changing ranks": f"{cost} of the ranks' time is spent waiting for the slowest, which is most often {which} "
-        f"({often}): loading is too uneven; more workers or a larger prefetch_factor may hide it.",
+        f"({often}): loading is too uneven; more workers or a larger prefetch_factor may hide it. More --rounds show "
+        "whether it is one rank after all.",
+        "overlapping": f"{percent(scaling.repeated_share)} of what the ranks load is loaded by another one too, and "
+        "counts once: give each rank samples of its own.",
         "cpus": f"{percent(scaling.busy_share)} of the CPUs are busy: fewer workers for each rank, cheaper samples, or "
         "more cores.",
-        "shared": f"Only {percent(scaling.busy_share)} of the CPUs are busy: storage, memory or the network is shared, "
-        "or each rank has too few workers.",
+        "step": "Waiting for data is the lesser part of what is lost: steps take longer, as ranks exchange gradients "
+        "and share what they compute with.",
+        "shared": f"{_busy(scaling.busy_share)}: storage, memory or the network is shared{_too_few(scaling)}.",
         "unknown": f"One rank alone was not measured. {cost} of the ranks' time is spent waiting for the slowest.",
     }[scaling.limit]
+
+
+def _busy(share: float) -> str:
+    return "How busy the CPUs were is not known" if pd.isna(share) else f"Only {percent(share)} of the CPUs are busy"
+
+
+def _too_few(scaling: RankScaling) -> str:
+    """Return what else may be where a rank reads few batches in a pass; nothing where it reads many."""
+    batches = scaling.ranks.get("batches", pd.Series(dtype=float)).mean() / scaling.most.get(f"{FACT}passes", 1)
+    return f", or {batches:.0f} batches in a rank's pass are too few" if batches <= FEW_BATCHES else ""
 
 
 def _details(scaling: RankScaling, number: int) -> Iterator[Part]:

@@ -9,7 +9,8 @@ import pytest
 from loaderbench.reports.stats.rank_scaling import Slowest, limit, rank_scalings, slowest_rank
 
 SOUND: dict[str, Any] = {
-    "efficiency": 0.95, "straggler_cost": 0.01, "slowest": None, "busy_share": 0.5, "is_unsharded": False
+    "world_size": 2, "efficiency": 0.95, "most_efficiency": 0.0, "slowest": None, "busy_share": 0.5,
+    "is_unsharded": False, "repeated_share": 0.0, "stall_share": math.nan,
 }  # fmt: skip
 
 
@@ -46,22 +47,52 @@ def rounds(seconds: list[list[float]]) -> pd.DataFrame:
         ({"efficiency": 0.6, "busy_share": 0.97}, "cpus"),
         ({"efficiency": 0.6, "busy_share": 0.4}, "shared"),
         ({"efficiency": 0.6, "busy_share": math.nan}, "shared"),
+        ({"world_size": 1}, "alone"),
+        ({"efficiency": 0.8, "most_efficiency": 0.92}, "varies"),
+        ({"efficiency": 0.6, "repeated_share": 0.3}, "overlapping"),
+        ({"efficiency": 0.6, "stall_share": 0.1}, "step"),
+        ({"efficiency": 0.6, "stall_share": 0.4}, "shared"),
     ],
 )
 def test_what_limits_is_the_first_cause_that_holds(changed: dict[str, Any], expected: str) -> None:
     assert limit(**SOUND | changed) == expected
 
 
+@pytest.mark.parametrize(("is_always", "expected"), [(True, "one rank"), (False, "changing ranks")])
+def test_always_the_same_rank_is_told_from_one_that_changes(is_always: bool, expected: str) -> None:
+    slowest = Slowest(rank=1, host="a", share=1.0, rounds=5, is_always=is_always, behind=0.2)
+    assert limit(**SOUND | {"efficiency": 0.7, "slowest": slowest}) == expected
+
+
 @pytest.mark.parametrize(
-    ("share", "count", "expected"), [(1.0, 5, "one rank"), (0.5, 5, "changing ranks"), (1.0, 2, "changing ranks")]
+    ("seconds", "is_always"),
+    [
+        ([[1.0, 1.0, 1.0], [1.5, 1.6, 1.5]], True),
+        ([[1.0, 1.0, 1.0], [1.01, 1.9, 1.2]], False),  # as chance has it, one time in four
+        ([[1.0, 1.0, 3.0], [2.0, 2.0, 1.0]], False),
+        ([[1.0], [2.0]], False),
+    ],
 )
-def test_always_the_same_rank_is_told_from_one_that_changes(share: float, count: int, expected: str) -> None:
-    slowest = Slowest(rank=1, host="a", share=share, rounds=count, behind=0.3)
-    assert limit(**SOUND | {"straggler_cost": 0.2, "slowest": slowest}) == expected
+def test_a_rank_is_always_the_slowest_where_its_rounds_show_it(seconds: list[list[float]], is_always: bool) -> None:
+    slowest = slowest_rank(rounds(seconds))
+    assert slowest is not None
+    assert slowest.is_always == is_always
+
+
+def test_what_a_rank_waits_for_others_is_not_its_own_time() -> None:
+    of_two = rounds([[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]).assign(sync_wait_s=[1.0, 1.0, 1.1, 0.0, 0.0, 0.0])
+    slowest = slowest_rank(of_two)
+    assert slowest is not None
+    assert (slowest.rank, slowest.is_always) == (1, True)
+
+
+def test_ranks_that_are_as_fast_as_one_alone_scale_whatever_they_wait() -> None:
+    slowest = Slowest(rank=1, host="a", share=1.0, rounds=5, is_always=True, behind=0.06)
+    assert limit(**SOUND | {"slowest": slowest}) == "none"
 
 
 def test_ranks_that_wait_a_little_for_the_slowest_are_limited_by_what_costs_them_more() -> None:
-    waiting = {"straggler_cost": 0.06, "slowest": Slowest(rank=1, host="a", share=1.0, rounds=5, behind=0.08)}
+    waiting = {"slowest": Slowest(rank=1, host="a", share=1.0, rounds=5, is_always=True, behind=0.06)}
     assert limit(**SOUND | waiting | {"efficiency": 0.3, "busy_share": 0.95}) == "cpus"
     assert limit(**SOUND | waiting | {"efficiency": 0.3, "busy_share": 0.5}) == "shared"
     assert limit(**SOUND | waiting | {"efficiency": 0.89}) == "one rank"
@@ -69,7 +100,7 @@ def test_ranks_that_wait_a_little_for_the_slowest_are_limited_by_what_costs_them
 
 def test_the_slowest_rank_is_the_one_of_most_rounds() -> None:
     assert slowest_rank(rounds([[1.0, 1.0, 3.0], [2.0, 2.0, 1.0]])) == Slowest(
-        rank=1, host="host1", share=2 / 3, rounds=3, behind=0.5
+        rank=1, host="host1", share=2 / 3, rounds=3, is_always=False, behind=0.5
     )
 
 
@@ -77,9 +108,7 @@ def test_how_far_the_slowest_is_behind_is_told_by_the_mean_of_the_others() -> No
     slowest = slowest_rank(rounds([[1.0], [3.0], [4.0]]))
     assert slowest is not None
     assert slowest.behind == 0.5
-    alone = slowest_rank(rounds([[1.0]]))
-    assert alone is not None
-    assert alone.behind == 0.0
+    assert slowest_rank(rounds([[1.0]])) is None
 
 
 def test_efficiency_is_throughput_over_as_many_times_one_rank_s() -> None:

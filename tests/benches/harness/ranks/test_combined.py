@@ -21,7 +21,10 @@ def test_the_slowest_rank_is_named_and_what_it_costs() -> None:
 
 
 def test_ranks_that_end_together_since_they_wait_before_each_step_lose_what_they_wait() -> None:
-    ranks = [{"seconds": 4.0, "samples": 8.0, "compute_s": 1.0, "first_batch_s": 0.1, "sync_wait_s": wait_s} for wait_s in (2.0, 0.2)]
+    ranks = [
+        {"seconds": 4.0, "samples": 8.0, "compute_s": 1.0, "first_batch_s": 0.1, "sync_wait_s": wait_s}
+        for wait_s in (2.0, 0.2)
+    ]
     both = combined(ranks)
     assert both["slowest_rank"] == 1
     assert both["straggler_cost"] == pytest.approx(1.1 / 4)
