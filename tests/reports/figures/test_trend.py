@@ -109,7 +109,8 @@ def test_unknown_dates_and_commits_are_drawn() -> None:
 
 
 def test_a_median_of_zero_is_drawn() -> None:
-    drawn(points(["a"]).assign(median=0.0, low=0.0, high=0.0))
+    (axes,) = drawn(points(["a"]).assign(median=0.0, low=0.0, high=0.0)).axes
+    assert set(axes.collections[1].get_offsets()[:, 1]) == {0.0}
 
 
 def test_a_hostile_name_is_drawn_as_it_is() -> None:

@@ -66,6 +66,8 @@ def test_where_it_is_ignored_it_stays_ignored() -> None:
         with Interruption() as interruption:
             signal.raise_signal(signal.SIGINT)
             interruption.check()
+            assert not interruption.happened
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
 
