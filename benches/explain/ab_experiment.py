@@ -25,7 +25,14 @@ from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.datasets.recipes.compact import collections_of
-from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_of, plan_passes
+from loaderbench.reports.explain.ab_schedule import (
+    PassPlan,
+    Schedule,
+    leaves_others_time,
+    lengthened,
+    passes_of,
+    plan_passes,
+)
 from loaderbench.reports.explain.explain_record import (
     DatasetFacts,
     Explanation,
@@ -34,7 +41,8 @@ from loaderbench.reports.explain.explain_record import (
     Observation,
     PassBlock,
 )
-from loaderbench.reports.explain.ranking import rank
+from loaderbench.reports.explain.ranking import FEWEST_BLOCKS, rank
+from loaderbench.reports.units import quantity
 
 WRITING_S = 1.0  # that showing and writing the result takes, about
 LONGEST_WRITING = 0.1  # of the budget
@@ -136,6 +144,7 @@ class Experiment:
         has_objects = collections_of(self.baseline.subject.dataset) and self.baseline.config.num_workers
         measuring_s = (1 - (MEMORY_OF_OBJECTS if has_objects else MEMORY)) * self.budget.left_s
         self.plan = self._plan(measuring_s / BUSY)
+        self._drop_too_long(measuring_s)
         until_s = self.budget.spent_s + measuring_s
         schedule = self._schedule(self.interventions.values(), until_s, reserved_blocks=COMBINED_BLOCKS)
         self._measure(schedule, interruption, progress)
@@ -185,16 +194,34 @@ class Experiment:
             num_workers=baseline.config.num_workers,
         )
 
+    def _plan_of(self, intervention: Intervention) -> PassPlan:
+        """Return the plan of an intervention: longer passes, where it cannot save anything in those of the others."""
+        epoch_batches = -(-self.baseline.samples // self.baseline.passes.batch_samples)
+        return lengthened(
+            self.plan,
+            fewest_batches=intervention.facts.fewest_batches,
+            batches=epoch_batches if self.baseline.is_whole else MOST_SAMPLES,
+        )
+
+    def _block_s(self, intervention: Intervention) -> float:
+        """Return the seconds that a block of an intervention may take."""
+        passes, plan = self.baseline.passes, self._plan_of(intervention)
+        starts = 2 + (plan.pairs if intervention.facts.keeps_workers else 0)
+        return FORK_S + starts * passes.start_s + passes_of(plan.pairs) * plan.batches * passes.batch_s
+
+    def _drop_too_long(self, measuring_s: float) -> None:
+        """Leave out an intervention whose longer passes would take the time of the others."""
+        for cause, intervention in list(self.interventions.items()):
+            plan, block_s = self._plan_of(intervention), self._block_s(intervention)
+            if plan != self.plan and not leaves_others_time(block_s, measuring_s):
+                needed = quantity(FEWEST_BLOCKS * block_s, "s")
+                self._drop(cause, f"not tried: the budget. Its passes need {plan.batches} batches: {needed} in all")
+
     def _schedule(self, interventions: Any, budget_s: float, *, reserved_blocks: int = 0) -> Schedule:
-        facts = [intervention.facts for intervention in interventions]
-        passes = self.baseline.passes
-        passes_s = passes_of(self.plan.pairs) * self.plan.batches * passes.batch_s
-        starting_s = {True: self.plan.pairs * passes.start_s, False: 0.0}
+        entries = {intervention.facts.cause: intervention for intervention in interventions}
         return Schedule(
-            possible_gains={entry.cause: entry.possible_gain for entry in facts},
-            expected_s={
-                entry.cause: FORK_S + 2 * passes.start_s + passes_s + starting_s[entry.keeps_workers] for entry in facts
-            },
+            possible_gains={cause: intervention.facts.possible_gain for cause, intervention in entries.items()},
+            expected_s={cause: self._block_s(intervention) for cause, intervention in entries.items()},
             budget_s=budget_s,
             rng=self.rng,
             reserved_blocks=reserved_blocks,
@@ -206,12 +233,11 @@ class Experiment:
             progress.describe(cause)
             began = perf_counter()
             timeout_s = schedule.budget_s - self.budget.spent_s + OVERRUN_SHARE * self.budget.seconds
-            turns = turns_of(self.plan.pairs, self.rng)
-            subject = self.baseline.subject
+            intervention = self.interventions[cause]
+            plan, subject = self._plan_of(intervention), self.baseline.subject
+            turns = turns_of(plan.pairs, self.rng)
             try:
-                block = block_in_child(
-                    self.interventions[cause], subject, self.consumer, self.plan, turns, timeout_s=timeout_s
-                )
+                block = block_in_child(intervention, subject, self.consumer, plan, turns, timeout_s=timeout_s)
             except Exception as error:  # noqa: BLE001 - a user's dataset may fail under the change in any way
                 interruption.check()
                 schedule.failed(cause)

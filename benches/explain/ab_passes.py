@@ -10,6 +10,7 @@ from loaderbench.benches.explain.baseline.consumer import Consumer
 from loaderbench.benches.explain.interventions.intervention import Intervention
 from loaderbench.benches.harness.loading.case_loader import cut
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.samples.parts import samples_of
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.benches.harness.system.processes import NoStrays
 from loaderbench.datasets.recipes.transport import release_slots
@@ -53,7 +54,10 @@ def measure_block(
             loaders.clear()  # their workers are joined here
             release_slots()
     return PassBlock(
-        cause=intervention.facts.cause, with_cause_s=tuple(seconds["with"]), without_cause_s=tuple(seconds["without"])
+        cause=intervention.facts.cause,
+        samples=min(samples, samples_of(passes["with"][0].dataset) or samples),
+        with_cause_s=tuple(seconds["with"]),
+        without_cause_s=tuple(seconds["without"]),
     )
 
 

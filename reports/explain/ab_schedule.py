@@ -5,7 +5,7 @@ Nothing here has a clock: whoever measures says how many seconds were spent, and
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 
 from loaderbench.reports.explain.ranking import FEWEST_BLOCKS
@@ -15,6 +15,7 @@ MOST_BLOCKS = 10  # of an intervention
 MOST_PAIRS = 3  # of passes, in a block
 LONGEST_PASS_S = 0.3
 USUAL_BATCHES = 2  # of each worker, in a pass
+LONG_PASSES = 1 / 3  # of the time, at most, for the fewest blocks of one intervention whose passes must be longer
 FEWEST_CAUSES = 4  # that are to be tried where a batch takes long: passes are then as short as can be
 
 
@@ -53,6 +54,23 @@ def plan_passes(
     few = min(causes, FEWEST_CAUSES)
     affordable = int((budget_s / (FEWEST_BLOCKS * max(1, few)) - start_s) / passes_of(1) / batch_s)
     return PassPlan(batches=max(fewest, min(usual, affordable)), batch_samples=batch_samples, pairs=1)
+
+
+def lengthened(plan: PassPlan, *, fewest_batches: int, batches: int) -> PassPlan:
+    """Return `plan` with passes of `fewest_batches`, or of all `batches`, where they would be shorter.
+
+    A block then has fewer pairs, one at least, so that it takes about as long as before if that is possible.
+    """
+    long = min(batches, fewest_batches)
+    if plan.batches >= long:
+        return plan
+    pairs = passes_of(plan.pairs) * plan.batches // (2 * long) - 1
+    return replace(plan, batches=long, pairs=max(1, min(plan.pairs, pairs)))
+
+
+def leaves_others_time(block_s: float, budget_s: float) -> bool:
+    """Return whether the fewest blocks, each of `block_s`, leave enough of `budget_s` to the other interventions."""
+    return FEWEST_BLOCKS * block_s <= LONG_PASSES * budget_s
 
 
 def passes_of(pairs: int) -> int:

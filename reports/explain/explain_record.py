@@ -24,6 +24,7 @@ class InterventionFacts(msgspec.Struct, frozen=True, kw_only=True):
     once_per_epoch: bool = False  # the cause costs the same in an epoch of any length: workers start, for example
     keeps_workers: bool = False  # with the cause, workers start in every pass; without it, they stay or there are none
     builds_on: str = ""  # the cause that is removed in both loaders
+    fewest_batches: int = 0  # of a pass that shows what the change saves: in a shorter one it cannot save anything
 
 
 class NotRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class PassBlock(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of the passes of a fresh pair of loaders, in turns, with the cause and without it."""
 
     cause: str
+    samples: Count  # of a pass
     with_cause_s: Passes
     without_cause_s: Passes
 
@@ -94,7 +96,7 @@ class Explanation(CommandRecord, frozen=True, kw_only=True):
     """Everything that was measured."""
 
     COMMAND = "explain"
-    SCHEMA = 2
+    SCHEMA = 3
 
     seed: int
     loader: dict[str, Any]  # DataLoader's arguments that are not torch's defaults

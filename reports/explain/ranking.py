@@ -58,12 +58,16 @@ class EpochTime:
 
     passes_s: float  # workers running
     start_s: float  # of starting and ending its workers, where they are not persistent
-    scale: float  # the whole dataset's samples, over those that a pass reads
+    samples: int  # of it
 
     @property
     def seconds(self) -> float:
         """Return both together."""
         return self.passes_s + self.start_s
+
+    def scale(self, block: PassBlock) -> float:
+        """Return the samples of an epoch, over those that a pass of `block` reads."""
+        return self.samples / block.samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,8 +151,9 @@ def _effect(facts: InterventionFacts, block: PassBlock, epoch: EpochTime) -> flo
     """
     with_cause_s, without_cause_s = np.asarray(block.with_cause_s), np.asarray(block.without_cause_s)
     if facts.keeps_workers and not facts.once_per_epoch:
-        with_cause_s = epoch.start_s + epoch.scale * np.maximum(with_cause_s - epoch.start_s, _SHORTEST * with_cause_s)
-        without_cause_s = epoch.scale * without_cause_s
+        passes_s = np.maximum(with_cause_s - epoch.start_s, _SHORTEST * with_cause_s)
+        with_cause_s = epoch.start_s + epoch.scale(block) * passes_s
+        without_cause_s = epoch.scale(block) * without_cause_s
     return float(np.median(np.log(with_cause_s / without_cause_s)))
 
 
@@ -156,8 +161,9 @@ def _epoch_time(
     explanation: Explanation, measured: Sequence[InterventionFacts], blocks: Mapping[str, Sequence[PassBlock]]
 ) -> EpochTime:
     """Return the time of an epoch: passes over a part of the dataset, scaled, and starting its workers once."""
+    samples = explanation.dataset.samples
     passes_s = [
-        seconds
+        samples / block.samples * seconds
         for facts in measured
         if not facts.once_per_epoch and not facts.builds_on and not facts.keeps_workers
         for block in blocks[facts.cause]
@@ -169,11 +175,10 @@ def _epoch_time(
         if facts.keeps_workers and facts.once_per_epoch
         for block in blocks[facts.cause]
     ]
-    scale = explanation.dataset.samples / explanation.dataset.samples_read
     return EpochTime(
-        passes_s=scale * float(np.median(passes_s)) if passes_s else math.nan,
+        passes_s=float(np.median(passes_s)) if passes_s else math.nan,
         start_s=max(0.0, float(np.median(starts_s))) if starts_s else explanation.start_s,
-        scale=scale,
+        samples=samples,
     )
 
 
@@ -192,7 +197,7 @@ def _ranked(
     elif facts.keeps_workers:
         paid_s = epoch.seconds
     elif facts.builds_on:
-        paid_s = epoch.scale * with_cause_s
+        paid_s = float(np.median([epoch.scale(block) * np.median(block.with_cause_s) for block in blocks]))
     share = min(1.0, paid_s / epoch.seconds) if epoch.seconds > 0 else 1.0  # all of it where no pass was measured
     gain, low, high = (-math.expm1(-effect) * share for effect in (estimate.mean, estimate.low, estimate.high))
     return RankedIntervention(

@@ -41,6 +41,7 @@ def ranking(gains: dict[str, float], memory: LoaderMemory | None = None) -> Rank
     blocks = tuple(
         PassBlock(
             cause=cause,
+            samples=64,
             with_cause_s=tuple(rng.gauss(1, 0.01) for _ in range(4)),
             without_cause_s=tuple((1 - gain) * rng.gauss(1, 0.01) for _ in range(4)),
         )

@@ -23,7 +23,7 @@ def block_of(cause: str, gain: float, rng: random.Random, with_cause_s: float = 
     """Passes with and without a cause that costs `gain` of them, with noise of 1 %."""
     with_cause = tuple(with_cause_s * rng.gauss(1, 0.01) for _ in range(4))
     without_cause = tuple(with_cause_s * (1 - gain) * rng.gauss(1, 0.01) for _ in range(4))
-    return PassBlock(cause=cause, with_cause_s=with_cause, without_cause_s=without_cause)
+    return PassBlock(cause=cause, samples=1000, with_cause_s=with_cause, without_cause_s=without_cause)
 
 
 def intervention_of(cause: str, **facts: Any) -> InterventionFacts:

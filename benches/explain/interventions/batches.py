@@ -15,9 +15,11 @@ from loaderbench.benches.explain.interventions.intervention import (
 )
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.datasets.recipes.transport import Arrayed, Packed, Reused
+from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.units import percent, quantity
 
 DEEPER = 4  # times the prefetch_factor
+REFILLS = 2  # times that all that is prefetched is made, in a pass that shows what it saves
 FEW_TENSORS = 2  # of a batch: fewer are not worth packing
 MANY_TENSORS = "many tensors in a batch"
 NO_TRANSPORT = "no batch is sent by a worker"
@@ -153,14 +155,17 @@ def out_of_order(cause: str, baseline: Baseline) -> Intervention:
 def deeper_prefetching(cause: str, baseline: Baseline) -> Intervention:
     """Return the intervention: more batches prefetched; raises NotApplicableError."""
     require_workers(baseline)
-    factor = baseline.prefetch_factor
+    factor, workers = baseline.prefetch_factor, baseline.config.num_workers
+    waits = baseline.making_wait + baseline.waits("transport")
+    possible_gain = min(waits, max(baseline.step_share, baseline.passes.blocked_share))
     return per_batch(
         baseline,
         replacing(prefetch_factor=DEEPER * factor),
         cause=cause,
-        evidence=f"prefetch_factor is {factor}: up to {factor * baseline.config.num_workers} batches are made ahead",
+        evidence=f"prefetch_factor is {factor}: up to {factor * workers} batches are made ahead",
         change=f"prefetch_factor={DEEPER * factor}",
-        possible_gain=min(baseline.making_wait + baseline.waits("transport"), baseline.step_share),
+        possible_gain=possible_gain,
+        fewest_batches=REFILLS * DEEPER * factor * workers if possible_gain >= MARGIN else 0,
     )
 
 

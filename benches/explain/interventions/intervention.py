@@ -120,6 +120,7 @@ def _in_one(baseline: Baseline, chosen: Sequence[Intervention]) -> Intervention:
             caveat=" ".join(intervention.facts.caveat for intervention in chosen if intervention.facts.caveat),
             keeps_workers=keeps_workers,
             combines=causes,
+            fewest_batches=max(intervention.facts.fewest_batches for intervention in chosen),
         ),
         with_cause=baseline.config if keeps_workers else running(baseline.config),
         change=advised if keeps_workers else lambda config: running(advised(config)),

@@ -73,7 +73,9 @@ class Blocks:
         if self.error and cause == (self.failing or cause) and len(self.measured) > self.after:
             raise self.error
         share = {"workers where none would do": 1.0, TOGETHER: 0.33}.get(cause, 0.5)
-        return PassBlock(cause=cause, with_cause_s=(1.0,), without_cause_s=(share + 0.001 * (len(self.measured) % 7),))
+        return PassBlock(
+            cause=cause, samples=32, with_cause_s=(1.0,), without_cause_s=(share + 0.001 * (len(self.measured) % 7),)
+        )
 
 
 @pytest.fixture

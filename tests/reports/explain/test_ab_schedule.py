@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaderbench.reports.explain.ab_schedule import PassPlan, Schedule, passes_of, plan_passes
+from loaderbench.reports.explain.ab_schedule import (
+    PassPlan,
+    Schedule,
+    leaves_others_time,
+    lengthened,
+    passes_of,
+    plan_passes,
+)
 
 
 def schedule_of(*causes: str, budget_s: float = 0.0, seed: int = 0, **limits: Any) -> Schedule:
@@ -176,3 +183,27 @@ def test_passes_are_cut_and_then_pairs_left_out_until_the_blocks_fit(budget_s: f
 def test_where_few_could_be_tried_passes_are_shorter_still(budget_s: float, batches: int) -> None:
     """A batch of each of two workers, at least."""
     assert plan(budget_s=budget_s) == plan_of(batches, 1)
+
+
+@pytest.mark.parametrize(
+    ("fewest_batches", "batches", "expected"),
+    [
+        (0, 1000, plan_of(6, 3)),
+        (6, 1000, plan_of(6, 3)),
+        (12, 1000, plan_of(12, 1)),
+        (8, 1000, plan_of(8, 2)),
+        (128, 1000, plan_of(128, 1)),
+        (128, 10, plan_of(10, 1)),
+    ],
+)
+def test_passes_too_short_to_show_anything_are_lengthened_with_fewer_pairs(
+    fewest_batches: int, batches: int, expected: PassPlan
+) -> None:
+    made = lengthened(plan_of(6, 3), fewest_batches=fewest_batches, batches=batches)
+    assert made == expected
+    assert made.pairs == 1 or passes_of(made.pairs) * made.batches <= passes_of(3) * 6
+
+
+def test_longer_passes_leave_the_other_interventions_most_of_the_time() -> None:
+    assert leaves_others_time(2.0, 25.0)
+    assert not leaves_others_time(2.0, 23.0)

@@ -25,9 +25,18 @@ def test_an_explanation_is_read_back_from_its_folder_as_it_was_written(explained
     [
         ({"schema": 99}, "has schema 99"),
         ({"blocks": 3}, "blocks: expected array, got int"),
-        ({"blocks": [{"cause": "a", "with_cause_s": [1], "without_cause_s": [0]}]}, r"blocks\[0\].without_cause_s"),
-        ({"blocks": [{"cause": "a", "with_cause_s": [1], "without_cause_s": [1, 2]}]}, "1 passes with the cause and 2"),
-        ({"blocks": [{"cause": "b", "with_cause_s": [1], "without_cause_s": [1]}]}, "none of the interventions"),
+        (
+            {"blocks": [{"cause": "a", "samples": 8, "with_cause_s": [1], "without_cause_s": [0]}]},
+            r"blocks\[0\].without_cause_s",
+        ),
+        (
+            {"blocks": [{"cause": "a", "samples": 8, "with_cause_s": [1], "without_cause_s": [1, 2]}]},
+            "1 passes with the cause and 2",
+        ),
+        (
+            {"blocks": [{"cause": "b", "samples": 8, "with_cause_s": [1], "without_cause_s": [1]}]},
+            "none of the interventions",
+        ),
         ({"dataset": {}}, "dataset.name is missing"),
     ],
     ids=["schema", "type", "no time", "half a pair", "unknown cause", "field"],

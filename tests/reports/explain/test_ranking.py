@@ -52,6 +52,19 @@ def test_an_epoch_is_its_passes_scaled_to_the_whole_dataset_and_one_start_of_its
     assert epoch.start_s == pytest.approx(2.0, rel=0.05)
 
 
+def test_passes_of_other_lengths_are_scaled_by_their_own(explained: Explained) -> None:
+    """Twice as many samples in twice the time are as fast: the epoch is as long as before."""
+    made = explained({"a": 0.1, "longer": 0.1})
+    blocks = tuple(
+        msgspec.structs.replace(block, samples=2000, with_cause_s=tuple(2 * seconds for seconds in block.with_cause_s))
+        if block.cause == "longer"
+        else block
+        for block in made.blocks
+    )
+    epoch = rank(msgspec.structs.replace(made, blocks=blocks)).epoch
+    assert epoch.passes_s == pytest.approx(1.0, rel=0.02)
+
+
 def test_fewer_than_four_blocks_are_unclear(explained: Explained) -> None:
     assert rank(explained({"large": 0.4}, blocks=3)).interventions[0].outcome == "unclear"
 
@@ -88,7 +101,8 @@ def test_a_loader_that_starts_its_workers_is_scaled_to_an_epoch_with_one_start(e
     made = explained({"a": 0.0}, samples=10_000, starts=1.0)
     whole = intervention_of("all", keeps_workers=True, combines=("a", RESTARTS))
     blocks = [
-        PassBlock(cause="all", with_cause_s=(2.0,), without_cause_s=(0.5 + 0.001 * number,)) for number in range(6)
+        PassBlock(cause="all", samples=1000, with_cause_s=(2.0,), without_cause_s=(0.5 + 0.001 * number,))
+        for number in range(6)
     ]
     made = msgspec.structs.replace(made, interventions=(*made.interventions, whole), blocks=(*made.blocks, *blocks))
     best = rank(made).best

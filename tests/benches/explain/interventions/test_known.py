@@ -178,6 +178,22 @@ def test_promises_are_shares_of_a_pass_that_was_measured(baseline: Made) -> None
 
 
 @pytest.mark.parametrize(
+    ("passes", "batches"),
+    [
+        ({"time_shares": {"wait_fetch_s": 0.8, "step_s": 0.2}}, 64),  # twice the 8 batches that each of 4 workers makes
+        ({"time_shares": {"wait_fetch_s": 1.0}, "blocked_share": 0.2}, 64),
+        ({"time_shares": {"wait_fetch_s": 1.0}, "blocked_share": 0.0}, 0),
+    ],
+    ids=["a step", "a slower batch", "neither"],
+)
+def test_passes_that_show_what_prefetching_saves_make_all_that_is_prefetched_twice(
+    baseline: Made, passes: dict[str, Any], batches: int
+) -> None:
+    slow = baseline(passes=passes, config={"num_workers": 4})
+    assert applied(slow, "few batches prefetched").facts.fewest_batches == batches
+
+
+@pytest.mark.parametrize(
     ("config", "timeout_s"), [({"timeout": 7.0}, 7.0), ({"num_workers": 0, "timeout": 0}, 5.0)], ids=["own", "none"]
 )
 def test_more_workers_wait_as_long_as_the_user_said(baseline: Made, config: dict[str, Any], timeout_s: float) -> None:
