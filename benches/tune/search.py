@@ -118,8 +118,13 @@ class Search:
         if not eligible:
             return False
         ranked = sorted(eligible, key=lambda name: effects[name])
-        workers = (name for name in ranked if self.space.known[name].values["num_workers"])
-        further = self.space.further(effects, ranked[0], next(workers, None))
+        workers = {name: self.space.known[name].values["num_workers"] for name in ranked}
+        further = self.space.further(
+            effects,
+            ranked[0],
+            next((name for name in ranked if workers[name]), None),
+            next((name for name in ranked if not workers[name] and race.status[name] == "open"), None),
+        )
         return self._join(self._affordable(further, race.budget_s - spent_s - race.needed_s(race.open_ones)))
 
     def _affordable(self, candidates: Sequence[TunedLoader], left_s: float) -> list[TunedLoader]:

@@ -124,15 +124,24 @@ class Space:
         ]
         return self._new([*baselines, *grid])
 
-    def further(self, effects: Mapping[str, float], best: str, best_with_workers: str | None) -> list[TunedLoader]:
-        """Return what is tried next, by the logarithms of what was measured so far; none where all of it is known."""
-        bases = dict.fromkeys(name for name in (best, best_with_workers) if name is not None)
-        values = [
-            changed
-            for name in bases
-            for changed in (*self._together(self.known[name], effects), *self._one_at_a_time(self.known[name]))
-        ]
+    def further(
+        self, effects: Mapping[str, float], best: str, best_with_workers: str | None, best_without: str | None = None
+    ) -> list[TunedLoader]:
+        """Return what is tried next, by the logarithms of what was measured so far; none where all of it is known.
+
+        Around the best: everything; around the best without workers, if that is another one: the few factors that it
+        has; then around the best that has workers.
+        """
+        values = self._around(best, effects)
+        if best_without is not None and best_without != best:
+            values += [one for one in self._around(best_without, effects) if not one["num_workers"]]
+        if best_with_workers is not None and best_with_workers != best:
+            values += self._around(best_with_workers, effects)
         return self._new(values)
+
+    def _around(self, name: str, effects: Mapping[str, float]) -> list[Values]:
+        base = self.known[name]
+        return [*self._together(base, effects), *self._one_at_a_time(base)]
 
     def _new(self, values: Sequence[Values]) -> list[TunedLoader]:
         candidates = {candidate.name: candidate for candidate in map(self.candidate, values)}

@@ -40,9 +40,11 @@ class OrderedSpace(Space):
 
     true_costs: Mapping[str, float] | None = None
 
-    def further(self, effects: Mapping[str, float], best: str, best_with_workers: str | None) -> list[TunedLoader]:
+    def further(
+        self, effects: Mapping[str, float], best: str, best_with_workers: str | None, best_without: str | None = None
+    ) -> list[TunedLoader]:
         """Return what is tried next; what is not in the grid comes last."""
-        candidates, costs = super().further(effects, best, best_with_workers), self.true_costs
+        candidates, costs = super().further(effects, best, best_with_workers, best_without), self.true_costs
         if costs is None:
             return candidates
         return sorted(candidates, key=lambda candidate: costs.get(candidate.name, math.inf))

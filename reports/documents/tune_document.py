@@ -38,6 +38,10 @@ MOST_ROWS = 12  # of the table, on a terminal
 TONES: Mapping[Status, Tone] = {
     "open": "plain", "worse": "bad", "not needed": "muted", "not pursued": "warn", "lost": "bad", "compared": "muted",
 }  # fmt: skip
+COMPARED_WITHOUT_LENGTH: Mapping[Objective, str] = {
+    "throughput": "settings are compared once batches flow",
+    "cpu": "its CPU time is that of the part that is read",
+}
 COLUMNS = (
     Column(label="setting"),
     Column(
@@ -173,8 +177,8 @@ def _notices(tuned: Tuned) -> Iterator[str]:
         yield "Interrupted: answered from what was measured until then."
     if tuned.earlier:
         yield f"Started from {count(tuned.earlier_trials, 'trial')} of {tuned.earlier}; --fresh does without them."
-    if not tuned.is_length_known:
-        yield "The stream does not say how long an epoch is: settings are compared once batches flow."
+    if not tuned.is_length_known and tuned.objective in COMPARED_WITHOUT_LENGTH:
+        yield f"The stream does not say how long an epoch is: {COMPARED_WITHOUT_LENGTH[tuned.objective]}."
 
 
 def _costs(answer: TuneAnswer) -> pd.DataFrame:

@@ -18,7 +18,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN
 from loaderbench.reports.tune.block_costs import BlockCosts, CostRatio, Spread
@@ -57,6 +57,8 @@ class Race:
     _reserve_s: float = field(default=0.0, init=False)
     is_finishing: bool = field(default=False, init=False)
     """Whether only the baselines are measured, beside what is recommended."""
+    _is_over: bool = field(default=False, init=False)
+    """Whether nothing more is measured."""
     _is_unconfirmed: bool = field(default=False, init=False)
     """Whether all trials are an earlier race's."""
     _spread: tuple[int, Spread] | None = field(default=None, init=False)
@@ -88,9 +90,10 @@ class Race:
             self._begin_block(left_s)
         affordable = [name for name in self.waiting if self.trial_s(name) <= left_s]
         if self.is_finishing and not affordable:
+            self._is_over = True
             return None
         if not affordable:
-            is_settled = not self.waiting and not self._not_pursued
+            is_settled = not self.waiting and not self._with("not pursued")
             self.ending = "decided" if is_settled else "budget"
             return None
         return affordable[0]
@@ -110,16 +113,13 @@ class Race:
             self._drop_the_worse()
 
     def lost(self, name: str, reason: str) -> None:
-        """Record that a setting cannot be measured, or may not be used; it has no further trials.
-
-        What it was better than is open again: that is no reason any more.
-        """
+        """Record that a setting failed, or may not be used: no further trials. What it ruled out is open again."""
         if name in self.waiting:
             self.waiting.remove(name)
         self.status[name] = "lost"
         self.reasons[name] = reason
         if self.costs.blocks(name) and not self.is_finishing:
-            self.status |= {one: "open" for one, is_in in self.status.items() if is_in in ("worse", "not needed")}
+            self.status |= dict.fromkeys(self._with("worse", "not needed"), "open")
         if not self.waiting:
             self._drop_the_worse()
 
@@ -131,7 +131,7 @@ class Race:
     @property
     def open_ones(self) -> list[str]:
         """Return the settings that are open, the smallest first."""
-        return sorted((name for name, is_in in self.status.items() if is_in == "open"), key=self._size)
+        return sorted(self._with("open"), key=lambda name: self.settings[name].size)
 
     @property
     def is_decided(self) -> bool:
@@ -160,14 +160,14 @@ class Race:
             return None
         are_good = as_good(self.costs, names, self._spread_of_all())
         shown = next((name for name, is_good in zip(names, are_good, strict=True) if is_good), None)
-        return (best, False) if shown is None or self._not_pursued else (shown, True)
+        return (best, False) if shown is None or self._with("not pursued") else (shown, True)
 
     @property
     def _settled(self) -> tuple[str, bool] | None:
         """Return what was to be recommended when the race ended, unless the blocks after it speak against it.
 
-        A baseline that costs less in the blocks that both have takes the place of what was not shown to be as good; and
-        where a late trial of it was lost, the best of the others does.
+        A baseline that costs less in the blocks that both have, of which there are enough or will be no more, takes the
+        place of what was not shown to be as good; and where a late trial of it was lost, the best of the others does.
         """
         if self._final is None:
             return None
@@ -178,7 +178,8 @@ class Race:
         if is_shown:
             return self._final
         usable = [one for one in sorted(self.baselines) if self.status.get(one, "lost") not in ("lost", "compared")]
-        ratios = {one: self.compare(one, name) for one in usable if self.costs.common(one, name) >= LEAST_OF_BASELINE}
+        least = 1 if self._is_over else LEAST_OF_BASELINE
+        ratios = {one: self.compare(one, name) for one in usable if self.costs.common(one, name) >= least}
         cheaper = [one for one, cost in ratios.items() if cost.ratio < 1]
         return min(cheaper, key=lambda one: ratios[one].ratio, default=name), False
 
@@ -224,8 +225,10 @@ class Race:
 
     def _all_of_the_first_block(self) -> list[str]:
         """Return all settings, the baselines first: however small the budget, there is something to compare with."""
-        names = [*self.open_ones, *(name for name, is_in in self.status.items() if is_in == "compared")]
-        return sorted(names, key=lambda name: name not in self.baselines)
+        return sorted([*self.open_ones, *self._with("compared")], key=lambda name: name not in self.baselines)
+
+    def _with(self, *statuses: Status) -> list[str]:
+        return [name for name, is_in in self.status.items() if is_in in statuses]
 
     def _owed(self) -> dict[str, int]:
         """Return the baselines that have too few blocks in common with what is recommended, and how many too few."""
@@ -279,17 +282,13 @@ class Race:
 
     def _reopen(self, left_s: float) -> bool:
         """Open those again that were left out and for which there is time after all; return whether there are any."""
-        effects = self.costs.effects(self._not_pursued)
+        effects = self.costs.effects(self._with("not pursued"))
         reopened: list[str] = []
         for name in sorted(effects, key=lambda name: effects[name]):
             if self.needed_s([*self.open_ones, name]) <= left_s:
                 self.status[name] = "open"
                 reopened.append(name)
         return bool(reopened)
-
-    @property
-    def _not_pursued(self) -> list[str]:
-        return [name for name, is_in in self.status.items() if is_in == "not pursued"]
 
     def needed_s(self, names: Iterable[str]) -> float:
         """Return the seconds by which all of `names` have the fewest blocks, and one more of those that have them."""
@@ -298,6 +297,3 @@ class Race:
     def _least(self, names: Iterable[str]) -> str | None:
         effects: Mapping[str, float] = self.costs.effects(self.costs.linked(names))
         return min(effects, key=lambda name: effects[name], default=None)
-
-    def _size(self, name: str) -> tuple[Any, ...]:
-        return self.settings[name].size

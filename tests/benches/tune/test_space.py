@@ -55,6 +55,15 @@ def test_then_one_value_at_a_time_is_changed_around_the_best_ones(space: Made) -
     assert not [name for name in names if "spawn" in name]  # persistent workers start once
 
 
+def test_whole_batches_are_asked_for_without_workers_too_where_workers_are_best(space: Made) -> None:
+    made = space()
+    made.first(own(made), [own(made)])
+    best = "workers=2 · persistent"
+    names = [one.name for one in made.further({"workers=0": 0.0, best: -0.1}, best, best, "workers=0")]
+    assert "workers=0 · batches fetched" in names
+    assert "workers=4" not in names  # what has workers is tried around the best alone
+
+
 def test_where_the_most_workers_are_best_twice_as_many_are_tried(space: Made) -> None:
     made = space()
     made.most_workers = 8

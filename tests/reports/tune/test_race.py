@@ -180,14 +180,17 @@ def test_a_baseline_is_compared_with_what_wins_although_it_is_worse() -> None:
     assert gain.low < 10 < gain.high
 
 
-def test_a_baseline_that_costs_less_after_all_takes_the_place_of_what_was_not_shown_to_be_as_good() -> None:
+@pytest.mark.parametrize("blocks", [1, 3])  # that there is time for: too few, and enough
+def test_a_baseline_that_costs_less_after_all_takes_the_place_of_what_was_not_shown_to_be_as_good(blocks: int) -> None:
     race = made_up_race({"torch's": 1.0, "lucky": 1.0}, budget_s=20.0, baselines=frozenset({"torch's"}))
     for cost in (1.0, 0.9):  # in the one block that there was time for
         race.measured(race.next(0.0) or "", cost, 1.0)
     assert race.recommended == ("lucky", False)
     race.finish()
-    while (name := race.next(0.0)) is not None:
+    trials = 0
+    while (name := race.next(0.0 if trials < 2 * blocks else 20.0)) is not None:
         race.measured(name, {"torch's": 1.0, "lucky": 1.2}[name], 1.0)
+        trials += 1
     assert race.recommended == ("torch's", False)
 
 
