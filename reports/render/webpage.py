@@ -19,6 +19,7 @@ from loaderbench.reports.figures.style import inline, palette
 from loaderbench.reports.text import bound, plain, printable
 from loaderbench.reports.units import count
 
+LONG_WORD = 20  # characters: a column of a table should not be as wide as longer ones
 ROWS_A_PAGE = 50  # of a searchable table
 POINTS_TO_PIXELS = 1.4  # of a figure: its smallest letters are then as large as the page's smallest
 
@@ -51,7 +52,8 @@ def _environment() -> Environment:
         "kind": lambda part: type(part).__name__,
         "line": lambda text: bound(plain(text, None)),
         "cell": lambda text: bound(plain(text)),
-        "printable": printable,
+        "code": _code,
+        "breakable": _breakable,
         "shown": _shown,
         "columns": _columns,
         "rows": _rows,
@@ -138,6 +140,22 @@ def _search_cell(cell: Cell) -> str | tuple[float | None, str] | None:
     if cell.number is not None:
         return (float(cell.number) if math.isfinite(cell.number) else None, text)  # a number may be numpy's
     return text or None
+
+
+def _code(text: str) -> Markup:
+    """Return code in which no option is broken at its hyphens: a browser would end a line with ``--``."""
+    option = Markup('<span class="option">{}</span>')
+    return Markup().join(option.format(word) if "-" in word else word for word in re.split(r"(\s+)", printable(text)))
+
+
+def _breakable(text: str) -> Markup:
+    """Return a text whose long words, paths of modules and variables, may be broken where their parts end.
+
+    >>> _breakable("num_workers=2, of loaderbench.recipes.transport")
+    Markup('num_workers=2, of loaderbench.<wbr>recipes.<wbr>transport')
+    """
+    words = (re.split(r"(?<=[._=/])(?=\w)", word) if len(word) > LONG_WORD else [word] for word in text.split(" "))
+    return Markup(" ").join(Markup("<wbr>").join(parts) for parts in words)
 
 
 def _class(kind: str) -> str:
