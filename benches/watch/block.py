@@ -26,7 +26,7 @@ class watch:  # noqa: N801 - it reads as a verb: with watch(): …
     def __init__(self, out: str | Path | None = None) -> None:
         rank, size = rank_and_size(os.environ)
         folder = folder_of_rank(None if out is None else Path(out), rank, size) or unused_folder("watch")
-        self.session = WatchSession(folder=folder, script="a block", stream=sys.stdout, rank=rank, world_size=size)
+        self.session = WatchSession(folder=folder, script="with watch()", stream=sys.stdout, rank=rank, world_size=size)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()

@@ -13,7 +13,7 @@ EVERY_S = 10.0  # between two lines, where there is no terminal
 
 @dataclass(slots=True)
 class LiveLine:
-    """Draws the line: over itself on a terminal, else every `EVERY_S` seconds."""
+    """Draws the line: over itself on a terminal, else, and above bars of tqdm, every `EVERY_S` seconds."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     is_live: bool | None = None
@@ -24,7 +24,9 @@ class LiveLine:
 
     def show(self, loaders: list[LoaderTrace], steps: int, now: float) -> None:
         """Draw the line if it is time."""
-        is_live = self.stream.isatty() if self.is_live is None else self.is_live
+        is_terminal = self.stream.isatty() if self.is_live is None else self.is_live
+        has_bars = tqdm_has_bars()
+        is_live = is_terminal and not has_bars
         waited_s = sum(self._waited(number, trace) for number, trace in enumerate(loaders))
         self._seen.append((now, steps, waited_s))
         while len(self._seen) > 2 and self._seen[1][0] < now - RECENT_S:  # noqa: PLR2004 - a difference takes two
@@ -33,7 +35,8 @@ class LiveLine:
             return
         self._shown_at = now
         text = line_of(self._seen[0], self._seen[-1], slowest(loaders, now - RECENT_S))
-        self._write(f"\r\x1b[K{text}\r" if is_live else f"{text}\n")
+        before = "\r\x1b[K" if is_terminal else "\n" if has_bars else ""  # a bar has not ended its line
+        self._write(before + text + ("\r" if is_live else "\n"))
         self._is_drawn = is_live
 
     def clear(self) -> None:
@@ -56,9 +59,17 @@ class LiveLine:
             epoch = trace.epochs[index]
             begin = batch if index == place else 0
             waited += sum(epoch.received[begin:]) - sum(epoch.requested[begin:])
+            if not begin and len(epoch.received):
+                waited += epoch.started - epoch.began
             place, batch = index, len(epoch.received)
         self._totals[number] = (place, batch, waited)
         return waited
+
+
+def tqdm_has_bars() -> bool:
+    """Return whether the script shows a bar of tqdm, which draws over itself as this line does; nothing is imported."""
+    bars = getattr(getattr(sys.modules.get("tqdm.std"), "tqdm", None), "_instances", ())
+    return len(bars) > 0
 
 
 def slowest(loaders: list[LoaderTrace], since: float) -> tuple[float, str]:

@@ -58,6 +58,7 @@ def _loader(trace: LoaderTrace, began: float, made: Mapping[int, list[Row]]) -> 
             _batch(number, row, began) for number, epoch in enumerate(trace.epochs) for row in epoch.workers_made(made)
         ),
         steps=trace.steps,
+        loaders=trace.loaders,
         failure=trace.failure,
     )
 

@@ -137,4 +137,4 @@ def _exit_code(error: SystemExit) -> int:
 
 
 def _exit_text(error: SystemExit) -> str:
-    return "" if not error.code else f"SystemExit: {error.code}"
+    return "" if not error.code else f"sys.exit({error.code!r})"

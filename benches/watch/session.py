@@ -131,8 +131,8 @@ class WatchSession:
         """Write what has been seen until now, lest it be lost where the process is killed."""
         from loaderbench.benches.watch.results import files_of  # noqa: PLC0415
 
-        record = self._record(now - self.recorder.began, "running", with_machine=False)
-        with suppress(OSError):
+        with suppress(Exception):  # a full disk, for example: the script goes on
+            record = self._record(now - self.recorder.began, "running", with_machine=False)
             write(files_of(record), self.folder)
 
     @contextmanager

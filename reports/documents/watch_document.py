@@ -45,7 +45,7 @@ TOO_FEW = "these steps are too few, or too unlike, to say the same of a longer r
 MOST_SECTIONS = 4
 LONG_STEP = 0.2  # of a loop: a single step from which on the share of waiting is as much about it as about all others
 FEWEST_STEPS = 20  # of a loop of which a single step is said to be long
-BURST = 0.7  # of the waiting, from which on batches come in bursts
+BURST = 0.7  # of the way from waits that are all alike to all waiting for one batch in as many as there are workers
 STAGE_WORDS = {
     "start": "the start of the iterator", "begin": "a batch not begun yet", "fetch": "fetching",
     "collate": "collating", "transport": "sending", "unknown": "stages not known",
@@ -101,12 +101,13 @@ def _notices(watched: Watched) -> Iterator[str]:
         same = next((failure for failure in reversed(failures) if failure.startswith("KeyboardInterrupt")), "")
     why = f": {same or watched.why}" if same or watched.why else ""
     if watched.ending in {"interrupted", "failed"}:
-        ended = {"interrupted": "interrupted", "failed": "ended by an error"}[watched.ending]
+        by = "ended" if watched.why.startswith("sys.exit(") else "ended by an error"
+        ended = {"interrupted": "interrupted", "failed": by}[watched.ending]
         yield f"The script was {ended}{why}. This is what was seen until then."
     if watched.ending == "running":
         yield "The script was still running when this was written, or was killed later."
     if watched.ending == "stopped":
-        yield f"The script was ended{why or ' after what was asked for'}."
+        yield f"The script was ended{why or ' early, as --steps or --seconds asked'}."
     for loader in watched.loaders:
         if loader.failure and loader.failure != same:
             yield f"{loader.name}: {loader.failure}"
@@ -207,7 +208,11 @@ def _waiting(verdict: LoopVerdict) -> Iterator[str]:
     yield from _one_long_step(times)
     workers = int(verdict.loader.facts.get("num_workers") or 0)
     in_bursts = burst(times, workers)
-    if in_bursts is not None and in_bursts >= BURST and verdict.outcome == "bottleneck":
+    if (
+        in_bursts is not None
+        and (in_bursts - 1 / workers) >= BURST * (1 - 1 / workers)
+        and verdict.outcome == "bottleneck"
+    ):
         yield f"batches come in bursts: {percent(in_bursts)} of the waiting is for one batch in {workers}"
 
 
@@ -277,7 +282,19 @@ def _memory(watched: Watched) -> Iterator[str]:
 
 
 def _note(verdict: LoopVerdict) -> str:
-    facts = verdict.loader.facts
-    if verdict.reason == "starts" and facts.get("num_workers") and not facts.get("persistent_workers"):
-        return "most of the waiting is for starts: persistent_workers=True keeps workers from one pass to the next"
-    return ""
+    """Return what to do about starts, if most of the waiting is for them."""
+    facts, times = verdict.loader.facts, verdict.times
+    if verdict.reason != "starts" or not facts.get("num_workers"):
+        return ""
+    if times.lost[0] > times.lost_s / 2:
+        return (
+            "most of the waiting is for the first start, which a longer run has once as well: watch more of its steps"
+        )
+    if facts.get("persistent_workers"):
+        return ""
+    if verdict.loader.loaders > 1:
+        return (
+            "most of the waiting is for starts: each pass has a new loader, with new workers; make one, with "
+            "persistent_workers=True"
+        )
+    return "most of the waiting is for starts: persistent_workers=True keeps workers from one pass to the next"

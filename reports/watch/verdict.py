@@ -126,6 +126,7 @@ def burst(times: LoopTimes, num_workers: int) -> float | None:
     if num_workers < 2 or len(steady) < 4 * num_workers or not steady.sum():  # noqa: PLR2004 - some rounds of the workers
         return None
     rounds = steady[: len(steady) // num_workers * num_workers].reshape(-1, num_workers)
+    rounds = np.minimum(rounds, np.quantile(rounds.max(axis=1), 0.9))  # a single slow batch is no burst
     return float(rounds.max(axis=1).sum() / rounds.sum()) if rounds.sum() else None
 
 

@@ -69,6 +69,8 @@ class WatchedLoader(msgspec.Struct, frozen=True, kw_only=True):
     made: tuple[MadeBatch, ...] = ()
     steps: int = 0
     """That it delivered; of a great many, only the first are in `epochs`."""
+    loaders: int = 1
+    """How many the same lines made, and were read."""
     failure: str = ""
     """What reading it raised."""
 

@@ -159,6 +159,7 @@ class WatchRecorder:
             alive = {id(other.trace) for other in self._made.values() if other.trace and other.reference() is not None}
             gone = [trace for trace in of_lines if id(trace) not in alive]
             made.trace = gone[0] if gone else self._new_trace(made)
+            made.trace.loaders += bool(gone)
         return made.trace
 
     def _new_trace(self, made: "MadeLoader") -> LoaderTrace:
@@ -199,8 +200,20 @@ class MadeLoader:
 def _made(loader: Any) -> MadeLoader:
     from loaderbench.benches.watch.observing.facts import loader_facts  # noqa: PLC0415 - imports what the script may not
 
-    lines = user_lines(sys._getframe(1))  # noqa: SLF001 - ours are left out
+    lines = user_lines(_caller_of_init(loader))
     return MadeLoader(weakref.ref(loader), lines, loader_facts(loader))
+
+
+def _caller_of_init(loader: Any) -> FrameType | None:
+    """Return the frame that makes a loader: above the ``__init__`` of its own classes, which many loaders may share."""
+    innermost = sys._getframe(1)  # noqa: SLF001 - ours are left out later
+    outer: FrameType | None = innermost
+    while outer is not None:
+        code = outer.f_code
+        if code.co_name == "__init__" and code.co_argcount and outer.f_locals.get(code.co_varnames[0]) is loader:
+            innermost = outer.f_back or innermost
+        outer = outer.f_back
+    return innermost
 
 
 def user_lines(frame: FrameType | None) -> tuple[str, ...]:

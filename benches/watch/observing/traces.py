@@ -50,4 +50,5 @@ class LoaderTrace:
     facts: dict[str, Any] = field(default_factory=dict)
     epochs: list[EpochTrace] = field(default_factory=list)
     steps: int = 0
+    loaders: int = 1  # that these lines made, and that were read
     failure: str = ""  # what a batch of it raised

@@ -49,7 +49,7 @@ def test_what_the_block_raises_goes_on_and_is_said(folder: Path) -> None:
 def test_a_block_without_a_loader_says_so_and_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with watch(out=folder):
         pass
-    assert capsys.readouterr().out == f"loaderbench: a block: {NO_LOADER}; nothing to report\n"
+    assert capsys.readouterr().out == f"loaderbench: with watch(): {NO_LOADER}; nothing to report\n"
     assert not folder.exists()
 
 

@@ -1,7 +1,11 @@
 """The line that is shown while a script runs."""
 
 import io
+import sys
 from array import array
+from types import SimpleNamespace
+
+import pytest
 
 from loaderbench.benches.watch.live import LiveLine, slowest
 from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
@@ -38,6 +42,29 @@ def test_elsewhere_it_is_a_line_every_ten_seconds() -> None:
         line.show([trace((0.0, 0.5))], 1, float(now))
     assert stream.getvalue().count("\n") == 2
     assert "\x1b" not in stream.getvalue()
+
+
+def test_above_a_bar_of_tqdm_it_is_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = SimpleNamespace(tqdm=SimpleNamespace(_instances={"a bar"}))
+    monkeypatch.setitem(sys.modules, "tqdm.std", bars)  # type: ignore[arg-type]
+    for is_live, begins in ((True, "\r\x1b[Kstep 1"), (False, "\nstep 1")):
+        stream = io.StringIO()
+        line = LiveLine(stream=stream, is_live=is_live)
+        for now in range(1, 15):
+            line.show([trace((0.0, 0.5))], 1, float(now))
+        assert stream.getvalue().startswith(begins)
+        assert stream.getvalue().count("step") == 2  # steps, and steps/s: one line
+        assert stream.getvalue().endswith("\n")
+
+
+def test_the_start_of_workers_is_waiting() -> None:
+    stream, loader = io.StringIO(), trace((4.0, 4.0), (5.0, 5.0))
+    line = LiveLine(stream=stream, is_live=True)
+    line.show([], 0, 0.0)
+    loader.epochs[0].started = 4.0
+    line.show([loader], 2, 8.0)
+    line.show([loader], 2, 8.0)
+    assert stream.getvalue().count("waiting for data 50% of the time") == 2
 
 
 def test_only_recent_waits_count_as_the_slowest() -> None:

@@ -1,5 +1,6 @@
 """Signals and processes of a script are as without a watch, and what was seen before its end is kept."""
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,3 +118,10 @@ def test_what_a_killed_script_has_done_is_on_disk_after_a_few_seconds(tmp_path: 
         recorder.owner += 1  # as in a process that was forked
         show(session, session.finish("finished"))
     assert Watched.read(tmp_path / "out") == record
+
+
+def test_a_script_goes_on_where_what_was_seen_cannot_be_saved_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("no folder")
+    session = WatchSession(folder=tmp_path / "out", script="train.py", stream=io.StringIO())
+    session._look(session.recorder, session.recorder.began + 2 * SAVE_FIRST_S)
+    assert session._save_due > session.recorder.began + 2 * SAVE_FIRST_S

@@ -43,8 +43,8 @@ def test_its_annotations_are_its_own(run: Run) -> None:
     ("source", "ending", "printed"),
     [
         ("raise SystemExit", Ending(code=0, how="finished"), ""),
-        ("import sys; sys.exit(7)", Ending(code=7, how="failed", why="SystemExit: 7"), ""),
-        ("import sys; sys.exit('sorry')", Ending(code=1, how="failed", why="SystemExit: sorry"), "sorry\n"),
+        ("import sys; sys.exit(7)", Ending(code=7, how="failed", why="sys.exit(7)"), ""),
+        ("import sys; sys.exit('sorry')", Ending(code=1, how="failed", why="sys.exit('sorry')"), "sorry\n"),
     ],
 )
 def test_its_exit_code_is_kept(

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from dataclasses import replace as replace_in
 
 import pytest
 from made_up_watches import epoch, loader, steady, watched
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from loaderbench.benches.cli import explain, tune
 from loaderbench.reports.documents.document import Code, Document, Text, walk
-from loaderbench.reports.documents.watch_document import watch_document
+from loaderbench.reports.documents.watch_document import _note, watch_document
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
 from loaderbench.reports.watch.verdict import LoopVerdict, judge
@@ -148,6 +149,22 @@ def test_no_workers_are_not_to_persist() -> None:
     assert "persistent_workers" not in markdown(document)
 
 
+@pytest.mark.parametrize(
+    ("loaders", "first_s", "words"),
+    [
+        (1, 0.1, "persistent_workers=True keeps workers from one pass to the next"),
+        (9, 0.1, "each pass has a new loader, with new workers; make one, with"),
+        (1, 9.0, "the first start, which a longer run has once as well"),
+    ],
+)
+def test_what_to_do_about_starts_depends_on_which(loaders: int, first_s: float, words: str) -> None:
+    passes = [epoch([0.1, 0.0, 0.0], [0.1] * 3, began=3.0 * n, start_s=1.0) for n in range(9)]
+    passes[0] = epoch([first_s, 0.0, 0.0], [0.1] * 3, began=-20.0)
+    seen = replace(loader(*passes), loaders=loaders)
+    verdict = replace_in(judge(seen), outcome="bottleneck", reason="starts")
+    assert words in _note(verdict)
+
+
 def test_a_loader_that_was_made_and_not_read_stands_in_the_table_alone() -> None:
     document = watch_document(watched(steady(0.4), loader()))
     assert "not read" in markdown(document)
@@ -157,6 +174,8 @@ def test_a_loader_that_was_made_and_not_read_stands_in_the_table_alone() -> None
 def test_how_the_script_ended_is_a_notice() -> None:
     document = watch_document(watched(steady(0.4), ending="failed", why="ValueError: bad"))
     assert document.notices == ("The script was ended by an error: ValueError: bad. This is what was seen until then.",)
+    document = watch_document(watched(steady(0.4), ending="failed", why="sys.exit(3)"))
+    assert document.notices == ("The script was ended: sys.exit(3). This is what was seen until then.",)
 
 
 def test_steps_that_are_not_in_the_record_are_counted() -> None:

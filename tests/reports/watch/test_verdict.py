@@ -82,6 +82,8 @@ def test_batches_in_bursts_are_one_in_as_many_as_there_are_workers() -> None:
     times = loop_times(loader(epoch(waits, [0.1] * 61)))
     assert burst(times, 3) == pytest.approx(1.0)
     assert burst(times, 1) is None
+    straggler = [0.0, 0.9, 0.0, *([0.01] * 60)]
+    assert burst(loop_times(loader(epoch(straggler, [0.1] * 63))), 2) == pytest.approx(0.5, abs=0.02)
     assert burst(loop_times(steady(0.4)), 4) == pytest.approx(0.25)
 
 
