@@ -129,12 +129,13 @@ class Space:
     ) -> list[TunedLoader]:
         """Return what is tried next, by the logarithms of what was measured so far; none where all of it is known.
 
-        Around the best: everything; around the best without workers, if that is another one: the few factors that it
-        has; then around the best that has workers.
+        Around the best without workers, if that is another one: the few factors that it has, of which whole batches may
+        make workers superfluous. Then around the best, and around the best that has workers.
         """
-        values = self._around(best, effects)
+        values: list[Values] = []
         if best_without is not None and best_without != best:
             values += [one for one in self._around(best_without, effects) if not one["num_workers"]]
+        values += self._around(best, effects)
         if best_with_workers is not None and best_with_workers != best:
             values += self._around(best_with_workers, effects)
         return self._new(values)

@@ -60,7 +60,7 @@ def test_whole_batches_are_asked_for_without_workers_too_where_workers_are_best(
     made.first(own(made), [own(made)])
     best = "workers=2 · persistent"
     names = [one.name for one in made.further({"workers=0": 0.0, best: -0.1}, best, best, "workers=0")]
-    assert "workers=0 · batches fetched" in names
+    assert names[0] == "workers=0 · batches fetched"  # it costs little, and may make workers superfluous
     assert "workers=4" not in names  # what has workers is tried around the best alone
 
 
