@@ -23,6 +23,7 @@ from loaderbench.datasets.pytree import count_leaves, describe, fingerprint, tre
 
 Kind = Literal["map", "iterable"]
 _LARGEST_COPY = 64 << 20  # bytes: of a larger pickle the size is measured, but no copy is made
+_FEWEST_SAMPLES = 2  # of a map-style dataset, however slow they are
 _LONGEST_MESSAGE = 200  # characters of another error's message that are quoted
 
 
@@ -50,11 +51,11 @@ def check_dataset(dataset: Any, *, samples: int = 8, within_s: float = 1.0) -> D
     """Return the properties of `dataset`; raise InvalidDatasetError if it cannot be loaded.
 
     `dataset` may be anything with ``__getitem__`` and ``__len__``, or with ``__iter__``. At most `samples` samples are
-    read, each twice: the first, the last and others between them, or the first ones of an iterable-style dataset, whose
-    first pass is read to its end if it ends within `within_s` seconds. With ``__getitems__``, they are read as a batch
-    too, which must hold the same. Before that it is pickled, and the copy must return a sample. Samples that change
-    between reads and a dataset that cannot be pickled are properties, not errors. Reading may advance the global random
-    number generators.
+    read, each twice: the first, the last and, within `within_s` seconds, others between them; or the first ones of an
+    iterable-style dataset, whose first pass is read to its end if it ends within `within_s` seconds. With
+    ``__getitems__``, they are read as a batch too, which must hold the same. Before that it is pickled, and the copy
+    must return a sample. Samples that change between reads and a dataset that cannot be pickled are properties, not
+    errors. Reading may advance the global random number generators.
     """
     if samples < 1:
         raise ValueError(f"samples must be >= 1, got {samples}")
@@ -62,7 +63,7 @@ def check_dataset(dataset: Any, *, samples: int = 8, within_s: float = 1.0) -> D
     length = _map_length(dataset) if kind == "map" else _stream_length(dataset)
     pickled_bytes, pickle_error = _pickled(dataset, kind)  # as it is before it is read: a file may be opened then
     if kind == "map":
-        first, again = _map_samples(dataset, length or 0, samples)
+        first, again = _map_samples(dataset, length or 0, samples, within_s)
     else:
         first, again = _stream_samples(dataset, length, samples, within_s)
     counts = [count_leaves(sample) for sample in first]
@@ -126,11 +127,18 @@ def _length_error(dataset: Any, error: BaseException) -> InvalidDatasetError:
     )
 
 
-def _map_samples(dataset: Any, length: int, samples: int) -> tuple[list[Any], list[Any]]:
-    """Read samples at indices spread from the first to the last, twice."""
+def _map_samples(dataset: Any, length: int, samples: int, within_s: float) -> tuple[list[Any], list[Any]]:
+    """Read samples at indices spread from the first to the last, twice: these two, and others within `within_s` s."""
     count = min(samples, length)
     indices = sorted({number * (length - 1) // max(1, count - 1) for number in range(count)})
-    first, again = ([_item(dataset, index, length) for index in indices] for _ in range(2))
+    by_index: dict[int, Any] = {}
+    ends = perf_counter() + within_s
+    for index in sorted(indices, key=lambda index: 0 < index < length - 1):  # the first and the last before others
+        if len(by_index) >= _FEWEST_SAMPLES and perf_counter() > ends:
+            break
+        by_index[index] = _item(dataset, index, length)
+    indices = sorted(by_index)
+    first, again = [by_index[index] for index in indices], [_item(dataset, index, length) for index in indices]
     if _has_getitems(dataset):
         _check_getitems(dataset, indices, first, again)
     return first, again
