@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loaderbench.reports.vocabulary import CONTROL_BENCH, FIDELITY_BENCH, case_identity
+from loaderbench.reports.vocabulary import CONTROL_BENCH, FIDELITY_BENCH, case_identity, of_workers
 
 Described = Mapping[str, Any]  # a case as a revision's process introduces it: name, bench, settings
 
@@ -50,11 +50,13 @@ class Matching:
 def match(base: Sequence[Described], head: Sequence[Described], differing: frozenset[str] = frozenset()) -> Matching:
     """Match by bench and settings, less the settings called `differing`, in which base and head differ on purpose.
 
-    What is left of both is matched again without the settings that follow from the dataset.
+    What is left of both is matched again without the settings that follow from the dataset or, where base and head have
+    different numbers of workers, from whether there are any.
     """
+    following = _FOLLOWING | (of_workers().keys() if "num_workers" in differing else frozenset())
     left, right = ([case for case in cases if case["bench"] != FIDELITY_BENCH] for cases in (base, head))
     pairs = []
-    for ignored in (differing, differing | _FOLLOWING):
+    for ignored in (differing, differing | following):
         alike = _pairs(left, right, ignored)
         pairs += alike
         left = [case for case in left if all(case is not pair[0] for pair in alike)]

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,24 @@ def setup_of(options: argparse.Namespace, *, seed: int = 0, **more: Any) -> "Set
 
     is_drawn = "seed" in options and options.seed is None
     return Setup(
-        command=("loaderbench", *sys.argv[1:], *([f"--seed={seed}"] if is_drawn else [])),
+        command=("loaderbench", *_without_out(sys.argv[1:]), *([f"--seed={seed}"] if is_drawn else [])),
         seed=seed,
         version=version("loaderbench"),
         strict=options.strict,
         accept_gone=options.accept_gone,
         **more,
     )
+
+
+def _without_out(words: Sequence[str]) -> list[str]:
+    """Return a command's words without --out FOLDER: that folder has a verdict, which is not overwritten.
+
+    >>> _without_out(["gate", "--out", "there", "--base", "main", "--out=there"])
+    ['gate', '--base', 'main']
+    """
+    before = ["", *words]
+    pairs = zip(before, words, strict=False)
+    return [word for last, word in pairs if "--out" not in (last, word) and not word.startswith("--out=")]
 
 
 def publish_comparison(comparison: "Comparison", folder: Path) -> int:

@@ -27,6 +27,12 @@ def test_settings_in_which_they_differ_on_purpose_do_not_keep_them_apart() -> No
     assert len(result.matched) == 1
 
 
+def test_no_worker_and_two_are_compared_though_settings_of_workers_differ_too() -> None:
+    without, with_two = case(num_workers=0, prefetch_factor=None), case(num_workers=2, prefetch_factor=2)
+    assert len(match([without], [with_two], frozenset({"num_workers"})).matched) == 1
+    assert not match([without], [with_two], frozenset({"batch_size"})).matched
+
+
 def test_a_dataset_that_lost_its_getitems_is_still_the_same_case() -> None:
     assert len(match([case(fetch="getitems")], [case(fetch="getitem")]).matched) == 1
 
