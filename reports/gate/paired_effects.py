@@ -107,7 +107,7 @@ def _of_blocks(rounds: pd.DataFrame, metric: str) -> pd.DataFrame:
     rows = []
     for block, of_block in scaled.groupby(level="block"):
         pairs = of_block.to_numpy()
-        base, head = np.exp(faster_half(pairs, worse)) if is_slowed else medians.loc[block]
+        base, head = np.exp(faster_half(pairs, worse)) if is_slowed else medians.loc[block].to_numpy()  # type: ignore[index]  # a block's number
         rows.append((block, compared(pairs, worse), base, head, *spread_of(pairs)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -128,7 +128,8 @@ def compared(pairs: Floats, worse: int) -> float:
 def faster_half(pairs: Floats, worse: int) -> Floats:
     """Return the mean of the faster half of either revision's rounds; `pairs` and `worse` are those of `compared`."""
     kept = max(min(len(pairs), 2), len(pairs) // 2)
-    return (np.sort(worse * pairs, axis=0)[:kept] * worse).mean(axis=0)
+    means: Floats = (np.sort(worse * pairs, axis=0)[:kept] * worse).mean(axis=0)
+    return means
 
 
 def spread_of(pairs: Floats) -> tuple[int, float]:

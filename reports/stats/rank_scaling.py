@@ -137,7 +137,7 @@ def slowest_rank(ranks: pd.DataFrame) -> Slowest | None:
     own_s = ranks.assign(own_s=ranks["seconds"] - waited_s).pivot_table("own_s", index="round", columns="rank")
     times = own_s.idxmax(axis="columns").value_counts()
     rank, share = int(times.index[0]), float(times.iloc[0]) / len(own_s)
-    excess = np.log(own_s[rank] / own_s.drop(columns=rank).mean(axis="columns"))
+    excess = pd.Series(np.log(own_s[rank] / own_s.drop(columns=rank).mean(axis="columns")))
     all_s = ranks.groupby("round")["seconds"].max()
     others_s = (own_s.sum(axis="columns") - own_s.max(axis="columns")) / (own_s.shape[1] - 1)
     return Slowest(
