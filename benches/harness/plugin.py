@@ -44,6 +44,8 @@ def _usage_errors(member: RankMember | None = None) -> Iterator[None]:
     except RefusedError as error:
         if member is not None:
             member.tell(str(error))
+            if member.is_follower:  # rank 0 says it; an error of usage would be printed, whatever is silenced
+                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
         raise pytest.UsageError(str(error)) from error
 
 

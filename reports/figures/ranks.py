@@ -95,10 +95,11 @@ def _predicted(
 
 SIDE_BY_SIDE = FigureKind(
     "ranks", "Ranks of a pass, side by side", side_by_side,
-    "The longest bar is what all others wait for. If it is always the same rank, look at its host.",
+    "What is longest beside waiting for other ranks is what all others wait for. If it is always the same rank, look "
+    "at its host, and at what it loads.",
 )  # fmt: skip
 SCALING = FigureKind(
     "scaling", "Throughput over ranks", scaling,
-    "What lies below the dashed line is lost: to the slowest rank, or to what the ranks share. A dotted line is what "
-    "whatif predicted from one loader's costs, with its interval.",
+    "What lies below the dashed line is lost: to the slowest rank, or to what the ranks share. A dotted line, where "
+    "there is one, is what whatif predicted from one loader's costs, with its interval.",
 )  # fmt: skip

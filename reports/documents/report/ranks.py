@@ -75,22 +75,22 @@ def _callout(scaling: RankScaling) -> Callout:
 def _evidence(scaling: RankScaling) -> str:
     most, rate = scaling.most, sample_rate(scaling.most["dataset"])
     together = f"{quantity(most['samples_per_s'], rate)} together"
-    if not pd.isna(most["efficiency"]):
+    if pd.notna(most["efficiency"]) and scaling.limit != "alone":
         together += f": {percent(most['efficiency'])} of {most['world_size']} times one rank's throughput"
     if pd.notna(most.get("predicted")):
         together += f"; whatif predicted {quantity(most['predicted'], rate)}"
-    return " ".join((f"{together}.", *_rates(scaling, rate), *_waits(most)))
+    unknown = str(most.get(f"{FACT}coverage", "")).startswith("unknown")
+    last = ("Samples cannot be told apart: whether ranks load the same ones is not known.",) if unknown else ()
+    return " ".join((f"{together}.", *_rates(scaling, rate), *_waits(most), *last))
 
 
 def _rates(scaling: RankScaling, rate: str) -> Iterator[str]:
     most = scaling.most
-    if scaling.limit == "alone":
+    if scaling.limit == "alone" or most["bench"] == "ranks_training":  # where all end together, `_waits` says it
         return
     rates = f"The ranks' own rates add up to {quantity(most['rates_sum_per_s'], rate)}"
     waited = f"{percent(most['straggler_cost'])} of the ranks' time is spent waiting for the slowest"
     yield f"{rates}." if scaling.limit in _WAITING else f"{rates}; {waited}."
-    if str(most.get(f"{FACT}coverage", "")).startswith("unknown"):
-        yield "Samples cannot be told apart: whether every rank loads others is not known."
 
 
 def _waits(most: "pd.Series[Any]") -> Iterator[str]:
@@ -106,7 +106,7 @@ def _sentence(scaling: RankScaling) -> str:
     """Say what limits the scaling, and what to do."""
     most, slowest = scaling.most, scaling.slowest
     cost = percent(most["straggler_cost"])
-    which = "" if slowest is None else f"rank {slowest.rank} on {slowest.host}"
+    which = "" if slowest is None else f"{slowest.rank} on {slowest.host}"
     often = "" if slowest is None else f"in {percent(slowest.share)} of {slowest.rounds} rounds"
     return {
         "unsharded": "No sample is loaded by one rank alone, so more ranks load nothing more: give the loader a "
@@ -115,11 +115,12 @@ def _sentence(scaling: RankScaling) -> str:
         "alone": "How ranks scale is seen beside several, for example with --nproc-per-node 1,2.",
         "varies": "From one round to the next, throughput differs by more than the ranks may lose: more --rounds, or a "
         "quieter machine, would show it.",
-        "one rank": f"{which} is the slowest {often}, and {cost} of the ranks' time is spent waiting for the slowest: "
+        "one rank": f"Rank {which} is the slowest {often}, and {cost} of the ranks' time is spent waiting for the "
+        "slowest: "
         f"look at {'that host, and at ' if most.get(f'{FACT}hosts', 1) > 1 else ''}what that rank loads.",
-        "changing ranks": f"{cost} of the ranks' time is spent waiting for the slowest, which is most often {which} "
-        f"({often}): loading is too uneven; more workers or a larger prefetch_factor may hide it. More --rounds show "
-        "whether it is one rank after all.",
+        "changing ranks": f"{cost} of the ranks' time is spent waiting for the slowest, which is most often rank "
+        f"{which} ({often}): loading is too uneven; more workers or a larger prefetch_factor may hide it. More "
+        "--rounds show whether it is one rank after all.",
         "overlapping": f"{percent(scaling.repeated_share)} of what the ranks load is loaded by another one too, and "
         "counts once: give each rank samples of its own.",
         "cpus": f"{percent(scaling.busy_share)} of the CPUs are busy: fewer workers for each rank, cheaper samples, or "

@@ -59,7 +59,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
 def test_the_verdict_names_the_rank_that_holds_the_others_back(document: Document) -> None:
     (verdict,) = (part for part in document.parts if isinstance(part, Callout))
     assert verdict.headline == "One rank holds the others back"
-    assert verdict.sentence.startswith("rank 1 on gpu1 is the slowest in 100")
+    assert verdict.sentence.startswith("Rank 1 on gpu1 is the slowest in 100")
     assert "of 2 times one rank's throughput; whatif predicted 160" in verdict.evidence
 
 
