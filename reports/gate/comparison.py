@@ -1,15 +1,17 @@
 """The comparison: every verdict, what it rests on, and what a CI job is to make of it. ``verdict.json`` is this."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from loaderbench.reports.gate.budget import REPORT_S
 from loaderbench.reports.gate.forecast import Forecast
 from loaderbench.reports.gate.rounds_per_block import BlockPlan
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
-from loaderbench.reports.units import count
+from loaderbench.reports.units import count, duration
 from loaderbench.reports.vocabulary import ExitCode
 
 
@@ -170,5 +172,7 @@ def _faults(comparison: Comparison) -> Iterator[str]:
     if (gone := counts.get("gone")) and not comparison.setup.accept_gone:
         yield f"head lacks {count(gone, 'case')} of base; --accept-gone accepts that"
     if compares and not comparison.analyses and comparison.setup.kind == "gate" and not comparison.is_interrupted:
-        few = f"the budget of {plan.budget_s:.0f} s is too short for {plan.first_analysis} blocks"
-        yield f"{few}: raise it, or measure fewer cases"
+        block_s = comparison.spent_s / max(1, len(comparison.blocks))
+        enough = math.ceil((plan.first_analysis * block_s + REPORT_S) / 60)
+        few = f"the budget of {duration(plan.budget_s)} is too short for {plan.first_analysis} blocks"
+        yield f"{few} of {duration(block_s)}: give --budget {enough}m, or measure fewer cases"

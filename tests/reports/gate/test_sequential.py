@@ -10,6 +10,7 @@ import pytest
 from loaderbench.reports.gate.comparison import Comparison, Setup, of_test
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
+from loaderbench.reports.units import THIN
 
 CASES = [f"epoch[case{number}]" for number in range(6)]
 CONTROL = "control[busy loop]"
@@ -152,7 +153,9 @@ def test_looks_come_more_rarely_and_leave_room_to_confirm_the_last() -> None:
 def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:
     test = conducted(made_up({}), budget_s=5)
     assert test.blocks == 1
-    assert compared(test).faults == ["the budget of 5 s is too short for 3 blocks: raise it, or measure fewer cases"]
+    (fault,) = compared(test).faults
+    short = f"the budget of 5{THIN}s is too short for 3 blocks of 10{THIN}s"
+    assert fault == f"{short}: give --budget 1m, or measure fewer cases"
     assert compared(test).headline == "not all could be judged"
 
 
