@@ -142,7 +142,8 @@ def _together(read: Sequence[LoopVerdict]) -> Iterator[Part]:
     if len(read) > 1:
         share = joint_share([verdict.loader for verdict in read])
         most = quantity(speedup(share), "ratio")
-        loops = f"The loops over all {len(read)} loaders wait {percent(share)} of their time together"
+        whose = "both" if len(read) == 2 else f"all {len(read)}"  # noqa: PLR2004
+        loops = f"The loops over {whose} loaders wait {percent(share)} of their time together"
         yield Text(text=f"{loops}: if all were free they would be {most} as fast at most.")
 
 

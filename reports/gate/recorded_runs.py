@@ -83,7 +83,7 @@ def compare(base: Records, head: Records, plan: Plan, setup: Setup) -> Compariso
 
 def label_of_runs(records: Records) -> str:
     """Return how many runs of which commits and versions there are."""
-    commits = dict.fromkeys(str(run.commit.get("id") or "no commit")[:8] for run in records.runs)
+    commits = dict.fromkeys(str(run.commit.get("id") or "")[:8] or "an unknown commit" for run in records.runs)
     versions = dict.fromkeys(f"torch {run.machine.get('torch', '?')}" for run in records.runs)
     return f"{count(len(records.runs), 'run')} of {', '.join(commits)} ({', '.join(versions)})"
 

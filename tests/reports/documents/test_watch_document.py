@@ -94,7 +94,7 @@ def test_what_several_loops_wait_together_is_said_of_loops_that_overlap() -> Non
     zipped = [loader(epoch([0.02] * 50, [0.08] * 50)), loader(epoch([0.03] * 50, [0.07] * 50))]
     text = markdown(watch_document(watched(*zipped))).replace("\u202f", " ")
     assert "If this loader were free it would be 1.43× as fast at most" in text
-    assert "The loops over all 2 loaders wait 50 % of their time together: if all were free they would be 2.00×" in text
+    assert "The loops over both loaders wait 50 % of their time together: if all were free they would be 2.00×" in text
 
 
 def test_a_loop_that_begins_a_pass_for_each_batch_is_told_to_keep_its_iterator() -> None:
