@@ -91,7 +91,10 @@ def headline(answer: TuneAnswer) -> str:
         return "No setting could be measured: the reasons are below"
     cost = f"{quantity(answer.summary(recommended.name).cost_s, 's')} {COSTS[tuned.objective][1]}"
     tried = count(len(answer.summaries), "setting")
-    if tuned.is_shown:
+    others = [one.status for one in tuned.settings if one.name != recommended.name]
+    if others and set(others) == {"lost"}:
+        standing = f"of {tried} tried, all others were lost"
+    elif tuned.is_shown:
         standing = f"the smallest of {tried} tried that is shown to be within {percent(MARGIN)} of the best"
     else:
         standing = f"the best so far of {tried} tried, but that is not shown yet"

@@ -166,22 +166,23 @@ class Race:
     def _settled(self) -> tuple[str, bool] | None:
         """Return what was to be recommended when the race ended, unless the blocks after it speak against it.
 
-        A baseline that costs less in the blocks that both have, of which there are enough or will be no more, takes the
-        place of what was not shown to be as good; and where a late trial of it was lost, the best of the others does.
+        Where a late trial of it was lost, or it was not shown to be as good and a baseline costs less in the blocks
+        that both have (enough, or all that there will be), it is the best as of now.
         """
         if self._final is None:
             return None
-        name, is_shown = self._final
+        (name, is_shown), best = self._final, self.best
         if self.status[name] == "lost":
-            best = self.best
             return None if best is None else (best, False)
         if is_shown:
             return self._final
         usable = [one for one in sorted(self.baselines) if self.status.get(one, "lost") not in ("lost", "compared")]
         least = 1 if self._is_over else LEAST_OF_BASELINE
         ratios = {one: self.compare(one, name) for one in usable if self.costs.common(one, name) >= least}
-        cheaper = [one for one, cost in ratios.items() if cost.ratio < 1]
-        return min(cheaper, key=lambda one: ratios[one].ratio, default=name), False
+        cheaper = sorted((cost.ratio, one) for one, cost in ratios.items() if cost.ratio < 1)
+        if not cheaper:
+            return name, False
+        return (cheaper[0][1] if best is None or best == name else best), False
 
     def compare(self, one: str, other: str) -> CostRatio:
         """Return the cost of `one` over that of `other`."""

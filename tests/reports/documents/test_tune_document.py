@@ -30,6 +30,15 @@ def test_what_is_shown_is_told_from_what_is_best_so_far() -> None:
     assert "the best so far of 3 settings tried, but that is not shown yet" in not_shown
 
 
+def test_where_all_others_were_lost_nothing_is_said_of_the_best() -> None:
+    settings = [
+        one if one.name == "workers=2" else msgspec.structs.replace(one, status="lost", reason="killed")
+        for one in made_up_tuning().settings
+    ]
+    words = headline(TuneAnswer(tuned=made_up_tuning(settings=tuple(settings))))
+    assert words.endswith("of 3 settings tried, all others were lost")
+
+
 def with_status(status: str) -> tuple[TriedSetting, ...]:
     settings = made_up_tuning().settings
     return (*settings[:2], msgspec.structs.replace(settings[2], status=status, reason="killed by SIGKILL"))

@@ -194,6 +194,19 @@ def test_a_baseline_that_costs_less_after_all_takes_the_place_of_what_was_not_sh
     assert race.recommended == ("torch's", False)
 
 
+def test_where_a_baseline_costs_less_than_a_lucky_setting_the_best_of_all_is_recommended() -> None:
+    race = made_up_race({"torch's": 1.0, "good": 0.8, "lucky": 1.0}, budget_s=9.0, baselines=frozenset({"torch's"}))
+    for cost in (1.0, 0.8, 0.7):
+        race.measured(race.next(0.0) or "", cost, 1.0)
+    assert race.recommended == ("lucky", False)
+    race.finish()
+    for _ in range(2):
+        name = race.next(0.0) or ""
+        race.measured(name, {"torch's": 1.0, "lucky": 1.6}[name], 1.0)
+    assert race.next(9.0) is None
+    assert race.recommended == ("good", False)
+
+
 def test_what_is_lost_while_baselines_are_compared_with_it_is_not_recommended() -> None:
     costs = {"torch's": 2.0, "large": 1.0, "middle": 1.5}
     race = made_up_race(costs, baselines=frozenset({"torch's"}))
