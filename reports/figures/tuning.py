@@ -12,7 +12,8 @@ from loaderbench.reports.figures.panels import short
 AGAINST = (("pss_bytes", "memory of all processes, PSS", "bytes"), ("busy_cpus", "CPU cores busy", ""))
 MOST_NAMES = 4  # of settings on the front
 LONGEST = 30  # characters of a name
-WIDE, HIGH = 0.6, 0.13  # of an axis, that the name of a setting and its dot cover
+WIDE, HIGH = 0.018, 0.13  # of an axis, that a letter of a name is wide, and a name with its dot high
+LEFT, INNER = 0.1, 0.8  # of an axis, beside the dots on its left, and which they take
 
 
 def throughput_against_costs(settings: pd.DataFrame) -> Figure:
@@ -39,16 +40,30 @@ def _scatter(axes: Axes, settings: pd.DataFrame, cost: str, unit: str) -> None:
     chosen = settings[settings["is_recommended"]]
     axes.scatter(chosen[cost], chosen[rate], s=60, color=style.GREEN, edgecolor=style.PAPER, zorder=4)
     named = pd.concat([chosen, front.iloc[::-1]]).drop_duplicates("name")
-    for name, x, y in _apart(named[["name", cost, rate]], width=settings[cost].max() - settings[cost].min()):
-        axes.annotate(short(name, LONGEST), (x, y), (-3, 8), textcoords="offset points", size=8)
+    table = named[["name", cost, rate]].assign(on_front=named["name"].isin(front["name"]))
+    table["name"] = [short(name, LONGEST) for name in named["name"]]
+    for name, x, y, is_before in _apart(table, settings[cost].min(), settings[cost].max()):
+        axes.annotate(
+            name, (x, y), (3 if is_before else -3, 8),
+            textcoords="offset points", size=8, ha="right" if is_before else "left",
+        )  # fmt: skip
 
 
-def _apart(named: pd.DataFrame, width: float) -> list[tuple[str, float, float]]:
-    """Return the first settings of `named` (name, x, y) whose names do not cover each other, `MOST_NAMES` at most."""
-    apart: list[tuple[str, float, float]] = []
+def _apart(named: pd.DataFrame, least: float, most: float) -> list[tuple[str, float, float, bool]]:
+    """Return the first settings of `named` (name, x, y, on_front) whose names do not cover each other.
+
+    They are `MOST_NAMES` at most. The name of one on the front stands before its dot where there is room, as no other
+    dot lies above the front; whether it does is the last of the four.
+    """
+    apart: list[tuple[str, float, float, bool]] = []
+    covered: list[tuple[float, float, float]] = []  # from, to and how high: shares of the axes
     height = 1.25 * named.iloc[:, 2].max()
-    for name, x, y in named.itertuples(index=False):
-        is_clear = all(abs(x - a) > WIDE * width or abs(y - b) > HIGH * height for _, a, b in apart)
+    for name, x, y, is_on_front in named.itertuples(index=False):
+        at, long = LEFT + INNER * (x - least) / ((most - least) or 1.0), WIDE * len(name)
+        is_before = is_on_front and at >= long
+        begin, end = (at - long, at) if is_before else (at, at + long)
+        is_clear = all(end < a or b < begin or abs(y / height - high) > HIGH for a, b, high in covered)
         if is_clear and len(apart) < MOST_NAMES:
-            apart.append((str(name), float(x), float(y)))
+            apart.append((name, float(x), float(y), is_before))
+            covered.append((begin, end, y / height))
     return apart
