@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import torch
-from torch.utils.data import get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from loaderbench.benches.check.imports import import_fault
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
@@ -25,6 +25,7 @@ from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S, first_bat
 from loaderbench.benches.harness.loading.loader import LoaderConfig, in_process
 from loaderbench.benches.harness.loading.storages import Storages, pickling_fault, tensor_storages, unpickling_fault
 from loaderbench.benches.harness.loading.subject import Subject
+from loaderbench.benches.harness.measuring.delivery import SamplerAudit
 from loaderbench.benches.harness.system import machine, processes
 from loaderbench.benches.harness.system.child import in_child
 from loaderbench.datasets.pytree import fingerprint, rows_of
@@ -141,8 +142,10 @@ def _with_workers(demand: Demand, subject: Subject, config: LoaderConfig) -> Dem
 
 
 def _read_batches(dataset: Any, config: LoaderConfig) -> None:
-    """Read a batch of each worker."""
-    for _ in islice(config.build(dataset), config.num_workers):
+    """Read a batch of each worker; what is drawn is kept, so that a failure can be put down to a sample."""
+    is_stream = isinstance(dataset, IterableDataset)
+    loader = config.build(dataset) if is_stream else SamplerAudit(config, dataset).loader
+    for _ in islice(loader, config.num_workers):
         pass
 
 

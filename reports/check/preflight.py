@@ -217,7 +217,11 @@ def _faults(demand: Demand) -> Iterator[Finding]:
     faults = (
         ("batch", demand.batch_error, f"{never}: let the collate_fn return tensors, arrays, numbers and texts"),
         ("import", demand.import_error, f"workers started by {imports} import the dataset's module anew"),
-        ("workers", demand.worker_error, "without workers a batch was made: only a worker fails"),
+        (
+            "workers",
+            demand.worker_error,
+            "the first batch was made without workers: a later sample fails, or any that a worker reads",
+        ),
     )
     for name, why, remedy in faults:
         if why is not None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
+from traceback import extract_tb
 from typing import Any
 
 from loaderbench.benches.harness.errors import RefusedError
@@ -30,13 +31,17 @@ class NamedObject:
             with without_arguments():
                 return resolve_name(self.target)
         except ModuleNotFoundError as error:
-            raise self.refuse(f"no module {error.name!r}. Run from its folder, or install it") from error
-        except (AttributeError, ValueError) as error:
-            raise self.refuse(f"{error}. Name it as module:attribute") from error
+            if f"{self.target.partition(':')[0]}.".startswith(f"{error.name}."):
+                raise self.refuse(f"no module {error.name!r}. Run from its folder, or install it") from error
+            raise self.refuse(
+                f"importing it needs the module {error.name!r}, which is not there: install it"
+            ) from error
         except SystemExit as error:
             why = f"importing it ended the program (SystemExit: {error.code})"
             raise self.refuse(f"{why}. Move what it runs below `if __name__ == '__main__':`") from error
         except Exception as error:
+            if isinstance(error, (AttributeError, ValueError)) and _is_of_the_name(error):
+                raise self.refuse(f"{error}. Name it as module:attribute") from error
             raise self.refuse(f"importing it raised {type(error).__name__}: {error}") from error
 
     def call(self, arguments: str) -> Any:
@@ -68,6 +73,12 @@ class NamedObject:
     def refuse(self, why: str) -> RefusedError:
         """Return the error for this option, in one line."""
         return RefusedError(f"{self.option} {self.target}: {' '.join(why.split())}")
+
+
+def _is_of_the_name(error: Exception) -> bool:
+    """Return whether a name could not be resolved; else the error is of what is imported."""
+    frames = extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].name == resolve_name.__name__
 
 
 @contextmanager
