@@ -17,7 +17,9 @@ CASE = {"bench": "ranks", "dataset": "mine:Train", "num_workers": 4, "batch_size
 def measured(**changed: Any) -> RankScaling:
     """One rank, and two."""
     cases = pd.DataFrame([CASE | {"world_size": ranks} | changed for ranks in (1, 2)])
-    return RankScaling(cases=cases, ranks=pd.DataFrame(), slowest=None, busy_share=0.5, limit="none")
+    return RankScaling(
+        cases=cases, ranks=pd.DataFrame(), slowest=None, busy_share=0.5, repeated_share=0.0, limit="none"
+    )
 
 
 def predicted(**changed: Any) -> Prediction:
