@@ -21,8 +21,8 @@ from prove.scope import Measured, Scope
 STEP_S = 0.05
 PAUSE_S, STRAGGLER_S = 0.5, 0.5
 STEPS, FEW_STEPS = 100, 6
-STEPS_OF_COST, SAMPLES_OF_COST, PAIRS = 1000, 1000, 25
-TRACEML_STEPS, TRACEML_REPETITIONS = 20_000, 7
+STEPS_OF_COST, SAMPLES_OF_COST, PAIRS = 1000, 1024, 25
+TRACEML_STEPS, TRACEML_REPETITIONS = 20_000, 3
 
 # A batch is one sample, made in the script's own process: its wait is what the sample takes.
 SCRIPT = """
@@ -76,7 +76,7 @@ def cost_of(kind, count, out):
     in_worker = kind == "worker"
     dataset = Known(count, 0.001) if in_worker else TensorDataset(torch.arange(32 * count))
     with nullcontext() if out is None else watch(out):
-        loader = iter(DataLoader(dataset, batch_size=8 if in_worker else 32, num_workers=int(in_worker)))
+        loader = iter(DataLoader(dataset, batch_size=32, num_workers=int(in_worker)))
         next(loader)
         began, before_s = time.process_time(), workers_s()
         for batch in loader:
@@ -137,7 +137,7 @@ SCRIPTS: Mapping[str, KnownScript] = {
 }
 WRONG = "watch: verdicts that are wrong, of the loader, the outcome or the reason"
 STEP_COST = "watch: CPU time that it adds to a step in the main process, batches of 32"
-WORKER_COST = "watch: CPU time that it adds to a worker, samples of 1 ms"
+WORKER_COST = "watch: CPU time that it adds to a worker, samples of 1 ms, batches of 32"
 
 
 def is_right(watched: Watched, known: KnownScript, first_line: int) -> bool:

@@ -107,7 +107,7 @@ def _of_fetch(failure: Failure, frames: Frames, batches: int) -> Failure:
         first = batches * len(indices)
         indices = range(first, first + len(indices))
     if "collate_fn" not in linecache.getline(fetch.__file__, line):
-        index = indices[len(names.get("data", ()))] if is_stream else _index_asked_for(inner)
+        index = indices[len(names.get("data", ()))] if is_stream else index_asked_for(inner)
         return replace(failure, place=place, samples="" if index is None else f"sample {index}")
     samples = [indices] if not fetcher.auto_collation else [index_in_whole(fetcher.dataset, index) for index in indices]
     failure = replace(failure, place=place, samples=named_samples(samples))
@@ -204,8 +204,11 @@ def _drawn(loader: Any, tasks: Sequence[int]) -> list[Any]:
     return [drawn[task] for task in tasks if 0 <= task < len(drawn)] if drawn else []
 
 
-def _index_asked_for(frames: Frames) -> Any:
-    """Return what the user's ``__getitem__`` was called with; None where no single sample was asked for."""
+def index_asked_for(frames: Frames) -> Any:
+    """Return what the user's ``__getitem__`` was called with, in the frames of an error, outermost first.
+
+    None where no single sample was asked for.
+    """
     for frame, _ in frames:
         code = frame.f_code
         if code.co_name == "__getitem__" and code.co_argcount > 1 and not _is_ours(frame) and not _is_torchs(frame):

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, sleep
+from traceback import walk_tb
 from typing import Any
 
-from loaderbench.benches.harness.failures.diagnosis import named_samples
+from loaderbench.benches.harness.failures.diagnosis import index_asked_for, named_samples
 from loaderbench.benches.harness.failures.failure_line import (
     Failure,
     failure_of,
@@ -38,7 +39,7 @@ def failure_text(error: BaseException, iterator: Any, epoch: EpochTrace, waited_
         text = f"after {quantity(waited_s, 's')} of waiting for batch {len(epoch.received)}"
         failure = replace(failure, message=text)
     with suppress(Exception, KeyboardInterrupt):  # what goes wrong here must not hide what went wrong there
-        failure = _located(failure, iterator, epoch, sink)
+        failure = _located(failure, error, iterator, epoch, sink)
     return _OPTION.sub(lambda option: option[1].replace("-", "_"), failure.line)
 
 
@@ -59,11 +60,12 @@ def note_dead_worker(why: str, loaders: Sequence[LoaderTrace], sink: Sink) -> No
         trace.failure = failure.line
 
 
-def _located(failure: Failure, iterator: Any, epoch: EpochTrace, sink: Sink) -> Failure:
+def _located(failure: Failure, error: BaseException, iterator: Any, epoch: EpochTrace, sink: Sink) -> Failure:
     dataset = getattr(iterator, "_dataset", None)
     workers = getattr(iterator, "_workers", None)
     if not workers:
-        return replace(failure, samples=_sample(dataset, sink.failed))
+        index = index_asked_for(list(walk_tb(error.__traceback__)))
+        return failure if index is None else replace(failure, samples=named_samples([index]))
     if failure.worker:
         return replace(failure, samples=_sample(dataset, _failed_in(iterator, epoch, int(failure.worker), sink)))
     number = _awaited(failure, iterator)

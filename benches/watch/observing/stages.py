@@ -12,6 +12,7 @@ import mmap
 import os
 import struct
 import sys
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,15 +24,16 @@ from time import perf_counter, thread_time
 from types import FrameType
 from typing import Any
 
-from loaderbench.benches.watch.observing.worker_state import UNKNOWN, WorkerState, reserve, samples_noted
+from loaderbench.benches.watch.observing.worker_state import MOST_SAMPLES, UNKNOWN, WorkerState, requests_noted, reserve
 
 # Pass, task, fetching, fetched, collated, CPU seconds, samples, index of the costliest sample, its seconds.
 ROW = struct.Struct("<qqddddqqd")
 FETCHING = 2  # the place of that time in a row: 0 where none was written
 ROWS_AT_ONCE = 1024  # by which a worker's file grows
 FAILED = -2  # as the number of samples: the batch was not made, its index is of the sample that raised an error
-FEW_SAMPLES = 64  # a batch of no more is always timed sample by sample: that costs a few microseconds
-COSTLY_S = 50e-6  # a larger one if the samples of the batch before took so long: the timing is then below 1 %
+COSTLY_S = 50e-6  # samples that take so long are timed one by one: that is below 1 %
+CHEAP_BATCHES = 50  # after so many in a row whose samples take less, those of the owner are not
+FEW_SAMPLES = 64  # a worker always notes those of a batch of no more: what it is at is known by that alone
 
 Row = tuple[int, int, float, float, float, float, int, int, float]
 Fetch = Callable[[Any, Any], Any]
@@ -47,10 +49,9 @@ class Sink:
     process: int = 0  # the worker whose file is open
     file: "RowFile | None" = None
     passes: int = 0
-    mean_s: float = 0.0  # of a sample of the last batch
     samples: int = 0  # of this pass
     state: WorkerState | None = None  # of a worker
-    failed: Any = None  # of the owner: the index of the sample that raised the last error; None where none is known
+    cheap: int = 0  # batches in a row whose samples took less than `COSTLY_S` each
 
     def in_worker(self) -> None:
         """Begin a file, unless it is this process's already."""
@@ -109,16 +110,20 @@ def rows_of(file: Path) -> list[Row]:
 class TimedIndices(list[Any]):
     """The indices of a batch, for torch alone to iterate over: it notes when each sample is requested."""
 
-    __slots__ = ("indices", "state", "times")
+    __slots__ = ("indices", "requests")
 
     def __init__(self, indices: list[Any], state: WorkerState | None) -> None:
         super().__init__(indices)
         self.indices = indices
-        self.times: list[float] = []
-        self.state = state
+        self.requests = array("d", bytes(8 * len(indices))) if state is None else state.requests(indices)
 
     def __iter__(self) -> Iterator[Any]:
-        return samples_noted(self.indices, self.times, self.state)
+        return requests_noted(self.indices, self.requests)
+
+    @property
+    def requested(self) -> list[float]:
+        """Return when each of the first samples was requested: all of them, or those until an error."""
+        return list(takewhile(bool, self.requests))
 
 
 class NotedCollate:
@@ -163,13 +168,12 @@ def timed_fetch(fetch: Fetch) -> Fetch:
             except BaseException as error:
                 drop_frame(error)
                 raise
-        collate, indices = _noted(self), possibly_batched_index
-        if collate.is_single and _is_timed_singly(sink, indices):
-            indices = TimedIndices(indices, sink.state)
-        task, note = kept
-        cpu_began, began = thread_time(), perf_counter()
+        (task, note), collate, indices = kept, _noted(self), possibly_batched_index
         if sink.state is not None:
-            sink.state.batch(sink.passes, task, sink.samples, began)
+            sink.state.batch(sink.passes, task, sink.samples, perf_counter())
+        if collate.is_single and is_timed_singly(sink, indices):
+            indices = TimedIndices(indices, sink.state)
+        cpu_began, began = thread_time(), perf_counter()
         try:
             batch = fetch(self, indices)
         except BaseException as error:
@@ -182,7 +186,7 @@ def timed_fetch(fetch: Fetch) -> Fetch:
         fetched = collate.began
         samples = collate.samples if self.auto_collation else UNKNOWN
         index, index_s = _costliest(indices, fetched, self.dataset)
-        sink.mean_s = (fetched - began) / max(1, samples)
+        sink.cheap = sink.cheap + 1 if fetched - began < samples * COSTLY_S else 0
         sink.samples += max(0, samples)
         note((sink.passes, task, began, fetched, collated, cpu_s, samples, index, index_s))
         return batch
@@ -191,16 +195,15 @@ def timed_fetch(fetch: Fetch) -> Fetch:
 
 
 def _failed(sink: Sink, task: int, began: float, indices: Any, error: BaseException, *, is_collating: bool) -> None:
-    """Note which sample raised an error; of a worker that ends by it, the line as well."""
-    index = None
-    if type(indices) is TimedIndices and indices.times and not is_collating:
-        index = indices.indices[len(indices.times) - 1]
+    """Note which sample raised an error in a worker; of one that ends by it, the line as well."""
     if sink.state is None:
-        sink.failed = index
-    elif not isinstance(error, Exception):
+        return
+    if not isinstance(error, Exception):
         sink.state.ends_at(error.__traceback__)
     elif not isinstance(error, StopIteration):
-        now = perf_counter()
+        now, index = perf_counter(), UNKNOWN
+        if type(indices) is TimedIndices and not is_collating and (requested := indices.requested):
+            index = indices.indices[len(requested) - 1]
         whole = index if type(index) is int else UNKNOWN
         sink.write((sink.passes, task, began, now, now, 0.0, FAILED, whole, 0.0))
         sink.state.done()
@@ -269,17 +272,19 @@ def _requests_singly(fetcher: Any) -> bool:
     return not hasattr(dataset, "__getitems__")
 
 
-def _is_timed_singly(sink: Sink, indices: Any) -> bool:
-    """Return whether timing samples one by one costs next to nothing."""
-    return type(indices) is list and (len(indices) <= FEW_SAMPLES or not 0 < sink.mean_s < COSTLY_S)
+def is_timed_singly(sink: Sink, indices: Any) -> bool:
+    """Return whether the samples of a batch are timed one by one: it costs next to nothing, or tells what hangs."""
+    if type(indices) is not list or len(indices) > MOST_SAMPLES:
+        return False
+    is_cheap = sink.cheap >= CHEAP_BATCHES
+    return not is_cheap or (sink.state is not None and len(indices) <= FEW_SAMPLES)
 
 
 def _costliest(indices: Any, fetched: float, dataset: Any) -> tuple[int, float]:
     """Return the index of the sample that took longest, in the user's own dataset, and its seconds."""
-    if type(indices) is not TimedIndices or not indices.times:
+    if type(indices) is not TimedIndices or not (requested := indices.requested):
         return UNKNOWN, 0.0
-    times = indices.times
-    seconds = list(map(sub, [*times[1:], fetched], times))
+    seconds = list(map(sub, [*requested[1:], fetched], requested))
     longest = seconds.index(max(seconds))
     index = indices.indices[longest]
     if type(dataset).__name__ == "Subset" and type(dataset).__module__ == "torch.utils.data.dataset":

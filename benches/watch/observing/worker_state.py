@@ -10,11 +10,10 @@ import mmap
 import os
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from itertools import count, repeat
+from itertools import count, takewhile
 from operator import itemgetter
 from pathlib import Path
 from time import perf_counter
@@ -26,10 +25,13 @@ HANGS_AFTER_S = 10.0
 _ARMED_EVERY_S = 1.0  # to arm the timer starts a thread of C: not for each batch
 UNKNOWN = -1
 
-# Pass, task, samples made before the batch, place in it, index of the sample, when it was begun.
-STATE = struct.Struct("<qqqqqd")
-_SAMPLE = struct.Struct("<qqd")  # its last three
-_AT_SAMPLE = STATE.size - _SAMPLE.size
+# Pass, task, samples made before the batch, its samples that are noted one by one, when it was begun, when collated.
+BATCH = struct.Struct("<qqqqdd")
+MOST_SAMPLES = 1024  # of a batch, that are noted one by one
+_INDICES = BATCH.size
+_REQUESTS = _INDICES + 8 * MOST_SAMPLES
+_SIZE = _REQUESTS + 8 * MOST_SAMPLES
+_COLLATING = BATCH.size - 8
 
 
 def reserve(file: int, size: int) -> None:
@@ -45,48 +47,53 @@ class WorkerState:
 
     def __init__(self, folder: str) -> None:
         self._file = os.open(_state_file(folder, os.getpid()), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
-        reserve(self._file, STATE.size)
-        self._memory = mmap.mmap(self._file, STATE.size)
+        reserve(self._file, _SIZE)
+        self._memory = mmap.mmap(self._file, _SIZE)
+        memory = memoryview(self._memory)
+        self._indices = memory[_INDICES:_REQUESTS].cast("q")
+        self._requests = memory[_REQUESTS:].cast("d")
+        self._collating = memory[_COLLATING : BATCH.size].cast("d")
         self._dump = os.open(_dump_file(folder, os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
         self._armed = 0.0
         self._is_over = False
-        self.done()
         os.register_at_fork(before=faulthandler.cancel_dump_traceback_later)  # its thread is not in the child
         if not faulthandler.is_enabled():
             faulthandler.enable(self._dump, all_threads=False)  # torch's own handlers come after it
 
     def batch(self, worker_pass: int, task: int, samples_before: int, now: float) -> None:
         """Note that a batch is begun, `now`."""
-        STATE.pack_into(self._memory, 0, worker_pass, task, samples_before, UNKNOWN, UNKNOWN, now)
+        BATCH.pack_into(self._memory, 0, worker_pass, task, samples_before, 0, now, 0.0)
         if now >= self._armed + _ARMED_EVERY_S:
             self._armed = now
             os.ftruncate(self._dump, 0)
             os.lseek(self._dump, 0, os.SEEK_SET)
             faulthandler.dump_traceback_later(HANGS_AFTER_S, file=self._dump)
 
-    def samples(self, indices: list[Any]) -> Iterator[None]:
-        """Return an iterator that notes one sample of the batch at each step: it is begun."""
+    def requests(self, indices: list[Any]) -> memoryview:
+        """Return where the seconds are noted at which each sample of the batch is requested: 0 until then."""
+        count = len(indices)
         try:
-            whole: Iterable[int] = array("q", indices)
+            self._indices[:count] = array("q", indices)
         except (TypeError, ValueError, OverflowError):  # they are no whole numbers
-            whole = repeat(UNKNOWN)
-        note = partial(_SAMPLE.pack_into, self._memory, _AT_SAMPLE)
-        return map(note, count(), whole, iter(perf_counter, None))
+            self._indices[:count] = array("q", [UNKNOWN]) * count
+        self._requests[:count] = array("d", bytes(8 * count))
+        struct.pack_into("<q", self._memory, 24, count)
+        return self._requests[:count]
 
     def collating(self, now: float) -> None:
         """Note that the samples of the batch are there, since `now`."""
-        _SAMPLE.pack_into(self._memory, _AT_SAMPLE, UNKNOWN, UNKNOWN, now)
+        self._collating[0] = now
 
     def done(self) -> None:
         """Note that the batch is done."""
-        STATE.pack_into(self._memory, 0, UNKNOWN, UNKNOWN, 0, UNKNOWN, UNKNOWN, 0.0)
+        BATCH.pack_into(self._memory, 0, UNKNOWN, UNKNOWN, 0, 0, 0.0, 0.0)
 
     def ends_at(self, traceback: "TracebackType | FrameType | None") -> None:
         """Note where the worker is as it ends: the frames of an error, or of whoever called, as a dump has them.
 
         The first time counts: what comes after is the end of the process.
         """
-        if self._is_over or not STATE.unpack_from(self._memory)[-1]:
+        if self._is_over or not BATCH.unpack_from(self._memory)[-2]:
             return
         self._is_over = True
         is_error = isinstance(traceback, TracebackType)
@@ -122,28 +129,33 @@ def stopped_at(folder: Path, pid: int) -> StoppedAt | None:
         content = _state_file(str(folder), pid).read_bytes()
     except OSError:
         return None
-    if len(content) < STATE.size:
+    if len(content) < _SIZE:
         return None
-    _, task, before, place, index, since = STATE.unpack(content[: STATE.size])
+    _, task, before, count, since, collating = BATCH.unpack_from(content)
     if not since:
         return None
+    requests = list(takewhile(bool, struct.unpack_from(f"<{count}d", content, _REQUESTS)))
+    place = len(requests) - 1 if requests and not collating else UNKNOWN
+    index = UNKNOWN if place == UNKNOWN else struct.unpack_from("<q", content, _INDICES + 8 * place)[0]
     with suppress(OSError):
-        dump = _dump_file(str(folder), pid).read_text(encoding="utf-8", errors="replace")
         return StoppedAt(
-            task=task, place=place, index=index, sample_of_stream=before + max(0, place), since=since, dump=dump
+            task=task,
+            place=place,
+            index=index,
+            sample_of_stream=before + max(0, place),
+            since=collating or [since, *requests][-1],
+            dump=_dump_file(str(folder), pid).read_text(encoding="utf-8", errors="replace"),
         )
     return None
 
 
-def samples_noted(indices: list[Any], times: list[float], state: WorkerState | None) -> Iterator[Any]:
-    """Return an iterator over the indices of a batch; in `times`, and in a worker's `state`, it notes each request.
+def requests_noted(indices: list[Any], requests: "array[float] | memoryview") -> Iterator[Any]:
+    """Return an iterator over the indices of a batch, which notes in `requests` when each of them is asked for.
 
     It runs in C alone: a generator would cost a sample of a millisecond a hundredth of its time.
     """
-    noted = [iter(indices), map(times.append, iter(perf_counter, None))]
-    if state is not None:
-        noted.append(state.samples(indices))
-    return map(itemgetter(0), zip(*noted, strict=False))  # the clock never ends
+    noted = map(requests.__setitem__, count(), iter(perf_counter, None))
+    return map(itemgetter(0), zip(indices, noted, strict=False))  # the clock never ends
 
 
 def _state_file(folder: str, pid: int) -> Path:

@@ -1,5 +1,6 @@
 """What a batch costs where it is made, in this process and in workers of every kind."""
 
+import faulthandler
 import multiprocessing
 import os
 import time
@@ -151,13 +152,26 @@ def test_a_carrier_is_a_text_that_unpickles_as_one(tmp_path: Path) -> None:
     assert type(arguments[0]) is str
 
 
-def test_samples_of_any_index_are_noted_and_handed_on_unchanged(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("indices", "last"),
+    [([7, 8], 8), (["a", "b"], stages.UNKNOWN), ([None], stages.UNKNOWN), ([1 << 70], stages.UNKNOWN)],
+)
+def test_the_samples_of_a_batch_are_handed_on_unchanged_and_the_last_one_is_known(
+    tmp_path: Path, indices: list[Any], last: int
+) -> None:
     state = worker_state.WorkerState(str(tmp_path))
-    times: list[float] = []
-    for indices in ([7, 8], ["a", "b"], [None, None], [1 << 70]):
-        assert list(worker_state.samples_noted(indices, times, state)) == indices
-    assert len(times) == 7
-    assert list(worker_state.samples_noted([4, 5, 6], [], state)) == [4, 5, 6]
+    state.batch(1, 3, 10, 0.5)
+    timed = stages.TimedIndices(indices, state)
+    assert list(timed) == indices
     stopped = worker_state.stopped_at(tmp_path, os.getpid())
+    faulthandler.cancel_dump_traceback_later()
     assert stopped is not None
-    assert (stopped.place, stopped.index) == (2, 6)
+    assert (stopped.task, stopped.place, stopped.index) == (3, len(indices) - 1, last)
+    assert (stopped.sample_of_stream, stopped.since) == (10 + len(indices) - 1, timed.requested[-1])
+
+
+def test_cheap_samples_of_the_own_process_are_timed_until_that_is_known_and_again_after_a_slow_one() -> None:
+    sink, indices = stages.Sink("", os.getpid(), cheap=stages.CHEAP_BATCHES - 1), [1, 2]
+    assert stages.is_timed_singly(sink, indices)
+    sink.cheap += 1
+    assert not stages.is_timed_singly(sink, indices)
