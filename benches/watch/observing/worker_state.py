@@ -31,7 +31,7 @@ MOST_SAMPLES = 1024  # of a batch, that are noted one by one
 _INDICES = BATCH.size
 _REQUESTS = _INDICES + 8 * MOST_SAMPLES
 _SIZE = _REQUESTS + 8 * MOST_SAMPLES
-_COLLATING = BATCH.size - 8
+_COUNT, _COLLATING = 3 * 8, 5 * 8  # where these stand in a `BATCH`
 
 
 def reserve(file: int, size: int) -> None:
@@ -77,7 +77,7 @@ class WorkerState:
         except (TypeError, ValueError, OverflowError):  # they are no whole numbers
             self._indices[:count] = array("q", [UNKNOWN]) * count
         self._requests[:count] = array("d", bytes(8 * count))
-        struct.pack_into("<q", self._memory, 24, count)
+        struct.pack_into("<q", self._memory, _COUNT, count)
         return self._requests[:count]
 
     def collating(self, now: float) -> None:
