@@ -91,6 +91,7 @@ CAUSES: tuple[Injected, ...] = (
         dataset="ManyThreads",
         dataset_args={"side": 200},
         options=("--batch-size", "1", "--samples", "8"),
+        others=(NO_WORKERS,),  # one process alone has the CPUs for its threads
     ),
     Injected(
         cause="start method",
