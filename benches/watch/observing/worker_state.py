@@ -10,7 +10,7 @@ import mmap
 import os
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -69,7 +69,7 @@ class WorkerState:
             os.lseek(self._dump, 0, os.SEEK_SET)
             faulthandler.dump_traceback_later(HANGS_AFTER_S, file=self._dump)
 
-    def requests(self, indices: list[Any]) -> memoryview:
+    def requests(self, indices: list[Any]) -> "memoryview[float]":
         """Return where the seconds are noted at which each sample of the batch is requested: 0 until then."""
         count = len(indices)
         try:
@@ -149,12 +149,13 @@ def stopped_at(folder: Path, pid: int) -> StoppedAt | None:
     return None
 
 
-def requests_noted(indices: list[Any], requests: "array[float] | memoryview") -> Iterator[Any]:
+def requests_noted(indices: list[Any], requests: "array[float] | memoryview[float]") -> Iterator[Any]:
     """Return an iterator over the indices of a batch, which notes in `requests` when each of them is asked for.
 
     It runs in C alone: a generator would cost a sample of a millisecond a hundredth of its time.
     """
-    noted = map(requests.__setitem__, count(), iter(perf_counter, None))
+    note: Callable[[int, float], None] = requests.__setitem__
+    noted = map(note, count(), iter(perf_counter, None))
     return map(itemgetter(0), zip(indices, noted, strict=False))  # the clock never ends
 
 
