@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _of_watch(folder: Path, out: Path | None) -> ExitCode:
     """Report on a watched script, or on all its ranks; return 0, or 2 where a record cannot be read."""
-    from loaderbench.reports.documents.watch_document import watch_document
+    from loaderbench.reports.documents.watch.watch_document import watch_document
     from loaderbench.reports.records.json_files import MalformedError
     from loaderbench.reports.watch.watch_record import read_ranks
 

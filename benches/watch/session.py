@@ -177,7 +177,7 @@ def show(session: WatchSession, record: "Watched | None") -> None:
     from rich.console import Console  # noqa: PLC0415 - as in `WatchSession`
 
     from loaderbench.benches.watch.results import files_of  # noqa: PLC0415
-    from loaderbench.reports.documents.watch_document import watch_document  # noqa: PLC0415
+    from loaderbench.reports.documents.watch.watch_document import watch_document  # noqa: PLC0415
     from loaderbench.reports.render.files import files  # noqa: PLC0415
     from loaderbench.reports.render.terminal import WIDE, print_document  # noqa: PLC0415
 

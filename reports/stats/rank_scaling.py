@@ -170,8 +170,9 @@ def limit(
     """Return what limits the scaling: the first of these that holds.
 
     Ranks that may scale, as `most_efficiency` says that the rounds allow it, vary too much to say. What costs a share
-    of the ranks' time limits them where that is most of what is lost, or where one rank alone is not known: waiting for
-    the slowest rank, and samples that several load. `stall_share`, the share of waiting for data, is NaN without a
+    of the ranks' time limits them where that is most of what is lost, or where one rank alone is not known: a rank that
+    is always the slowest, and samples that several load. A slowest one that changes limits them only where it is known
+    what is lost. `stall_share`, the share of waiting for data, is NaN without a
     step; with one, the step is what is slower where that share is not most of what is lost.
 
     >>> first = Slowest(rank=1, host="a", share=1.0, rounds=5, is_always=True, behind=0.3)
@@ -187,7 +188,10 @@ def limit(
     if max(efficiency, most_efficiency) >= SCALES:
         return "none" if efficiency >= SCALES else "varies"
     if slowest is not None and _is_most_of_the_loss(slowest.behind, efficiency):
-        return "one rank" if slowest.is_always else "changing ranks"
+        if slowest.is_always:
+            return "one rank"
+        if not math.isnan(efficiency):
+            return "changing ranks"
     if _is_most_of_the_loss(repeated_share, efficiency):
         return "overlapping"
     return "unknown" if math.isnan(efficiency) else _what_is_shared(efficiency, busy_share, stall_share)

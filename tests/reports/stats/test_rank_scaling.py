@@ -62,6 +62,8 @@ def test_what_limits_is_the_first_cause_that_holds(changed: dict[str, Any], expe
 def test_always_the_same_rank_is_told_from_one_that_changes(is_always: bool, expected: str) -> None:
     slowest = Slowest(rank=1, host="a", share=1.0, rounds=5, is_always=is_always, behind=0.2)
     assert limit(**SOUND | {"efficiency": 0.7, "slowest": slowest}) == expected
+    unknown = SOUND | {"efficiency": math.nan, "most_efficiency": math.nan}
+    assert limit(**unknown | {"slowest": slowest}) == ("one rank" if is_always else "unknown")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from made_up_watches import epoch, loader, steady, watched
 from msgspec.structs import replace
 
-from loaderbench.reports.documents.watch_document import watch_document
+from loaderbench.reports.documents.watch.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.watch.ranks import rank_waits
 from loaderbench.reports.watch.watch_record import Watched

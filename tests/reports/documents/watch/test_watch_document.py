@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from loaderbench.benches.cli import explain, tune
 from loaderbench.reports.documents.document import Code, Document, Text, walk
-from loaderbench.reports.documents.watch_document import _note, watch_document
+from loaderbench.reports.documents.watch.loader_section import starts_note
+from loaderbench.reports.documents.watch.watch_document import watch_document
 from loaderbench.reports.render.markdown import markdown
 from loaderbench.reports.watch.next_command import next_command, what_to_fill_in
 from loaderbench.reports.watch.verdict import LoopVerdict, judge
@@ -162,7 +163,7 @@ def test_what_to_do_about_starts_depends_on_which(loaders: int, first_s: float, 
     passes[0] = epoch([first_s, 0.0, 0.0], [0.1] * 3, began=-20.0)
     seen = replace(loader(*passes), loaders=loaders)
     verdict = replace_in(judge(seen), outcome="bottleneck", reason="starts")
-    assert words in _note(verdict)
+    assert words in starts_note(verdict)
 
 
 def test_a_loader_that_was_made_and_not_read_stands_in_the_table_alone() -> None:
