@@ -37,8 +37,9 @@ ALLOCATOR = {  # glibc's; another C library ignores them
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 FIXED_VARIABLES = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-# Many short rounds, many blocks: it is pairs of processes that count. Options of the user's come after, and override.
-DEFAULTS = ("--round-time=0.025", "--pass-time=0.05", "--pass-batches=2", "--case-time=1")
+# Short rounds, so that the two of a pair find the machine in the same state, and many blocks: it is pairs of processes
+# that count. Options of the user's come after, and override.
+DEFAULTS = ("--round-time=0.006", "--pass-time=0.012", "--pass-batches=2", "--case-time=0.4")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,8 +21,8 @@ from typing import Any, Self
 
 from loaderbench.benches.gate.revisions import Revision
 from loaderbench.benches.harness.system.interruption import late_ctrl_c
+from loaderbench.reports.gate.budget import RENEWED_AFTER
 
-RENEWED_AFTER = 3  # blocks
 _LEAVES_WITHIN_S = 10.0  # once it was killed
 _ANSWERS_WITHIN_S = 300.0
 

@@ -42,7 +42,14 @@ def measure(
             of_block = effects([block])
             with late_ctrl_c():  # a block is added to both, or to neither
                 began, ended = ended, time.monotonic()
-                test.add(of_block, ended - began, cost_of(block, ended - began) if runner.is_allocated else None)
+                seconds = ended - began
+                is_renewed = not blocks or block["servers"] != blocks[-1]["servers"]
+                test.add(
+                    of_block,
+                    seconds,
+                    cost_of(block, seconds) if runner.is_allocated else None,
+                    renewed_s=max(0.0, seconds - block["seconds"]) if is_renewed else 0.0,
+                )
                 blocks.append(block)
             on_block(test)
             interruption.check()

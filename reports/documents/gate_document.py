@@ -62,16 +62,16 @@ _TERMS = (
     (
         "base, head",
         (
-            "Medians over blocks. Of a block: for a speed or a time the mean of the faster half of the rounds (other "
-            "work can only slow a round), for CPU time the mean of all, for memory and shares the median."
+            "Medians over blocks. Of a block: for a speed or a time the mean of the faster half of the rounds, for CPU "
+            "time the mean of all, for memory and shares the median."
         ),
     ),
     (
         "change",
         (
-            "Of a block head over base, as they are above; of memory and shares the median over pairs of rounds that "
-            "ran next to each other. Over blocks the mean, trimmed where there are many, and its 95 % interval. It "
-            "need not be the quotient of the medians."
+            "Of a block head over base, as they are above, or, where that varies less, over pairs of rounds that ran "
+            "next to each other (Hodges and Lehmann); of memory and shares the median over pairs. Over blocks the "
+            "mean, trimmed where there are many, and its 95 % interval. It need not be the quotient of the medians."
         ),
     ),
     *((kind.name, kind.meaning) for kind in VERDICTS.values()),

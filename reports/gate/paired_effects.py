@@ -1,14 +1,24 @@
 """Blocks to effects: for every case, metric and block, how head differs from base.
 
-A block is a fresh pair of processes, one of each revision, that measure the same cases in turns. Other work on the
-machine can only slow a round, by bursts that are longer than many rounds are, so that the rounds of a pair differ by
-far more than the revisions do. Therefore the effect of a block on a speed or a time compares the faster half of either
-revision's rounds: their mean, on the logarithmic scale. That of anything else (memory, shares) is the median over pairs
-of rounds.
+A block is a fresh pair of processes, one of each revision, that measure the same cases in turns. The effect of a block
+on a speed or a time is one of two estimates, on the logarithmic scale:
+
+- **the faster halves**: the mean of the faster half of head's rounds, less that of base's. Bursts of other work can
+  only slow a round, and hit few; the rounds of a pair then differ by far more than the revisions do.
+- **Hodges and Lehmann's estimate over pairs**: the median of the means of any two pairs of rounds. A core that is slow
+  for a while, as another guest of the machine runs on its sibling, slows both rounds of a pair, and maybe more than
+  half of all.
+
+In all cases of a block it is the one that varies less when the pairs of rounds are drawn again (Efron's bootstrap), by
+the mean over the cases. Exchanging the revisions changes the sign of both and the variance of neither, so identical
+code is not called changed more often for this choice.
+
+That of anything else (memory, shares) is the median over pairs of rounds.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +29,10 @@ from loaderbench.reports.vocabulary import CONTROL_BENCH, METRICS, GateRule
 
 REVISIONS = ["base", "head"]
 
+_CANDIDATES = ["by_pairs", "halves_vary_more"]  # of which one estimate is chosen
+_EXACT = 1e-12  # a variance that is rounding alone
 COLUMNS = ["block", "effect", "base", "head", "pairs", "spread"]
+DRAWS = 60  # bootstrap samples
 NORMAL = 1.4826  # standard deviations in a median absolute deviation of normal values
 
 Floats = NDArray[np.float64]
@@ -80,21 +93,33 @@ def effects(blocks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return a row for each case, metric and block: effect, base, head.
 
     ``effect`` is log(head / base), or head - base where the rule's scale is a difference. ``base`` and ``head`` are in
-    the metric's unit: of a speed or a time the means of the faster halves that the effect compares, of anything else
-    medians over rounds. ``pairs`` counts the pairs of rounds, and ``spread`` is the standard
-    deviation of an effect that one of them alone would show, less what all share (NaN of one pair). What one revision
-    lacks has no row.
+    the metric's unit: of a speed or a time the means of the faster halves of the rounds, of anything else medians over
+    rounds. ``pairs`` counts the pairs of rounds, and ``spread`` is the standard deviation of an effect that one of them
+    alone would show, less what all share (NaN of one pair). What one revision lacks has no row.
     """
     rounds = pd.DataFrame([{**sample, "block": block["block"]} for block in blocks for sample in block["samples"]])
-    parts = [pd.DataFrame(columns=[*COLUMNS, "case", "metric"])]
-    for case, of_case in rounds.groupby("case", sort=False) if len(rounds) else ():
-        for metric, values in metric_values(of_case).items():
-            parts.append(_of_blocks(of_case.assign(value=values), metric).assign(case=case, metric=metric))
-    whole = pd.concat(parts[1:] or parts)
-    return whole.dropna(subset="effect").reset_index(drop=True)
+    rows = [
+        {"case": case, "metric": metric, **row}
+        for case, of_case in (rounds.groupby("case", sort=False) if len(rounds) else ())
+        for metric, values in metric_values(of_case).items()
+        for row in _of_blocks(of_case.assign(value=values), metric)
+    ]
+    return chosen(pd.DataFrame(rows, columns=[*COLUMNS, *_CANDIDATES, "case", "metric"]))
 
 
-def _of_blocks(rounds: pd.DataFrame, metric: str) -> pd.DataFrame:
+def chosen(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of blocks with the one of their two estimates (see `estimates_of`) that varies less in the block.
+
+    A row that has one estimate alone keeps it.
+    """
+    halves_vary_more = rows["halves_vary_more"].astype(float).groupby(rows["block"]).mean()
+    is_by_pairs = (rows["block"].map(halves_vary_more) > 0) & rows["by_pairs"].notna()
+    table = rows.assign(effect=rows["by_pairs"].where(is_by_pairs, rows["effect"]))
+    return table.drop(columns=_CANDIDATES).dropna(subset="effect").reset_index(drop=True)
+
+
+def _of_blocks(rounds: pd.DataFrame, metric: str) -> Iterator[dict[str, Any]]:
+    """Yield what each block shows; of a speed or a time both estimates, the faster halves' as the effect."""
     rule = rule_of(metric)
     table = rounds.pivot_table(index=["block", "round"], columns="revision", values="value").reindex(columns=REVISIONS)
     table = table.dropna()
@@ -102,14 +127,17 @@ def _of_blocks(rounds: pd.DataFrame, metric: str) -> pd.DataFrame:
         table = table.groupby(level="block").mean()
     scaled = table.apply(np.log) if rule.scale == "ratio" else table
     is_slowed = rule.scale == "ratio" and _is_time(metric) and not rule.is_summed
-    worse = worse_sign(metric) if is_slowed else 0
     medians = table.groupby(level="block").median()
-    rows = []
     for block, of_block in scaled.groupby(level="block"):
         pairs = of_block.to_numpy()
-        base, head = np.exp(faster_half(pairs, worse)) if is_slowed else medians.loc[block].to_numpy()  # type: ignore[index]  # a block's number
-        rows.append((block, compared(pairs, worse), base, head, *spread_of(pairs)))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        count, spread = spread_of(pairs)
+        if is_slowed:
+            estimates = estimates_of(pairs, worse_sign(metric))
+            base, head = np.exp(faster_half(pairs, worse_sign(metric)))
+        else:
+            estimates = {"effect": float(np.median(pairs[:, 1] - pairs[:, 0]))}
+            base, head = medians.loc[block].to_numpy()  # type: ignore[index]  # a block's number
+        yield {"block": block, "base": base, "head": head, "pairs": count, "spread": spread, **estimates}
 
 
 def _is_time(metric: str) -> bool:
@@ -117,19 +145,48 @@ def _is_time(metric: str) -> bool:
     return METRICS[metric].unit == "s" or METRICS[metric].unit.endswith("/s")
 
 
-def compared(pairs: Floats, worse: int) -> float:
-    """Return how head differs from base; `pairs` are (rounds, 2), `worse` the sign of what a disturbance adds, or 0."""
-    if not worse:
-        return float(np.median(pairs[:, 1] - pairs[:, 0]))
-    base, head = faster_half(pairs, worse)
-    return float(head - base)
+def estimates_of(pairs: Floats, worse: int) -> dict[str, float]:
+    """Return how head differs from base by the faster halves (``effect``) and ``by_pairs``.
+
+    `pairs` are (n, 2), `worse` is the sign of what a disturbance adds. ``halves_vary_more`` is the logarithm of the
+    quotient of the bootstrap variances, NaN where one of them is not known.
+    """
+    again = pairs[_draws(len(pairs))]
+    variances = (_between_faster_halves(again, worse).var(), hodges_lehmann(again).var())
+    more = math.log(variances[0] / variances[1]) if min(variances) > _EXACT else np.nan
+    by_halves, by_pairs = _between_faster_halves(pairs, worse), hodges_lehmann(pairs)
+    return {"effect": float(by_halves), "by_pairs": float(by_pairs), "halves_vary_more": more}
 
 
 def faster_half(pairs: Floats, worse: int) -> Floats:
-    """Return the mean of the faster half of either revision's rounds; `pairs` and `worse` are those of `compared`."""
-    kept = max(min(len(pairs), 2), len(pairs) // 2)
-    means: Floats = (np.sort(worse * pairs, axis=0)[:kept] * worse).mean(axis=0)
+    """Return the mean of the faster half of either revision's rounds, (…, 2), of pairs (…, n, 2)."""
+    count = pairs.shape[-2]
+    kept = max(min(count, 2), count // 2)
+    means: Floats = (np.sort(worse * pairs, axis=-2)[..., :kept, :] * worse).mean(axis=-2)
     return means
+
+
+def _between_faster_halves(pairs: Floats, worse: int) -> Floats:
+    halves = faster_half(pairs, worse)
+    return halves[..., 1] - halves[..., 0]
+
+
+def hodges_lehmann(pairs: Floats) -> Floats:
+    """Return the median of the means of any two differences, (…), of pairs (…, n, 2).
+
+    J. L. Hodges and E. L. Lehmann, "Estimates of location based on rank tests" (Annals of Mathematical Statistics 34,
+    1963).
+    """
+    differences = pairs[..., 1] - pairs[..., 0]
+    one, other = np.triu_indices(differences.shape[-1])
+    estimate: Floats = np.median((differences[..., one] + differences[..., other]) / 2, axis=-1)
+    return estimate
+
+
+@cache
+def _draws(count: int) -> NDArray[np.int64]:
+    """Return which pairs are drawn in each bootstrap sample, (draws, count): the same ones whenever it is computed."""
+    return np.random.default_rng(count).integers(0, count, (DRAWS, count))
 
 
 def spread_of(pairs: Floats) -> tuple[int, float]:

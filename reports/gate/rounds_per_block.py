@@ -19,8 +19,9 @@ import pandas as pd
 
 from loaderbench.reports.gate.paired_effects import is_control, rule_of
 
-FEWEST_PAIRS, MOST_PAIRS = 4, 200  # of fewer, one burst spoils the effect
-STEADY_PAIRS, STEADY_S = 8, 0.6  # of short rounds that many, or so many seconds: two bursts do not spoil the effect
+MOST_PAIRS = 200
+FEWEST_PAIRS, FEWEST_S = (4, 8), 0.25  # of long and of short rounds, or so many seconds: one burst does not spoil them
+STEADY_PAIRS, STEADY_S = (4, 16), 0.6  # where the budget allows it: two bursts do not
 LEAST_BLOCKS = 10  # that a budget is to hold, as few know little of their variance
 CHANGE_BLOCKS = 6  # that a verdict of change needs
 LEAST_SPREAD = 0.007  # between blocks, standard deviation: less is not known of a few blocks
@@ -98,19 +99,20 @@ def allocate(
         case: (start_s + cost.set_up_s[case]) / max(cost.pair_s[case], 1e-6) * (spread / between) ** 2
         for case, spread in within.items()
     }
-    steady = {case: _steady_pairs(cost.pair_s[case]) for case in wanted}
+    steady = {case: _pairs_in(STEADY_S, cost.pair_s[case], *STEADY_PAIRS) for case in wanted}
+    fewest = {case: _pairs_in(FEWEST_S, cost.pair_s[case], *FEWEST_PAIRS) for case in wanted}
     pairs = {case: max(steady[case], min(MOST_PAIRS, round(math.sqrt(number)))) for case, number in wanted.items()}
     pairs = _shortened(pairs, cost, controls, left_s / LEAST_BLOCKS, steady)
     for_change_s = left_s / max(1, CHANGE_BLOCKS - len(effects))
     all_controls = sum(map(is_control, cost.set_up_s))  # as blocks have that find and confirm a change
-    pairs = _shortened(pairs, cost, all_controls, for_change_s, dict.fromkeys(pairs, FEWEST_PAIRS))
+    pairs = _shortened(pairs, cost, all_controls, for_change_s, fewest)
     block_s = cost.seconds(pairs, controls)
     return BlockPlan(pairs=pairs, block_s=block_s, after=len(effects), between=between, within=within)
 
 
-def _steady_pairs(pair_s: float) -> int:
-    """Return the pairs that bursts of other work, which hit few rounds of this length, leave a faster half."""
-    return max(FEWEST_PAIRS, min(STEADY_PAIRS, math.ceil(STEADY_S / max(pair_s, 1e-6))))
+def _pairs_in(seconds: float, pair_s: float, least: int, most: int) -> int:
+    """Return how many pairs fill so many seconds: many of short rounds, of which a burst of other work hits few."""
+    return max(least, min(most, math.ceil(seconds / max(pair_s, 1e-6))))
 
 
 def _shortened(

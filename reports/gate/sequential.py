@@ -15,7 +15,7 @@ from functools import partial
 
 import pandas as pd
 
-from loaderbench.reports.gate.budget import OVERRUN, for_blocks_s, holds_another
+from loaderbench.reports.gate.budget import OVERRUN, RENEWED_AFTER, for_blocks_s, holds_another
 from loaderbench.reports.gate.estimate import (
     EXACT,
     FEWEST,
@@ -60,7 +60,7 @@ class Plan:
     @property
     def first_pairs(self) -> int:
         """Return how many pairs of rounds a case has in the first blocks; few where six blocks would not fit else."""
-        return 2 * STEADY_PAIRS if self.budget_s >= SHORT_S else SHORT_PAIRS
+        return 2 * STEADY_PAIRS[1] if self.budget_s >= SHORT_S else SHORT_PAIRS
 
     def analyses(self, block_s: float, started_s: float = 0.0) -> list[int]:
         """Return after how many blocks to analyse, where one takes `block_s`, `started_s` before the first.
@@ -101,6 +101,7 @@ class SequentialTest:
     started_s: float = 0.0  # of the budget, before the first block
     effects: list[pd.DataFrame] = field(default_factory=list)  # of each block: case, metric, effect, base, head
     seconds: list[float] = field(default_factory=list)  # of each block
+    renewed_s: list[float] = field(default_factory=list)  # of each block, of those seconds: to start its fork servers
     analyses: list[int] = field(default_factory=list)  # planned, by number of blocks
     states: dict[Key, MetricState] = field(default_factory=dict)
     costs: list[BlockCost] = field(default_factory=list)  # of the first blocks
@@ -124,8 +125,14 @@ class SequentialTest:
             return False
         if not self.analyses or not self._compares or (self.states and not self.open_cases):
             return True
-        has_budget = holds_another(for_blocks_s(self.plan.budget_s), self.spent_s, self.seconds)
+        has_budget = holds_another(for_blocks_s(self.plan.budget_s), self.spent_s, [self.expected_s])
         return not has_budget or self.blocks >= self.plan.most_blocks
+
+    @property
+    def expected_s(self) -> float:
+        """Return the seconds that the next block is expected to take: as the longer of the last two, and a renewal."""
+        own_s = [seconds - renewed_s for seconds, renewed_s in zip(self.seconds, self.renewed_s, strict=True)]
+        return max(own_s[-2:]) + (0.0 if self.blocks % RENEWED_AFTER else max(self.renewed_s))
 
     @property
     def left_s(self) -> float:
@@ -175,13 +182,16 @@ class SequentialTest:
         """
         return self.blocks < FEWEST or any(state.candidate and not state.is_settled for state in self.states.values())
 
-    def add(self, effects: pd.DataFrame, seconds: float, cost: BlockCost | None = None) -> None:
+    def add(
+        self, effects: pd.DataFrame, seconds: float, cost: BlockCost | None = None, *, renewed_s: float = 0.0
+    ) -> None:
         """Take in a block: its effects, a row for each case and metric, how long it took, and what of it cost what.
 
-        Without a `cost` blocks stay as they are.
+        Without a `cost` blocks stay as they are. `renewed_s` of the `seconds` were taken to start its fork servers.
         """
         self.effects.append(effects)
         self.seconds.append(seconds)
+        self.renewed_s.append(renewed_s)
         self._estimated.clear()
         if cost and self.blocks <= self.plan.allocated_after:
             self.costs.append(cost)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -77,6 +78,22 @@ def test_the_effect_on_a_speed_is_that_on_the_faster_half_too() -> None:
     ]
     result = effects([block(*rows)]).set_index("metric")["effect"]
     assert result["samples_per_s"] == pytest.approx(-math.log(2))
+
+
+def test_where_a_core_is_slow_for_most_of_the_time_rounds_that_ran_next_to_each_other_are_compared() -> None:
+    slow = [1, 2, 2, 1, 2, 2, 2, 1, 2, 2, 2, 2]  # both rounds of a pair, but for two pairs in which that changed
+    seconds = [(0.1 * factor, 0.11 * factor) for factor in slow] + [(0.1, 0.22), (0.2, 0.11)]
+    result = of_rounds("start_s", seconds, STARTUP, "startup[a]")
+    assert result["effect"] == pytest.approx(math.log(1.1))
+
+
+def test_exchanged_revisions_differ_by_the_same_effect_with_the_other_sign() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        seconds = rng.lognormal(0, 0.3, (int(rng.integers(1, 9)), 2))
+        there = of_rounds("start_s", seconds.tolist(), STARTUP, "startup[a]")
+        back = of_rounds("start_s", seconds[:, ::-1].tolist(), STARTUP, "startup[a]")
+        assert there["effect"] == pytest.approx(-back["effect"])
 
 
 def test_the_effect_on_memory_is_the_median_over_pairs_not_the_quotient_of_medians() -> None:

@@ -12,6 +12,7 @@ from loaderbench.reports.gate.rounds_per_block import (
     FEWEST_PAIRS,
     LEAST_BLOCKS,
     STEADY_PAIRS,
+    STEADY_S,
     BlockCost,
     allocate,
     cost_of,
@@ -59,19 +60,21 @@ def test_a_budget_holds_the_least_number_of_blocks_or_blocks_have_the_fewest_pai
     allocation = allocate(effects, [cost(), cost()], left_s=40.0)
     assert allocation is not None
     assert allocation.block_s <= 40.0 / LEAST_BLOCKS
-    assert pairs_of(left_s=1.0) == FEWEST_PAIRS
+    assert pairs_of(left_s=1.0) == FEWEST_PAIRS[0]
 
 
 def test_short_rounds_are_many_where_the_budget_allows_it() -> None:
-    assert pairs_of(within=0.001, pair_s=0.06) == STEADY_PAIRS
-    assert pairs_of(within=0.001, pair_s=0.5) == FEWEST_PAIRS
+    assert pairs_of(within=0.001, pair_s=0.02) == STEADY_PAIRS[1]
+    assert pairs_of(within=0.001, pair_s=0.06) == math.ceil(STEADY_S / 0.06)
+    assert pairs_of(within=0.001, pair_s=0.5) == STEADY_PAIRS[0]
+    assert pairs_of(within=0.001, pair_s=0.02, left_s=1.0) == FEWEST_PAIRS[1]
 
 
 def test_blocks_are_shorter_where_a_short_budget_would_not_hold_those_that_a_change_needs() -> None:
     effects = [effects_of(0.2, 0.01, seed=seed) for seed in range(2)]
     allocation = allocate(effects, [cost(), cost()], left_s=4 * 4.0)
     assert allocation is not None
-    assert FEWEST_PAIRS < allocation.pairs["epoch[a]"] < STEADY_PAIRS
+    assert FEWEST_PAIRS[0] < allocation.pairs["epoch[a]"] < STEADY_S / 0.1 + 1
     assert allocation.block_s <= 4.0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from loaderbench.reports.gate.budget import RENEWED_AFTER
 from loaderbench.reports.gate.comparison import Comparison, Setup, of_test
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
@@ -131,6 +132,14 @@ def test_too_much_noise_is_inconclusive_and_an_error_only_when_strict() -> None:
 
 def test_a_budget_is_kept() -> None:
     assert conducted(made_up({}, noise=0.3), budget_s=95).spent_s <= 95
+
+
+def test_the_start_of_fork_servers_is_expected_of_the_blocks_that_have_it_alone() -> None:
+    test, block = SequentialTest(plan=Plan(budget_s=72.0)), made_up({}, noise=0.3)
+    while not test.is_over:
+        renewed_s = 5.0 if test.blocks % RENEWED_AFTER == 0 else 0.0
+        test.add(block(test.open_cases), BLOCK_S + renewed_s, renewed_s=renewed_s)
+    assert (test.blocks, test.spent_s, test.expected_s) == (6, 70.0, 15.0)
 
 
 def test_what_is_spent_before_the_first_block_is_part_of_the_budget() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -133,7 +134,7 @@ def test_shared_memory_in_use_is_read(no_shared_memory: None) -> None:
 class MadeUpProcess:
     """Stands for psutil's: seconds used (user, system), those of the children it joined, and its live children."""
 
-    pid = 0  # which Linux lists nothing of
+    pid = (1 << 22) + 1  # which Linux gives to no process
 
     def __init__(self, *cpu_s: float, children: tuple["MadeUpProcess", ...] = (), is_gone: bool = False) -> None:
         self.cpu_s, self.below, self.is_gone = cpu_s, children, is_gone
@@ -153,6 +154,12 @@ def test_cpu_time_is_that_of_the_whole_tree_and_of_joined_children(monkeypatch: 
     me = MadeUpProcess(1.0, 0.25, 8.0, 2.0, children=(worker, gone))
     monkeypatch.setattr(processes.psutil, "Process", lambda: me)
     assert processes.cpu_s() == 1.0 + 0.25 + 8.0 + 2.0 + 4.0 + 0.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CPU clocks of processes are Linux's")
+def test_cpu_time_is_not_counted_in_ticks() -> None:
+    readings = [processes.cpu_s() for _ in range(10)]
+    assert all(earlier < later for earlier, later in pairwise(readings))
 
 
 def test_descendants_are_children_and_theirs() -> None:
