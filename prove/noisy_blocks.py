@@ -5,7 +5,7 @@ while, which know nothing of revisions; a fresh pair of processes differs by mor
 processes, the set-up of each of its cases and its rounds, so that a budget holds so many.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -59,6 +59,7 @@ class NoisyMachine:
     rng: np.random.Generator
     slower: float = 0.0
     costs: MadeUpCosts = field(default_factory=MadeUpCosts)
+    choose: Callable[[pd.DataFrame], pd.DataFrame] = chosen  # of the two estimates of a block's rows
 
     def block(
         self,
@@ -84,7 +85,7 @@ class NoisyMachine:
             pair_s=dict.fromkeys((*wanted, *controls), pair_s),
         )
         seconds = cost.start_s + spent_s + costs.control_s * len(controls)
-        return chosen(pd.DataFrame(rows).assign(block=number, base=1.0, head=1.0)), seconds, cost
+        return self.choose(pd.DataFrame(rows).assign(block=number, base=1.0, head=1.0)), seconds, cost
 
     def _effect(self, case: str, count: int, slower: float) -> dict[str, object]:
         is_control = case in CONTROLS

@@ -5,23 +5,27 @@ to 50 ms take 10 % of the time; *contended*, cores are half as fast for 60 % of 
 cost is an assumption; what they cost on yours, ``loaderbench gate`` shows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.gate.calibration.replayed_gates import Pool, Rate, RecordedBlock, coverage
 from loaderbench.reports.gate.estimate import CHANGES
+from loaderbench.reports.gate.paired_effects import chosen
 from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.gate.verdicts import CaseVerdict
 from prove.goals import Goal, Topic
-from prove.noisy_blocks import Noise, NoisyMachine
+from prove.noisy_blocks import MadeUpCosts, Noise, NoisyMachine
 from prove.scope import Measured, Scope
 
 NOISES = {"noisy": Noise(between=0.015, bursts=0.1), "contended": Noise(between=0.015, slow=0.6)}
 GATES = 125
+VARIED = 32  # gates of each variant and question
 BLOCKS = 130  # of which intervals are drawn
 COVERED = {"pss_bytes": "memory", "stall_share": "stall share"}
 
@@ -71,9 +75,52 @@ def measure(scope: Scope) -> Mapping[str, Measured]:
     return {what: Measured(value=rate.share, note=f"{rate.count} of {rate.of}") for what, rate in rates.items()}
 
 
-def _gate(question: NoisyQuestion, rng: np.random.Generator) -> list[CaseVerdict]:
-    machine = NoisyMachine(noise=NOISES[question.noise], rng=rng, slower=float(np.log1p(question.slower)))
+def _gate(question: NoisyQuestion, rng: np.random.Generator, **how: Any) -> list[CaseVerdict]:
+    """Return the verdicts of a gate; `how` are attributes of the machine, where they are not as usual."""
+    machine = NoisyMachine(noise=NOISES[question.noise], rng=rng, slower=float(np.log1p(question.slower)), **how)
     return machine.gate(Plan(budget_s=question.budget_s, margin=question.margin)).verdicts()
+
+
+def details(scope: Scope) -> Sequence[Table]:
+    """Return what short rounds and the choice of the estimate are worth, each by itself."""
+    columns = (Column(label="a gate of 1 minute", wide=True), *(Column(label=label) for label in _compared()))
+    rows = [
+        (variant, *(_found(question, scope, **how) for question in _compared().values()))
+        for variant, how in VARIANTS.items()
+    ]
+    return [Table(columns=columns, rows=tuple(tuple(Cell(text=text) for text in row) for row in rows))]
+
+
+def _compared() -> Mapping[str, NoisyQuestion]:
+    """Return by label: +10 % that is to be found, and identical code that is not to be called changed."""
+    asked = partial(NoisyQuestion, what="", verdict="regressed", budget_s=60)
+    found = {f"{noise}: +10 % found": asked(noise=noise, slower=0.10) for noise in NOISES}
+    return found | {f"{noise}: identical code called changed": asked(noise=noise) for noise in NOISES}
+
+
+def _found(question: NoisyQuestion, scope: Scope, **how: Any) -> str:
+    rng = np.random.default_rng(20261127)
+    verdicts = [verdict for _ in range(scope.of(VARIED, 1)) for verdict in _gate(question, rng, **how)]
+    rate = Rate.among(verdict.verdict in CHANGES for verdict in verdicts)
+    return f"{rate.count} of {rate.of}"
+
+
+def _by_halves(rows: pd.DataFrame) -> pd.DataFrame:
+    return chosen(rows.assign(halves_vary_more=-1.0))
+
+
+def _by_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    return chosen(rows.assign(halves_vary_more=1.0))
+
+
+LONG = MadeUpCosts(round_s=0.036)
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "as it is": {},
+    "the faster halves alone": {"choose": _by_halves},
+    "pairs of rounds alone": {"choose": _by_pairs},
+    "rounds of 36 ms": {"costs": LONG},
+    "rounds of 36 ms, the faster halves alone": {"costs": LONG, "choose": _by_halves},
+}
 
 
 def uneven_pool(rng: np.random.Generator) -> Pool:
@@ -106,6 +153,7 @@ TOPIC = Topic(
         *(Goal(what=_holds(metric), unit="share", at_least=0.93, at_most=0.97) for metric in COVERED),
     ),
     measure=measure,
-    minutes=6,
+    details=details,
+    minutes=9,
     is_arithmetic=True,
 )

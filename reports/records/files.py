@@ -58,7 +58,7 @@ def read_run(path: Path) -> RecordedRun:
     record, growing = path / RECORD, path / GROWING_RECORD
     if not growing.exists():
         if not record.exists():
-            raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in this folder; name the folder of one run")
+            raise MalformedError(f"no {RECORD} and no {GROWING_RECORD} in this folder; {_what_instead(path)}")
         return _read_in_folder(record)
     if not record.exists():
         return _read_in_folder(growing)
@@ -68,6 +68,11 @@ def read_run(path: Path) -> RecordedRun:
         recorded = _read_in_folder(growing)
         recorded.faults.insert(0, f"{error}; its {GROWING_RECORD} was read instead")
         return recorded
+
+
+def _what_instead(folder: Path) -> str:
+    pages = sorted(page.name for page in folder.glob("*.html"))
+    return f"another command's result is there: open its {pages[0]}" if pages else "name the folder of one run"
 
 
 def run_folders(folder: Path) -> list[Path]:

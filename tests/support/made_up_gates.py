@@ -73,7 +73,8 @@ def block_of(number: int, cases: Mapping[str, float], rng: np.random.Generator, 
                 samples.append({**about, "began_s": 0.1, "seconds": seconds, **work})
     seen = {"load": 1.2, "steal_share": 0.001, "throttled_periods": 0.0, "voluntary_switches": 9}
     return {
-        "block": number, "seconds": 10.0, "environment": {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": str(number)},
+        "block": number, "seconds": 10.0, "servers": (number + 2) // 3,
+        "environment": {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": str(number)},
         "telemetry": {"base": seen, "head": seen}, "faults": {}, "missed": [], "samples": samples, "machine": MACHINE,
     }  # fmt: skip
 

@@ -85,6 +85,12 @@ def test_a_folder_without_a_run_says_what_to_name(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
+def test_a_folder_of_another_command_says_which_page_to_open(tmp_path: Path) -> None:
+    (tmp_path / "gate.html").touch()
+    with pytest.raises(MalformedError, match="another command's result is there: open its gate.html"):
+        read_run(tmp_path)
+
+
 def test_a_path_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedError, match="cannot be read: No such file"):
         read_run(tmp_path / "nowhere.json")
