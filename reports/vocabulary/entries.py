@@ -96,7 +96,7 @@ class GateRule:
     floor: float = 0.0
     """No difference below this, in the metric's unit, is worth a verdict."""
     is_summed: bool = False
-    """Whether a block's rounds are summed before revisions are compared: its clock has coarse steps."""
+    """Whether a block's rounds are summed before revisions are compared: its clock may have coarse steps."""
 
 
 @dataclass(frozen=True, slots=True)

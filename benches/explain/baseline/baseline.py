@@ -20,6 +20,7 @@ from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.measuring.clock import keep
 from loaderbench.benches.harness.samples.parts import samples_of
+from loaderbench.benches.harness.samples.sampling import sampler_of
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.child import ChildError, LateChildError, in_child
 from loaderbench.benches.harness.system.devices import available
@@ -59,6 +60,7 @@ class FirstPasses:
     pass_s: float
     start_s: float  # that the first pass took more
     is_cut: bool  # the pass was not read to its end
+    drawn: int | None = None  # samples of an epoch, by the user's own sampler
 
     @property
     def batch_samples(self) -> int:
@@ -150,8 +152,11 @@ def measure_baseline(
 def epoch_samples(passes: FirstPasses, length: int | None, *, is_stream: bool) -> tuple[int, bool]:
     """Return the samples of an epoch, and whether these are all of it, after `passes` over a dataset of `length`.
 
-    A stream that goes on beyond its length is read that far; one that ends before it has as many as it delivers.
+    A stream that goes on beyond its length is read that far; one that ends before it has as many as it delivers. What
+    the user's own sampler draws may be a part of the dataset, or more than all of it.
     """
+    if passes.drawn is not None:
+        return passes.drawn, True
     if length is None:
         return passes.samples, not passes.is_cut
     if is_stream and not passes.is_cut:
@@ -221,7 +226,22 @@ def first_passes(subject: Subject, config: LoaderConfig, consumer: Consumer, lon
         pass_s=trace.seconds,
         start_s=max(0.0, _first_wait_s(starting) - _first_wait_s(trace)) if config.num_workers else 0.0,
         is_cut=loader.is_cut,
+        drawn=_drawn(subject, config, trace, is_cut=loader.is_cut),
     )
+
+
+def _drawn(subject: Subject, config: LoaderConfig, trace: PassTrace, *, is_cut: bool) -> int | None:
+    """Return the samples that the user's own sampler draws for an epoch; None without one, or where it does not say."""
+    sampler = config.batch_sampler if config.sampler is None else config.sampler
+    if sampler is None:
+        return None
+    if not is_cut:
+        return trace.samples
+    try:
+        draws = len(sampler_of(sampler, subject.dataset))  # type: ignore[arg-type]  # where it has none: TypeError
+    except (TypeError, NotImplementedError):
+        return None
+    return draws if config.batch_sampler is None else round(draws * trace.samples / len(trace.batches))
 
 
 def _refuse_short_pass(subject: Subject, config: LoaderConfig, read: int) -> None:
