@@ -8,7 +8,7 @@ import msgspec
 
 from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.tune.race import RaceEnding, Status
-from loaderbench.reports.units import quantity
+from loaderbench.reports.units import percent, quantity
 
 Objective = Literal["epoch", "throughput", "first-batch", "cpu"]
 # By objective: the field of a trial that is to be small, and the words after its seconds.
@@ -64,6 +64,9 @@ class TriedSetting(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""  # why it was lost
 
 
+DIFFERS = 0.02  # memory of a setting from trial to trial: twice the standard deviation of large samples
+
+
 class RuledOut(msgspec.Struct, frozen=True, kw_only=True):
     """A setting that was not tried, and the reason."""
 
@@ -80,13 +83,17 @@ class TuneLimits(msgspec.Struct, frozen=True, kw_only=True):
     workers: int | None = None
 
     def exceeded_by(self, trial: Trial) -> str:
-        """Return which of the limits a trial exceeded, and by what; "" where it kept to all of them."""
+        """Return which of the limits a trial exceeded, and by what; "" where it kept to all of them.
+
+        A trial that comes as close to a limit as trials of a setting differ has exceeded it: the next one may.
+        """
         for option, measured, most in (
             ("--max-memory", trial.pss_bytes, self.memory_bytes),
             ("--max-shm", trial.shm_bytes, self.shm_bytes),
         ):
-            if most is not None and measured > most:
-                return f"it takes {quantity(measured, 'bytes')}, more than {option} {quantity(most, 'bytes')}"
+            if most is not None and measured > (1 - DIFFERS) * most:
+                how = "more than" if measured > most else f"within {percent(DIFFERS)} of"
+                return f"it takes {quantity(measured, 'bytes')}, {how} {option} {quantity(most, 'bytes')}"
         return ""
 
 

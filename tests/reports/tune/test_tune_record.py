@@ -9,7 +9,7 @@ from made_up_tunings import made_up_tuning
 
 from loaderbench.reports.records.json_files import MalformedError
 from loaderbench.reports.tune.answer import TuneAnswer
-from loaderbench.reports.tune.tune_record import Tuned
+from loaderbench.reports.tune.tune_record import Tuned, TuneLimits
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -54,3 +54,19 @@ def test_settings_stand_in_the_order_of_what_they_cost() -> None:
 def test_another_objective_compares_what_it_makes_small() -> None:
     answer = TuneAnswer(tuned=made_up_tuning(objective="first-batch"))
     assert [one.cost_s for one in answer.summaries] == pytest.approx([0.1] * 3)
+
+
+@pytest.mark.parametrize(
+    ("limit_bytes", "words"),
+    [
+        (1.9e8, "more than --max-memory"),
+        (2.01e8, "of --max-memory"),
+        (2.1e8, ""),
+    ],
+    ids=["above", "close", "below"],
+)
+def test_a_trial_close_to_a_limit_has_exceeded_it_as_the_next_one_may(limit_bytes: float, words: str) -> None:
+    trial = next(one for one in made_up_tuning().trials if one.pss_bytes == 2e8)
+    said = TuneLimits(memory_bytes=limit_bytes).exceeded_by(trial)
+    assert words in said
+    assert bool(said) is bool(words)
