@@ -39,7 +39,7 @@ FIXED_VARIABLES = (*ALLOCATOR, *THREADS, "PYTHONHASHSEED")
 NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 # Short rounds, so that the two of a pair find the machine in the same state, and many blocks: it is pairs of processes
 # that count. Options of the user's come after, and override.
-DEFAULTS = ("--round-time=0.006", "--pass-time=0.012", "--pass-batches=2", "--case-time=0.4")
+DEFAULTS = ("--round-time=0.006", "--pass-time=0.012", "--pass-batches=2", "--case-time=1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

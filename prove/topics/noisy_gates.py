@@ -58,7 +58,11 @@ def _questions(noise: str) -> Iterator[NoisyQuestion]:
 
 
 QUESTIONS = tuple(question for noise in NOISES for question in _questions(noise))
-CHANGED = {question.name: f"{question.name}: cases called changed" for question in QUESTIONS if not question.slower}
+CHANGED = {
+    question.name: question.name.replace("figures called unchanged", "cases called changed")
+    for question in QUESTIONS
+    if not question.slower
+}
 
 
 def measure(scope: Scope) -> Mapping[str, Measured]:

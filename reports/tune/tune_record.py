@@ -10,6 +10,8 @@ from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.tune.race import RaceEnding, Status
 from loaderbench.reports.units import percent, quantity
 
+DIFFERS = 0.02  # memory of a setting from trial to trial: twice the standard deviation of large samples
+
 Objective = Literal["epoch", "throughput", "first-batch", "cpu"]
 # By objective: the field of a trial that is to be small, and the words after its seconds.
 COSTS: Mapping[Objective, tuple[str, str]] = {
@@ -62,9 +64,6 @@ class TriedSetting(msgspec.Struct, frozen=True, kw_only=True):
     caveats: tuple[str, ...] = ()
     status: Status = "open"
     reason: str = ""  # why it was lost
-
-
-DIFFERS = 0.02  # memory of a setting from trial to trial: twice the standard deviation of large samples
 
 
 class RuledOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -241,7 +241,8 @@ def _drawn(subject: Subject, config: LoaderConfig, trace: PassTrace, *, is_cut: 
         draws = len(sampler_of(sampler, subject.dataset))  # type: ignore[arg-type]  # where it has none: TypeError
     except (TypeError, NotImplementedError):
         return None
-    return draws if config.batch_sampler is None else round(draws * trace.samples / len(trace.batches))
+    draws_batches = config.batch_sampler is not None or config.batch_size is None  # else one sample at a time
+    return round(draws * trace.samples / len(trace.batches)) if draws_batches else draws
 
 
 def _refuse_short_pass(subject: Subject, config: LoaderConfig, read: int) -> None:

@@ -68,9 +68,18 @@ def test_a_pass_that_ends_before_its_dataset_is_refused() -> None:
         ({"sampler": [3, 1, 2, 3]}, 0.0, 4),
         ({"sampler": lambda dataset: range(2 * len(dataset))}, 0.0, 128),
         ({"batch_size": 1, "batch_sampler": [[0, 1], [2, 3], [4, 5]]}, 0.0, 6),
+        ({"batch_size": None, "sampler": [[0, 1], [2, 3], [4, 5]]}, 0.0, 6),
         ({"batch_size": 1, "batch_sampler": [[0, 1], [2, 3, 4]]}, 600.0, 5),
     ],
-    ids=["none", "read to its end", "cut", "of the dataset, cut", "of batches, cut", "of batches, read to its end"],
+    ids=[
+        "none",
+        "read to its end",
+        "cut",
+        "of the dataset, cut",
+        "of batches, cut",
+        "a sampler of batches, cut",
+        "of batches, read to its end",
+    ],
 )
 def test_a_users_sampler_says_how_many_samples_it_draws(
     sampling: dict[str, Any], longest_s: float, drawn: int | None
@@ -81,8 +90,10 @@ def test_a_users_sampler_says_how_many_samples_it_draws(
 
 
 class Numbers:
+    """A dataset whose samples are their indices; of a list of them it returns that list."""
+
     def __len__(self) -> int:
         return 64
 
-    def __getitem__(self, index: int) -> int:
+    def __getitem__(self, index: Any) -> Any:
         return index
