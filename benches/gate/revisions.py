@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import late_ctrl_c
 
 NAMES = ("base", "head")  # of equal length, and so are the paths of their worktrees: a length can move a figure
+_REMOVED_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +80,8 @@ def prepared(base: RevisionRequest, head: RevisionRequest, setup: str = "") -> I
         yield _here(base), _here(head)
         return
     repository = Repository.around(Path.cwd())
-    with tempfile.TemporaryDirectory(prefix="loaderbench-") as folder, repository.worktrees(Path(folder)):
-        revisions = [_checked_out(request, repository, Path(folder) / request.name) for request in (base, head)]
+    with repository.worktrees() as folder:
+        revisions = [_checked_out(request, repository, folder / request.name) for request in (base, head)]
         for revision in revisions:
             _set_up(revision, setup, repository.root)
         yield revisions[0], revisions[1]
@@ -144,12 +146,14 @@ class Repository:
         return cls(root=Path(root), prefix=_git(folder, "rev-parse", "--show-prefix"))
 
     @contextmanager
-    def worktrees(self, folder: Path) -> Iterator[None]:
-        """Let worktrees be made below `folder`; git forgets them at the end."""
+    def worktrees(self) -> Iterator[Path]:
+        """Give a folder to make worktrees in; at the end it is removed, and git forgets them."""
+        folder = Path(tempfile.mkdtemp(prefix="loaderbench-"))
         try:
-            yield
+            yield folder
         finally:
             with late_ctrl_c():
+                _remove(folder)  # before git is told: its own removal gives up where a file comes meanwhile
                 for name in NAMES:
                     with suppress(GitError):  # it was never made
                         # Twice: one that is not whole yet, as git was ended meanwhile, is locked.
@@ -194,6 +198,18 @@ class Repository:
             tree = _git(self.root, "write-tree", env=index)
         author = {f"GIT_{who}_{what}": "loaderbench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         return _git(self.root, "commit-tree", tree, *parents, "-m", "working tree", env=author)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, in which processes that were killed a moment ago may still end the write of a file."""
+    deadline = time.monotonic() + _REMOVED_WITHIN_S
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 class GitError(Exception):

@@ -8,6 +8,7 @@ Processes of xdist share the server of the one that started them. What a fresh i
 wheel, which modules a command imports) runs by `subprocess`.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -162,6 +163,7 @@ def _server() -> socket.socket:
         return _start()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(os.environ[SHARED])
+    atexit.register(connection.close)
     return connection
 
 

@@ -1,7 +1,10 @@
 """The two revisions of a comparison, in a real git repository."""
 
 import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,18 @@ def test_worktrees_are_gone_afterwards_however_it_ends(git: Git, how: type[BaseE
         raise how
     assert root is not None
     assert not root.exists()
+    assert len(git("worktree", "list").splitlines()) == 1
+
+
+def test_worktrees_are_gone_although_a_process_still_wrote_into_one(git: Git) -> None:
+    writes = "from time import *\nend = monotonic() + 1\nwhile monotonic() < end: open(str(monotonic_ns()), 'x')"
+    with ExitStack() as after, prepared(*requests()) as (base, _):
+        assert base.root is not None
+        writer = subprocess.Popen([sys.executable, "-c", writes], cwd=base.root, stderr=subprocess.DEVNULL)
+        after.callback(writer.kill)
+        while not list(base.root.glob("[0-9]*")):
+            time.sleep(0.01)
+    assert not base.root.exists()
     assert len(git("worktree", "list").splitlines()) == 1
 
 
