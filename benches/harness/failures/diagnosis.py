@@ -89,7 +89,7 @@ def _torch_watches_no_worker() -> Iterator[None]:
 def _located(failure: Failure, frames: Frames, batches: int | None) -> Failure:
     if any("batch" in frame.f_locals and frame.f_locals["batch"] is None for frame, _ in frames if _is_ours(frame)):
         return replace(failure, detail="the collate_fn returned None in place of a batch")
-    loader: Any = next((frame.f_locals["self"] for frame, _ in frames if _is_loader(frame.f_locals.get("self"))), None)
+    loader: Any = _loader_in(frames)
     fetching = list(dropwhile(lambda entry: not _is_fetch(entry[0]), frames))
     if fetching:
         return _of_fetch(failure, fetching, loader._num_yielded if batches is None else batches)
@@ -237,6 +237,13 @@ def named_samples(indices: Sequence[Any]) -> str:
 
 def _is_fetch(frame: FrameType) -> bool:
     return frame.f_code.co_filename == fetch.__file__ and frame.f_code.co_name == "fetch"
+
+
+def _loader_in(frames: Frames) -> Any:
+    """Return the loader's iterator that a frame belongs to, or else has: torch raises for a dead worker anywhere."""
+    own = [frame.f_locals.get("self") for frame, _ in frames]
+    had = [local for frame, _ in frames for local in frame.f_locals.values()]
+    return next(filter(_is_loader, [*own, *had]), None)
 
 
 def _is_loader(thing: Any) -> bool:

@@ -131,6 +131,12 @@ def test_the_sample_that_kills_its_worker_is_named_with_its_line() -> None:
     assert f"test_diagnosis.py:{line_of(kills) + 1}" in message
 
 
+def test_a_worker_that_dies_during_a_step_is_diagnosed_too() -> None:
+    message = why(Numbers(kills), num_workers=2, step=lambda _: time.sleep(10))  # ended by torch's error
+    assert message.startswith("RuntimeError: DataLoader worker (pid")
+    assert f"(sample {ODD}, in worker 1, " in message
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="a worker is asked by a signal")
 def test_the_line_where_a_worker_hangs_is_named_with_its_sample() -> None:
     message = why(Numbers(hangs), num_workers=2, timeout=1)
