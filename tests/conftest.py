@@ -21,9 +21,10 @@ import hypothesis
 import psutil
 import pytest
 import torch
-from huge_pages import keep_huge_pages, use_huge_pages
 from preloaded import Running, environment, share_server
 from pytest_benchmark.plugin import get_cpu_info
+
+from loaderbench.benches.harness.system.huge_pages import keep_huge_pages, use_huge_pages
 
 # How long an example takes is the machine's affair: no test asserts seconds.
 hypothesis.settings.register_profile("unhurried", deadline=None)

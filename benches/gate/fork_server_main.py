@@ -31,15 +31,22 @@ PLUGINS = ("pytest_benchmark.plugin", "loaderbench.benches.harness.plugin")
 
 def main(descriptor: int) -> None:  # imports as it runs, see above
     """Fork a process for each request until the other end of the socket is closed."""
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from loaderbench.benches.gate.known_machine import KnownMachine
     from loaderbench.benches.harness.session.lockstep import digest
     from loaderbench.benches.harness.system.child import dies_with_parent, freeze_objects
+    from loaderbench.benches.harness.system.huge_pages import use_huge_pages
 
     dies_with_parent()
     for module in PLUGINS:
         import_module(module)
     digest()
     known = KnownMachine()
+    list(DataLoader(TensorDataset(torch.zeros(2))))  # what torch imports and makes at the first pass of a process
     freeze_objects()
+    use_huge_pages()
     with Connection(descriptor) as connection, suppress(EOFError, ConnectionError):
         _answer(connection, {"ready": True})
         while True:
@@ -61,27 +68,7 @@ def _answer(connection: Connection, answer: dict[str, Any]) -> None:
     connection.send_bytes(json.dumps(answer).encode())
 
 
-class KnownMachine:
-    """A plugin that answers once for all blocks what takes pytest-benchmark a second in each: which CPU, which commit.
-
-    The commit is not asked for: the command knows the revisions.
-    """
-
-    def __init__(self) -> None:
-        from pytest_benchmark import plugin
-
-        self._facts = plugin.pytest_benchmark_generate_machine_info()
-
-    def pytest_benchmark_generate_machine_info(self) -> dict[str, Any]:
-        """Return the facts of the machine."""
-        return dict(self._facts)
-
-    def pytest_benchmark_generate_commit_info(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-
-def _measure(request: dict[str, Any], lockstep: int, known: KnownMachine) -> NoReturn:
+def _measure(request: dict[str, Any], lockstep: int, known: object) -> NoReturn:
     """Run pytest in this forked process, in a process group of its own, and end it."""
     import pytest
 

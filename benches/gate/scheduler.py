@@ -1,8 +1,10 @@
 """The scheduler of a block: two live processes measure the same cases in turns, and never at the same time.
 
-Both revisions run the same benches unmodified. Whenever a process is about to set up a case or to measure a round it
-asks for the turn (``harness/session/lockstep.py``) and waits. The one that is behind goes next; where both stand at the
-same round, a drawn order decides, and the opposite order decides the round after: balanced, and shuffled.
+Both revisions run the same benches unmodified. Whenever a process is about to set up a case, to measure a round or to
+end a case, it asks for the turn (``harness/session/lockstep.py``) and waits. The one that is behind goes next; where
+both stand at the same round, a drawn order decides, and the opposite order decides the round after: balanced, and
+shuffled. What is not measured, both may do at once: half of a block was set-up. Not in the first block of a case, whose
+warm-up decides how long its rounds are.
 """
 
 import json
@@ -29,6 +31,7 @@ from loaderbench.benches.gate.fork_server import (
 )
 from loaderbench.benches.gate.revisions import Revision
 from loaderbench.benches.gate.telemetry import Counters
+from loaderbench.benches.harness.session.lockstep import SET_UP, TEAR_DOWN
 
 Message = dict[str, Any]
 Position = tuple[int, int]  # which case, which of its rounds
@@ -81,6 +84,11 @@ class RevisionProcess:
     def is_waiting(self) -> bool:
         """Return whether it waits for its turn."""
         return self.position not in (None, END) and not self.is_gone
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Return whether it waits for a turn in which nothing is measured."""
+        return self.position is not None and self.position[1] in {SET_UP, TEAR_DOWN}
 
     def answer(self, value: Any) -> None:
         """Answer its question: it goes on."""
@@ -170,6 +178,7 @@ class Scheduler:
     load: BackgroundLoad | None = None
     pairs: Mapping[str, int] = field(default_factory=dict)  # of rounds, by case, where that is decided here
     cases: Sequence[MatchedCase] = field(default=(), init=False)
+    are_both_granted: bool = field(default=False, init=False)
 
     def run(self) -> BlockSchedule:
         """Run the block; raises ProcessEndedError where a process does not start, BlockCutError where time is over."""
@@ -194,15 +203,26 @@ class Scheduler:
             waiting = [process for process in self.processes if process.is_waiting]
             if not waiting:
                 return
-            process = min(waiting, key=lambda process: (process.position, process.revision.name != first(process)))
-            case, round_ = process.position or END
-            if round_ >= 0:
-                began_s = time.monotonic() - began
-                yield Turn(revision=process.revision.name, case=case, round=round_, began_s=began_s)
-            self.on_turn()
-            if self.load is not None:
-                self.load.before_turn(process.revision.name)
-            process.answer(True)
+            granted = self._next(waiting, first)
+            self.are_both_granted = len(granted) > 1
+            for process in granted:
+                case, round_ = process.position or END
+                if not process.is_unmeasured:
+                    began_s = time.monotonic() - began
+                    yield Turn(revision=process.revision.name, case=case, round=round_, began_s=began_s)
+                self.on_turn()
+                if self.load is not None:
+                    self.load.before_turn(process.revision.name)
+                process.answer(True)
+
+    def _next(
+        self, waiting: Sequence[RevisionProcess], first: Callable[[RevisionProcess], str]
+    ) -> Sequence[RevisionProcess]:
+        """Return whose turn it is: that of the process that is behind, or of both where nothing is measured."""
+        known = (f"rounds of {self.cases[process.case].key}" in self.agreed for process in waiting)
+        if self.load is None and all(process.is_unmeasured for process in waiting) and all(known):
+            return self.rng.sample(waiting, len(waiting))
+        return [min(waiting, key=lambda process: (process.position, process.revision.name != first(process)))]
 
     def _introduce(self) -> None:
         """Ask both which cases they have, and tell both which to measure. While they start, both may work."""
@@ -225,13 +245,16 @@ class Scheduler:
         return first
 
     def _agree(self, what: str, case: int, value: int) -> int:
-        """Return what the first to ask chose. Rounds that take the other one too long are fewer from the next block."""
+        """Return what the first to ask chose. Rounds that take the other one too long are fewer from the next block.
+
+        Not where both are warmed up at once, in each other's way.
+        """
         key = self.cases[case].key
         if what == "rounds" and key in self.pairs:
             return self.pairs[key]
         name = f"{what} of {key}"
         agreed = self.agreed.setdefault(name, value)
-        if what == "rounds":
+        if what == "rounds" and not self.are_both_granted:
             self.agreed[name] = min(agreed, value)
         return agreed
 

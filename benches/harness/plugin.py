@@ -260,6 +260,8 @@ def measure(request: pytest.FixtureRequest, benchmark: BenchmarkFixture) -> Meas
         case_s=session.options.case_s,
         warmed_up=lambda metrics: session.on_warm_up(request.node.name, metrics),
         before_round=lambda done: session.before_round(request.node.name, done, rounds),
+        before_end=lambda: session.before_end(request.node.name),
+        placement=session.options.placement,
         agree=session.peers.agree,
     )
 

@@ -17,6 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from loaderbench.benches.harness.failures.diagnosis import as_case_failure
 from loaderbench.benches.harness.measuring.work import Metrics, Work, columns
 from loaderbench.benches.harness.system.child import Child
+from loaderbench.benches.harness.system.placement import Placement
 from loaderbench.benches.harness.system.processes import NoStrays, cpu_s
 from loaderbench.reports.records.slow_samples import SlowSample, as_entry
 
@@ -35,6 +36,8 @@ class Measure:
     case_s: float  # fewer rounds where they would take longer
     warmed_up: Callable[[Metrics], object]  # called with the metrics of the first pass; not timed
     before_round: Callable[[int], None]  # called with the number of rounds done so far; not timed
+    before_end: Callable[[], None]  # called once the rounds are done
+    placement: Placement | None  # of the main process, during the rounds
     agree: Callable[[str, int], int]  # with the processes that measure the same case: all do the same work
 
     def __call__(self, work: Work, **facts: Any) -> None:
@@ -42,7 +45,7 @@ class Measure:
 
         Of what it does to its own attributes and to the dataset nothing comes back but the metrics.
         """
-        with Child(MeasuredWork(work)) as child:
+        with Child(MeasuredWork(work, self.placement)) as child:
             if self.benchmark.disabled:
                 self.benchmark.pedantic(child.call, args=("once",))
                 return
@@ -51,7 +54,9 @@ class Measure:
             pass_s = warmup[-1]["seconds"]
             passes = self.agree("passes", passes_in(self.round_s, pass_s)) if is_steady else 1
             count = self.agree("rounds", affordable(self.rounds, self.case_s, passes * pass_s))
+            child.call("settle")
             rounds = self._rounds(child, passes, count)
+            self.before_end()
             facts |= child.call("facts")
             ranks = child.call("ranks", len(rounds))
             slowest = as_entry(child.call("slow_samples"))
@@ -82,8 +87,9 @@ class Measure:
 class MeasuredWork:
     """Work in the process that it is measured in; nothing that it starts outlives it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, placement: Placement | None) -> None:
         self._work = work
+        self._placement = placement
         self._stack = ExitStack()
         self._cpu_before_s = 0.0
 
@@ -117,6 +123,11 @@ class MeasuredWork:
         warmup = [first, self.once()] if self._work.steady and pass_s < round_s else [first]
         gc.collect()
         return self._work.steady, warmup
+
+    def settle(self) -> None:
+        """Go to the place where rounds are measured; so do processes below that have no place of their own."""
+        if self._placement is not None:
+            self._placement.settle()
 
     @as_case_failure()
     def before(self, passes: int) -> None:

@@ -3,7 +3,8 @@
 `loaderbench gate` starts one process for each revision, with ``--lockstep FD``: the descriptor of a socket whose other
 end its scheduler (`benches/gate/scheduler.py`) holds. Each process sends a question as a JSON object and blocks in
 ``read`` until the scheduler answers, so that a process which waits for its turn does nothing at all. Whatever takes
-time (building datasets, warming up, measuring, ending workers) happens within a turn.
+time (building datasets, warming up, measuring, ending workers) happens within a turn. While one measures, the other
+waits; what is not measured, set-up and the end of a case, both may do at once.
 
 =======================================================  ================================================
 question                                                 answer
@@ -11,8 +12,8 @@ question                                                 answer
 ``{"agree": "samples of images", "value": 512}``         the number that both processes use
 ``{"cases": [{"name", "bench", "settings"}, …],``        names of the cases to measure, in order
 ``"origins": {name: file}, "instrument": {…}}``
-``{"case": "bench_epoch[…]", "round": 0}``               ``true``, once it is this process's turn; round -1 is
-                                                         set-up and warm-up
+``{"case": "bench_epoch[…]", "round": 0}``               ``true``, once it is this process's turn; ``SET_UP`` and
+                                                         ``TEAR_DOWN`` come before and after the rounds
 ``{"leave": true, "voluntary_switches": 9, …}``          none: the scheduler ends the process, as an orderly
                                                          exit takes seconds, and a core
 =======================================================  ================================================
@@ -33,6 +34,8 @@ from typing import Any
 
 from loaderbench.datasets import validation
 from loaderbench.datasets.catalog import CATALOG
+
+SET_UP, TEAR_DOWN = -1, 1 << 30  # in the place of a round: before the first, with the warm-up, and after the last
 
 
 class Lockstep:

@@ -25,7 +25,7 @@ class Peers(Protocol):
         """Return the names of the cases to measure, in order; None: all of `cases`, as they stand."""
 
     def wait(self, case: str, round_: int) -> None:
-        """Return when it is this process's turn for round `round_` of `case`; -1 is its set-up and warm-up."""
+        """Return when it is this process's turn for round `round_` of `case`, for `SET_UP` or for `TEAR_DOWN`."""
 
     def leave(self) -> None:
         """Announce that all is done, and on disk."""

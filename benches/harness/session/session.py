@@ -17,6 +17,7 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.ranks.ray_ranks import ray_settings
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
+from loaderbench.benches.harness.session.lockstep import SET_UP, TEAR_DOWN
 from loaderbench.benches.harness.session.outcome import ending
 from loaderbench.benches.harness.session.peers import NoPeers, Peers, connect
 from loaderbench.benches.harness.session.rank_member import RankMember
@@ -170,7 +171,7 @@ class Session:
         return [by_name[name] for name in names]
 
     def begin(self, item: pytest.Item) -> None:
-        """Wait for the turn to set up a case, in the place where it is to run.
+        """Wait for the turn to set up a case.
 
         Raises KeyboardInterrupt if Ctrl-C was pressed where Python ignores it: in a finalizer, or before a fork.
         """
@@ -179,15 +180,16 @@ class Session:
         self.interruption.check()
         if configuration.is_xdist_worker(self.config):
             pytest.fail(configuration.SIDE_BY_SIDE, pytrace=False)
-        self.peers.wait(item.name, -1)
-        if self.options.placement is not None:
-            self.machine  # noqa: B018 - read before this process is bound to one core
-            self.options.placement.settle()
+        self.peers.wait(item.name, SET_UP)
 
     def before_round(self, name: str, done: int, rounds: int) -> None:
         """Wait for the turn of a round of the case `name`, after `done` of `rounds`, and show it."""
         self.peers.wait(name, done)
         self.display.begin_round(name, done, rounds)
+
+    def before_end(self, name: str) -> None:
+        """Wait for the turn to end the processes of the case `name`, whose rounds are done."""
+        self.peers.wait(name, TEAR_DOWN)
 
     def status(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """Return no letter for a case, which the progress shows; None leaves the report to pytest."""

@@ -5,7 +5,12 @@ under test, and two that are placed alike differ less, but a loader so placed ma
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+
+import psutil
+
+from loaderbench.benches.harness.system.processes import listed_below
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,12 +31,17 @@ class Placement:
         return cls(cpus=tuple(sorted(os.sched_getaffinity(0))), first=first)
 
     def settle(self) -> None:
-        """Place this process, and every thread and process that it starts from now on."""
-        self._move(self.first)
+        """Place this process and those below it that have no place yet, with all that they start from now on."""
+        me = psutil.Process()
+        for process in [me, *listed_below(me)]:
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has ended
+                if os.sched_getaffinity(process.pid) == set(self.cpus):
+                    for thread in process.threads():
+                        self._move(thread.id, self.first)
 
     def __call__(self, worker_id: int) -> None:
         """Place the worker that calls this."""
-        self._move(self.first + 1 + worker_id)
+        self._move(0, self.first + 1 + worker_id)
 
-    def _move(self, place: int) -> None:
-        os.sched_setaffinity(0, {self.cpus[place % len(self.cpus)]})
+    def _move(self, thread: int, place: int) -> None:
+        os.sched_setaffinity(thread, {self.cpus[place % len(self.cpus)]})

@@ -65,10 +65,10 @@ def age_s() -> float:
 def cpu_s() -> float:
     """Return the CPU seconds used so far by this process, its live descendants and the children each has joined."""
     me = psutil.Process()
-    return sum(_cpu_of(process) for process in [me, *_listed_below(me)])
+    return sum(_cpu_of(process) for process in [me, *listed_below(me)])
 
 
-def _listed_below(process: psutil.Process) -> list[psutil.Process]:
+def listed_below(process: psutil.Process) -> list[psutil.Process]:
     """Return every live process below `process`, as Linux lists them; elsewhere `descendants`.
 
     psutil reads every process of the machine, which takes milliseconds before and after each round. The list may lack

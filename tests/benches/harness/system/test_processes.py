@@ -170,7 +170,7 @@ def test_descendants_are_children_and_theirs() -> None:
 
 def test_the_processes_whose_time_counts_are_those_that_psutil_finds() -> None:
     with started(have_a_child) as (_child, grandchild):
-        listed = processes._listed_below(psutil.Process())
+        listed = processes.listed_below(psutil.Process())
         assert {process.pid for process in listed} == {process.pid for process in processes.descendants()}
         psutil.Process(int(str(grandchild))).kill()
 
