@@ -1,7 +1,13 @@
-"""What tools answered: a line of CSV for each case of a run, and the table that they come to."""
+"""What tools answered: a line of CSV for each case of a run, and the table that they come to.
+
+A sample that takes a tenth longer slows a pass by less where workers read it, and hardly at all where a pass is mostly
+transport. By how much is what all gates say together, the median of a case over all runs; a case that is slower by less
+than the margin is none to be found, and the table says which those are.
+"""
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,6 +18,7 @@ from loaderbench.reports.documents.document import Cell, Column, Document, Table
 from loaderbench.reports.gate.calibration.replayed_gates import THROUGHPUT
 from loaderbench.reports.gate.estimate import CHANGES
 from loaderbench.reports.units import MISSING, duration, percent
+from prove.live_gates.repository import DATASETS
 from prove.live_gates.schedule import QUESTIONS, Run
 
 
@@ -118,35 +125,75 @@ def read(file: Path) -> list[Answer]:
 
 _EMPTY = Answer(run="", noise="", question="", tool="")
 
+_QUESTIONS = {question.name: question for question in QUESTIONS}
+_WORKLOAD = re.compile(rf"({'|'.join(DATASETS)})\D+(\d+)\D+(\d+)")
 COLUMNS = ("noise", "code, budget", "tool", "runs", "as it should be", "called changed", "± (median)", "took", "blocks")
 
 
 def document(answers: Sequence[Answer], about: Sequence[str]) -> Document:
     """Return the table: a row for each kind of noise, question and tool."""
-    rows = [tuple(Cell(text=text) for text in row) for row in _rows(answers)]
+    effects = _effects(answers)
+    rows = [tuple(Cell(text=text) for text in row) for row in _rows(answers, effects)]
     failed = tuple(f"{answer.run}: {answer.fault}" for answer in answers if answer.fault)
     columns = tuple(Column(label=label) for label in COLUMNS)
     return Document(
-        title="Whole gates", about=tuple(about), notices=failed, parts=(Table(columns=columns, rows=tuple(rows)),)
+        title="Whole gates",
+        about=(*about, *_slower(effects)),
+        notices=failed,
+        parts=(Table(columns=columns, rows=tuple(rows)),),
     )
 
 
-def _rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
-    """Yield the rows: of identical code, figures called unchanged are as they should be; else throughputs detected."""
+def _effects(answers: Sequence[Answer]) -> dict[str, dict[str, float]]:
+    """Return for each question about slower code, and each workload, the effect on throughput that all gates saw."""
+    seen: dict[str, dict[str, list[float]]] = {}
+    for answer in answers:
+        if _QUESTIONS[answer.question].expected == "regressed" and math.isfinite(answer.half_width):
+            seen.setdefault(answer.question, {}).setdefault(workload(answer.case), []).append(answer.effect)
+    return {
+        question: {name: median(effects) for name, effects in sorted(of_name.items())}
+        for question, of_name in seen.items()
+    }
+
+
+def _slower(effects: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    for question, of_workload in effects.items():
+        each = ", ".join(f"{name} {percent(math.expm1(effect))}" for name, effect in of_workload.items())
+        yield f"{_QUESTIONS[question].text}: throughput, by the median of all gates: {each}"
+
+
+def workload(case: str) -> str:
+    """Return what a case reads, by whichever tool it was named.
+
+    >>> [workload(case) for case in ("epoch[loadercases.Text-workers=0-batch=32]", "'Text', 0, 32", "epoch[Text-0-32]")]
+    ['Text 0 32', 'Text 0 32', 'Text 0 32']
+    """
+    named = _WORKLOAD.search(case)
+    return " ".join(named.groups()) if named else case
+
+
+def _is_to_be_found(answer: Answer, effects: Mapping[str, Mapping[str, float]]) -> bool:
+    """Return whether the case became slower by more than the margin, as far as that is known."""
+    effect = effects.get(answer.question, {}).get(workload(answer.case), -math.inf)
+    return math.expm1(effect) < -float(_QUESTIONS[answer.question].margin.rstrip("%")) / 100
+
+
+def _rows(answers: Sequence[Answer], effects: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows: of identical code, figures called unchanged are as they should be; else slower cases found."""
     of_row: dict[tuple[str, str, str], list[Answer]] = {}
     for answer in answers:
         if not answer.fault:
             of_row.setdefault((answer.noise, answer.question, answer.tool), []).append(answer)
-    questions = {question.name: question for question in QUESTIONS}
-    order = list(questions)
+    order = list(_QUESTIONS)
     for (noise, name, tool), cases in sorted(
         of_row.items(), key=lambda row: (row[0][0], order.index(row[0][1]), row[0][2])
     ):
-        question = questions[name]
+        question = _QUESTIONS[name]
         if question.expected == "unchanged":
             right, of = sum(case.unchanged for case in cases), sum(case.figures for case in cases)
         else:
-            right, of = sum(case.verdict == question.expected for case in cases), len(cases)
+            slower = [case for case in cases if _is_to_be_found(case, effects)]
+            right, of = sum(case.verdict == question.expected for case in slower), len(slower)
         widths = [case.half_width for case in cases if math.isfinite(case.half_width)]
         taken = {case.run: (case.seconds, case.blocks) for case in cases}
         yield (

@@ -1,5 +1,6 @@
 """Whole gates on this machine: their order, their answers as CSV, and the table; nothing is measured here."""
 
+import math
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 from made_up_gates import block_of
 
-from prove.live_gates.results import append, document, of_failure, of_slower, of_verdicts, read
+from prove.live_gates.results import Answer, append, document, of_failure, of_slower, of_verdicts, read
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, Run, runs, still_to_do
 from prove.live_gates.servers import resemblance
 from prove.live_gates.tools import asv_changes
@@ -73,6 +74,25 @@ def test_the_table_counts_figures_of_identical_code_and_detected_cases_of_slower
     texts = [[cell.text for cell in row] for row in table.rows]  # type: ignore[union-attr]
     assert texts[0][2:6] == ["asv", "1", "1 of 2", "1 of 2"]
     assert texts[1][2:6] == ["gate", "1", "1 of 3", "1 of 2"]
+
+
+def test_a_case_that_became_slower_by_less_than_the_margin_is_none_to_be_found() -> None:
+    def answer(tool: str, case: str, effect: float, verdict: str) -> Answer:
+        return Answer(
+            run=f"0-{tool}", noise=QUIET, question="p10-1m", tool=tool, case=case, verdict=verdict, effect=effect,
+            half_width=0.01 if tool == "gate" else math.nan,
+        )  # fmt: skip
+
+    answers = [
+        answer("gate", "epoch[loadercases.Images-workers=0-batch=64]", -0.09, "regressed"),
+        answer("gate", "epoch[loadercases.Text-workers=2-batch=32]", -0.02, "inconclusive"),
+        answer("asv", "'Images', 0, 64", math.nan, "unchanged"),
+        answer("asv", "'Text', 2, 32", math.nan, "regressed"),
+    ]
+    made = document(answers, ())
+    found = {row[2].text: row[4].text for row in made.parts[0].rows}  # type: ignore[union-attr]
+    assert found == {"asv": "0 of 1", "gate": "1 of 1"}
+    assert "Images 0 64 −8.6\u202f%, Text 2 32 −2.0\u202f%" in made.about[0]
 
 
 def test_what_asv_lists_as_changed() -> None:
