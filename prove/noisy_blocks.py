@@ -41,12 +41,12 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MadeUpCosts:
-    """What a block costs, in seconds: by assumption, about a quarter of what it took two cores that were busy."""
+    """What a block costs, in seconds: as whole gates of eight cases on two cores did (docs/calibration.md)."""
 
-    start_s: float = 0.9
-    servers_s: float = 0.6  # to renew its fork servers, a block's part of it
-    set_up_s: float = 0.35  # of a case, by both revisions
-    control_s: float = 0.4
+    start_s: float = 0.6
+    servers_s: float = 1.3  # to renew its fork servers, a block's part of it
+    set_up_s: float = 0.2  # of a case, by both revisions at once
+    control_s: float = 0.3
     round_s: float = 0.009  # a pass of 6 to 12 ms
     turn_s: float = 0.003  # to pass the turn, and read what a round used
 

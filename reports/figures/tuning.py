@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
 from loaderbench.reports.figures.figure_kind import FigureKind
-from loaderbench.reports.figures.other_costs import scatter_with_front
+from loaderbench.reports.figures.front import scatter_with_front
 from loaderbench.reports.figures.panels import short
 
 AGAINST = (("pss_bytes", "memory of all processes, PSS", "bytes"), ("busy_cpus", "CPU cores busy", ""))

@@ -1,6 +1,7 @@
 """bench_ranks: two ranks on this machine, what they record, and how each fault ends."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -72,15 +73,18 @@ def record(tmp_path_factory: pytest.TempPathFactory, before: set[psutil.Process]
     """One run over datasets that are sound and datasets that are not; its record."""
     folder = tmp_path_factory.mktemp("ranked")
     (folder / "ranked.py").write_text(THEIRS + USER_MODEL)
+    (folder / "temporary").mkdir()
     datasets = ",".join(f"ranked:{name}" for name in ("Rows", "Raises", "Killed", "Hangs", "Stream", "Uneven"))
     plugin = ("-p", "loaderbench.benches.harness.plugin", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
+        patch.setattr(tempfile, "tempdir", str(folder / "temporary"))
         chosen = "not training or Rows or Uneven"
         bench = ("--pyargs", "loaderbench.benches.bench_ranks", "-k", chosen, "--dataset", datasets)
         pytest.main([*plugin, "--run-dir", "run", *bench, *BRIEF])
-    return json.loads((folder / "run" / "run.json").read_text())  # type: ignore[no-any-return]
+    left = [path.name for path in (folder / "temporary").glob("loaderbench-*")]
+    return {**json.loads((folder / "run" / "run.json").read_text()), "left": left}
 
 
 @pytest.fixture
@@ -156,3 +160,7 @@ def test_without_a_step_ranks_may_have_different_numbers_of_batches(measured: Ca
 def test_no_rank_outlives_its_case(record: dict[str, Any], before: set[psutil.Process]) -> None:
     assert record["loaderbench"]["complete"]
     assert children() <= before
+
+
+def test_no_folder_is_left_of_ranks_not_even_of_killed_ones(record: dict[str, Any]) -> None:
+    assert record["left"] == []

@@ -55,7 +55,8 @@ class ElasticRanks:
         has_threads = not end_openmp_threads()
         self._result, there = _FORK.Pipe(duplex=False)
         dump_folder()  # made here, and so removed here: a rank may be killed
-        arguments = (self._count, endpoint, self._make, there, has_threads)
+        self._logs = TemporaryDirectory(prefix="loaderbench-ranks-", ignore_cleanup_errors=True)  # so may the launcher
+        arguments = (self._count, endpoint, self._make, there, self._logs.name, has_threads)
         self._launcher: ForkProcess = _FORK.Process(target=_launch, args=arguments, daemon=False)
         self._launcher.start()
         there.close()
@@ -72,6 +73,7 @@ class ElasticRanks:
             self._launcher.join()
             psutil.wait_procs(below, timeout=ENDS_WITHIN_S)
         self._launcher.close()
+        self._logs.cleanup()
         self._result.close()
         del self.store
 
@@ -89,33 +91,32 @@ class ElasticRanks:
         return True
 
 
-def _launch(count: int, endpoint: Endpoint, make: Make, result: Connection, has_threads: bool) -> None:
+def _launch(count: int, endpoint: Endpoint, make: Make, result: Connection, logs: str, has_threads: bool) -> None:
     """Run the ranks, and send which of them died, and how; nothing where all have ended."""
     dies_with_parent()
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we say what there is to say
-    with TemporaryDirectory(prefix="loaderbench-ranks-") as logs:
-        config = LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=count,
-            run_id=uuid4().hex,
-            rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",
-            local_addr="localhost",
-            max_restarts=0,
-            start_method="fork",
-            monitor_interval=_LOOKS_EVERY_S,
-            signals_to_handle="SIGTERM",
-            shutdown_timeout=1,
-            logs_specs=DefaultLogsSpecs(log_dir=logs),
-        )
-        try:
-            elastic_launch(config, _serve_here)(endpoint, make, has_threads)
-        except ChildFailedError as error:
-            rank, failure = error.get_first_failure()
-            result.send((int(rank), _how_it_died(failure.exitcode)))
-        except Exception as error:  # noqa: BLE001 - of any kind: the coordinator says which
-            result.send((None, f"the launcher of the ranks raised {type(error).__name__}: {error}"))
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="localhost",
+        max_restarts=0,
+        start_method="fork",
+        monitor_interval=_LOOKS_EVERY_S,
+        signals_to_handle="SIGTERM",
+        shutdown_timeout=1,
+        logs_specs=DefaultLogsSpecs(log_dir=logs),
+    )
+    try:
+        elastic_launch(config, _serve_here)(endpoint, make, has_threads)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        result.send((int(rank), _how_it_died(failure.exitcode)))
+    except Exception as error:  # noqa: BLE001 - of any kind: the coordinator says which
+        result.send((None, f"the launcher of the ranks raised {type(error).__name__}: {error}"))
 
 
 def _how_it_died(exitcode: int) -> str:

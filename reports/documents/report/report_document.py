@@ -26,7 +26,7 @@ from loaderbench.reports.documents.report.recommendation import AS_GOOD, nothing
 from loaderbench.reports.documents.report.results import failures, results_table
 from loaderbench.reports.documents.report.slow_samples import slow_samples_section
 from loaderbench.reports.explain.ranking import Ranking
-from loaderbench.reports.figures.catalogue import figure_kinds
+from loaderbench.reports.figures.report.catalogue import figure_kinds
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import Run
 from loaderbench.reports.stats.conventions import LEVEL, MARGIN

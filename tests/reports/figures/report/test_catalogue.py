@@ -16,11 +16,11 @@ from loaderbench.reports.documents import drawing
 from loaderbench.reports.documents.document import DrawnFigure
 from loaderbench.reports.documents.report.report_document import Report
 from loaderbench.reports.figures import style
-from loaderbench.reports.figures.catalogue import figure_kinds
 from loaderbench.reports.figures.figure_kind import FigureKind
-from loaderbench.reports.figures.loading import heat_map, setting_effects, throughput
-from loaderbench.reports.figures.other_costs import memory, startup
-from loaderbench.reports.figures.training import ceiling
+from loaderbench.reports.figures.report.catalogue import figure_kinds
+from loaderbench.reports.figures.report.loading import heat_map, setting_effects, throughput
+from loaderbench.reports.figures.report.other_costs import memory, startup
+from loaderbench.reports.figures.report.training import ceiling
 
 NAMES = [kind.name for kind in figure_kinds()]
 

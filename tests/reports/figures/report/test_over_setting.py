@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from loaderbench.reports.figures.over_setting import over_setting
+from loaderbench.reports.figures.report.over_setting import over_setting
 from loaderbench.reports.figures.style import in_our_style
 from loaderbench.reports.vocabulary import Metric
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaderbench.reports.figures import style
+from loaderbench.reports.figures.front import scatter_with_front
 from loaderbench.reports.figures.panels import (
     Facet,
     at_usual_values,
@@ -30,7 +31,6 @@ STARTUP = (
 )
 MOST_ROWS = 16
 LANE = 0.2  # of a row: between the dots of its three times, which may be equal
-MOST_POINTS = 300  # of a scatter: those nearest to the front
 MOST_NAMES = 6  # of points on the front
 WITHIN = 0.02  # measurements are to be within 2 % of the known value
 
@@ -81,33 +81,6 @@ def _with_throughput(cases: pd.DataFrame) -> pd.DataFrame:
     rates = epoch[[*shared, "samples_per_s"]].drop_duplicates(shared)
     joined = memory_.drop(columns="samples_per_s").merge(rates, on=shared)
     return joined[joined["added_pss_bytes"].notna() & joined["samples_per_s"].notna()]
-
-
-def pareto(table: pd.DataFrame, cost: str = "added_pss_bytes") -> pd.DataFrame:
-    """Return the cases that none beats in both throughput and `cost`, least cost first.
-
-    >>> front = pareto(pd.DataFrame({"added_pss_bytes": [1, 2, 3, 4], "samples_per_s": [10, 30, 20, 40]}))
-    >>> front["added_pss_bytes"].tolist()
-    [1, 2, 4]
-    """
-    cheapest_first = table.sort_values([cost, "samples_per_s"], ascending=[True, False])
-    record = cheapest_first["samples_per_s"].astype(float).cummax().shift(fill_value=-np.inf)
-    return cheapest_first[cheapest_first["samples_per_s"] > record]
-
-
-def scatter_with_front(axes: Axes, table: pd.DataFrame, cost: str, unit: str) -> pd.DataFrame:
-    """Draw throughput over `cost` (in `unit`) with the Pareto front, and return the cases that lie on it."""
-    front, rate = pareto(table, cost), "samples_per_s"
-    nearest = table.nlargest(MOST_POINTS, rate)
-    axes.scatter(nearest[cost], nearest[rate], s=22, color=style.MUTED, alpha=0.45, linewidth=0)
-    axes.plot(front[cost], front[rate], drawstyle="steps-post", color=style.BLUE, alpha=0.5, lw=1.4)
-    axes.scatter(front[cost], front[rate], s=38, color=style.BLUE, edgecolor=style.PAPER, zorder=3)
-    axes.set_ylim(0, 1.25 * table[rate].max())
-    axes.margins(x=0.13)
-    style.y_ticks(axes, "")
-    axes.xaxis.set_major_formatter(style.in_units(unit))
-    axes.locator_params(axis="x", nbins=4)
-    return front
 
 
 def _scatter(axes: Axes, facet: Facet) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from functools import partial
 
-from loaderbench.reports.figures import breakdown, loading, other_costs, training
 from loaderbench.reports.figures.figure_kind import FigureKind
-from loaderbench.reports.figures.over_setting import over_setting
+from loaderbench.reports.figures.report import breakdown, loading, other_costs, training
+from loaderbench.reports.figures.report.over_setting import over_setting
 from loaderbench.reports.vocabulary import METRICS
 
 _BY_SECTION = {
