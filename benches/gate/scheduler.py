@@ -31,7 +31,7 @@ from loaderbench.benches.gate.fork_server import (
 )
 from loaderbench.benches.gate.revisions import Revision
 from loaderbench.benches.gate.telemetry import Counters
-from loaderbench.benches.harness.session.lockstep import SET_UP, TEAR_DOWN
+from loaderbench.benches.harness.session.turns import SET_UP, TEAR_DOWN
 
 Message = dict[str, Any]
 Position = tuple[int, int]  # which case, which of its rounds

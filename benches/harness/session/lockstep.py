@@ -12,8 +12,9 @@ question                                                 answer
 ``{"agree": "samples of images", "value": 512}``         the number that both processes use
 ``{"cases": [{"name", "bench", "settings"}, …],``        names of the cases to measure, in order
 ``"origins": {name: file}, "instrument": {…}}``
-``{"case": "bench_epoch[…]", "round": 0}``               ``true``, once it is this process's turn; ``SET_UP`` and
-                                                         ``TEAR_DOWN`` come before and after the rounds
+``{"case": "bench_epoch[…]", "round": 0}``               ``true``, once it is this process's turn; in the
+                                                         place of a round, ``SET_UP`` or ``TEAR_DOWN``
+                                                         (``turns.py``)
 ``{"leave": true, "voluntary_switches": 9, …}``          none: the scheduler ends the process, as an orderly
                                                          exit takes seconds, and a core
 =======================================================  ================================================
@@ -34,8 +35,6 @@ from typing import Any
 
 from loaderbench.datasets import validation
 from loaderbench.datasets.catalog import CATALOG
-
-SET_UP, TEAR_DOWN = -1, 1 << 30  # in the place of a round: before the first, with the warm-up, and after the last
 
 
 class Lockstep:

@@ -17,13 +17,13 @@ from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.ranks.ray_ranks import ray_settings
 from loaderbench.benches.harness.session import configuration
 from loaderbench.benches.harness.session.display import Display
-from loaderbench.benches.harness.session.lockstep import SET_UP, TEAR_DOWN
 from loaderbench.benches.harness.session.outcome import ending
 from loaderbench.benches.harness.session.peers import NoPeers, Peers, connect
 from loaderbench.benches.harness.session.rank_member import RankMember
 from loaderbench.benches.harness.session.record import Entry, RunRecord, about_run, make_new_folder, now, unused_folder
 from loaderbench.benches.harness.session.resume import check_new, resumed
 from loaderbench.benches.harness.session.time_left import CaseCost
+from loaderbench.benches.harness.session.turns import SET_UP, TEAR_DOWN
 from loaderbench.benches.harness.session.unbatchable import refuse_unbatchable
 from loaderbench.benches.harness.system import machine
 from loaderbench.benches.harness.system.descriptors import Reserve

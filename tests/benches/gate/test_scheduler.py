@@ -17,7 +17,7 @@ from loaderbench.benches.gate.case_matching import MatchedCase
 from loaderbench.benches.gate.fork_server import BlockCutError, ProcessEndedError
 from loaderbench.benches.gate.revisions import NAMES, Revision
 from loaderbench.benches.gate.scheduler import BlockSchedule, RevisionProcess, Scheduler
-from loaderbench.benches.harness.session.lockstep import SET_UP, TEAR_DOWN
+from loaderbench.benches.harness.session.turns import SET_UP, TEAR_DOWN
 
 Waited = Callable[..., RevisionProcess]
 AFFORDABLE = {"base": 8, "head": 3}  # rounds, as each would choose
