@@ -29,6 +29,7 @@ QUESTIONS = (
         name="same-2m", head="same", expected="unchanged", budget="2m", margin="5%", text="identical, 2 min, margin 5 %"
     ),
     Question(name="p10-1m", head="p10", expected="regressed", budget="1m", margin="3%", text="+10 %, 1 min"),
+    Question(name="p10-2m", head="p10", expected="regressed", budget="2m", margin="3%", text="+10 %, 2 min"),
     Question(name="p5-150s", head="p5", expected="regressed", budget="150s", margin="3%", text="+5 %, 2.5 min"),
     Question(
         name="same-5m", head="same", expected="unchanged", budget="5m", margin="3%",

@@ -1,6 +1,7 @@
 """The clock: whole passes over a loader, and what they show."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Self
@@ -96,11 +97,24 @@ def _no_batch(passes: Sequence[Marks]) -> str:
     )
 
 
+def _iterator(loader: Iterable[Any]) -> Iterator[Any]:
+    """Return what a loop over `loader` reads, to be kept by a name: by that a failure in a step is diagnosed."""
+    batches = iter(loader)
+    return batches if isinstance(batches, Iterator) else _each(batches)
+
+
+def _each(batches: Any) -> Iterator[Any]:
+    """Yield what has a ``__next__``, and no ``__iter__`` as an iterator should: a loop over its loader can read it."""
+    with suppress(StopIteration):
+        while True:
+            yield next(batches)
+
+
 def _marks(loader: Iterable[Any]) -> Marks:
     clock = perf_counter
     marks = [clock()]
     mark = marks.append
-    for _batch in (_batches := iter(loader)):  # a name for it: a failure between two batches is diagnosed by it
+    for _batch in (_batches := _iterator(loader)):
         mark(clock())
     return marks
 
@@ -109,7 +123,7 @@ def _marks_around_steps(loader: Iterable[Any], step: Step) -> Marks:
     clock = perf_counter
     marks = [clock()]
     mark = marks.append
-    for batch in (_batches := iter(loader)):
+    for batch in (_batches := _iterator(loader)):
         mark(clock())
         step(batch)
         mark(clock())

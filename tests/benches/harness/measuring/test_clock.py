@@ -68,6 +68,26 @@ def test_each_batch_goes_through_the_step_once_a_pass() -> None:
     assert seen == [1, 2, 1, 2]
 
 
+def test_a_loader_is_read_whose_iterator_has_no_iter_of_its_own() -> None:
+    class Batches:
+        def __init__(self) -> None:
+            self.left = 3
+
+        def __next__(self) -> int:
+            self.left -= 1
+            if self.left < 0:
+                raise StopIteration
+            return self.left
+
+    class Loader:
+        def __iter__(self) -> Batches:
+            return Batches()
+
+    seen: list[int] = []
+    assert read(Loader(), seen.append, passes=2).batches == [3, 3]  # type: ignore[arg-type]
+    assert seen == [2, 1, 0, 2, 1, 0]
+
+
 def test_a_pass_over_nothing_is_an_error_that_says_what_to_look_at() -> None:
     with pytest.raises(ValueError, match="^the loader delivered no batch; with drop_last, batch_size must not exceed"):
         read([])
