@@ -148,12 +148,18 @@ class Repository:
     @contextmanager
     def worktrees(self) -> Iterator[Path]:
         """Give a folder to make worktrees in; at the end it is removed, and git forgets them."""
-        folder = Path(tempfile.mkdtemp(prefix="loaderbench-"))
+        temporary = tempfile.TemporaryDirectory(prefix="loaderbench-", ignore_cleanup_errors=True)
+        folder = Path(temporary.name)
         try:
             yield folder
         finally:
             with late_ctrl_c():
-                _remove(folder)  # before git is told: its own removal gives up where a file comes meanwhile
+                # Before git is told: its own removal gives up where a file comes meanwhile, as processes that were
+                # killed a moment ago may still end a write. What cannot be removed at all must not lose the result.
+                until = time.monotonic() + _REMOVED_WITHIN_S
+                while folder.exists() and time.monotonic() < until:
+                    temporary.cleanup()
+                    time.sleep(0.01)
                 for name in NAMES:
                     with suppress(GitError):  # it was never made
                         # Twice: one that is not whole yet, as git was ended meanwhile, is locked.
@@ -198,18 +204,6 @@ class Repository:
             tree = _git(self.root, "write-tree", env=index)
         author = {f"GIT_{who}_{what}": "loaderbench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         return _git(self.root, "commit-tree", tree, *parents, "-m", "working tree", env=author)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder, in which processes that were killed a moment ago may still end the write of a file."""
-    deadline = time.monotonic() + _REMOVED_WITHIN_S
-    while folder.exists():
-        try:
-            shutil.rmtree(folder)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 class GitError(Exception):

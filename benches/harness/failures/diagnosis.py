@@ -42,6 +42,7 @@ READ_AGAIN_S = 5.0  # for the batch, or the whole pass where it is not known whi
 STUCK_S = 2.0  # a sample that takes longer, read again, is where a worker has stopped
 _DIES_WITHIN_S = 1.0  # a worker whose batch could not be received
 _DESCRIPTORS_OF_A_BATCH = 4  # at least: to send one, a worker accepts a connection beside its tensors' own
+_DEAD_WORKER = re.compile(r"DataLoader worker \(pid\(?s?\)? (\d+)")  # as torch says it
 _MOST_NAMED = 3  # samples of a batch
 
 Frames = list[tuple[FrameType, int]]
@@ -89,7 +90,7 @@ def _torch_watches_no_worker() -> Iterator[None]:
 def _located(failure: Failure, frames: Frames, batches: int | None) -> Failure:
     if any("batch" in frame.f_locals and frame.f_locals["batch"] is None for frame, _ in frames if _is_ours(frame)):
         return replace(failure, detail="the collate_fn returned None in place of a batch")
-    loader: Any = _loader_in(frames)
+    loader: Any = _loader_in(frames, failure)
     fetching = list(dropwhile(lambda entry: not _is_fetch(entry[0]), frames))
     if fetching:
         return _of_fetch(failure, fetching, loader._num_yielded if batches is None else batches)
@@ -121,7 +122,7 @@ def _of_fetch(failure: Failure, frames: Frames, batches: int) -> Failure:
 
 def _of_workers(failure: Failure, loader: Any) -> Failure:
     """Return `failure` with what can be known of a worker's batch."""
-    named = re.search(r"DataLoader worker \(pid\(?s?\)? (\d+)", failure.message)
+    named = _DEAD_WORKER.search(failure.message)
     pids = [worker.pid for worker in loader._workers]
     if named and int(named[1]) in pids:
         return _of_stopped_worker(failure, loader, pids.index(int(named[1])))
@@ -239,10 +240,14 @@ def _is_fetch(frame: FrameType) -> bool:
     return frame.f_code.co_filename == fetch.__file__ and frame.f_code.co_name == "fetch"
 
 
-def _loader_in(frames: Frames) -> Any:
-    """Return the loader's iterator that a frame belongs to, or else has: torch raises for a dead worker anywhere."""
+def _loader_in(frames: Frames, failure: Failure) -> Any:
+    """Return the iterator of a loader that a frame belongs to; of a dead worker, also one that a frame has.
+
+    torch raises for a dead worker wherever the main process then is, as in a step. What else a step raises is its own.
+    """
     own = [frame.f_locals.get("self") for frame, _ in frames]
-    had = [local for frame, _ in frames for local in frame.f_locals.values()]
+    is_of_worker = _DEAD_WORKER.search(failure.message)
+    had = [local for frame, _ in frames for local in frame.f_locals.values()] if is_of_worker else []
     return next(filter(_is_loader, [*own, *had]), None)
 
 

@@ -131,6 +131,16 @@ def test_the_sample_that_kills_its_worker_is_named_with_its_line() -> None:
     assert f"test_diagnosis.py:{line_of(kills) + 1}" in message
 
 
+def test_what_a_step_raises_is_no_fault_of_a_sample() -> None:
+    def step(_batch: Any) -> None:
+        raise ValueError("too deep")
+
+    message = why(Numbers(raises), num_workers=2, step=step)
+    assert message.startswith("ValueError: too deep (")
+    assert "sample" not in message
+    assert "worker" not in message
+
+
 def test_a_worker_that_dies_during_a_step_is_diagnosed_too() -> None:
     message = why(Numbers(kills), num_workers=2, step=lambda _: time.sleep(10))  # ended by torch's error
     assert message.startswith("RuntimeError: DataLoader worker (pid")
