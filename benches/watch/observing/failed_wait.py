@@ -38,8 +38,10 @@ def failure_text(error: BaseException, iterator: Any, epoch: EpochTrace, waited_
     if isinstance(error, KeyboardInterrupt):
         text = f"after {quantity(waited_s, 's')} of waiting for batch {len(epoch.received)}"
         failure = replace(failure, message=text)
-    with suppress(Exception, KeyboardInterrupt):  # what goes wrong here must not hide what went wrong there
-        failure = _located(failure, error, iterator, epoch, sink)
+    for _ in range(2):  # torch raises for a dead worker, once, wherever this process is: here too
+        with suppress(Exception, KeyboardInterrupt):  # what goes wrong here must not hide what went wrong there
+            failure = _located(failure, error, iterator, epoch, sink)
+            break
     return _OPTION.sub(lambda option: option[1].replace("-", "_"), failure.line)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from loaderbench.benches.watch.observing import worker_state
+from loaderbench.benches.watch.observing import failed_wait, worker_state
 from loaderbench.benches.watch.observing.failed_wait import failure_text, note_dead_worker
 from loaderbench.benches.watch.observing.hooks import watched
 from loaderbench.benches.watch.observing.recorder import WatchRecorder
@@ -89,6 +89,25 @@ def test_a_worker_that_dies_leaves_its_sample_and_its_line_where_it_can(tmp_path
     text = failure(tmp_path, Faulty(how), num_workers=2)
     assert f"(sample {BAD}, in worker 0, " in text
     assert f"test_failed_wait.py:{line_of(line)})" in text
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*_MultiProcessingDataLoaderIter:pytest.PytestUnraisableExceptionWarning"
+)
+def test_a_worker_is_found_though_torch_raises_for_it_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths = [RuntimeError("DataLoader worker (pid 1) is killed by signal: Killed.")]
+
+    def stopped_after_torch(folder: Path, pid: int) -> worker_state.StoppedAt | None:
+        if deaths:
+            raise deaths.pop()  # as its handler of SIGCHLD does
+        return stopped_at(folder, pid)
+
+    monkeypatch.setattr(failed_wait, "stopped_at", stopped_after_torch)
+    text = failure(tmp_path, Faulty("leave"), num_workers=2)
+    assert not deaths
+    assert f"(sample {BAD}, in worker 0, " in text
 
 
 def test_a_collate_function_that_raises_blames_no_sample(tmp_path: Path) -> None:
