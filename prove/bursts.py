@@ -18,12 +18,12 @@ from prove.noisy_blocks import BURST_S
 SHARE = 0.1
 
 
-def burst(core: int, share: float, seed: int) -> None:
-    """Use `share` of the time of one core."""
+def burst(core: int, share: float, seed: int, parent: int) -> None:
+    """Use `share` of the time of one core, as long as the process `parent` lives, however that ends."""
     os.sched_setaffinity(0, {core})
     rng = random.Random(seed)  # noqa: S311 - noise, not a secret
     mean_s = sum(BURST_S) / 2
-    while True:
+    while os.getppid() == parent:
         time.sleep(rng.expovariate(share / ((1 - share) * mean_s)))
         until = time.monotonic() + rng.uniform(*BURST_S)
         while time.monotonic() < until:
@@ -37,7 +37,7 @@ def main() -> None:
         raise SystemExit(f"the share must lie between 0 and 1, got {share}")
     context = get_context("fork")
     for core in sorted(os.sched_getaffinity(0)):
-        context.Process(target=burst, args=(core, share, core), daemon=True).start()
+        context.Process(target=burst, args=(core, share, core, os.getpid()), daemon=True).start()
     signal.pause()
 
 

@@ -17,12 +17,12 @@ from loaderbench.reports.vocabulary import ExitCode
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression
     from loaderbench.reports.gate.calibration.gate_calibration import GateCalibration
+    from loaderbench.reports.gate.sequential import Plan
 
 HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
 EXAMPLE = "calibrate --budget 30m"
 
 BUDGET_S = 1800.0
-SHORT_S, LONG_S = 120.0, 300.0  # budgets of whole gates
 DRAWS, FEWEST_DRAWS = 125, 2
 BLOCKS_SHARE = 0.8  # of the budget, for what is measured; the rest is for the replayed gates
 SIZES_SHARE = 0.1  # of the budget, within that
@@ -34,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common_options.add_budget(parser, None, "; whole gates are not counted (default: 30m, with --again none)")
     load = "also measure blocks with a background load on one of the revisions"
     parser.add_argument("--loaded", action="store_true", help=load)
-    identical = "also measure N whole gates on identical code, 2 min each"
+    identical = "also measure N whole gates on identical code, 2 min each, at a margin of 5 %%"
     parser.add_argument("--gates", type=option_types.whole(), metavar="N", default=0, help=identical)
-    slower = "also measure N whole gates on code made 10 %% slower, 2 min each, and N on 5 %% slower, 5 min each"
+    slower = "also measure N whole gates on code made 10 %% slower, 1 min each, and N on 5 %% slower, 2.5 min each"
     parser.add_argument("--injected", type=option_types.whole(), metavar="N", default=0, help=slower)
-    faults = "also measure a whole gate on each of four faults that users have met"
+    faults = "also measure a whole gate on each of four faults that users have met, 5 min each"
     parser.add_argument("--faults", action="store_true", help=faults)
     draws = f"gates replayed on the recorded blocks (default: {DRAWS}; fewer where the budget is spent)"
     parser.add_argument("--draws", type=option_types.whole(1), metavar="N", default=DRAWS, help=draws)
@@ -70,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
         return ExitCode.INTERRUPTED
     if not (gates or (folder / BLOCKS).exists()):
         raise RefusedError(f"the budget of {budget_s:g} s is too short for one block: raise it")
-    whole_s = sum(gate_s for _, gate_s in gates)
+    whole_s = sum(plan.budget_s for _, plan in gates)
     return _publish(folder, options.draws, within_s=options.began + budget_s + whole_s - time.monotonic())
 
 
 def _measure(
-    options: argparse.Namespace, folder: Path, budget_s: float, gates: "Sequence[tuple[InjectedRegression, float]]"
+    options: argparse.Namespace, folder: Path, budget_s: float, gates: "Sequence[tuple[InjectedRegression, Plan]]"
 ) -> None:
     from loaderbench.benches.gate import injected_regressions as injected
     from loaderbench.benches.gate.calibration_runner import CalibrationRunner
@@ -84,7 +84,7 @@ def _measure(
 
     regressions = (*injected.REGRESSIONS, *(injected.WITH_LOAD if options.loaded else ()))
     seed = common_options.seed_of(options)
-    whole_s = sum(gate_s for _, gate_s in gates)
+    whole_s = sum(plan.budget_s for _, plan in gates)
     with (
         terminated_as_interrupted(),
         Interruption() as interruption,
@@ -101,21 +101,23 @@ def _measure(
             runner.sizes(injected_alone, within_s=SIZES_SHARE * budget_s)
         if budget_s:
             runner.blocks(regressions, BLOCKS_SHARE * budget_s - (time.monotonic() - options.began))
-        for regression, gate_s in gates:
-            runner.gate(regression, gate_s)
+        for regression, plan in gates:
+            runner.gate(regression, plan)
 
 
-def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, float]]":
-    """Return the whole gates that were asked for, each with its budget in seconds."""
+def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, Plan]]":
+    """Return the whole gates that were asked for, each with its plan."""
     from loaderbench.benches.gate import injected_regressions as injected
+    from loaderbench.reports.gate.calibration.gate_calibration import PLANS
 
-    gates = [(fault, LONG_S) for fault in injected.FAULTS] if options.faults else []
+    gates = [*injected.FAULTS] if options.faults else []
     for number in range(max(options.gates, options.injected)):
         if number < options.gates:
-            gates.append((injected.IDENTICAL, SHORT_S))
+            gates.append(injected.IDENTICAL)
         if number < options.injected:
-            gates += [(injected.SLOWER_10, SHORT_S), (injected.SLOWER_5, LONG_S)]
-    return gates
+            gates += [injected.SLOWER_10, injected.SLOWER_5]
+    plans = {plan.budget_s: plan for plan in PLANS}
+    return [(regression, plans[regression.budget_s]) for regression in gates]
 
 
 def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> ExitCode:

@@ -6,13 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pandas as pd
 
 from loaderbench.benches.gate.block_record import Record
 from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
@@ -27,11 +26,9 @@ from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration.gate_calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
 from loaderbench.reports.gate.calibration.replayed_gates import Pool, gate_run
 from loaderbench.reports.gate.paired_effects import effects
-from loaderbench.reports.gate.rounds_per_block import BlockCost, allocate, cost_of
+from loaderbench.reports.gate.rounds_per_block import cost_of
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
 from loaderbench.reports.units import duration
-
-ALLOCATED_S = 300.0  # the budget for which the rounds of recorded blocks are allocated
 
 
 @dataclass(kw_only=True)
@@ -43,7 +40,7 @@ class CalibrationRunner:
     progress: Progress
     interruption: Interruption
     servers: ForkServers
-    pilots: dict[str, list[tuple[pd.DataFrame, BlockCost]]] = field(default_factory=dict)  # the first blocks, by name
+    planned: dict[str, SequentialTest] = field(default_factory=dict)  # of the first blocks of each regression, by name
     runners: dict[str, BlockRunner] = field(default_factory=dict)  # by the regression's name
 
     def begin(self, seed: int) -> None:
@@ -73,36 +70,39 @@ class CalibrationRunner:
         by_name = {regression.name: regression for regression in regressions}
         weights = {regression.name: regression.weight for regression in regressions}
         queue = BlockQueue(weights=weights, budget_s=budget_s, rng=self.rng)
-        ended = time.monotonic()
+        ended, servers = time.monotonic(), 0
         with suppress(BlockCutError):  # it took longer than was expected: it is left out
             while (name := queue.next_block()) is not None:
                 regression = by_name[name]
                 self.progress.describe(name)
                 block = self._block(regression, within_s=OVERRUN * budget_s - queue.spent_s)
-                about = {"regression": name, "expected": regression.expected, "metric": regression.metric}
-                self._keep(BLOCKS, {**about, **block_record(block)})
+                record = block_record(block)
                 began, ended = ended, time.monotonic()
+                is_renewed, servers = block["servers"] != servers, block["servers"]
+                renewed_s = max(0.0, ended - began - block["seconds"]) if is_renewed else 0.0
+                times = {"seconds": ended - began - renewed_s, "renewed_s": renewed_s}
+                self._keep(BLOCKS, {**_about(regression), **record, **times})
                 queue.add(name, ended - began)
                 self.interruption.check()
 
     def _block(self, regression: InjectedRegression, *, within_s: float) -> Record:
         """Return a block with as many rounds as a gate on the same code would have in it."""
-        pilots, plan = self.pilots.setdefault(regression.name, []), Plan(budget_s=ALLOCATED_S)
-        request = BlockRequest(has_all_controls=len(pilots) < plan.allocated_after)
-        if len(pilots) >= plan.allocated_after:
-            allocation = allocate(*zip(*pilots, strict=True), left_s=plan.budget_s)
-            request = replace(request, pairs=allocation.pairs if allocation else {})
+        plan = Plan(budget_s=regression.budget_s)
+        test = self.planned.setdefault(regression.name, SequentialTest(plan=plan))
+        is_planned = test.blocks >= plan.allocated_after
+        request = BlockRequest(first_pairs=plan.first_pairs, pairs=test.pairs or {}, has_all_controls=not is_planned)
         began = time.monotonic()
         block = self._runner(regression).measure(request, within_s=within_s)
-        if len(pilots) < plan.allocated_after:
-            pilots.append((effects([block]), cost_of(block, time.monotonic() - began)))
+        if not is_planned:
+            seconds = time.monotonic() - began
+            test.add(effects([block]), seconds, cost_of(block, seconds))
         return block
 
-    def gate(self, regression: InjectedRegression, budget_s: float) -> None:
+    def gate(self, regression: InjectedRegression, plan: Plan) -> None:
         """Measure a whole gate, as `loaderbench gate` does."""
         self.progress.describe(f"whole gate on {regression.name}")
         self.servers.end()  # a gate starts its own
-        test = SequentialTest(plan=Plan(budget_s=budget_s))
+        test = SequentialTest(plan=plan)
         measure(test, self._new_runner(regression, "gate"), self.interruption)
         self.interruption.check()
         ended = gate_run(test, Pool(name=regression.name, expected=regression.expected, metric=regression.metric))
@@ -131,3 +131,13 @@ class CalibrationRunner:
     def _keep(self, name: str, entry: dict[str, Any]) -> None:
         with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def _about(regression: InjectedRegression) -> dict[str, Any]:
+    """Return what a block is of, and what a gate is to make of it."""
+    return {
+        "regression": regression.name,
+        "expected": regression.expected,
+        "metric": regression.metric,
+        "budget_s": regression.budget_s,
+    }

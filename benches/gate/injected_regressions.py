@@ -54,6 +54,7 @@ class InjectedRegression:
     metric: str = "samples_per_s"  # that is to get it
     options: tuple[str, ...] = EPOCH  # of the benches
     weight: int = 1  # how many of its blocks to measure for one of the others
+    budget_s: float = 300.0  # of the shortest gate that is to decide it: its blocks are as such a gate has them
     with_load: bool = False  # with a background load on a revision drawn anew for each block
 
 
@@ -68,14 +69,16 @@ def _fault(name: str, metric: str, options: tuple[str, ...], **head: float) -> I
     return InjectedRegression(name=name, head=head, expected="regressed", metric=metric, options=options)
 
 
-IDENTICAL = InjectedRegression(name="identical", weight=4)
-SLOWER_10, SLOWER_5, SLOWER_3 = (_slower(share, weight=2) for share in (0.10, 0.05, 0.03))
+IDENTICAL = InjectedRegression(name="identical", weight=4, budget_s=120.0)
+SLOWER_10 = _slower(0.10, weight=2, budget_s=60.0)
+SLOWER_5 = _slower(0.05, weight=2, budget_s=150.0)
+SLOWER_3 = _slower(0.03, weight=2, budget_s=900.0)
 REGRESSIONS = (
     IDENTICAL,
     SLOWER_10,
     SLOWER_5,
     SLOWER_3,
-    InjectedRegression(name="__getitem__ -10 %", base={"getitem_share": 1 / 9}, expected="improved"),
+    InjectedRegression(name="__getitem__ -10 %", base={"getitem_share": 1 / 9}, expected="improved", budget_s=60.0),
     InjectedRegression(name="collate_fn 16 times", head={"collate_times": 15}, expected="regressed"),
     InjectedRegression(name="identical, other benches", options=OTHER),
 )

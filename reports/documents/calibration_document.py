@@ -85,8 +85,19 @@ def _identical(calibration: GateCalibration) -> Iterator[Section]:
         "A replayed gate decides on blocks drawn from the recorded ones. As gates share blocks, the intervals in "
         "parentheses are narrower than they should be. A whole gate is measured from start to end. A case counts if "
         "any of its metrics is called changed.",
-        ("code", "gates", "budget", "margin", "cases called changed", "gates with a regression"),
-        [(*cells, rate_words(outcome.red)) for outcome, cells in _outcomes(calibration, identical=True)],
+        (
+            "code",
+            "gates",
+            "budget",
+            "margin",
+            "cases called changed",
+            "figures called unchanged",
+            "gates with a regression",
+        ),
+        [
+            (*cells, rate_words(outcome.unchanged), rate_words(outcome.red))
+            for outcome, cells in _outcomes(calibration, identical=True)
+        ],
     )
 
 

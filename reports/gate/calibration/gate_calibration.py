@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from loaderbench.reports.gate.budget import RENEWED_AFTER
 from loaderbench.reports.gate.calibration.replayed_gates import (
     GateRun,
     Outcome,
@@ -45,7 +46,13 @@ SCHEMA = 1
 IDENTICAL = "identical"
 WITHOUT_LOAD = (IDENTICAL, "identical, other benches")  # with no background load
 CHANGES = (0.05, 0.10)
-PLANS = (Plan(budget_s=120.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
+PLANS = (
+    Plan(budget_s=60.0),
+    Plan(budget_s=120.0, margin=0.05),
+    Plan(budget_s=150.0),
+    Plan(budget_s=300.0),
+    Plan(budget_s=900.0, margin=0.01),
+)
 COVERED_BLOCKS = (6, 18)
 INTERVALS = 32  # to be drawn for their coverage, for each gate that is replayed
 
@@ -69,10 +76,12 @@ class BlockLine(msgspec.Struct, frozen=True, kw_only=True):
     regression: str
     expected: str
     metric: str
-    seconds: float
+    seconds: float  # but those to start fork servers
     spans: dict[str, float]  # seconds that each case took
     effects: list[dict[str, str | float]]
     loaded: str = ""  # the revision with a background load
+    renewed_s: float = 0.0  # to start fork servers, where that was due
+    budget_s: float = 120.0  # of a gate whose blocks have as many rounds
 
 
 class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,9 +179,10 @@ def _lines(file: Path, kind: type[T]) -> list[T]:
 def calibration(
     about: CalibrationAbout, blocks: Sequence[BlockLine], gates: Sequence[GateRun], *, sizes: Sizes, draws: int
 ) -> GateCalibration:
-    """Work out what was recorded: `draws` gates are replayed of every comparison, by each plan of `PLANS`.
+    """Work out what was recorded: `draws` gates are replayed of every comparison, by the plans of `PLANS` that suit it.
 
-    A later plan is used only where more was recorded than the one before it can use.
+    They have at least the budget that its blocks were measured for; a later one is used only where more was recorded
+    than the one before it can use.
     """
     rng = np.random.default_rng(about.seed)
     pools = tuple(_pools(blocks))
@@ -199,18 +209,25 @@ def _pools(lines: Sequence[BlockLine]) -> Iterator[Pool]:
     for name in dict.fromkeys(line.regression for line in lines):
         of_name = [line for line in lines if line.regression == name]
         blocks = tuple(
-            RecordedBlock(seconds=line.seconds, spans=line.spans, effects=pd.DataFrame(line.effects))
+            RecordedBlock(
+                seconds=line.seconds,
+                renewed_s=line.renewed_s,
+                spans=line.spans,
+                effects=pd.DataFrame(line.effects),
+            )
             for line in of_name
         )
-        yield Pool(name=name, expected=of_name[0].expected, metric=of_name[0].metric, blocks=blocks)
+        first = of_name[0]
+        yield Pool(name=name, expected=first.expected, metric=first.metric, budget_s=first.budget_s, blocks=blocks)
 
 
 def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
     for pool in pools:
         if len(pool.blocks) < FEWEST:
             continue
-        recorded_s = sum(block.seconds for block in pool.blocks)
-        for before_s, plan in zip((0.0, *(plan.budget_s for plan in PLANS)), PLANS, strict=False):
+        recorded_s = sum(block.seconds for block in pool.blocks) + len(pool.blocks) / RENEWED_AFTER * pool.renewed_s
+        plans = [plan for plan in PLANS if plan.budget_s >= pool.budget_s]
+        for before_s, plan in zip((0.0, *(plan.budget_s for plan in plans)), plans, strict=False):
             if recorded_s > before_s:
                 yield outcome(pool, plan, draws, rng)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to import: at its first use
 
+from loaderbench.reports.gate.budget import RENEWED_AFTER
 from loaderbench.reports.gate.estimate import CHANGES, estimates_of
 from loaderbench.reports.gate.paired_effects import is_control
 from loaderbench.reports.gate.sequential import Plan, SequentialTest
@@ -59,18 +60,28 @@ class RecordedBlock:
     """What is kept of a block: the effects, and how many seconds it and each of its cases took."""
 
     seconds: float
+    renewed_s: float = 0.0  # and those to start its fork servers, where it was the first of theirs
     spans: Mapping[str, float]  # by case; what is left of `seconds` is the start of the processes
     effects: pd.DataFrame  # case, metric, effect, base, head
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Recorded blocks of one comparison; `expected` and `metric` are the verdict it should get, if any."""
+    """Recorded blocks of one comparison; `expected` and `metric` are the verdict it should get, if any.
+
+    `budget_s` is that of the shortest gate whose blocks have as many rounds.
+    """
 
     name: str
     expected: str = ""
     metric: str = THROUGHPUT
+    budget_s: float = 0.0
     blocks: tuple[RecordedBlock, ...] = ()
+
+    @cached_property
+    def renewed_s(self) -> float:
+        """Return the seconds that it took to start fork servers, the median; 0 where none were started."""
+        return median([block.renewed_s for block in self.blocks if block.renewed_s] or [0.0])
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -95,6 +106,11 @@ class GateRun(msgspec.Struct, frozen=True, kw_only=True):
         verdicts = self.verdicts[case]
         return verdicts.get(self.metric) == self.expected if self.expected else bool({*CHANGES} & {*verdicts.values()})
 
+    @property
+    def figures(self) -> list[str]:
+        """Return the verdict on each metric of each case."""
+        return [verdict for of_case in self.verdicts.values() for verdict in of_case.values()]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
@@ -106,6 +122,7 @@ class Outcome:
     margin: float
     gates: int
     hits: Rate  # cases called what they are; of identical code, cases called changed
+    unchanged: Rate  # figures called so
     red: Rate  # gates with a regression
     by_case: Mapping[str, Rate]
     spent_s: float  # the median
@@ -114,7 +131,8 @@ class Outcome:
 def replay(pool: Pool, plan: Plan, rng: Rng, shift: float = 0.0) -> SequentialTest:
     """Return a test conducted on blocks of `pool`, the effect on every case's throughput shifted by `shift`.
 
-    A block of fewer cases takes the time of those, and of the start of its processes.
+    A block of fewer cases takes the time of those, and of the start of its processes; servers are renewed as often as
+    in a gate.
     """
     test = SequentialTest(plan=replace(plan, most_blocks=min(plan.most_blocks, len(pool.blocks))))
     numbers = iter(rng.permutation(len(pool.blocks)))
@@ -125,7 +143,9 @@ def replay(pool: Pool, plan: Plan, rng: Rng, shift: float = 0.0) -> SequentialTe
         effects = block.effects[~block.effects["case"].isin(left_out)]
         if shift:
             effects = effects.assign(effect=effects["effect"] + shift * (effects["metric"] == THROUGHPUT))
-        test.add(effects, block.seconds - sum(block.spans[case] for case in left_out))
+        renewed_s = 0.0 if test.blocks % RENEWED_AFTER else pool.renewed_s
+        seconds = block.seconds - sum(block.spans[case] for case in left_out)
+        test.add(effects, seconds + renewed_s, renewed_s=renewed_s)
     return test
 
 
@@ -160,7 +180,8 @@ def counted(gates: Sequence[GateRun]) -> Outcome:
         margin=first.margin,
         gates=len(gates),
         hits=Rate.among(hit for hits in by_case.values() for hit in hits),
-        red=Rate.among(any("regressed" in of_case.values() for of_case in gate.verdicts.values()) for gate in gates),
+        unchanged=Rate.among(verdict == "unchanged" for gate in gates for verdict in gate.figures),
+        red=Rate.among("regressed" in gate.figures for gate in gates),
         by_case=rates,
         spent_s=median(gate.spent_s for gate in gates),
     )
@@ -210,7 +231,7 @@ def needed_s(pool: Pool, plan: Plan, change: float, gates: int, rng: Rng) -> flo
     Identical code is taken, and each effect on throughput shifted by so much: what an injected regression of that size
     looks like if all it does is to slow every pass. Infinite where the pool holds no such budget.
     """
-    usual_s = median(block.seconds for block in pool.blocks)
+    usual_s = median(block.seconds for block in pool.blocks) + pool.renewed_s / RENEWED_AFTER
     slower, shift = replace(pool, expected="regressed"), -float(np.log1p(change))
     for budget_s in takewhile(lambda budget_s: budget_s <= usual_s * len(pool.blocks), BUDGETS_S):
         if outcome(slower, replace(plan, budget_s=budget_s), gates, rng, shift).hits.share >= GOAL:

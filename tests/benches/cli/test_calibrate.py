@@ -77,9 +77,35 @@ def test_it_says_how_often_the_gate_errs_what_it_finds_and_how_long_that_takes(
         assert word in out
     reliability = json.loads((recorded / "calibration.json").read_text())["reliability"]
     assert reliability["blocks"] == 30
-    assert reliability["of_cases"] == 2 * len(CASES)
+    assert reliability["of_cases"] == 3 * len(CASES)
     assert reliability["needed_s"]["0.1"] <= reliability["needed_s"]["0.05"]
     assert "| slower | 1 replayed on 15 blocks |" in (recorded / "calibration.md").read_text().replace("\u202f", " ")
+
+
+def test_gates_are_replayed_that_have_at_least_the_budget_for_which_the_blocks_were_measured(
+    calibrate: Calibrate, recorded: Path
+) -> None:
+    rng = random.Random(1)
+    lines = [{**block("slower", "regressed", 0.1, rng), "seconds": 3.0, "budget_s": 60.0} for _ in range(30)]
+    lines += [{**block("a little slower", "regressed", 0.05, rng), "budget_s": 150.0} for _ in range(10)]
+    (recorded / "blocks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert calibrate("--again", str(recorded), "--draws", "1")[0] == 0
+    replayed = json.loads((recorded / "calibration.json").read_text())["replayed"]
+    assert [(entry["name"], entry["budget_s"], entry["margin"]) for entry in replayed] == [
+        ("slower", 60.0, 0.03),
+        ("slower", 120.0, 0.05),
+        ("a little slower", 150.0, 0.03),
+    ]
+
+
+def test_it_says_how_many_figures_of_identical_code_are_called_unchanged(calibrate: Calibrate, recorded: Path) -> None:
+    assert calibrate("--again", str(recorded), "--draws", "2")[0] == 0
+    document = json.loads((recorded / "calibration.json").read_text())
+    assert document["replayed"][0]["unchanged"] == {"count": 2 * len(CASES), "of": 2 * len(CASES)}
+    assert document["whole"][0]["unchanged"] == {"count": len(CASES), "of": len(CASES)}
+    lines = (recorded / "calibration.md").read_text().splitlines()
+    head = next(line for line in lines if line.startswith("|") and "cases called changed" in line)
+    assert "figures called unchanged" in head
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Gates replayed on recorded blocks: what they find, how often they err, and how long that takes."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_a_block_of_fewer_cases_takes_less_time(pool: Made) -> None:
     test = replay(noisy, Plan(budget_s=400.0), rng())
     assert test.seconds[0] == 10.0
     assert test.seconds[-1] < 5.0
+
+
+def test_servers_are_renewed_as_often_as_in_a_gate(pool: Made) -> None:
+    recorded = pool(spread=0.3)
+    blocks = [replace(block, renewed_s=4.0 if place == 2 else 0.0) for place, block in enumerate(recorded.blocks)]
+    test = replay(replace(recorded, blocks=tuple(blocks)), Plan(budget_s=200.0), rng())
+    assert test.seconds[:5] == [14.0, 10.0, 10.0, 14.0, 10.0]
+    assert test.renewed_s[:5] == [4.0, 0.0, 0.0, 4.0, 0.0]
 
 
 def test_a_larger_change_takes_no_longer_to_be_found(pool: Made) -> None:
