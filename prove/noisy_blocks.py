@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loaderbench.reports.gate.paired_effects import chosen, estimates_of, spread_of
+from loaderbench.reports.gate.plan import Plan
 from loaderbench.reports.gate.rounds_per_block import BlockCost
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.sequential import SequentialTest
 
 CASES = tuple(f"epoch[{name}]" for name in "abcdefgh")
 CONTROLS = ("control[busy]", "control[copy]", "control[sleep]")

@@ -17,7 +17,7 @@ from loaderbench.reports.vocabulary import ExitCode
 if TYPE_CHECKING:
     from loaderbench.benches.gate.injected_regressions import InjectedRegression
     from loaderbench.reports.gate.calibration.gate_calibration import GateCalibration
-    from loaderbench.reports.gate.sequential import Plan
+    from loaderbench.reports.gate.plan import Plan
 
 HELP = "measure the gate itself on this machine: false alarms, what it finds, how long that takes"
 EXAMPLE = "calibrate --budget 30m"

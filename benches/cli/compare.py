@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge what was recorded, write the verdict, and return the exit code."""
     from loaderbench.reports.gate import recorded_runs
-    from loaderbench.reports.gate.sequential import Plan
+    from loaderbench.reports.gate.plan import Plan
 
     base, head = (_read(paths) for paths in _paths(options))
     unlike = recorded_runs.unlike((*base.runs, *head.runs))

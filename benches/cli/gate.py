@@ -99,7 +99,8 @@ def _measured(
     """
     from loaderbench.benches.gate.measuring import measure
     from loaderbench.reports.gate.comparison import of_test
-    from loaderbench.reports.gate.sequential import Plan, SequentialTest
+    from loaderbench.reports.gate.plan import Plan
+    from loaderbench.reports.gate.sequential import SequentialTest
     from loaderbench.reports.units import duration
 
     began, started = time.monotonic(), now().isoformat()

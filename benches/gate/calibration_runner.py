@@ -26,8 +26,9 @@ from loaderbench.reports.gate.budget import OVERRUN, BlockQueue
 from loaderbench.reports.gate.calibration.gate_calibration import ABOUT, BLOCKS, GATES, SIZES, block_record
 from loaderbench.reports.gate.calibration.replayed_gates import Pool, gate_run
 from loaderbench.reports.gate.paired_effects import effects
+from loaderbench.reports.gate.plan import Plan
 from loaderbench.reports.gate.rounds_per_block import cost_of
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.units import duration
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from loaderbench.reports.gate.calibration.replayed_gates import Pool, RecordedBlock, coverage, outcome
-from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.gate.plan import Plan
 from prove.goals import Goal, Topic
 from prove.scope import Measured, Scope
 

@@ -17,7 +17,7 @@ from loaderbench.reports.documents.document import Cell, Column, Table
 from loaderbench.reports.gate.calibration.replayed_gates import Pool, Rate, RecordedBlock, coverage
 from loaderbench.reports.gate.estimate import CHANGES
 from loaderbench.reports.gate.paired_effects import chosen
-from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.gate.plan import Plan
 from loaderbench.reports.gate.verdicts import CaseVerdict
 from prove.goals import Goal, Topic
 from prove.noisy_blocks import MadeUpCosts, Noise, NoisyMachine

@@ -195,10 +195,9 @@ def _condition_terms(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "margin", f"{percent(plan.margin)}: what is too small to matter; a cold start has four times it"
     if comparison.blocks:
         after = f"after {', '.join(map(str, comparison.analyses))} blocks" if comparison.analyses else "none"
-        planned = f"{after}, planned when the first block had been measured"
         confirmed = f"each to be confirmed by {count(plan.confirming_blocks, 'fresh block')}"
         rate = f"{percent(plan.candidate_rate)} false candidate changes over all of them"
-        yield "interim analyses", f"{planned}; {rate}, {confirmed}"
+        yield "interim analyses", f"{after}; {rate}, {confirmed}"
         yield "seed", str(setup.seed)
     yield "controls", f"moved: {', '.join(comparison.moved)}" if comparison.moved else "did not move"
     if known := sentences.calibrated(comparison):

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from loaderbench.reports.gate.budget import REPORT_S
 from loaderbench.reports.gate.forecast import Forecast
+from loaderbench.reports.gate.plan import Plan
 from loaderbench.reports.gate.rounds_per_block import BlockPlan
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS, CaseVerdict, VerdictName
 from loaderbench.reports.units import count, duration
 from loaderbench.reports.vocabulary import ExitCode

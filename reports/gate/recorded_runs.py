@@ -21,7 +21,7 @@ from loaderbench.reports.gate.estimate import (
     unpaired,
 )
 from loaderbench.reports.gate.paired_effects import REVISIONS, is_control, metric_values, rule_of
-from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.gate.plan import Plan
 from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
 from loaderbench.reports.records.frame import Records
 from loaderbench.reports.records.schema import SAME_MACHINE, Run

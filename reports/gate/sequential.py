@@ -3,10 +3,11 @@
 `SequentialTest` is a state machine without a clock or a process. It says which cases the next block is to measure, and
 is given that block's effects and how many seconds it took.
 
-The interim analyses are planned before the first effect is seen, from what a block takes, and the error is spent over
-them. What looks changed at one of them is a *candidate*, and becomes a verdict only if blocks measured after that show
-the same by themselves: the data that show a candidate cannot also confirm it. A case of which every metric is settled
-is not measured any more.
+An interim analysis comes after 3 blocks, and whenever there are 1.4 times as many; and where the budget holds no more
+blocks than would confirm what it finds. However many there will be, the error is spent over them
+(`reports/stats/interim.py`). What looks changed at one of them is a *candidate*, and becomes a verdict only if blocks
+measured after that show the same by themselves: the data that show a candidate cannot also confirm it. A case of which
+every metric is settled is not measured any more.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import pandas as pd
 
 from loaderbench.reports.gate.budget import OVERRUN, RENEWED_AFTER, for_blocks_s, holds_another
 from loaderbench.reports.gate.estimate import (
+    CHANGES,
     EXACT,
     FEWEST,
     Change,
@@ -28,53 +30,13 @@ from loaderbench.reports.gate.estimate import (
 from loaderbench.reports.gate.forecast import Forecast, forecast
 from loaderbench.reports.gate.paired_effects import effects as effects_of_blocks
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.rounds_per_block import STEADY_PAIRS, BlockCost, BlockPlan, allocate
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.rounds_per_block import BlockCost, BlockPlan, allocate
 from loaderbench.reports.gate.verdicts import CaseVerdict, VerdictName
-from loaderbench.reports.stats.conventions import MARGIN
+from loaderbench.reports.stats.interim import spent_share
 from loaderbench.reports.units import count
 
-SHORT_S, SHORT_PAIRS = 100.0, 6  # a budget for few blocks, and the pairs of rounds of its first ones
-
 Key = tuple[str, str]  # case, metric
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """How a comparison is conducted."""
-
-    margin: float = MARGIN  # the relative change that is too small to matter
-    budget_s: float = 600.0
-    candidate_rate: float = 0.2  # of false candidates, over all analyses
-    confirming_blocks: int = 3  # that confirm a candidate change, or as many again
-    confirming_error: float = 0.05
-    first_analysis: int = FEWEST  # blocks before it
-    allocated_after: int = 2  # blocks: then it is decided how many pairs of rounds a block has
-    growth: float = 1.4  # of the number of blocks, from analysis to analysis
-    most_blocks: int = 200
-
-    def __post_init__(self) -> None:
-        for name in ("margin", "budget_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
-
-    @property
-    def first_pairs(self) -> int:
-        """Return how many pairs of rounds a case has in the first blocks; few where six blocks would not fit else."""
-        return 2 * STEADY_PAIRS[1] if self.budget_s >= SHORT_S else SHORT_PAIRS
-
-    def analyses(self, block_s: float, started_s: float = 0.0) -> list[int]:
-        """Return after how many blocks to analyse, where one takes `block_s`, `started_s` before the first.
-
-        Blocks are left to confirm the candidates of the last.
-        """
-        blocks_s = for_blocks_s(self.budget_s) - started_s
-        affordable = min(self.most_blocks, int(blocks_s / max(block_s, 1e-9)))
-        last = max(affordable - self.confirming_blocks, min(affordable, self.first_analysis))
-        analyses, blocks = [], float(self.first_analysis)
-        while round(blocks) < last:
-            analyses.append(round(blocks))
-            blocks *= self.growth
-        return [*analyses, last] if last >= self.first_analysis else []
 
 
 @dataclass(kw_only=True, slots=True)
@@ -102,7 +64,7 @@ class SequentialTest:
     effects: list[pd.DataFrame] = field(default_factory=list)  # of each block: case, metric, effect, base, head
     seconds: list[float] = field(default_factory=list)  # of each block
     renewed_s: list[float] = field(default_factory=list)  # of each block, of those seconds: to start its fork servers
-    analyses: list[int] = field(default_factory=list)  # planned, by number of blocks
+    analyses: list[int] = field(default_factory=list)  # after how many blocks
     states: dict[Key, MetricState] = field(default_factory=dict)
     costs: list[BlockCost] = field(default_factory=list)  # of the first blocks
     allocation: BlockPlan | None = None
@@ -123,16 +85,35 @@ class SequentialTest:
         """Return whether no block is to be measured any more: all is settled, or the budget holds no further one."""
         if not self.effects:
             return False
-        if not self.analyses or not self._compares or (self.states and not self.open_cases):
+        if not self._compares or (self.states and not self.open_cases):
             return True
+        if self.blocks < self.plan.first_analysis and self.blocks + self._further_blocks < self.plan.first_analysis:
+            return True  # nothing will be decided
         has_budget = holds_another(for_blocks_s(self.plan.budget_s), self.spent_s, [self.expected_s])
         return not has_budget or self.blocks >= self.plan.most_blocks
 
     @property
     def expected_s(self) -> float:
         """Return the seconds that the next block is expected to take: as the longer of the last two, and a renewal."""
-        own_s = [seconds - renewed_s for seconds, renewed_s in zip(self.seconds, self.renewed_s, strict=True)]
-        return max(own_s[-2:]) + (0.0 if self.blocks % RENEWED_AFTER else max(self.renewed_s))
+        return self._own_s + (0.0 if self.blocks % RENEWED_AFTER else max(self.renewed_s))
+
+    @property
+    def _own_s(self) -> float:
+        """Return the seconds that a block is expected to take, once its fork servers are there."""
+        return max(
+            seconds - renewed_s for seconds, renewed_s in zip(self.seconds[-2:], self.renewed_s[-2:], strict=True)
+        )
+
+    @property
+    def _block_s(self) -> float:
+        """Return the seconds that blocks to come are expected to take, in the mean."""
+        return self._own_s + max(self.renewed_s) / RENEWED_AFTER
+
+    @property
+    def _further_blocks(self) -> int:
+        """Return how many more blocks the budget holds."""
+        left_s = for_blocks_s(self.plan.budget_s) - self.spent_s
+        return min(self.plan.most_blocks - self.blocks, int(left_s / max(self._block_s, 1e-9)))
 
     @property
     def left_s(self) -> float:
@@ -161,7 +142,7 @@ class SequentialTest:
             margin=self.plan.margin,
             budget_s=for_blocks_s(self.plan.budget_s),
             spent_s=self.spent_s,
-            block_s=max(self.seconds[-2:]),
+            block_s=self._block_s,
         )
 
     @property
@@ -195,12 +176,9 @@ class SequentialTest:
         self._estimated.clear()
         if cost and self.blocks <= self.plan.allocated_after:
             self.costs.append(cost)
-        if self.blocks == 1:
-            self.analyses = self.plan.analyses(seconds, self.started_s)
-            return
         if self.blocks == len(self.costs) == self.plan.allocated_after:
             self._allocate()
-        if self.blocks in self.analyses:
+        if self._has_analysis:
             self._analyse()
         for key, state in self.states.items():
             if not state.is_settled:
@@ -220,16 +198,21 @@ class SequentialTest:
         """Decide how many pairs of rounds the blocks to come have, and so how many blocks, before any analysis."""
         left_s = for_blocks_s(self.plan.budget_s) - self.spent_s
         self.allocation = allocate(self.effects, self.costs, left_s=left_s)
-        if self.allocation:
-            more_s = self.spent_s - self.blocks * self.allocation.block_s
-            self.analyses = self.plan.analyses(self.allocation.block_s, more_s)
+
+    @property
+    def _has_analysis(self) -> bool:
+        """Return whether the blocks so far are analysed: as planned, or as those left would just confirm a change."""
+        is_possible = self.blocks >= self.plan.first_analysis
+        is_last = self._further_blocks == self.plan.confirming_blocks
+        return is_possible and (self.plan.has_analysis_after(self.blocks) or is_last)
 
     def _analyse(self) -> None:
         """Judge all blocks so far, with this analysis's share of the error."""
-        estimates = self._judged()
-        candidates = candidate_changes(
-            list(estimates.values()), self.plan.margin, self.plan.candidate_rate / len(self.analyses)
-        )
+        estimates, first = self._judged(), self.plan.first_analysis
+        earlier = spent_share(self.analyses[-1], first) if self.analyses else 0.0
+        share = spent_share(self.blocks, first) - earlier
+        self.analyses.append(self.blocks)
+        candidates = candidate_changes(list(estimates.values()), self.plan.margin, self.plan.candidate_rate * share)
         for key, estimate in estimates.items():
             state = self.states.setdefault(key, MetricState(estimate=estimate))
             if state.is_settled or state.candidate:
@@ -277,7 +260,7 @@ class SequentialTest:
             elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_analysis:
                 state.settle("unchanged")
             else:
-                state.why = state.why or _too_wide(estimate)
+                state.why = state.why or _undecided(estimate, self.plan.margin)
 
     def _judged(self) -> dict[Key, Estimate]:
         """Return the estimates of all cases but the controls, by all blocks."""
@@ -292,7 +275,11 @@ class SequentialTest:
         return self._estimated[first]
 
 
-def _too_wide(estimate: Estimate) -> str:
+def _undecided(estimate: Estimate, margin: float) -> str:
     if estimate.blocks < FEWEST:
         return f"{count(estimate.blocks, 'block')}; a verdict needs {FEWEST}"
+    low, high = estimate.interval
+    looks = next((change for change in CHANGES if estimate.is_beyond(change, margin)), None)
+    if looks and (low > 0 or high < 0):
+        return f"looks {looks}, and the budget was too short to confirm it"
     return "the interval is wider than the margin"

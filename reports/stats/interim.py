@@ -22,3 +22,14 @@ def error_share(blocks: Blocks, first: int) -> Blocks:
     1.0
     """
     return first / (blocks * (blocks + 1))
+
+
+def spent_share(blocks: int, first: int) -> float:
+    """Return the share of the error that looks after each block, up to that after `blocks`, may spend together.
+
+    A look that comes after several blocks spends what has been added since the one before.
+
+    >>> [round(spent_share(blocks, 3), 3) for blocks in (3, 6, 12)]
+    [0.25, 0.571, 0.769]
+    """
+    return 1 - first / (blocks + 1)

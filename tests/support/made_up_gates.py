@@ -11,7 +11,8 @@ from scipy import special
 from loaderbench.reports.gate.comparison import Comparison, Setup, of_test, worst_first
 from loaderbench.reports.gate.estimate import Estimate
 from loaderbench.reports.gate.paired_effects import effects, is_control
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
 
 HOSTILE = (

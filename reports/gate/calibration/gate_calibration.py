@@ -30,8 +30,8 @@ from loaderbench.reports.gate.calibration.replayed_gates import (
 from loaderbench.reports.gate.comparison import Reliability
 from loaderbench.reports.gate.estimate import FEWEST
 from loaderbench.reports.gate.paired_effects import effects
+from loaderbench.reports.gate.plan import Plan
 from loaderbench.reports.gate.rounds_per_block import spans
-from loaderbench.reports.gate.sequential import Plan
 from loaderbench.reports.records.files import machine_facts
 from loaderbench.reports.records.json_files import content_of, convert, in_file, parse, read
 from loaderbench.reports.records.schema import SAME_MACHINE

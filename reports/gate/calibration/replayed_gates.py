@@ -18,7 +18,8 @@ import scipy  # type: ignore[import-untyped]  # scipy.stats takes seconds to imp
 from loaderbench.reports.gate.budget import RENEWED_AFTER
 from loaderbench.reports.gate.estimate import CHANGES, estimates_of
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.sequential import SequentialTest
 
 THROUGHPUT = "samples_per_s"
 BUDGETS_S = (60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1800.0)

@@ -94,8 +94,8 @@ def effort(comparison: Comparison) -> str:
     margin = percent(comparison.plan.margin)
     if not comparison.blocks:
         return f"Recorded runs, compared with a margin of {margin}"
-    done = [str(blocks) for blocks in comparison.analyses if blocks <= len(comparison.blocks)]
-    analyses = f", analysed after {', '.join(done)} blocks" if done else ""
+    after = ", ".join(map(str, comparison.analyses))
+    analyses = f", analysed after {after} blocks" if after else ""
     prepared_s = comparison.setup.prepared_s
     beside = f" (and {duration(prepared_s)} before, to check out and set up)" if prepared_s >= 1 else ""
     return (
@@ -187,6 +187,6 @@ def standing(test: SequentialTest) -> str:
         f"{len(open_states)} undecided" if open_states else "",
         *candidates[:MOST_NAMED],
         f"{more} more candidates" if more > 0 else "",
-        "" if test.states else f"first analysis after {next(iter(test.analyses), test.plan.first_analysis)}",
+        "" if test.states else f"first analysis after {test.plan.first_analysis}",
     )
     return BETWEEN.join(filter(None, parts))

@@ -15,7 +15,8 @@ from loaderbench.benches.gate.measuring import measure, terminated_as_interrupte
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.system.interruption import Interruption
 from loaderbench.reports.gate.paired_effects import is_control
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.sequential import SequentialTest
 
 
 class MadeUpRunner:

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from loaderbench.reports.gate.budget import OVERRUN, REPORT_S, BlockQueue, for_blocks_s, holds_another
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.sequential import SequentialTest
 
 
 @pytest.mark.parametrize("budget_s", [10, 30, 60, 120, 1800])

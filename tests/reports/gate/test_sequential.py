@@ -9,8 +9,10 @@ import pytest
 
 from loaderbench.reports.gate.budget import RENEWED_AFTER
 from loaderbench.reports.gate.comparison import Comparison, Setup, of_test
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
+from loaderbench.reports.stats.interim import spent_share
 from loaderbench.reports.units import THIN
 
 CASES = [f"epoch[case{number}]" for number in range(6)]
@@ -149,14 +151,28 @@ def test_what_is_spent_before_the_first_block_is_part_of_the_budget() -> None:
     assert max(test.analyses) <= 9
 
 
-def test_the_looks_are_planned_from_the_first_block_alone() -> None:
-    assert conducted(made_up({}), budget_s=200).analyses == Plan(budget_s=200).analyses(BLOCK_S)
-    assert Plan(budget_s=20).analyses(BLOCK_S) == []
+@pytest.mark.parametrize("slower", [0.0, 0.3], ids=["identical", "slower"])
+def test_analyses_come_more_rarely_and_the_last_leaves_room_to_confirm_it(slower: float) -> None:
+    block = made_up({CASES[0]: slower}, noise=0.3)
+    assert conducted(block, budget_s=300).analyses == [3, 4, 6, 8, 12, 16, 23, 27]
 
 
-def test_looks_come_more_rarely_and_leave_room_to_confirm_the_last() -> None:
-    analyses = Plan(budget_s=300).analyses(BLOCK_S)
-    assert analyses == [3, 4, 6, 8, 12, 16, 23, 27]
+def test_where_blocks_become_shorter_there_are_more_analyses() -> None:
+    test, block = SequentialTest(plan=Plan(budget_s=100)), made_up({}, noise=0.3)
+    while not test.is_over:
+        test.add(block(test.open_cases), BLOCK_S if test.blocks < 4 else BLOCK_S / 4)
+    assert test.analyses == [3, 4, 6, 8, 12, 16, 23, 25]
+
+
+def test_all_analyses_together_spend_no_more_than_the_error() -> None:
+    test = conducted(made_up({}, noise=0.3), budget_s=1200)
+    assert len(test.analyses) > 10
+    assert spent_share(test.analyses[-1], test.plan.first_analysis) < 1
+
+
+def test_what_is_slower_at_the_end_alone_looks_regressed() -> None:
+    test = conducted(made_up({CASES[0]: 0.1}), budget_s=100, candidate_rate=1e-30)
+    assert by_case(test)[CASES[0]].why == "looks regressed, and the budget was too short to confirm it"
 
 
 def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:

@@ -19,7 +19,7 @@ from loaderbench.reports.gate.calibration.replayed_gates import (
     signs,
     spreads,
 )
-from loaderbench.reports.gate.sequential import Plan
+from loaderbench.reports.gate.plan import Plan
 
 CASES = [f"epoch[{name}]" for name in "abcdef"]
 

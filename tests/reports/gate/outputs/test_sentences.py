@@ -9,7 +9,8 @@ from made_up_gates import add_block, block_of
 
 from loaderbench.reports.gate.comparison import Comparison, Reliability
 from loaderbench.reports.gate.outputs import sentences
-from loaderbench.reports.gate.sequential import Plan, SequentialTest
+from loaderbench.reports.gate.plan import Plan
+from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.gate.verdicts import CaseVerdict
 
 Compared = Callable[..., Comparison]
