@@ -108,7 +108,7 @@ def _measure(
 def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, Plan]]":
     """Return the whole gates that were asked for, each with its plan."""
     from loaderbench.benches.gate import injected_regressions as injected
-    from loaderbench.reports.gate.calibration.gate_calibration import PLANS
+    from loaderbench.reports.gate.calibration.gate_calibration import plans_of
 
     gates = [*injected.FAULTS] if options.faults else []
     for number in range(max(options.gates, options.injected)):
@@ -116,8 +116,7 @@ def _gates(options: argparse.Namespace) -> "list[tuple[InjectedRegression, Plan]
             gates.append(injected.IDENTICAL)
         if number < options.injected:
             gates += [injected.SLOWER_10, injected.SLOWER_5]
-    plans = {plan.budget_s: plan for plan in PLANS}
-    return [(regression, plans[regression.budget_s]) for regression in gates]
+    return [(regression, plans_of(regression.expected, regression.budget_s)[0]) for regression in gates]
 
 
 def _publish(folder: Path, draws: int, *, within_s: float = math.inf) -> ExitCode:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+import numpy as np
+
 from loaderbench.reports.documents.document import ON_PAPER, Code, Column, Document, Section, Table, Text
 from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import row
@@ -104,7 +106,8 @@ def _identical(calibration: GateCalibration) -> Iterator[Section]:
 def _regressions(calibration: GateCalibration) -> Iterator[Section]:
     return _section(
         "Injected regressions",
-        "A case is found if its throughput is called regressed (or improved, where head is faster).",
+        "A case is found if its throughput is called regressed (or improved, where head is faster). What changed by "
+        "less than the margin, in the mean of all blocks, is left out.",
         ("change", "gates", "budget", "margin", "cases found", "case found least often", "time, median"),
         [
             (*cells, _least(outcome), duration(outcome.spent_s))
@@ -114,8 +117,12 @@ def _regressions(calibration: GateCalibration) -> Iterator[Section]:
 
 
 def _least(outcome: Outcome) -> str:
-    case = min(outcome.by_case, key=lambda name: outcome.by_case[name].share)
-    return f"{case}: {percent(outcome.by_case[case].share)}"
+    rates = {case: rate.share for case, rate in outcome.by_case.items() if outcome.is_counted(case)}
+    if not rates:
+        return MISSING
+    case = min(rates, key=lambda name: rates[name])
+    changed = f" ({percent(np.expm1(outcome.changes[case]))})" if case in outcome.changes else ""
+    return f"{case}{changed}: {percent(rates[case])}"
 
 
 def _needed(calibration: GateCalibration) -> Iterator[Section]:

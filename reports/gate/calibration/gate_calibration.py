@@ -46,13 +46,8 @@ SCHEMA = 1
 IDENTICAL = "identical"
 WITHOUT_LOAD = (IDENTICAL, "identical, other benches")  # with no background load
 CHANGES = (0.05, 0.10)
-PLANS = (
-    Plan(budget_s=60.0),
-    Plan(budget_s=120.0, margin=0.05),
-    Plan(budget_s=150.0),
-    Plan(budget_s=300.0),
-    Plan(budget_s=900.0, margin=0.01),
-)
+IDENTICAL_PLANS = (Plan(budget_s=120.0, margin=0.05), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
+CHANGE_PLANS = (Plan(budget_s=60.0), Plan(budget_s=150.0), Plan(budget_s=300.0), Plan(budget_s=900.0, margin=0.01))
 COVERED_BLOCKS = (6, 18)
 INTERVALS = 32  # to be drawn for their coverage, for each gate that is replayed
 
@@ -179,14 +174,14 @@ def _lines(file: Path, kind: type[T]) -> list[T]:
 def calibration(
     about: CalibrationAbout, blocks: Sequence[BlockLine], gates: Sequence[GateRun], *, sizes: Sizes, draws: int
 ) -> GateCalibration:
-    """Work out what was recorded: `draws` gates are replayed of every comparison, by the plans of `PLANS` that suit it.
+    """Work out what was recorded: `draws` gates are replayed of every comparison, by the plans that suit it.
 
     They have at least the budget that its blocks were measured for; a later one is used only where more was recorded
     than the one before it can use.
     """
     rng = np.random.default_rng(about.seed)
     pools = tuple(_pools(blocks))
-    names = {pool.name for pool in pools}
+    changes = {pool.name: pool.changes for pool in pools}
     whole: dict[tuple[str, float], list[GateRun]] = {}
     for gate in gates:
         whole.setdefault((gate.name, gate.budget_s), []).append(gate)
@@ -197,11 +192,16 @@ def calibration(
         sizes=sizes,
         pools=pools,
         replayed=tuple(_replayed(pools, draws, rng)),
-        whole=tuple(counted(same) for (name, _), same in whole.items() if name in names),
-        faults=tuple(gate for (name, _), same in whole.items() for gate in same if name not in names),
+        whole=tuple(counted(same, changes[name]) for (name, _), same in whole.items() if name in changes),
+        faults=tuple(gate for (name, _), same in whole.items() for gate in same if name not in changes),
         needed_s={change: needed_s(identical, Plan(), change, draws, rng) for change in CHANGES} if identical else {},
         coverage={count: _covered(unloaded, count, rng, draws) for count in COVERED_BLOCKS} if unloaded else {},
     )
+
+
+def plans_of(expected: str, budget_s: float) -> list[Plan]:
+    """Return the plans of gates on code that is to be called `expected`, or nothing, in this budget or a longer one."""
+    return [plan for plan in (CHANGE_PLANS if expected else IDENTICAL_PLANS) if plan.budget_s >= budget_s]
 
 
 def _pools(lines: Sequence[BlockLine]) -> Iterator[Pool]:
@@ -226,7 +226,7 @@ def _replayed(pools: Sequence[Pool], draws: int, rng: Rng) -> Iterator[Outcome]:
         if len(pool.blocks) < FEWEST:
             continue
         recorded_s = sum(block.seconds for block in pool.blocks) + len(pool.blocks) / RENEWED_AFTER * pool.renewed_s
-        plans = [plan for plan in PLANS if plan.budget_s >= pool.budget_s]
+        plans = plans_of(pool.expected, pool.budget_s)
         for before_s, plan in zip((0.0, *(plan.budget_s for plan in plans)), plans, strict=False):
             if recorded_s > before_s:
                 yield outcome(pool, plan, draws, rng)

@@ -80,6 +80,12 @@ class Pool:
     blocks: tuple[RecordedBlock, ...] = ()
 
     @cached_property
+    def changes(self) -> Mapping[str, float]:
+        """Return by case the mean effect on the metric; controls are left out."""
+        means = self.effects[self.effects["metric"] == self.metric].groupby("case")["effect"].mean()
+        return {str(case): float(mean) for case, mean in means.items() if not is_control(str(case))}
+
+    @cached_property
     def renewed_s(self) -> float:
         """Return the seconds that it took to start fork servers, the median; 0 where none were started."""
         return median([block.renewed_s for block in self.blocks if block.renewed_s] or [0.0])
@@ -122,11 +128,16 @@ class Outcome:
     budget_s: float
     margin: float
     gates: int
-    hits: Rate  # cases called what they are; of identical code, cases called changed
+    hits: Rate  # cases called what they are, where they changed by more than the margin; of identical code, changed
     unchanged: Rate  # figures called so
     red: Rate  # gates with a regression
     by_case: Mapping[str, Rate]
+    changes: Mapping[str, float]  # by case: the mean effect on the metric
     spent_s: float  # the median
+
+    def is_counted(self, case: str) -> bool:
+        """Return whether `case` is one to be found: not where it changed by less than the margin."""
+        return not self.expected or abs(self.changes.get(case, np.inf)) >= np.log1p(self.margin)
 
 
 def replay(pool: Pool, plan: Plan, rng: Rng, shift: float = 0.0) -> SequentialTest:
@@ -163,29 +174,33 @@ def gate_run(test: SequentialTest, pool: Pool) -> GateRun:
 
 def outcome(pool: Pool, plan: Plan, gates: int, rng: Rng, shift: float = 0.0) -> Outcome:
     """Replay `gates` gates, the effect on every case's throughput shifted by `shift`, and count what they found."""
-    return counted([gate_run(replay(pool, plan, rng, shift), pool) for _ in range(gates)])
+    changes = {case: change + shift for case, change in pool.changes.items()}
+    return counted([gate_run(replay(pool, plan, rng, shift), pool) for _ in range(gates)], changes)
 
 
-def counted(gates: Sequence[GateRun]) -> Outcome:
-    """Count what gates on the same comparison found."""
+def counted(gates: Sequence[GateRun], changes: Mapping[str, float]) -> Outcome:
+    """Count what gates on the same comparison found, of which each case changed by so much."""
     by_case: dict[str, list[bool]] = {}
     for gate in gates:
         for case in gate.verdicts:
             by_case.setdefault(case, []).append(gate.is_hit(case))
     rates = {case: Rate.among(hits) for case, hits in sorted(by_case.items())}
     first = gates[0]
-    return Outcome(
+    outcome = Outcome(
         name=first.name,
         expected=first.expected,
         budget_s=first.budget_s,
         margin=first.margin,
         gates=len(gates),
-        hits=Rate.among(hit for hits in by_case.values() for hit in hits),
+        hits=Rate.among(()),
         unchanged=Rate.among(verdict == "unchanged" for gate in gates for verdict in gate.figures),
         red=Rate.among("regressed" in gate.figures for gate in gates),
         by_case=rates,
+        changes=changes,
         spent_s=median(gate.spent_s for gate in gates),
     )
+    found = (hit for case, hits in by_case.items() if outcome.is_counted(case) for hit in hits)
+    return replace(outcome, hits=Rate.among(found))
 
 
 def coverage(pool: Pool, blocks: int, rng: Rng, draws: int = COVERAGE_DRAWS) -> dict[str, Rate]:
