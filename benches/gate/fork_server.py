@@ -45,7 +45,6 @@ class ForkServer:
     log: Path
     environment: Mapping[str, str]
     is_ready: bool = False
-    forked: int = 0
 
     @classmethod
     def start(cls, revision: Revision, environment: Mapping[str, str], folder: Path) -> Self:
@@ -87,7 +86,6 @@ class ForkServer:
             self.is_ready = True
         self.connection.send_bytes(json.dumps(request).encode())
         send_handle(self.connection, lockstep, self.process.pid)
-        self.forked += 1
         return ForkedProcess(pid=int(self._answer(named, until)["pid"]), server=self)
 
     def has_answer(self) -> bool:
@@ -128,29 +126,38 @@ class ForkServer:
 class ForkServers(AbstractContextManager["ForkServers"]):
     """A server for base and one for head, which begin together, and are replaced after so many blocks.
 
+    What is forked from a server has its layout of memory, so two servers differ by a little whatever code they run.
+    Nothing in them is of the user's: from block to block each is the other revision's, and the difference cancels. Not
+    where the revisions have two interpreters.
+
     Runners that measure one after the other may share them.
     """
 
     renewed_after: int = RENEWED_AFTER
     started: int = 0  # pairs of them
     _servers: list[ForkServer] = field(default_factory=list, init=False)
+    _blocks: int = field(default=0, init=False)  # for which these were given
 
     def pair(
         self, revisions: Sequence[Revision], environment: Callable[[], Mapping[str, str]], folder: Path
     ) -> list[ForkServer]:
-        """Return the servers of two revisions; new ones have the `environment` that is then drawn."""
-        is_used_up = any(server.forked >= self.renewed_after for server in self._servers)
-        if is_used_up or [server.python for server in self._servers] != [revision.python for revision in revisions]:
+        """Return the servers of two revisions, for a block; new ones have the `environment` that is then drawn."""
+        pythons = [revision.python for revision in revisions]
+        is_used_up = self._blocks >= self.renewed_after
+        if is_used_up or [server.python for server in self._servers] != pythons:
             self.end()
             self.started += 1
             drawn = environment()
             for revision in revisions:
                 with late_ctrl_c():
                     self._servers.append(ForkServer.start(revision, drawn, folder))
-        return self._servers
+        self._blocks += 1
+        is_exchanged = self._blocks % 2 == 0 and len(set(pythons)) == 1
+        return self._servers[::-1] if is_exchanged else list(self._servers)
 
     def end(self) -> None:
         """End them; the next block starts new ones."""
+        self._blocks = 0
         with late_ctrl_c():
             while self._servers:
                 self._servers.pop().end()

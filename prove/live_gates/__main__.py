@@ -26,7 +26,7 @@ from loaderbench.reports.render.terminal import print_document
 from loaderbench.reports.units import duration
 from prove.live_gates import repository, results, tools
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, runs, still_to_do
-from prove.live_gates.servers import resemblance
+from prove.live_gates.servers import servers_share
 
 FOLDER = Path("runs/live-gates")
 OLD, NEW, PYTEST, ASV = "old gate", "gate", "pytest-benchmark", "asv"
@@ -43,7 +43,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print("interrupted: the run under way is lost, and the same command goes on", file=sys.stderr)
     answers = results.read(file)
-    of_servers = resemblance(_identical_gates(options.folder, answers))
+    of_servers = servers_share(_identical_gates(options.folder, answers))
     table = results.document(answers, (f"base, head and answers in {options.folder}", of_servers.text))
     print_document(table)
     (options.folder / "table.md").write_text(markdown(table), encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-RENEWED_AFTER = 3  # blocks, then the servers are replaced that their processes are forked from
+RENEWED_AFTER = 4  # blocks, an even number: then the servers are replaced that their processes are forked from
 OVERRUN = 1.1  # budgets: a block that takes longer than was expected is ended then, and left out
 REPORT_S = 8.0  # to write the result; a tenth of a budget above 80 s holds it
 

@@ -11,7 +11,7 @@ from made_up_gates import block_of
 
 from prove.live_gates.results import Answer, append, document, of_failure, of_slower, of_verdicts, read
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, Run, runs, still_to_do
-from prove.live_gates.servers import resemblance
+from prove.live_gates.servers import servers_share
 from prove.live_gates.tools import asv_changes
 
 TOOLS = ("old gate", "gate", "asv")
@@ -104,19 +104,18 @@ def test_what_asv_lists_as_changed() -> None:
     assert asv_changes(f"{output}\n{plus}\n{minus}") == {"'Text', 0, 32": "+", "'Images', 2, 64": "-"}
 
 
-def test_blocks_that_share_servers_are_compared_with_those_that_do_not() -> None:
+def test_what_servers_differ_by_shows_in_blocks_in_which_they_were_exchanged() -> None:
     rng = np.random.default_rng(0)
 
-    def gate(shared: float) -> dict[str, Any]:
-        of_server = rng.normal(0, shared, 4)
+    def gate(differ: float) -> dict[str, Any]:
+        of_servers = rng.normal(0, differ, 3)
+        effects = [(-1) ** number * of_servers[number // 4] + rng.normal(0, 0.01) for number in range(12)]
         blocks = [
-            {**block_of(1 + number, {"epoch[a]": float(np.exp(of_server[number // 3] + rng.normal(0, 0.01)))}, rng),
-             "servers": number // 3}
-            for number in range(12)
-        ]  # fmt: skip
+            {**block_of(1 + number, {"epoch[a]": float(np.exp(effect))}, rng), "servers": number // 4}
+            for number, effect in enumerate(effects)
+        ]
         return {"blocks": blocks}
 
-    alike, unlike = (resemblance([gate(shared) for _ in range(6)]) for shared in (0.1, 0.0))
-    assert alike.correlation > 0.5 > abs(unlike.correlation)
-    assert (alike.same, alike.other) == (6 * 12, 6 * 54)
-    assert "not known" in resemblance([]).text
+    different, alike = (servers_share([gate(differ) for _ in range(8)]) for differ in (0.1, 0.0))
+    assert different.share > 0.5 > abs(alike.share)
+    assert (alike.in_order, alike.exchanged) == (8 * 3 * 2, 8 * 3 * 4)

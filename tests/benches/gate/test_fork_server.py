@@ -104,18 +104,40 @@ def forked_base(server: ForkServer, folder: Path) -> None:
         server.fork(Revision(name="base", label="old", folder=folder), [], folder / "log", theirs.fileno())
 
 
-def test_servers_are_renewed_after_so_many_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every server that is started, made up."""
     started: list[Any] = []
 
     def start(revision: Revision, environment: dict[str, str], _folder: Path) -> Any:
-        started.append(environment["PYTHONHASHSEED"])
-        return SimpleNamespace(python=revision.python, forked=0, end=lambda: None)
+        started.append(SimpleNamespace(python=revision.python, environment=environment, end=lambda: None))
+        return started[-1]
 
     monkeypatch.setattr(ForkServer, "start", start)
-    revisions = [Revision(name=name, label="made up") for name in ("base", "head")]
+    return started
+
+
+def revisions(*pythons: str) -> list[Revision]:
+    return [
+        Revision(name=name, label="", python=python) for name, python in zip(("base", "head"), pythons, strict=True)
+    ]
+
+
+def test_servers_are_renewed_after_so_many_blocks(started: list[Any], tmp_path: Path) -> None:
     servers, seeds = ForkServers(renewed_after=2), iter("abc")
     for _block in range(5):
-        for server in servers.pair(revisions, lambda: {"PYTHONHASHSEED": next(seeds)}, tmp_path):
-            server.forked += 1
-    assert started == ["a", "a", "b", "b", "c", "c"]
+        servers.pair(revisions("python", "python"), lambda: {"PYTHONHASHSEED": next(seeds)}, tmp_path)
+    assert [server.environment["PYTHONHASHSEED"] for server in started] == ["a", "a", "b", "b", "c", "c"]
     assert servers.started == 3
+
+
+@pytest.mark.parametrize(
+    ("pythons", "is_exchanged"), [(("same", "same"), True), (("old", "new"), False)], ids=["one interpreter", "two"]
+)
+def test_from_block_to_block_a_server_is_the_other_revisions_where_both_have_one_interpreter(
+    pythons: tuple[str, str], is_exchanged: bool, started: list[Any], tmp_path: Path
+) -> None:
+    servers = ForkServers(renewed_after=4)
+    given = [servers.pair(revisions(*pythons), dict, tmp_path) for _block in range(4)]
+    one, other = started
+    assert given == [[one, other], [other, one] if is_exchanged else [one, other]] * 2

@@ -137,11 +137,11 @@ def test_a_budget_is_kept() -> None:
 
 
 def test_the_start_of_fork_servers_is_expected_of_the_blocks_that_have_it_alone() -> None:
-    test, block = SequentialTest(plan=Plan(budget_s=72.0)), made_up({}, noise=0.3)
+    test, block = SequentialTest(plan=Plan(budget_s=59.0)), made_up({}, noise=0.3)
     while not test.is_over:
         renewed_s = 5.0 if test.blocks % RENEWED_AFTER == 0 else 0.0
         test.add(block(test.open_cases), BLOCK_S + renewed_s, renewed_s=renewed_s)
-    assert (test.blocks, test.spent_s, test.expected_s) == (6, 70.0, 15.0)
+    assert (test.blocks, test.spent_s, test.expected_s) == (4, 45.0, 15.0)
 
 
 def test_what_is_spent_before_the_first_block_is_part_of_the_budget() -> None:
