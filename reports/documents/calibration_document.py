@@ -117,7 +117,7 @@ def _regressions(calibration: GateCalibration) -> Iterator[Section]:
 
 
 def _least(outcome: Outcome) -> str:
-    rates = {case: rate.share for case, rate in outcome.by_case.items() if outcome.is_counted(case)}
+    rates = {case: rate.share for case, rate in outcome.by_case.items() if outcome.is_to_be_found(case)}
     if not rates:
         return MISSING
     case = min(rates, key=lambda name: rates[name])

@@ -3,6 +3,7 @@
 The blocks of one gate are drawn without replacement: a candidate change and its confirmation never share a block.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -135,9 +136,14 @@ class Outcome:
     changes: Mapping[str, float]  # by case: the mean effect on the metric
     spent_s: float  # the median
 
-    def is_counted(self, case: str) -> bool:
-        """Return whether `case` is one to be found: not where it changed by less than the margin."""
-        return not self.expected or abs(self.changes.get(case, np.inf)) >= np.log1p(self.margin)
+    def is_to_be_found(self, case: str) -> bool:
+        """Return whether `case` changed by more than the margin."""
+        return _is_beyond(self.changes.get(case), self.margin)
+
+
+def _is_beyond(change: float | None, margin: float) -> bool:
+    """Return whether the log ratio `change` is beyond the margin, or not known."""
+    return change is None or abs(change) >= math.log1p(margin)
 
 
 def replay(pool: Pool, plan: Plan, rng: Rng, shift: float = 0.0) -> SequentialTest:
@@ -186,21 +192,20 @@ def counted(gates: Sequence[GateRun], changes: Mapping[str, float]) -> Outcome:
             by_case.setdefault(case, []).append(gate.is_hit(case))
     rates = {case: Rate.among(hits) for case, hits in sorted(by_case.items())}
     first = gates[0]
-    outcome = Outcome(
+    counts = {case: not first.expected or _is_beyond(changes.get(case), first.margin) for case in by_case}
+    return Outcome(
         name=first.name,
         expected=first.expected,
         budget_s=first.budget_s,
         margin=first.margin,
         gates=len(gates),
-        hits=Rate.among(()),
+        hits=Rate.among(hit for case, hits in by_case.items() if counts[case] for hit in hits),
         unchanged=Rate.among(verdict == "unchanged" for gate in gates for verdict in gate.figures),
         red=Rate.among("regressed" in gate.figures for gate in gates),
         by_case=rates,
         changes=changes,
         spent_s=median(gate.spent_s for gate in gates),
     )
-    found = (hit for case, hits in by_case.items() if outcome.is_counted(case) for hit in hits)
-    return replace(outcome, hits=Rate.among(found))
 
 
 def coverage(pool: Pool, blocks: int, rng: Rng, draws: int = COVERAGE_DRAWS) -> dict[str, Rate]:

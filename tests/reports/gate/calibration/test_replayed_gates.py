@@ -68,7 +68,7 @@ def test_an_injected_change_is_found(pool: Made) -> None:
 def test_a_case_that_changed_by_less_than_the_margin_is_none_to_be_found(pool: Made) -> None:
     result = outcome(pool(change=0.02, expected="regressed"), Plan(budget_s=200.0), 10, rng())
     assert result.hits.of == 0
-    assert not any(map(result.is_counted, CASES))
+    assert not any(map(result.is_to_be_found, CASES))
 
 
 def test_a_shift_of_identical_code_is_found_like_an_injected_change(pool: Made) -> None:
