@@ -86,18 +86,10 @@ def _identical(calibration: GateCalibration) -> Iterator[Section]:
         "Identical code",
         "A replayed gate decides on blocks drawn from the recorded ones. As gates share blocks, the intervals in "
         "parentheses are narrower than they should be. A whole gate is measured from start to end. A case counts if "
-        "any of its metrics is called changed.",
-        (
-            "code",
-            "gates",
-            "budget",
-            "margin",
-            "cases called changed",
-            "figures called unchanged",
-            "gates with a regression",
-        ),
+        "any of its metrics is called changed, a gate if any is called regressed; a figure is one metric of one case.",
+        ("code", "gates", "budget", "margin", "cases changed", "figures unchanged", "gates regressed"),
         [
-            (*cells, rate_words(outcome.unchanged), rate_words(outcome.red))
+            (*cells, *(f"{rate.count} of {rate.of}" for rate in (outcome.unchanged, outcome.red)))
             for outcome, cells in _outcomes(calibration, identical=True)
         ],
     )

@@ -104,8 +104,8 @@ def test_it_says_how_many_figures_of_identical_code_are_called_unchanged(calibra
     assert document["replayed"][0]["unchanged"] == {"count": 2 * len(CASES), "of": 2 * len(CASES)}
     assert document["whole"][0]["unchanged"] == {"count": len(CASES), "of": len(CASES)}
     lines = (recorded / "calibration.md").read_text().splitlines()
-    head = next(line for line in lines if line.startswith("|") and "cases called changed" in line)
-    assert "figures called unchanged" in head
+    head = next(line for line in lines if line.startswith("|") and "cases changed" in line)
+    assert "figures unchanged" in head
 
 
 @pytest.mark.parametrize(
