@@ -127,8 +127,8 @@ class ForkServers(AbstractContextManager["ForkServers"]):
     """A server for base and one for head, which begin together, and are replaced after so many blocks.
 
     What is forked from a server has its layout of memory, so two servers differ by a little whatever code they run.
-    Nothing in them is of the user's: from block to block each is the other revision's, and the difference cancels. Not
-    where the revisions have two interpreters.
+    Nothing in them is of the user's: from block to block they are exchanged between the revisions, which cancels that.
+    Not where these have two interpreters.
 
     Runners that measure one after the other may share them.
     """
