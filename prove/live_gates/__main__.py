@@ -43,8 +43,14 @@ def main() -> int:
         except KeyboardInterrupt:
             print("interrupted: the run under way is lost, and the same command goes on", file=sys.stderr)
     answers = results.read(file)
-    of_servers = servers_share(_identical_gates(options.folder, answers))
-    table = results.document(answers, (f"base, head and answers in {options.folder}", of_servers.text))
+    identical = list(_identical_gates(options.folder, answers))
+    held = results.covered(identical)
+    about = (
+        f"base, head and answers in {options.folder}",
+        f"identical code: {held.count} of {held.of} 95 % intervals hold 0",
+        servers_share(identical).text,
+    )
+    table = results.document(answers, about)
     print_document(table)
     (options.folder / "table.md").write_text(markdown(table), encoding="utf-8")
     return 0

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from loaderbench.reports.documents.document import Cell, Column, Document, Table
-from loaderbench.reports.gate.calibration.replayed_gates import THROUGHPUT
+from loaderbench.reports.gate.calibration.replayed_gates import THROUGHPUT, Rate
 from loaderbench.reports.gate.estimate import CHANGES
 from loaderbench.reports.units import MISSING, duration, percent
 from prove.live_gates.repository import DATASETS
@@ -102,6 +102,12 @@ def of_failure(run: Run, fault: str, seconds: float) -> list[Answer]:
 
 def _about(run: Run) -> dict[str, Any]:
     return {"run": run.name, "noise": run.noise, "question": run.question.name, "tool": run.tool}
+
+
+def covered(documents: Iterable[Mapping[str, Any]]) -> Rate:
+    """Count the 95 % intervals in gates (``verdict.json``) of identical code that hold 0, the truth."""
+    known = (verdict for document in documents for verdict in document["verdicts"] if verdict.get("low") is not None)
+    return Rate.among(verdict["low"] <= 0 <= verdict["high"] for verdict in known)
 
 
 def append(file: Path, answers: Sequence[Answer]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from made_up_gates import block_of
 
-from prove.live_gates.results import Answer, append, document, of_failure, of_slower, of_verdicts, read
+from loaderbench.reports.gate.calibration.replayed_gates import Rate
+from prove.live_gates.results import Answer, append, covered, document, of_failure, of_slower, of_verdicts, read
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, Run, runs, still_to_do
 from prove.live_gates.servers import servers_share
 from prove.live_gates.tools import asv_changes
@@ -55,6 +56,10 @@ def test_a_verdict_file_is_an_answer_for_each_case() -> None:
     assert (first.figures, first.changed, first.unchanged) == (2, 1, 1)
     assert (first.seconds, first.blocks, first.load) == (60.0, 2, 2.5)
     assert (second.verdict, second.figures) == ("inconclusive", 1)
+
+
+def test_intervals_of_identical_code_are_counted_that_hold_0() -> None:
+    assert covered([VERDICTS, VERDICTS]) == Rate(count=2, of=4)
 
 
 def test_answers_are_kept_as_csv_and_added_to(tmp_path: Path) -> None:
