@@ -179,8 +179,11 @@ def gate_run(test: SequentialTest, pool: Pool) -> GateRun:
 
 
 def outcome(pool: Pool, plan: Plan, gates: int, rng: Rng, shift: float = 0.0) -> Outcome:
-    """Replay `gates` gates, the effect on every case's throughput shifted by `shift`, and count what they found."""
-    changes = {case: change + shift for case, change in pool.changes.items()}
+    """Replay `gates` gates, and count what they found.
+
+    Of identical code the effect on every case's throughput may be shifted by `shift`, which then is what it changed by.
+    """
+    changes = dict.fromkeys(pool.changes, shift) if shift else pool.changes
     return counted([gate_run(replay(pool, plan, rng, shift), pool) for _ in range(gates)], changes)
 
 

@@ -76,6 +76,12 @@ def test_a_shift_of_identical_code_is_found_like_an_injected_change(pool: Made) 
     assert result.hits.share == 1.0
 
 
+def test_where_identical_code_is_shifted_each_case_is_to_be_found_whatever_its_blocks_showed(pool: Made) -> None:
+    result = outcome(pool(spread=0.3, expected="regressed"), Plan(budget_s=100.0), 2, rng(), shift=-0.05)
+    assert all(map(result.is_to_be_found, CASES))
+    assert result.hits.of == 2 * len(CASES)
+
+
 def test_a_control_is_never_shifted(pool: Made) -> None:
     test = replay(pool(), Plan(budget_s=200.0), rng(), shift=-0.10)
     assert not test.moved
