@@ -11,6 +11,7 @@ again, and a grid that was interrupted goes on after its last turn.
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from statistics import fmean, median
@@ -165,6 +166,8 @@ def _replay_all(asked: Sequence[TunedDataset], scope: Scope) -> None:
 def _replay(scope: Scope, job: tuple[int, str]) -> None:
     dataset, name = DATASETS[job[0]], job[1]
     replayed = all_replayed()[name]
+    if scope.short:  # a share of so small a grid's time may hold no trial
+        replayed = replace(replayed, share=1.0)
     answers = replayed.answers(read_grid(dataset, scope), most=scope.of(replayed.times, 2))
     lines = [[one.recommended, one.is_shown, one.intervals, one.spent_s, one.tried] for one in answers]
     (scope.folder / f"{dataset.name}, {name}.json").write_text(json.dumps(lines), encoding="utf-8")

@@ -172,7 +172,7 @@ Methods = Callable[[Grid, float, int], Method]
 
 
 def tune(grid: Grid, budget_s: float, seed: int, limit: TuneLimits | None = None) -> Method:
-    """Tune as `loaderbench tune` does."""
+    """Tune as `loaderbench tune` does; where the budget holds no trial, the user keeps the own setting."""
     search, spent_s = grid.search(budget_s, seed, limit), 0.0
     search.start()
     while (name := search.next(spent_s)) is not None:
@@ -180,6 +180,8 @@ def tune(grid: Grid, budget_s: float, seed: int, limit: TuneLimits | None = None
         outcome = yield name, block
         spent_s += outcome.seconds
         search.measured(_trial(name, block, outcome))
+    if not search.tried_any:
+        return Answered(recommended=search.space.candidate(search.own).name)
     recommended, is_shown = search.race.recommended or ("", False)
     ratios = {name: search.race.compare(name, recommended) for name in search.race.settings if name != recommended}
     known = ((name, ratio.low, ratio.high) for name, ratio in ratios.items() if ratio.blocks)

@@ -65,6 +65,13 @@ def test_tune_ends_near_the_best_in_its_share_of_the_time() -> None:
         assert answer.spent_s <= SHARE * measured.grid_s + 1e-9
 
 
+def test_where_the_budget_holds_no_trial_the_user_s_own_setting_is_kept() -> None:
+    measured = made_up(0.01)
+    answer = run(tune(measured.grid, 0.1, 1), Replay(measured=measured, seed=1).outcome)
+    assert answer == Answered(recommended="workers=0")
+    assert measured.regret(answer.recommended) > 0
+
+
 @pytest.mark.parametrize("method", [tune, random_search])
 def test_a_method_measures_settings_of_the_grid_and_recommends_one_that_it_measured(
     method: Callable[[Grid, float, int], Method],
