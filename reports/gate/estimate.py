@@ -110,6 +110,13 @@ class Estimate:
         tolerance, (low, high) = self.tolerance(margin), self.interval
         return -tolerance < low and high < tolerance
 
+    def undecided(self, margin: float) -> str:
+        """Return why nothing is decided where it neither is within the margin nor was shown to be beyond it."""
+        low, high = self.interval
+        if not low <= 0 <= high and abs(self.effect) < self.tolerance(margin):
+            return "it changed by about as much as the margin"
+        return "the interval reaches beyond the margin"
+
     def numbers(self) -> dict[str, Any]:
         """Return every number of it, for a file."""
         low, high = self.interval

@@ -253,10 +253,12 @@ class SequentialTest:
             if state.is_settled:
                 continue
             state.estimate = estimate
+            if state.candidate and not estimate.is_beyond(state.candidate, self.plan.margin):
+                state.candidate = None  # it looked changed; by all blocks it does not
             if is_interrupted:
                 state.why = "interrupted before the blocks decided it"
             elif state.candidate:
-                state.why = f"looks {state.candidate}, and the budget was too short to confirm it"
+                state.why = _undecided(estimate, self.plan.margin)
             elif estimate.is_within(self.plan.margin) and estimate.blocks >= self.plan.first_analysis:
                 state.settle("unchanged")
             else:
@@ -280,6 +282,6 @@ def _undecided(estimate: Estimate, margin: float) -> str:
         return f"{count(estimate.blocks, 'block')}; a verdict needs {FEWEST}"
     low, high = estimate.interval
     looks = next((change for change in CHANGES if estimate.is_beyond(change, margin)), None)
-    if looks and (low > 0 or high < 0):
+    if looks and not low <= 0 <= high:
         return f"looks {looks}, and the budget was too short to confirm it"
-    return "the interval is wider than the margin"
+    return estimate.undecided(margin)
