@@ -160,6 +160,6 @@ TOPIC = Topic(
     ),
     measure=measure,
     details=details,
-    minutes=9,
+    minutes=4,
     is_arithmetic=True,
 )
