@@ -28,7 +28,7 @@ from loaderbench.reports.vocabulary import METRICS, GateRule
 Change = Literal["regressed", "improved"]
 
 CHANGES: tuple[Change, ...] = ("regressed", "improved")
-CONTROLS_RATE = 0.01  # of false alarms among the controls
+CONTROLS_RATE = 0.01  # of false alarms among the controls, in both directions together
 TRIM = 0.125  # of the blocks, at each end, at most
 EXACT = 0.02  # the p-value that the exact test must reach before a verdict of change
 FEWEST = 3  # blocks for any verdict
@@ -262,5 +262,5 @@ def candidate_changes(estimates: Sequence[Estimate], margin: float, rate: float)
 def moved_controls(estimates: Sequence[Estimate], margin: float) -> tuple[str, ...]:
     """Return the controls that differ between the revisions, which no change to the code can make them do."""
     controls = {estimate.case: estimate for estimate in estimates if is_control(estimate.case)}
-    candidates = candidate_changes(list(controls.values()), margin, CONTROLS_RATE)
+    candidates = candidate_changes(list(controls.values()), margin, CONTROLS_RATE / len(CHANGES))
     return tuple(case for (case, _), change in candidates.items() if controls[case].exact_p_value(change) <= EXACT)
