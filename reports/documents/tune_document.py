@@ -43,7 +43,7 @@ COMPARED_WITHOUT_LENGTH: Mapping[Objective, str] = {
     "cpu": "its CPU time is that of the part that is read",
 }
 COLUMNS = (
-    Column(label="setting"),
+    Column(label="setting", wide=True),
     Column(
         label="result",
         meaning="Worse: shown to be; not needed: a smaller setting is shown to be as good; open, not pursued: there "

@@ -110,7 +110,7 @@ class Estimate:
         tolerance, (low, high) = self.tolerance(margin), self.interval
         return -tolerance < low and high < tolerance
 
-    def undecided(self, margin: float) -> str:
+    def why_undecided(self, margin: float) -> str:
         """Return why nothing is decided where it neither is within the margin nor was shown to be beyond it."""
         low, high = self.interval
         if not low <= 0 <= high and abs(self.effect) < self.tolerance(margin):

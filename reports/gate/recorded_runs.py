@@ -138,7 +138,7 @@ def _verdict(estimate: Estimate, candidate: Change | None, plan: Plan, runs: int
         return candidate, ""
     if estimate.is_within(plan.margin):
         return "unchanged", ""
-    return "inconclusive", estimate.undecided(plan.margin)
+    return "inconclusive", estimate.why_undecided(plan.margin)
 
 
 def _failed(base: Records, head: Records) -> Iterator[CaseVerdict]:

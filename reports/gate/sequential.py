@@ -284,4 +284,4 @@ def _undecided(estimate: Estimate, margin: float) -> str:
     looks = next((change for change in CHANGES if estimate.is_beyond(change, margin)), None)
     if looks and not low <= 0 <= high:
         return f"looks {looks}, and the budget was too short to confirm it"
-    return estimate.undecided(margin)
+    return estimate.why_undecided(margin)

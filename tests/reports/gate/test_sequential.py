@@ -175,11 +175,16 @@ def test_what_is_slower_at_the_end_alone_looks_regressed() -> None:
     assert by_case(test)[CASES[0]].why == "looks regressed, and the budget was too short to confirm it"
 
 
-def test_what_changed_by_as_much_as_the_margin_says_so_and_noise_that_it_reaches_beyond() -> None:
-    surely = by_case(conducted(made_up({CASES[0]: 0.0285}, noise=0.006, seed=2), budget_s=200, margin=0.03))[CASES[0]]
-    assert (surely.verdict, surely.why) == ("inconclusive", "it changed by about as much as the margin")
-    noisy = by_case(conducted(made_up({}, noise=0.3), budget_s=100))[CASES[0]]
-    assert (noisy.verdict, noisy.why) == ("inconclusive", "the interval reaches beyond the margin")
+def test_what_changed_by_about_as_much_as_the_margin_is_inconclusive_and_says_so() -> None:
+    test = conducted(made_up({CASES[0]: 0.0285}, noise=0.006, seed=2), budget_s=200, margin=0.03)
+    verdict = by_case(test)[CASES[0]]
+    assert (verdict.verdict, verdict.why) == ("inconclusive", "it changed by about as much as the margin")
+    assert verdict.candidate is None
+
+
+def test_an_interval_too_wide_to_decide_is_said_to_reach_beyond_the_margin() -> None:
+    verdict = by_case(conducted(made_up({}, noise=0.3), budget_s=100))[CASES[0]]
+    assert (verdict.verdict, verdict.why) == ("inconclusive", "the interval reaches beyond the margin")
 
 
 def test_a_budget_that_holds_no_look_is_one_block_and_never_green() -> None:
