@@ -54,8 +54,8 @@ class Workplace:
         tree = repository.check_out(ROOT, revision, self.folder.absolute() / "gates" / revision) if revision else ROOT
         packages = self.folder.absolute() / "packages" / (revision or "here")
         packages.mkdir(parents=True, exist_ok=True)
-        if not (packages / "loaderbench").exists():
-            (packages / "loaderbench").symlink_to(tree)
+        (packages / "loaderbench").unlink(missing_ok=True)  # it may be of another clone, or of one that is gone
+        (packages / "loaderbench").symlink_to(tree)
         return packages
 
 

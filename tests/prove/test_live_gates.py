@@ -13,7 +13,7 @@ from loaderbench.reports.gate.calibration.replayed_gates import Rate
 from prove.live_gates.results import Answer, append, covered, document, of_failure, of_slower, of_verdicts, read
 from prove.live_gates.schedule import BURSTS, QUESTIONS, QUIET, Run, runs, still_to_do
 from prove.live_gates.servers import servers_share
-from prove.live_gates.tools import asv_changes
+from prove.live_gates.tools import Workplace, asv_changes
 
 TOOLS = ("old gate", "gate", "asv")
 RUN = Run(repetition=3, noise=QUIET, question=QUESTIONS[0], tool="gate")
@@ -98,6 +98,15 @@ def test_a_case_that_became_slower_by_less_than_the_margin_is_none_to_be_found()
     found = {row[2].text: row[4].text for row in made.parts[0].rows}  # type: ignore[union-attr]
     assert found == {"asv": "0 of 1", "gate": "1 of 1"}
     assert "Images 0 64 −8.6\u202f%, Text 2 32 −2.0\u202f%" in made.about[0]
+
+
+def test_another_clone_may_go_on_in_a_folder_of_a_clone_that_is_gone(tmp_path: Path) -> None:
+    place = Workplace(folder=tmp_path, asv="")
+    packages = tmp_path / "packages" / "here"
+    packages.mkdir(parents=True)
+    (packages / "loaderbench").symlink_to(tmp_path / "gone")
+    assert (place.tree("") / "loaderbench" / "pyproject.toml").exists()
+    assert place.tree("") == packages
 
 
 def test_what_asv_lists_as_changed() -> None:
