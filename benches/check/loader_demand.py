@@ -3,6 +3,7 @@
 All samples are read in other processes (see `in_child`).
 """
 
+import gc
 import resource
 import shutil
 from collections.abc import Callable
@@ -79,10 +80,10 @@ def demand_of(subject: Subject, config: LoaderConfig, *, imports: bool = True) -
 
 def _first_batch(subject: Subject, config: LoaderConfig, *, free_bytes: int) -> _SentBatch:
     """Return what a worker would send of its first batch, and whether that arrives; raises RefusedError."""
-    before = psutil.Process().num_fds()
+    before = _descriptors()
     counting = CountingCollate(config.batch_fn)
     batch = first_batch(subject, config if config.is_as_is else replace(config, collate_fn=counting))
-    are_opened = psutil.Process().num_fds() > before
+    are_opened = _descriptors() > before
     fault = pickling_fault(batch)
     storages = Storages(count=0, bytes=0) if fault else tensor_storages(batch)
     if fault is None and storages.bytes < LARGEST_SENT * free_bytes:
@@ -109,14 +110,20 @@ class CountingCollate:
         return self.collate_fn(samples)
 
 
+def _descriptors() -> int:
+    """Return how many file descriptors are open, without those of garbage, which could be closed between two counts."""
+    gc.collect()
+    return psutil.Process().num_fds()
+
+
 def _open_files(subject: Subject, config: LoaderConfig) -> float:
     """Return how many files a sample leaves open, of a second batch: the first one may open what all share."""
     with suppress(Exception):  # only the first batch is known to be readable
         batches = iter(in_process(config).build(subject.dataset))
         next(batches)
-        before = psutil.Process().num_fds()
+        before = _descriptors()
         next(batches)
-        return max(0, psutil.Process().num_fds() - before) / (config.batch_size or 1)
+        return max(0, _descriptors() - before) / (config.batch_size or 1)
     return 0.0
 
 
