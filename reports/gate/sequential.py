@@ -7,7 +7,8 @@ An interim analysis comes after 3 blocks, and whenever there are 1.4 times as ma
 blocks than would confirm what it finds. However many there will be, the error is spent over them
 (`reports/stats/interim.py`). What looks changed at one of them is a *candidate*, and becomes a verdict only if blocks
 measured after that show the same by themselves: the data that show a candidate cannot also confirm it. A case of which
-every metric is settled is not measured any more.
+every metric is settled is not measured any more. What is confirmed while a control looks moved is to be confirmed by
+fresh blocks again, until by all blocks no control looks so: that tells chance from a machine that changed.
 """
 
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ class MetricState:
     verdict: VerdictName = "inconclusive"
     candidate: Change | None = None
     candidate_since: int = 0  # blocks: only later ones confirm it
+    is_doubted: bool = False  # it was confirmed, but a control moved
     is_settled: bool = False
     why: str = ""
 
@@ -240,16 +242,23 @@ class SequentialTest:
             and whole.is_beyond(change, self.plan.margin)
             and whole.exact_p_value(change) <= EXACT
         ):
-            state.settle(change)
+            if self.moved and not is_last:
+                state.is_doubted, state.candidate_since = True, self.blocks
+            else:
+                state.settle(change)
         elif is_second_time:  # a later analysis may name it again, and then fresh blocks are measured again
-            state.why, state.candidate = f"looked {change}, and fresh blocks did not confirm it", None
+            state.why = f"looked {change}, and fresh blocks did not confirm it"
+            state.candidate, state.is_doubted = None, False
 
     def _close(self, states: dict[Key, MetricState], *, is_interrupted: bool) -> None:
         """Give every state that is open the verdict that the blocks allow."""
         for key, estimate in self._judged().items():
             state = states.setdefault(key, MetricState(estimate=estimate))
             if state.candidate and not state.is_settled and not is_interrupted:
-                self._confirm(key, state, is_last=True)
+                if state.is_doubted and self.moved:
+                    state.settle(state.candidate)
+                else:
+                    self._confirm(key, state, is_last=True)
             if state.is_settled:
                 continue
             state.estimate = estimate

@@ -1,7 +1,7 @@
 """The sequential test on made-up effects: what it asks for, what it says, and what it takes to say so."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -54,6 +54,16 @@ def conducted(block: Effects, *, started_s: float = 0.0, **plan: float) -> Seque
     return test
 
 
+def blocks_of(first: Sequence[Effects], later: Effects, **plan: float) -> SequentialTest:
+    """Conduct a test of these first blocks, and of as many later ones as it asks for."""
+    blocks = iter(first)
+
+    def block(cases: frozenset[str] | None) -> pd.DataFrame:
+        return next(blocks, later)(cases)
+
+    return conducted(block, **plan)
+
+
 def by_case(test: SequentialTest, **how: bool) -> dict[str, CaseVerdict]:
     return {verdict.case: verdict for verdict in test.verdicts(**how)}
 
@@ -102,12 +112,7 @@ def test_a_candidate_change_is_confirmed_by_fresh_blocks_alone() -> None:
 
 def test_a_candidate_change_that_fresh_blocks_deny_is_inconclusive_and_says_so() -> None:
     slow, same = made_up({CASES[0]: 0.1}, noise=0.001), made_up({}, noise=0.001)
-    blocks = iter([slow] * 3 + [same] * 5)
-
-    def block(cases: frozenset[str] | None) -> pd.DataFrame:
-        return next(blocks)(cases)
-
-    verdict = by_case(conducted(block, budget_s=80))[CASES[0]]
+    verdict = by_case(blocks_of([slow] * 3, same, budget_s=80))[CASES[0]]
     assert (verdict.verdict, verdict.why) == ("inconclusive", "looked regressed, and fresh blocks did not confirm it")
 
 
@@ -123,6 +128,20 @@ def test_what_changed_while_a_control_moved_is_unproven() -> None:
     assert names(test)[CASES[0]] == "unproven"
     assert test.moved == (CONTROL,)
     assert compared(test).exit_code == 2
+
+
+def test_what_changed_while_a_control_moved_by_chance_is_measured_until_it_has_not() -> None:
+    chance = made_up({CASES[0]: 0.2, CONTROL: 0.04}, noise=0.002)
+    test = blocks_of([chance] * 6, made_up({CASES[0]: 0.2}, noise=0.002))
+    assert test.blocks == 9
+    assert not test.moved
+    assert names(test)[CASES[0]] == "regressed"
+
+
+def test_what_looked_changed_only_while_a_control_moved_is_not_called_changed() -> None:
+    together = made_up({CASES[0]: 0.04, CONTROL: 0.04}, noise=0.002)
+    test = blocks_of([together] * 6, made_up({}, noise=0.002))
+    assert names(test)[CASES[0]] == "unchanged"
 
 
 def test_too_much_noise_is_inconclusive_and_an_error_only_when_strict() -> None:
