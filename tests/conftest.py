@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -22,10 +21,12 @@ import hypothesis
 import psutil
 import pytest
 import torch
+from kept_huge_pages import keep_huge_pages
 from preloaded import Running, environment, share_server
 from pytest_benchmark.plugin import get_cpu_info
+from waiting import until
 
-from loaderbench.benches.harness.system.huge_pages import keep_huge_pages, use_huge_pages
+from loaderbench.benches.harness.system.huge_pages import use_huge_pages
 
 # How long an example takes is the machine's affair: no test asserts seconds.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -42,7 +43,6 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PLUGIN = ("-p", "loaderbench.benches.harness.plugin")
 MARK = "LOADERBENCH_TEST"  # in the environment of every process that a test's suite starts
 SETTLE_S = 20.0  # what is on its way out has gone by then, on a busy machine too
-THERE_S = 180.0  # a run starts, and imports torch, on a busy machine
 GONE_S = 20.0  # torch's workers look every 5 s whether their parent is alive
 
 
@@ -70,10 +70,6 @@ class Ended:
     @property
     def failed(self) -> dict[str, str]:
         return {case["name"]: case["reason"] for case in self.ours["failed"]}
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        return {case["name"]: case["reason"] for case in self.ours["skipped"]}
 
     def extra(self, name: str) -> dict[str, Any]:
         return self.benchmarks[name]["extra_info"]
@@ -145,7 +141,7 @@ class Place:
 
     def soon(self, condition: Callable[[], bool]) -> bool:
         """Whether `condition` holds, by now or soon."""
-        return until(condition, THERE_S)
+        return until(condition)
 
     def has(self, name: str) -> bool:
         """Whether a run has put a file of that name there, by now or soon."""
@@ -154,14 +150,6 @@ class Place:
     def emptied(self) -> bool:
         """Whether all of them are gone, now or soon."""
         return until(lambda: not self.processes(), GONE_S)
-
-
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether `condition` holds before `seconds` have passed."""
-    end = monotonic() + seconds
-    while not (holds := condition()) and monotonic() < end:
-        sleep(0.02)
-    return holds
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -248,12 +236,6 @@ def _one_look_at_the_cpu() -> Iterator[None]:
 def _one_thread() -> None:
     """Small steps on a busy machine: threads that wait for each other would take seconds."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def clone() -> Path:
-    """The checkout under test."""
-    return CLONE
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from select import select
 
 import pytest
 from preloaded import AT_LOAD, HangingError, Running, environment
+from waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python is started")
 
@@ -71,8 +71,7 @@ def test_a_program_finds_modules_imported_unless_its_environment_differs_in_what
 
 def test_a_program_that_hangs_is_killed_with_all_below_it_and_shows_where_it_was(tmp_path: Path) -> None:
     with Running([sys.executable, "-c", HANGS], cwd=tmp_path, env=environment()) as running:
-        while not running.out:
-            time.sleep(0.01)
+        assert until(lambda: bool(running.out))
         below = os.pidfd_open(int(running.out))
         with pytest.raises(HangingError, match=r"(?s)not ended after 0 s; it printed:\n\d+.*line 6 in asleep"):
             running.wait(0)

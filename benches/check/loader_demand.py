@@ -29,6 +29,7 @@ from loaderbench.benches.harness.loading.subject import Subject
 from loaderbench.benches.harness.measuring.delivery import SamplerAudit
 from loaderbench.benches.harness.system import machine, processes
 from loaderbench.benches.harness.system.child import in_child
+from loaderbench.benches.harness.system.control_groups import memory_left
 from loaderbench.datasets.pytree import fingerprint, rows_of
 from loaderbench.reports.check.preflight import Demand, Limits
 
@@ -160,7 +161,7 @@ def limits() -> Limits:
     """Return what this machine has now."""
     return Limits(
         shm_bytes=shutil.disk_usage(processes.SHARED_MEMORY).free if processes.SHARED_MEMORY.exists() else None,
-        memory_bytes=min(psutil.virtual_memory().available, machine.memory_left()),
+        memory_bytes=min(psutil.virtual_memory().available, memory_left()),
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         cpus=machine.usable_cpus(),
         cpus_affinity=machine.affinity(),

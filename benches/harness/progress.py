@@ -57,9 +57,16 @@ class Progress:
         self._bar: Bar | None = None
 
     @classmethod
-    def of_budget(cls, seconds: float, *, stream: TextIO | None = None, is_live: bool | None = None) -> Self:
+    def of_budget(
+        cls,
+        seconds: float,
+        *,
+        stream: TextIO | None = None,
+        is_live: bool | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> Self:
         """Return a progress whose total is a time: it advances by itself, and `seconds` are left at first."""
-        progress = cls(seconds, stream=stream, is_live=is_live)
+        progress = cls(seconds, stream=stream, is_live=is_live, clock=clock)
         progress._is_budget = True
         return progress
 

@@ -24,6 +24,7 @@ from loaderbench.benches.tune.space import (
     Values,
 )
 from loaderbench.datasets.collate import default
+from loaderbench.datasets.recipes.transport import FEW_TENSORS
 from loaderbench.reports.check.preflight import Demand, findings
 from loaderbench.reports.tune.tune_record import TuneLimits
 from loaderbench.reports.units import quantity
@@ -34,7 +35,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "collate_fn": ("own", "stack_into", "packed", "reused"),
 }
 SWITCHES: Mapping[str, bool] = {"on": True, "off": False}
-FEW_TENSORS = 2  # of a batch: fewer are not worth packing
 
 
 def read_fixed(text: str) -> tuple[str, Any]:
@@ -129,6 +129,7 @@ class Feasible:
             start_method=method,
             storages=min(self.demand.storages, self.dtypes) if is_packed else self.demand.storages,
             storage_bytes=round(self.demand.storage_bytes * scale),
+            object_bytes=round(self.demand.object_bytes * scale),
             batch_error=self.demand.batch_error if workers else None,
             worker_error=self.demand.worker_error if workers > 1 else None,  # it was seen of two: one is tried
             repeated=self.demand.repeated if workers > 1 else None,

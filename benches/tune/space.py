@@ -14,10 +14,10 @@ from torch.utils.data import default_collate
 
 from loaderbench.benches.explain.baseline.batch_facts import WholeBatches
 from loaderbench.benches.harness.loading.first_batch import TIMEOUT_S
-from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers, worker_init
 from loaderbench.datasets.collate import stack_into
-from loaderbench.datasets.recipes.transport import Packed, Reused
-from loaderbench.datasets.recipes.worker_init import InTurn, keep_memory, one_thread
+from loaderbench.datasets.recipes.transport import Packed, Reused, fewest_slots
+from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread
 from loaderbench.reports.stats.conventions import MARGIN
 
 Values = Mapping[str, Any]
@@ -219,7 +219,7 @@ class Space:
                 worker_init_fn=self._worker_init_fn(values),
             )
         else:
-            config = replace(without_workers(replace(config, worker_init_fn=None)), worker_init_fn=None)
+            config = without_workers(config)
         return self._fetching(config) if values["fetch"] == "batches" else config
 
     def imports_of(self, candidate: TunedLoader) -> tuple[str, ...]:
@@ -274,13 +274,12 @@ class Space:
             return stack_into
         if name == "packed":
             return Packed(own)
-        return Reused(own, values["prefetch_factor"] + (values["num_workers"] + 1 if self.is_stream else 2))
+        slots = fewest_slots(values["prefetch_factor"], values["num_workers"], is_stream=self.is_stream)
+        return Reused(own, slots)
 
     def _worker_init_fn(self, values: Values) -> Any:
-        own = self.config.worker_init_fn
         wanted = [function for function in (one_thread, keep_memory) if values[function.__name__]]
-        functions = [*([] if own is None else [own]), *wanted]
-        return InTurn(*functions) if len(functions) > 1 else next(iter(functions), None)
+        return worker_init(self.config.worker_init_fn, *wanted)
 
     def _fetching(self, config: LoaderConfig) -> LoaderConfig:
         sampler: Any = WholeBatches(config.batch_size or 1, config.shuffle, config.drop_last)

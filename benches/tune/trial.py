@@ -39,7 +39,6 @@ class Survey:
     batches: int
     seconds: float
     is_cut: bool  # there are more batches
-    samples: int
 
     @property
     def batch_s(self) -> float:
@@ -68,8 +67,7 @@ def survey(subject: Subject, config: LoaderConfig, consumer: Consumer, longest_s
     limited = TimeLimited(config.build(subject.dataset), longest_s)
     times = clock.read(limited, step, device=consumer.device)
     batches = times.batches[0]
-    samples = batches * (config.batch_size or 1)
-    return Survey(batches=batches, seconds=times.seconds, is_cut=limited.is_cut, samples=samples)
+    return Survey(batches=batches, seconds=times.seconds, is_cut=limited.is_cut)
 
 
 def trial(

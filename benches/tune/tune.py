@@ -233,7 +233,7 @@ class Preview:
 
 def _preview(subject: Subject, config: LoaderConfig, consumer: Consumer, longest_s: float) -> Preview:
     """Read the first batches; it reads the dataset in this process."""
-    alone = without_workers(replace(config, worker_init_fn=None))
+    alone = without_workers(config)
     return Preview(
         shown=first_batch_facts(subject, alone),
         dtypes=len({tensor.dtype for tensor in tree_tensors(first_batch(subject, alone))}),

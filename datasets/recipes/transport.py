@@ -31,6 +31,8 @@ from loaderbench.datasets.recipes.tensor_pickling import with_tensors, without_t
 Collate = Callable[[Any], Any]
 SlotName = tuple[int, int, int]  # the worker's process, the number of its `Reused` in it, the number of the slot
 
+FEW_TENSORS = 2  # of a batch: fewer are not worth packing
+
 _ALIGNMENT = 64  # bytes: tensors begin at multiples of it in shared memory
 _STACKING = (default, default_collate, stack_into)  # collate functions that can write into given memory
 _NUMBER_TYPES = {bool, int, float}
@@ -58,8 +60,7 @@ class Reused:
 
     Each worker has `slots` pieces of memory, each as large as its largest batch, and writes to them in turn. **A batch
     is overwritten later**: the training loop must be done with it when it asks for the second batch after it, and must
-    copy what it keeps. `slots` must be at least ``prefetch_factor + 2``; for an iterable-style dataset, whose workers
-    may end at different times, ``prefetch_factor + num_workers + 1``.
+    copy what it keeps. `slots` must be at least what `fewest_slots` returns.
 
     `default_collate` and `stack_into` write into the memory directly; the batch of any other `collate_fn` is copied.
     """
@@ -91,6 +92,15 @@ class Reused:
         batch = stack_samples(samples, buffer.allocate) if stacks else self.collate_fn(samples)
         rest, tensors = without_tensors(batch)
         return _SlotBatch((*self.owner, slot), rest, buffer.store(tensors), buffer.take_if_new())
+
+
+def fewest_slots(prefetch_factor: int, num_workers: int, *, is_stream: bool) -> int:
+    """Return how many slots a loader takes: more for an iterable-style dataset, whose workers may end apart.
+
+    >>> fewest_slots(2, 4, is_stream=False), fewest_slots(2, 4, is_stream=True)
+    (4, 7)
+    """
+    return prefetch_factor + (num_workers + 1 if is_stream else 2)
 
 
 class Arrayed:

@@ -20,6 +20,12 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 _LATEST_WAKE_S = 0.002  # time.sleep may return this late; the rest of a sleep is spun
 
 
+def sleep_until(until_s: float) -> None:
+    """Return when ``perf_counter()`` is `until_s`; the core is free until 2 ms before."""
+    time.sleep(max(0.0, until_s - perf_counter() - _LATEST_WAKE_S))
+    spin(until_s)
+
+
 def spin(until_s: float) -> None:
     """Keep a core busy until ``perf_counter()`` returns `until_s` or more."""
     while perf_counter() < until_s:
@@ -66,8 +72,7 @@ class Sleeping(_Indices):
     def __getitem__(self, index: int) -> int:
         until_s = perf_counter() + self.sleep_s
         sample = self._checked(index)
-        time.sleep(max(0.0, self.sleep_s - _LATEST_WAKE_S))
-        spin(until_s)
+        sleep_until(until_s)
         return sample
 
 

@@ -1,6 +1,5 @@
 """A dataset whose cost differs from rank to rank, and a training step of known length."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -8,15 +7,7 @@ from time import perf_counter
 from torch import distributed
 from torch.utils.data import Dataset
 
-from loaderbench.datasets.synthetic.known_cost import spin
-
-_LATEST_WAKE_S = 0.002  # time.sleep may return this late; the rest of a sleep is spun
-
-
-def sleep_until(until_s: float) -> None:
-    """Return when ``perf_counter()`` is `until_s`; the core is free until shortly before."""
-    time.sleep(max(0.0, until_s - perf_counter() - _LATEST_WAKE_S))
-    spin(until_s)
+from loaderbench.datasets.synthetic.known_cost import sleep_until
 
 
 @dataclass(frozen=True)

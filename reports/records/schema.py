@@ -77,6 +77,15 @@ Names = Annotated[dict[Name, Any], Meta(max_length=MOST_NAMES)]
 """Values by the names of settings, facts or metrics, still to be checked one by one."""
 
 
+def cut_by_quota(affinity: int, quota: object) -> int:
+    """Return the CPUs that a process can really use, where a control group's `quota`, a number of CPUs, may limit it.
+
+    >>> cut_by_quota(8, None), cut_by_quota(8, 2.5), cut_by_quota(2, 4.0), cut_by_quota(2, 0.5)
+    (8, 2, 2, 1)
+    """
+    return max(1, min(affinity, int(quota))) if isinstance(quota, int | float) else affinity
+
+
 class RankRounds(Struct, frozen=True, kw_only=True):
     """The rounds of one rank of a case of many."""
 
@@ -197,6 +206,12 @@ class Run:
     """The options the run was given."""
     machine: Mapping[str, Scalar]
     commit: Mapping[str, Scalar]
+
+    @property
+    def usable_cpus(self) -> int | None:
+        """Return how many CPUs its processes could really use; None where the record does not say."""
+        affinity, quota = self.machine.get("cpus_affinity"), self.machine.get("cpus_quota")
+        return cut_by_quota(affinity, quota) if isinstance(affinity, int) else None
 
     @property
     def completeness(self) -> str:

@@ -24,7 +24,9 @@ from select import select
 from types import ModuleType
 from typing import Any
 
-from loaderbench.benches.harness.system.huge_pages import keep_huge_pages, use_huge_pages
+from kept_huge_pages import keep_huge_pages
+
+from loaderbench.benches.harness.system.huge_pages import use_huge_pages
 
 PACKAGES = ("loaderbench.reports", "loaderbench.benches", "loaderbench.datasets")
 OTHERS = ("torch.utils.data", "scipy.stats", "sqlalchemy.dialects.sqlite", "PIL.JpegImagePlugin", "pyarrow.parquet")

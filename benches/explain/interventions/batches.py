@@ -14,13 +14,12 @@ from loaderbench.benches.explain.interventions.intervention import (
     running,
 )
 from loaderbench.benches.harness.loading.loader import LoaderConfig
-from loaderbench.datasets.recipes.transport import Arrayed, Packed, Reused
+from loaderbench.datasets.recipes.transport import FEW_TENSORS, Arrayed, Packed, Reused, fewest_slots
 from loaderbench.reports.stats.conventions import MARGIN
-from loaderbench.reports.units import percent, quantity
+from loaderbench.reports.units import count, percent, quantity
 
 DEEPER = 4  # times the prefetch_factor
 REFILLS = 2  # times that all that is prefetched is made, in a pass that shows what it saves
-FEW_TENSORS = 2  # of a batch: fewer are not worth packing
 MANY_TENSORS = "many tensors in a batch"
 NO_TRANSPORT = "no batch is sent by a worker"
 
@@ -64,7 +63,7 @@ def packed_tensors(cause: str, baseline: Baseline) -> Intervention:
     require_workers(baseline, NO_TRANSPORT)
     tensors = baseline.first_batch.batch.leaves.tensors
     if tensors < FEW_TENSORS:
-        raise NotApplicableError(f"a batch has {tensors} tensor")
+        raise NotApplicableError(f"a batch has {count(tensors, 'tensor')}")
     _require_rebuildable(baseline)
     evidence = f"{tensors} tensors in a batch, each sent by itself"
     if transposed := baseline.first_batch.batch.transposed:
@@ -113,7 +112,8 @@ def reused_memory(cause: str, baseline: Baseline) -> Intervention:
     if not leaves.tensors:
         raise NotApplicableError("a batch has no tensors")
     _require_rebuildable(baseline)
-    slots = baseline.prefetch_factor + (baseline.config.num_workers + 1 if baseline.subject.is_stream else 2)
+    workers, is_stream = baseline.config.num_workers, baseline.subject.is_stream
+    slots = fewest_slots(baseline.prefetch_factor, workers, is_stream=is_stream)
     is_packed = leaves.tensors >= FEW_TENSORS  # what packing saves is another cause's
     return per_batch(
         baseline,

@@ -7,7 +7,7 @@ from typing import Any
 
 from loaderbench.benches.explain.baseline.baseline import Baseline
 from loaderbench.benches.explain.baseline.loader_call import loader_call
-from loaderbench.benches.harness.loading.loader import LoaderConfig, without_workers
+from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.reports.explain.explain_record import InterventionFacts
 
 Change = Callable[[LoaderConfig], LoaderConfig]
@@ -133,11 +133,6 @@ def _excludes(one: Intervention, other: Intervention) -> bool:
         second.facts.cause in first.excludes or (second.needs_workers and not first.without_cause.num_workers)
         for first, second in ((one, other), (other, one))
     )
-
-
-def no_workers(config: LoaderConfig) -> LoaderConfig:
-    """Return the loader read in the main process; a ``worker_init_fn`` has nothing to do there."""
-    return replace(without_workers(config), worker_init_fn=None)
 
 
 def require_workers(baseline: Baseline, otherwise: str = "no workers") -> None:

@@ -11,13 +11,12 @@ from loaderbench.benches.explain.interventions.intervention import (
     Change,
     Intervention,
     NotApplicableError,
-    no_workers,
     per_batch,
     replacing,
     require_workers,
     running,
 )
-from loaderbench.benches.harness.loading.loader import worker_init
+from loaderbench.benches.harness.loading.loader import without_workers, worker_init
 from loaderbench.datasets.recipes.worker_init import keep_memory, one_thread
 from loaderbench.reports.explain.explain_record import InterventionFacts
 from loaderbench.reports.units import count, percent
@@ -68,15 +67,15 @@ def in_the_main_process(cause: str, baseline: Baseline) -> Intervention:
         cause=cause,
         evidence=f"making the batches takes {percent(baseline.passes.making_share)} of a pass, over all workers",
         change="num_workers=0",
-        call=loader_call(no_workers(baseline.config)),
+        call=loader_call(without_workers(baseline.config)),
         possible_gain=_saved_without_workers(baseline),
         keeps_workers=not baseline.config.persistent_workers,
     )
     return Intervention(
         facts=facts,
         with_cause=baseline.config,
-        change=no_workers,
-        advised=no_workers,
+        change=without_workers,
+        advised=without_workers,
         needs_workers=False,
         excludes=(TOO_FEW, TOO_MANY),
     )

@@ -78,7 +78,8 @@ MEASURING: tuple[MeasuringOption, ...] = (
     ),
     MeasuringOption(
         name="placement", option="--placement", metavar="CORE", read=parse_whole, default=None,
-        help="Run the main process on this core and worker i on the one i + 1 further: to compare, not to report.",
+        help="Run the main process on this core (the first that may be used is 0) and worker i on the one i + 1 "
+        "further: to compare, not to report.",
     ),
     MeasuringOption(
         name="run_dir", option="--run-dir", metavar="DIR",

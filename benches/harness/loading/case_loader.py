@@ -132,7 +132,14 @@ def _collate_fn(
 
 
 def _with_sampler(subject: Subject, arguments: dict[str, Any]) -> tuple[Subject, dict[str, Any]]:
-    """Return the whole of `subject`, and arguments whose sampler draws as many indices as it has samples."""
+    """Return the whole of `subject`, and arguments whose sampler draws as many indices as it has samples.
+
+    Raises RefusedError for a stream.
+    """
+    if subject.is_stream:
+        name = next(name for name in SAMPLERS if arguments[name] is not None)
+        option = SETTINGS[name].option
+        raise RefusedError(f"{option}: {subject.name} is a stream, which is read in its own order")
     whole, samples = subject.whole(), len(subject.dataset)  # type: ignore[arg-type]  # a stream has no sampler
     for name in SAMPLERS:
         if arguments[name] is not None and whole is not subject:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from itertools import chain
+from itertools import chain, islice
 from multiprocessing.context import BaseContext
 from typing import Any, Protocol
 
@@ -255,7 +255,7 @@ def as_dataset(thing: Any) -> Dataset[Any]:
 
 
 def without_workers(config: LoaderConfig) -> LoaderConfig:
-    """Return `config` without workers: read in this process alone."""
+    """Return `config` without workers, and without what is theirs: read in this process alone."""
     return replace(config, num_workers=0, **only_without_workers())
 
 
@@ -275,7 +275,10 @@ def batch_facts(dataset: Dataset[Any], config: LoaderConfig) -> dict[str, int]:
 @once_in_child
 def _batch_facts(config: LoaderConfig, dataset: Dataset[Any]) -> dict[str, int]:
     with as_case_failure():
-        batch = next(iter(config.build(dataset)))
+        batches = list(islice(config.build(dataset), 1))
+    if not batches:
+        raise CaseFailedError("it delivers no batch" + (f" of {config.batch_size}" if config.batch_size else ""))
+    batch = batches[0]
     parts = count_leaves(batch)
     if batch is None:
         raise CaseFailedError(NO_BATCH)

@@ -49,10 +49,10 @@ class RankMember:
     @classmethod
     def of_launcher(cls) -> "RankMember | None":
         """Return what this process is in its launch; None where it was started alone. Raises RefusedError."""
-        place = RankPlace.of_launcher()
-        if place is None:
-            return None
         try:
+            place = RankPlace.of_launcher()
+            if place is None:
+                return None
             host, port = store_address(place)
             store = shared_store(place, host, port)
         except ValueError as error:

@@ -29,7 +29,7 @@ from dataclasses import dataclass, fields, replace
 from time import perf_counter
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.samples.parts import Wrapper
@@ -125,7 +125,7 @@ def traced_startup_loader(config: LoaderConfig, dataset: Any) -> "DataLoader[Any
     """Return the loader that `config` builds over `dataset`; its batches come with their worker's timestamps."""
     timestamps = StartupTimestamps()  # one object for all wrappers: pickled together, they share it in a worker too
     wrapper = StartupStream if isinstance(dataset, IterableDataset) else StartupDataset
-    collate_fn = StartupCollate(config.collate_fn or default_collate, timestamps)
+    collate_fn = StartupCollate(config.batch_fn, timestamps)
     init = StartupInit(config.worker_init_fn, timestamps) if config.num_workers else config.worker_init_fn
     return replace(config, collate_fn=collate_fn, worker_init_fn=init).build(wrapper(dataset, timestamps))
 

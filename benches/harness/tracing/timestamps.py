@@ -258,10 +258,10 @@ def _with_timed_transform(dataset: Any, recorder: Recorder) -> Any:
     would be set where nobody calls it. A dataset that cannot be copied is left as it is.
     """
     with suppress(Exception):  # copying calls methods of the user's, and an attribute may refuse to be set
-        if isinstance(dataset, Subset):
-            subset: Any = copy(dataset)
-            subset.dataset = _with_timed_transform(dataset.dataset, recorder)
-            return subset
+        if isinstance(dataset, Subset | Wrapper):  # a part of it, or one of ours around it
+            around: Any = copy(dataset)
+            around.dataset = _with_timed_transform(dataset.dataset, recorder)
+            return around
         if callable(transform := vars(dataset).get("transform")):
             timed = copy(dataset)
             timed.transform = TimedTransform(transform, recorder)

@@ -104,8 +104,16 @@ class ModelChoice:
             return None
         if ":" not in self.loss and hasattr(functional, self.loss):
             return getattr(functional, self.loss)  # type: ignore[no-any-return]
-        loss: Loss = NamedObject(option="--loss", target=self.loss).load()
-        return loss() if isinstance(loss, type) else loss
+        named = NamedObject(option="--loss", target=self.loss)
+        loss = named.load()
+        if isinstance(loss, type):
+            try:
+                loss = loss()
+            except Exception as error:
+                raise named.refuse(f"calling it raised {type(error).__name__}: {error}") from error
+        if not callable(loss):
+            raise named.refuse(f"it is a {type(loss).__name__}, which cannot be called")
+        return loss  # type: ignore[no-any-return]
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer | None:
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -113,8 +121,9 @@ class ModelChoice:
             return None
         if not self.optimizer:
             return torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+        optimizer_class = self._optimizer_class()
         try:
-            return self._optimizer_class()(parameters)  # type: ignore[no-any-return]
+            return optimizer_class(parameters)  # type: ignore[no-any-return]
         except Exception as error:
             named = NamedObject(option="--optimizer", target=self.optimizer)
             raise named.refuse(f"calling it with parameters raised {type(error).__name__}: {error}") from error
@@ -122,7 +131,10 @@ class ModelChoice:
     def _optimizer_class(self) -> Any:
         if ":" not in self.optimizer and hasattr(torch.optim, self.optimizer or "SGD"):
             return getattr(torch.optim, self.optimizer or "SGD")
-        return NamedObject(option="--optimizer", target=self.optimizer).load()
+        named = NamedObject(option="--optimizer", target=self.optimizer)
+        if not callable(given := named.load()):
+            raise named.refuse(f"it is a {type(given).__name__}, which cannot be called")
+        return given
 
     def _own_step(self) -> Any:
         return NamedObject(option="--train-step", target=self.train_step).load() if self.train_step else None

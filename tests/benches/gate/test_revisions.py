@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from loaderbench.benches.gate.revisions import RevisionRequest, prepared
 from loaderbench.benches.harness.errors import RefusedError
@@ -79,9 +79,10 @@ def test_worktrees_are_gone_although_a_process_still_wrote_into_one(git: Git) ->
     with ExitStack() as after, prepared(*requests()) as (base, _):
         assert base.root is not None
         writer = subprocess.Popen([sys.executable, "-c", writes], cwd=base.root, stderr=subprocess.DEVNULL)
+        after.enter_context(writer)
         after.callback(writer.kill)
-        while not list(base.root.glob("[0-9]*")):
-            time.sleep(0.01)
+        root = base.root
+        assert until(lambda: any(root.glob("[0-9]*")))
     assert not base.root.exists()
     assert len(git("worktree", "list").splitlines()) == 1
 

@@ -63,6 +63,7 @@ def test_what_fits_has_no_fault() -> None:
         (TuneLimits(memory_bytes=4000), {}, {}, "memory"),
         (TuneLimits(workers=1), {}, {}, "2 workers are more than --max-workers 1"),
         (TuneLimits(shm_bytes=20_000), {}, {"batch_size": 400}, "shared memory"),
+        (TuneLimits(memory_bytes=20_000), {"storage_bytes": 0, "object_bytes": 1000}, {"batch_size": 400}, "memory"),
         (TuneLimits(), {"worker_error": "it died"}, {}, "workers: it died"),
         (TuneLimits(), {"pickle_error": "no pickle"}, {"start_method": "spawn"}, "pickle: no pickle"),
         (TuneLimits(), {"repeated": (64, 64)}, {}, "stream"),

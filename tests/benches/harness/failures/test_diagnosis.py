@@ -142,7 +142,11 @@ def test_what_a_step_raises_is_no_fault_of_a_sample() -> None:
 
 
 def test_a_worker_that_dies_during_a_step_is_diagnosed_too() -> None:
-    message = why(Numbers(kills), num_workers=2, step=lambda _: time.sleep(10))  # ended by torch's error
+    def step(batch: Any) -> None:
+        if 8 in batch["label"]:  # of batch 1, upon which torch asks for that of the sample
+            time.sleep(10)  # ended by torch's error
+
+    message = why(Numbers(kills), num_workers=2, step=step)
     assert message.startswith("RuntimeError: DataLoader worker (pid")
     assert f"(sample {ODD}, in worker 1, " in message
 

@@ -116,6 +116,10 @@ def test_a_way_of_sampling_that_cannot_be_had_is_refused(ten: Subject) -> None:
     stream = replace(ten, dataset=WrappedIterable(TEN))
     with pytest.raises(RefusedError, match=r"^--sampling shuffle: list is a stream, which is read in its own order$"):
         of_case(stream, sampling="shuffle")
+    for option in ("sampler", "batch_sampler"):
+        refused = f"^--{option.replace('_', '-')}: list is a stream, which is read in its own order$"
+        with pytest.raises(RefusedError, match=refused):
+            of_case(stream, **{option: "theirs_of_loader:backwards"})
     assert not of_case(stream)[1].shuffle
 
 

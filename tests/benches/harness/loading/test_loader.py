@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch import multiprocessing
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from loaderbench.benches.harness.failures.failure_line import CaseFailedError
 from loaderbench.benches.harness.loading.loader import (
     LoaderConfig,
     as_dataset,
@@ -231,6 +232,11 @@ def test_a_batch_s_tensors_and_bytes_are_counted_without_starting_workers(no_str
     rows = TensorDataset(torch.zeros(8, 5), torch.zeros(8, dtype=torch.int64))
     facts = batch_facts(rows, LoaderConfig(batch_size=4, num_workers=2, persistent_workers=True, timeout=180))
     assert facts == {"batch_tensors": 2, "batch_objects": 0, "batch_bytes": 4 * 5 * 4 + 4 * 8}
+
+
+def test_a_loader_that_delivers_no_batch_says_so() -> None:
+    with pytest.raises(CaseFailedError, match=r"^it delivers no batch of 64$"):
+        batch_facts(TensorDataset(torch.zeros(8, 5)), LoaderConfig(batch_size=64, drop_last=True))
 
 
 def test_building_a_loader_starts_no_worker() -> None:

@@ -1,5 +1,6 @@
 """The store of a launch, where it cannot be had: each fault is one line, within its timeout."""
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -57,7 +58,8 @@ def test_a_rank_that_lost_the_store_of_its_case_says_where_it_was(nobody: int) -
 
 @pytest.mark.usefixtures("outside_torchrun")
 def test_two_launches_on_one_host_have_stores_of_their_own() -> None:
-    addresses = [store_address(FIRST, {"SLURM_JOB_ID": job, "SLURM_STEP_ID": "0"}) for job in ("7", "8")]
+    jobs = (str(2 * os.getpid()), str(2 * os.getpid() + 1))  # ports of this run of the tests alone
+    addresses = [store_address(FIRST, {"SLURM_JOB_ID": job, "SLURM_STEP_ID": "0"}) for job in jobs]
     stores = [shared_store(FIRST, *address, timeout_s=1.0) for address in addresses]
     stores[0].set("plan", "of the first")
     assert addresses[0] != addresses[1]

@@ -21,6 +21,14 @@ def members() -> list[RankMember]:
     return [RankMember(place=place, launcher="torchrun", endpoint=endpoint, store=store) for place in places]
 
 
+def test_a_place_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"RANK": "3", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RefusedError):
+        RankMember.of_launcher()
+
+
 def test_rank_0_decides_a_number(members: list[RankMember]) -> None:
     assert [member.agree("samples", value) for member, value in zip(members, (512, 256), strict=True)] == [512, 512]
     assert [member.agree("samples", value) for member, value in zip(members, (64, 32), strict=True)] == [64, 64]

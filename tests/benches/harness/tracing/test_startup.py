@@ -76,6 +76,11 @@ def test_batches_come_with_the_timestamps_of_their_worker() -> None:
     assert len({timestamps.collated for _, timestamps in batches}) == 1
 
 
+def test_samples_that_are_not_batched_come_with_timestamps_too() -> None:
+    loader = traced_startup_loader(LoaderConfig(batch_size=None), [{"pixels": 1}])
+    assert [sample for sample, _ in loader] == [{"pixels": 1}]
+
+
 @pytest.mark.parametrize("dataset", [DATASET, Stream()], ids=["map", "stream"])
 def test_dataset_and_collate_fn_still_share_their_timestamps_once_they_are_sent_to_a_worker(dataset: Any) -> None:
     loader = traced_startup_loader(workers(None), dataset)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch.utils.data import Dataset, IterableDataset, Subset, default_collate, get_worker_info
 
-from loaderbench.benches.harness.loading.loader import LoaderConfig
+from loaderbench.benches.harness.loading.loader import LoaderConfig, WithoutGetitems
 from loaderbench.benches.harness.system.devices import available
 from loaderbench.benches.harness.tracing.timestamps import (
     EVENTS,
@@ -125,7 +125,11 @@ def test_a_dataset_that_makes_whole_batches_still_does() -> None:
     assert numbers(traced(WholeBatches(SAMPLES, 0.0))) == [[100, 101, 102, 103], [104, 105, 106, 107]]
 
 
-@pytest.mark.parametrize("narrow", [lambda whole: whole, lambda whole: Subset(whole, range(SAMPLES))])
+@pytest.mark.parametrize(
+    "narrow",
+    [lambda whole: whole, lambda whole: Subset(whole, range(SAMPLES)), WithoutGetitems],
+    ids=["whole", "subset", "one of ours around it"],
+)
 def test_a_transform_is_timed_on_a_copy(narrow: Callable[[Any], Any]) -> None:
     dataset = Doubling()
     transform = dataset.transform

@@ -1,12 +1,15 @@
 """What is trained: learning is real on our datasets, and the user's own model and step need no more."""
 
+import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import cycle, islice
 from statistics import fmean
 
 import pytest
 import torch
 
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.loading.collate_choice import collate_fn
 from loaderbench.benches.harness.loading.loader import LoaderConfig
 from loaderbench.benches.harness.loading.subject import DatasetChoice
@@ -136,6 +139,22 @@ def test_models_that_return_their_loss_and_steps_of_the_user_s_own_need_no_more(
 def test_a_step_that_is_called_with_a_model_asks_for_it(trained: Callable[..., pytest.RunResult]) -> None:
     result = trained("--dataset", "mine:Numbers", "--train-step", "theirs:step")
     result.stdout.fnmatch_lines(["*FAILED: *--train-step theirs:step: it is called with a model, *--model*"])
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"loss": "json"}, "--loss json: it is a module, which cannot be called"),
+        ({"loss": "json:loads"}, ""),
+        ({"loss": "torch.nn:Bilinear"}, "--loss torch.nn:Bilinear: calling it raised TypeError: "),
+        ({"loss": "string:digits"}, "--loss string:digits: it is a str, which cannot be called"),
+        ({"optimizer": "string:digits"}, "--optimizer string:digits: it is a str, which cannot be called"),
+    ],
+    ids=["module", "function", "class with arguments", "loss", "optimizer"],
+)
+def test_what_cannot_be_a_loss_or_an_optimizer_is_refused_before_it_is_used(given: dict[str, str], why: str) -> None:
+    with pytest.raises(RefusedError, match=f"^{re.escape(why)}") if why else nullcontext():
+        ModelChoice(**given).check()
 
 
 def test_model_args_reach_the_model(trained: Callable[..., pytest.RunResult]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from torch.utils.data import DataLoader, Dataset, Subset
+from waiting import until
 
 from loaderbench.benches.watch.observing import failed_wait, worker_state
 from loaderbench.benches.watch.observing.failed_wait import failure_text, note_dead_worker
@@ -118,6 +119,12 @@ def test_a_collate_function_that_raises_blames_no_sample(tmp_path: Path) -> None
     assert text.startswith("ValueError: unequal (in worker 0, ")
 
 
+def is_at_bad_sample(folder: Path, pid: int, *, has_dump: bool = False) -> bool:
+    """Whether a worker has noted the sample at which it hangs, and where in the code that is."""
+    at = stopped_at(folder, pid)
+    return at is not None and at.index == BAD and bool(at.dump or not has_dump)
+
+
 def test_ctrl_c_while_a_worker_hangs_names_its_sample_and_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,13 +140,13 @@ def test_ctrl_c_while_a_worker_hangs_names_its_sample_and_its_line(
             batches = iter(DataLoader(Faulty("hang"), batch_size=4, num_workers=1, sampler=[0, 1, 2, 3, BAD]))
             next(batches)
             (worker,) = batches._workers  # type: ignore[attr-defined]
-            while not (at := stopped_at(tmp_path, worker.pid)) or at.index != BAD or not at.dump:
-                time.sleep(0.01)
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(KeyboardInterrupt):
+            assert until(lambda: is_at_bad_sample(tmp_path, worker.pid, has_dump=True))
+            with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - no moment of it before
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
                 next(batches)
             end(worker)
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     text = recorder.loaders[0].failure
     assert text.startswith("KeyboardInterrupt: after ")
@@ -162,8 +169,7 @@ def test_a_worker_whose_death_torch_reports_elsewhere_is_named_all_the_same(tmp_
         batches = iter(DataLoader(Faulty("hang"), batch_size=4, num_workers=1, sampler=[0, 1, 2, 3, BAD]))
         next(batches)
         (worker,) = batches._workers  # type: ignore[attr-defined]
-        while not (at := stopped_at(tmp_path, worker.pid)) or at.index != BAD:
-            time.sleep(0.01)
+        assert until(lambda: is_at_bad_sample(tmp_path, worker.pid))
         end(worker)
         why = f"RuntimeError: DataLoader worker (pid {worker.pid}) is killed by signal: Killed.  (train.py:3)"
         note_dead_worker(why, recorder.loaders, recorder.sink)
