@@ -88,6 +88,16 @@ def percent(share: float) -> str:
     return f"{hundredths:,.{decimals}f}".replace(",", THIN).replace("-", MINUS) + f"{THIN}%"
 
 
+def signed_percent(change: float) -> str:
+    """Write a change as a percentage, with its sign where it does not round to nothing.
+
+    >>> [signed_percent(change).replace(THIN, " ") for change in (0.034, -0.011, 0.0, 0.0004)]
+    ['+3.4 %', '−1.1 %', '0 %', '<0.1 %']
+    """
+    text = percent(change)
+    return f"+{text}" if change > 0 and text[0].isdigit() else text
+
+
 def interval(low: float, high: float, unit: str) -> str:
     """Write the two ends of an interval, the unit once.
 

@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     """Measure what was asked for, compute the calibration, write and print it, and return the exit code."""
     from loaderbench.reports.gate.calibration.gate_calibration import ABOUT, BLOCKS
 
+    if options.again and options.out:
+        raise RefusedError("--again goes on in the folder of the earlier calibration: leave --out away")
     folder = options.again or output.new_folder("calibration", options.out)
     if options.again and not (folder / ABOUT).exists():
         raise RefusedError(f"--again {folder}: no calibration is there ({ABOUT} is missing)")

@@ -4,11 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
-_SPIN = "while True: pass"
+_SPIN = """
+import ctypes, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the process that started it
+print(flush=True)
+while True:
+    pass
+"""
 
 
 @dataclass(kw_only=True)
@@ -19,9 +26,16 @@ class BackgroundLoad(AbstractContextManager["BackgroundLoad"]):
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-c", _SPIN]
-        self._processes = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]  # noqa: S603 - our own
-        self._signal(signal.SIGSTOP)
+        with ExitStack() as if_it_fails:
+            if_it_fails.callback(self._end)
+            for _ in range(os.cpu_count() or 1):
+                command = [sys.executable, "-c", _SPIN]
+                self._processes.append(subprocess.Popen(command, stdout=subprocess.PIPE))  # noqa: S603 - our own
+            for process in self._processes:
+                if process.stdout is not None:
+                    process.stdout.readline()  # it has begun
+            self._signal(signal.SIGSTOP)
+            if_it_fails.pop_all()
         return self
 
     def before_turn(self, revision: str) -> None:
@@ -29,9 +43,13 @@ class BackgroundLoad(AbstractContextManager["BackgroundLoad"]):
         self._signal(signal.SIGCONT if revision == self.loaded else signal.SIGSTOP)
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
+        self._end()
+
+    def _end(self) -> None:
+        while self._processes:
+            process = self._processes.pop()
+            with process:
+                process.kill()
 
     def _signal(self, number: int) -> None:
         for process in self._processes:

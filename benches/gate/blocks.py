@@ -150,8 +150,8 @@ class BlockRunner:
         pytest = [word for plugin in PLUGINS for word in ("-p", plugin)]
         pytest += ["--import-mode=importlib", f"--config-file={settings.absolute()}"]
         pytest += [f"--rootdir={self.folder.absolute()}", "-p", "no:cacheprovider", "-q"]
-        options = [*DEFAULTS, f"--rounds={request.first_pairs}", *_with_controls(self.options)]
-        after = ["--pyargs", *self._benches(request.cases), *placement]
+        options = [*DEFAULTS, f"--rounds={request.first_pairs}", *placement, *_with_controls(self.options)]
+        after = ["--pyargs", *self._benches(request.cases)]
         return {
             revision.name: [
                 *pytest, *options, *revision.options, *after, f"--run-dir={(folder / revision.name).absolute()}"

@@ -18,6 +18,7 @@ from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
 from loaderbench.benches.gate.fork_server import BlockCutError, ForkServers
 from loaderbench.benches.gate.injected_regressions import InjectedRegression, make_revisions, measure_sizes
 from loaderbench.benches.gate.measuring import measure
+from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.benches.harness.progress import Progress
 from loaderbench.benches.harness.session.record import now
 from loaderbench.benches.harness.system import machine
@@ -106,6 +107,8 @@ class CalibrationRunner:
         test = SequentialTest(plan=plan)
         measure(test, self._new_runner(regression, "gate"), self.interruption)
         self.interruption.check()
+        if test.stopped:
+            raise RefusedError(test.stopped)
         ended = gate_run(test, Pool(name=regression.name, expected=regression.expected, metric=regression.metric))
         self._keep(GATES, msgspec.to_builtins(ended))
         called = {verdict for of_case in ended.verdicts.values() for verdict in of_case.values()}

@@ -84,8 +84,11 @@ class ForkServer:
         if not self.is_ready:
             self._answer(named, until)
             self.is_ready = True
-        self.connection.send_bytes(json.dumps(request).encode())
-        send_handle(self.connection, lockstep, self.process.pid)
+        try:
+            self.connection.send_bytes(json.dumps(request).encode())
+            send_handle(self.connection, lockstep, self.process.pid)
+        except OSError:
+            raise ProcessEndedError(f"{named} does not start: {telling_line(self.log)}") from None
         return ForkedProcess(pid=int(self._answer(named, until)["pid"]), server=self)
 
     def has_answer(self) -> bool:
@@ -143,7 +146,8 @@ class ForkServers(AbstractContextManager["ForkServers"]):
     ) -> list[ForkServer]:
         """Return the servers of two revisions, for a block; new ones have the `environment` that is then drawn."""
         pythons = [revision.python for revision in revisions]
-        is_used_up = self._blocks >= self.renewed_after
+        has_ended = any(server.process.poll() is not None for server in self._servers)
+        is_used_up = self._blocks >= self.renewed_after or has_ended
         if is_used_up or [server.python for server in self._servers] != pythons:
             self.end()
             self.started += 1

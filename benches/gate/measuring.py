@@ -25,8 +25,9 @@ def measure(
 ) -> list[Record]:
     """Measure until everything is settled, the budget is spent, or the user interrupts it, and return the blocks.
 
-    `on_block` is called after each. The test is given all the time that has passed, not only that within blocks. A
-    second Ctrl-C raises nothing. Raises KeyboardInterrupt and RefusedError where there is no block to keep.
+    `on_block` is called after each. The test is given all the time that has passed, not only that within blocks; and
+    why, where a revision's process does not start any more. A second Ctrl-C raises nothing. Raises KeyboardInterrupt
+    and RefusedError where there is no block to keep.
     """
     blocks: list[Record] = []
     ended = time.monotonic()
@@ -61,6 +62,10 @@ def measure(
         if not blocks:
             short = f"the budget of {duration(test.plan.budget_s)} is too short for one block"
             raise RefusedError(f"{short}: raise it, or measure fewer cases") from None
+    except RefusedError as error:
+        if not blocks:
+            raise
+        test.stopped = str(error)
     finally:
         interruption.raise_no_more()
     return blocks

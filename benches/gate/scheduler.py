@@ -131,6 +131,10 @@ class RevisionProcess:
                 self.process.wait(timeout=_LEAVE_S)
             raise ProcessEndedError(f"{named} has no case: {self.last_line()}")
 
+    def note_end(self) -> None:
+        """Note why it has ended before its time, where that is not known yet."""
+        self.fault = self.fault or f"{self.revision.name} ended in the middle: {self.last_line()}"
+
     def end(self) -> None:
         """End it, and every process that it started: whatever it had to keep is on disk."""
         self.process.end()
@@ -200,6 +204,8 @@ class Scheduler:
             for process in self.processes:
                 if process.position is None and not process.is_gone:
                     self._listen(process)
+                elif process.is_gone and process.position != END:
+                    process.note_end()
             waiting = [process for process in self.processes if process.is_waiting]
             if not waiting:
                 return
@@ -268,7 +274,7 @@ class Scheduler:
                 process.end()
                 return
             if question is None:
-                process.fault = f"{process.revision.name} ended in the middle: {process.last_line()}"
+                process.note_end()
                 return
             if "agree" in question:
                 process.answer(self._agree(question["agree"], process.case, question["value"]))

@@ -7,7 +7,7 @@ from typing import Self
 
 import psutil
 
-_GROUP = Path("/sys/fs/cgroup/cpu.stat")
+from loaderbench.benches.harness.system.control_groups import control_groups
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,12 @@ def _counters() -> dict[str, float]:
 
 
 def _throttled() -> float:
-    if not _GROUP.exists():
+    """Return how often a control group of this process was held back: at any level, each counts its own."""
+    return sum(_periods(group / "cpu.stat") for group in control_groups())
+
+
+def _periods(file: Path) -> float:
+    if not file.exists():
         return 0.0
-    fields = dict(line.split() for line in _GROUP.read_text().splitlines() if len(line.split()) == 2)  # noqa: PLR2004
+    fields = dict(line.split() for line in file.read_text().splitlines() if len(line.split()) == 2)  # noqa: PLR2004
     return float(fields.get("nr_throttled", 0))

@@ -23,7 +23,7 @@ from loaderbench.reports.explain.explain_record import Explanation, LoaderMemory
 from loaderbench.reports.explain.memory_growth import NOTABLE_BYTES, copied_bytes, memory_growth
 from loaderbench.reports.explain.ranking import InterventionOutcome, RankedIntervention, Ranking
 from loaderbench.reports.text import shell
-from loaderbench.reports.units import count, interval, percent, quantity
+from loaderbench.reports.units import count, interval, percent, quantity, signed_percent
 from loaderbench.reports.vocabulary import METRICS
 
 TITLE = "What would make this loader faster"
@@ -121,8 +121,7 @@ def gain(intervention: RankedIntervention) -> str:
 
 
 def _change(gain: float) -> str:
-    change = percent(-gain)
-    return f"+{change}" if gain < 0 and change[0].isdigit() else change
+    return signed_percent(0.0 - gain)
 
 
 def _notices(explanation: Explanation) -> Iterator[str]:

@@ -11,7 +11,7 @@ from loaderbench.reports.documents.provenance import machine_words
 from loaderbench.reports.documents.tables import amount, numbers, row
 from loaderbench.reports.figures.predictions import HELD_OUT_PASSES
 from loaderbench.reports.text import shell
-from loaderbench.reports.units import MISSING, count, interval, percent, quantity
+from loaderbench.reports.units import MISSING, count, interval, percent, quantity, signed_percent
 from loaderbench.reports.whatif.prediction import KEEPS_UP, MOST_WORKERS_PER_CPU
 from loaderbench.reports.whatif.whatif_record import HeldOutPass, Prediction, WhatIf, WorkersNeeded
 
@@ -78,13 +78,12 @@ def _held_out(whatif: WhatIf) -> Section:
 
 
 def _held_out_row(held_out: HeldOutPass) -> tuple[Cell, ...]:
-    sign = "+" if held_out.error > 0 else ""
     return row(
         held_out.num_workers,
         held_out.batch_size,
         amount(held_out.measured_s, "s"),
         amount(held_out.predicted_s, "s"),
-        Cell(text=f"{sign}{percent(held_out.error)}", number=held_out.error),
+        Cell(text=signed_percent(held_out.error), number=held_out.error),
     )
 
 

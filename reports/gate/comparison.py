@@ -61,6 +61,7 @@ class Comparison:
     values: tuple[Mapping[str, Any], ...] = ()  # of recorded runs, in place of blocks: case, metric, revision, values
     spent_s: float = 0.0
     is_interrupted: bool = False
+    stopped: str = ""  # why no further block could be measured
 
     @property
     def counts(self) -> dict[VerdictName, int]:
@@ -125,6 +126,7 @@ def of_test(
         blocks=tuple(blocks),
         spent_s=test.spent_s,
         is_interrupted=is_interrupted,
+        stopped=test.stopped,
     )
 
 
@@ -164,6 +166,9 @@ def _faults(comparison: Comparison) -> Iterator[str]:
     compares = any(verdict.metric for verdict in comparison.verdicts)
     if comparison.is_interrupted:
         yield "interrupted: undecided cases are inconclusive"
+    if comparison.stopped:
+        measured = count(len(comparison.blocks), "block")
+        yield f"after {measured} no further one could be measured: {comparison.stopped}"
     if not compares:
         yield "no case was compared"
     if comparison.moved:
@@ -172,7 +177,8 @@ def _faults(comparison: Comparison) -> Iterator[str]:
         yield f"{count(failed, 'case')} failed"
     if (gone := counts.get("gone")) and not comparison.setup.accept_gone:
         yield f"head lacks {count(gone, 'case')} of base; --accept-gone accepts that"
-    if compares and not comparison.analyses and comparison.setup.kind == "gate" and not comparison.is_interrupted:
+    is_cut_short = comparison.is_interrupted or comparison.stopped
+    if compares and not comparison.analyses and comparison.setup.kind == "gate" and not is_cut_short:
         block_s = comparison.spent_s / max(1, len(comparison.blocks))
         enough = math.ceil((plan.first_analysis * block_s + REPORT_S) / 60)
         few = f"the budget of {duration(plan.budget_s)} is too short for {plan.first_analysis} blocks"

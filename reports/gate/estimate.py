@@ -170,7 +170,11 @@ def unpaired(case: str, metric: str, base: Floats, head: Floats, *, runs: int) -
     """
     logs = [np.log(values) if rule_of(metric).scale == "ratio" else values for values in (base, head)]
     error = math.hypot(*(float(scipy.stats.sem(values)) if len(values) > 1 else math.inf for values in logs))
-    known = 0 < error < math.inf
+    freedom = 0.0
+    if error == 0:  # each revision measured the same every time
+        freedom = len(base) + len(head) - 2
+    elif error < math.inf:
+        freedom = float(scipy.stats.ttest_ind(logs[1], logs[0], equal_var=False).df)
     exact_up, exact_down = (
         float(scipy.stats.mannwhitneyu(logs[1], logs[0], alternative=way, method="exact").pvalue)
         for way in ("greater", "less")
@@ -178,7 +182,7 @@ def unpaired(case: str, metric: str, base: Floats, head: Floats, *, runs: int) -
     return Estimate(
         case=case, metric=metric, blocks=runs, base=float(np.median(base)), head=float(np.median(head)),
         effect=float(logs[1].mean() - logs[0].mean()), error=error,
-        freedom=float(scipy.stats.ttest_ind(logs[1], logs[0], equal_var=False).df) if known else 0,
+        freedom=freedom,
         exact_up=exact_up, exact_down=exact_down,
     )  # fmt: skip
 

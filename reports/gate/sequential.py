@@ -70,6 +70,7 @@ class SequentialTest:
     states: dict[Key, MetricState] = field(default_factory=dict)
     costs: list[BlockCost] = field(default_factory=list)  # of the first blocks
     allocation: BlockPlan | None = None
+    stopped: str = ""  # why no further block could be measured
     _estimated: dict[int, dict[Key, Estimate]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -234,10 +235,11 @@ class SequentialTest:
         is_second_time = fresh == 2 * enough or (is_last and fresh > enough)
         if change is None or not (is_first_time or is_second_time):
             return
-        later = self._since(state.candidate_since)[key]
+        later = self._since(state.candidate_since).get(key)  # None where no fresh block could measure it
         state.estimate = whole = self._since(0)[key]
         if (
-            later.p_value(change) <= self.plan.confirming_error / 2
+            later is not None
+            and later.p_value(change) <= self.plan.confirming_error / 2
             and later.is_beyond(change, self.plan.margin / 2)
             and whole.is_beyond(change, self.plan.margin)
             and whole.exact_p_value(change) <= EXACT
@@ -255,7 +257,8 @@ class SequentialTest:
         for key, estimate in self._judged().items():
             state = states.setdefault(key, MetricState(estimate=estimate))
             if state.candidate and not state.is_settled and not is_interrupted:
-                if state.is_doubted and self.moved:
+                if state.is_doubted and self.moved and estimate.is_beyond(state.candidate, self.plan.margin):
+                    state.estimate = estimate
                     state.settle(state.candidate)
                 else:
                     self._confirm(key, state, is_last=True)

@@ -216,7 +216,10 @@ def _pools(lines: Sequence[BlockLine]) -> Iterator[Pool]:
                 effects=pd.DataFrame(line.effects),
             )
             for line in of_name
+            if line.effects  # a process may have died before it had measured anything
         )
+        if not blocks:
+            continue
         first = of_name[0]
         yield Pool(name=name, expected=first.expected, metric=first.metric, budget_s=first.budget_s, blocks=blocks)
 

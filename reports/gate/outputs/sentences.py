@@ -12,7 +12,7 @@ from loaderbench.reports.gate.forecast import Forecast
 from loaderbench.reports.gate.sequential import SequentialTest
 from loaderbench.reports.gate.verdicts import VERDICTS
 from loaderbench.reports.text import plain
-from loaderbench.reports.units import THIN, count, duration, percent, quantity
+from loaderbench.reports.units import THIN, count, duration, percent, quantity, signed_percent
 
 STEAL = 0.02  # of CPU time: above it, another guest of the machine may have taken part
 LARGEST = 700.0  # an effect above has no ratio that a double can hold
@@ -40,14 +40,10 @@ def change_of(estimate: Estimate) -> str:
 def _signed(effect: float, estimate: Estimate) -> str:
     """Return an effect as a change in percent, of a share in percentage points; a great one as a ratio."""
     if estimate.rule.scale == "difference":
-        return _plus(percent(effect), effect).replace(f"{THIN}%", _POINTS)
+        return signed_percent(effect).replace(f"{THIN}%", _POINTS)
     if effect > _WIDEST:
         return quantity(math.exp(min(effect, LARGEST)), "ratio")
-    return _plus(percent(math.expm1(effect)), effect)
-
-
-def _plus(text: str, effect: float) -> str:
-    return f"+{text}" if effect > 0 and not text.startswith("<") else text
+    return signed_percent(math.expm1(effect))
 
 
 def detectable(estimate: Estimate) -> str:

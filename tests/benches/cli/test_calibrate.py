@@ -113,8 +113,9 @@ def test_it_says_how_many_figures_of_identical_code_are_called_unchanged(calibra
     [
         (("--again", "nowhere"), "nowhere: no calibration is there"),
         (("--out", "recorded"), "recorded is there already: go on with it by --again"),
+        (("--again", "recorded", "--out", "elsewhere"), "leave --out away"),
     ],
-    ids=["nothing to go on with", "something there"],
+    ids=["nothing to go on with", "something there", "two folders"],
 )
 def test_a_folder_that_does_not_fit_is_refused(
     calibrate: Calibrate, recorded: Path, arguments: tuple[str, ...], words: str
@@ -123,6 +124,14 @@ def test_a_folder_that_does_not_fit_is_refused(
     assert code == 2
     assert words in printed
     assert printed.count("\n") == 1
+
+
+def test_a_block_whose_processes_measured_nothing_is_left_out(calibrate: Calibrate, recorded: Path) -> None:
+    empty = [{**block(*kind, random.Random(2)), "effects": []} for kind in (("identical", "", 0.0), ("died", "", 0.0))]
+    with (recorded / "blocks.jsonl").open("a") as file:
+        file.write("".join(json.dumps(entry) + "\n" for entry in empty))
+    assert calibrate("--again", str(recorded), "--draws", "1")[0] == 0
+    assert json.loads((recorded / "calibration.json").read_text())["reliability"]["blocks"] == 30
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,19 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import psutil
+import numpy as np
 import pytest
-from preloaded import ENDS_WITHIN_S, LOADERBENCH, Running, environment
+from made_up_gates import block_of
+from preloaded import LOADERBENCH, Running, environment
+from waiting import until
 
 from loaderbench.benches.cli.main import main
+from loaderbench.benches.gate.blocks import BlockRequest, BlockRunner
 
 DATA = """
 from torch.utils.data import Dataset
@@ -74,75 +79,80 @@ def verdict(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "verdict.json").read_text()))
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + ENDS_WITHIN_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def processes_in(folder: Path) -> list[str]:
-    """The processes whose command names `folder`."""
-    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return [command for command in commands if str(folder) in command]
-
-
 def worktrees(theirs: Path) -> list[str]:
     listed = subprocess.run(["git", "worktree", "list"], cwd=theirs, capture_output=True, text=True, check=True)
     return listed.stdout.splitlines()
 
 
-def signalled(folder: Path, block: str, *send: Callable[[Running], None]) -> tuple[int, str]:
-    """Send signals to a gate once the processes of `block` have been started: its exit code, its output."""
-    theirs, out = repository(folder), folder / "out"
-    with Running(command(out, "--base", "HEAD"), cwd=theirs, env=environment()) as running:
-        until(lambda: (out / "blocks" / block / "head.log").exists() or running.poll() is not None)
+@dataclass(frozen=True, kw_only=True)
+class Signalled:
+    """A gate that was sent signals, and what it left."""
+
+    folder: Path
+    code: int
+    printed: str
+    had_processes: bool  # when the signals were sent
+    left: list[Any]
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+
+def signalled(place: Any, block: str, *send: Callable[[Running], None]) -> Signalled:
+    """Send signals to a gate once the processes of `block` have been started."""
+    theirs, out = repository(place.folder), place.folder / "out"
+    with replace(place, folder=theirs).begin(command(out, "--base", "HEAD")) as running:
+        assert until(lambda: (out / "blocks" / block / "head.log").exists() or running.poll() is not None)
+        processes = place.processes()
         for press in send:
             press(running)
             time.sleep(0.1)
-        return running.wait(), running.out
+        code, printed = running.wait(), running.out
+    return Signalled(
+        folder=place.folder, code=code, printed=printed, had_processes=len(processes) > 2,
+        left=[] if place.emptied() else place.processes(),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
-    """A gate in whose second block Ctrl-C was pressed twice: its folder, its exit code, its output."""
-    folder = tmp_path_factory.mktemp("interrupted")
-    return folder, *signalled(folder, "002", Running.press_ctrl_c, Running.press_ctrl_c)
+def interrupted(places: Callable[[str], Any]) -> Signalled:
+    """A gate in whose second block Ctrl-C was pressed twice."""
+    return signalled(places("interrupted"), "002", Running.press_ctrl_c, Running.press_ctrl_c)
 
 
-def test_terminated_in_its_first_block_it_leaves_nothing_and_judges_nothing(tmp_path: Path) -> None:
-    code, _ = signalled(tmp_path, "001", lambda running: running.send_signal(signal.SIGTERM))
-    assert code == 130
-    assert not processes_in(tmp_path)
-    assert len(worktrees(tmp_path / "theirs")) == 1
-    assert not (tmp_path / "out" / "verdict.json").exists()
+def test_terminated_in_its_first_block_it_leaves_nothing_and_judges_nothing(places: Callable[[str], Any]) -> None:
+    ended = signalled(places("terminated"), "001", lambda running: running.send_signal(signal.SIGTERM))
+    assert ended.code == 130
+    assert ended.had_processes
+    assert not ended.left
+    assert len(worktrees(ended.folder / "theirs")) == 1
+    assert not (ended.out / "verdict.json").exists()
 
 
-def test_interrupted_it_leaves_neither_worktrees_nor_processes(interrupted: tuple[Path, int, str]) -> None:
-    folder, code, _ = interrupted
-    assert code == 130
-    assert not processes_in(folder)
-    assert len(worktrees(folder / "theirs")) == 1
+def test_interrupted_it_leaves_neither_worktrees_nor_processes(interrupted: Signalled) -> None:
+    assert interrupted.code == 130
+    assert interrupted.had_processes
+    assert not interrupted.left
+    assert len(worktrees(interrupted.folder / "theirs")) == 1
 
 
-def test_interrupted_it_keeps_and_writes_what_was_measured(interrupted: tuple[Path, int, str]) -> None:
-    folder, _, printed = interrupted
-    result = verdict(folder / "out")
+def test_interrupted_it_keeps_and_writes_what_was_measured(interrupted: Signalled) -> None:
+    result = verdict(interrupted.out)
     assert (result["is_interrupted"], len(result["blocks"])) == (True, 1)
     assert {row["verdict"] for row in result["verdicts"]} == {"inconclusive"}
     assert result["faults"] == ["interrupted: undecided cases are inconclusive"]
     assert {row["why"] for row in result["verdicts"]} == {"interrupted before the blocks decided it"}
-    assert "error: interrupted: undecided" in printed
+    assert "error: interrupted: undecided" in interrupted.printed
 
 
-def test_every_output_is_written(interrupted: tuple[Path, int, str]) -> None:
-    folder = interrupted[0] / "out"
+def test_every_output_is_written(interrupted: Signalled) -> None:
     written = {"verdict.json", "gate.md", "gate.html", "junit.xml", "figures/changes.svg", "figures/changes.png"}
-    assert {name for name in written if (folder / name).exists()} == written
+    assert {name for name in written if (interrupted.out / name).exists()} == written
 
 
-def test_base_and_head_take_turns_in_both_orders(interrupted: tuple[Path, int, str]) -> None:
-    (block,) = verdict(interrupted[0] / "out")["blocks"]
+def test_base_and_head_take_turns_in_both_orders(interrupted: Signalled) -> None:
+    (block,) = verdict(interrupted.out)["blocks"]
     places: dict[tuple[str, int], dict[str, int]] = {}
     for sample in block["samples"]:
         places.setdefault((sample["case"], sample["round"]), {})[sample["revision"]] = sample["place"]
@@ -150,8 +160,8 @@ def test_base_and_head_take_turns_in_both_orders(interrupted: tuple[Path, int, s
     assert {place["base"] < place["head"] for place in places.values()} == {True, False}
 
 
-def test_what_was_the_same_in_both_processes_is_recorded(interrupted: tuple[Path, int, str]) -> None:
-    (block,) = verdict(interrupted[0] / "out")["blocks"]
+def test_what_was_the_same_in_both_processes_is_recorded(interrupted: Signalled) -> None:
+    (block,) = verdict(interrupted.out)["blocks"]
     assert block["environment"].keys() >= {"MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "PYTHONHASHSEED"}
     assert block["telemetry"].keys() == {"base", "head"}
     assert all(seen["voluntary_switches"] > 0 for seen in block["telemetry"].values())
@@ -177,7 +187,32 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(
     assert re.search(words, errors), errors
 
 
-# Refused before anything is measured: in this process.
+# On made-up blocks, or refused before anything is measured: in this process.
+
+
+@pytest.mark.parametrize(
+    ("slower", "code", "verdict_there"), [(1.4, 1, "regressed"), (1.0, 0, "unchanged")], ids=["slower", "the same"]
+)
+def test_a_gate_that_has_decided_ends_by_itself_with_its_verdict(
+    slower: float, code: int, verdict_there: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, numbers = np.random.default_rng(0), count(1)
+
+    def measure(_runner: BlockRunner, request: BlockRequest, *, within_s: float) -> dict[str, Any]:
+        assert within_s > 0
+        block = block_of(next(numbers), {"epoch[a]": slower}, rng)
+        kept = [s for s in block["samples"] if not request.cases or s["case"] in {*request.cases, "control[sleep]"}]
+        return {**block, "samples": kept}
+
+    monkeypatch.setattr(BlockRunner, "measure", measure)
+    compared = ("--base-settings", "num_workers=0", "--head-settings", "num_workers=1")
+    assert main(["gate", *compared, *OPTIONS, "--out", "out"]) == code
+    result = verdict(tmp_path / "out")
+    assert (result["exit_code"], result["faults"]) == (code, [])
+    (throughput,) = (row for row in result["verdicts"] if row["metric"] == "samples_per_s")
+    assert throughput["verdict"] == verdict_there
+    assert throughput["base"] / throughput["head"] == pytest.approx(slower, rel=0.03)
 
 
 def test_nothing_to_compare_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:

@@ -69,6 +69,14 @@ def test_both_run_the_same_command_on_the_same_core(runner: BlockRunner) -> None
     assert sum(word.startswith("--placement=") for word in base) == 1
 
 
+def test_an_option_of_the_user_s_comes_after_ours_and_overrides(runner: BlockRunner) -> None:
+    runner.options = ("--placement", "1", "--round-time", "1")
+    command = runner._commands(EVERYTHING, runner.folder)["head"]
+    ours = next(place for place, word in enumerate(command) if word.startswith("--placement="))
+    assert ours < command.index("--placement")
+    assert command.index("--round-time=0.006") < command.index("--round-time")
+
+
 def test_the_users_selection_does_not_lose_the_controls(runner: BlockRunner) -> None:
     command = runner._commands(EVERYTHING, runner.folder)["base"]
     assert command[command.index("-k") + 1] == "(bench_epoch) or bench_control"

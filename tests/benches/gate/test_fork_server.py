@@ -99,6 +99,17 @@ def test_an_interpreter_without_loaderbench_does_not_start(tmp_path: Path) -> No
     server.end()
 
 
+def test_a_server_that_was_killed_forks_nothing_and_says_so(tmp_path: Path) -> None:
+    revision = Revision(name="base", label="old")
+    server = ForkServer.start(revision, {**os.environ, **NO_OTHER_PLUGINS}, tmp_path)
+    assert left(*forked(server, tmp_path)) == 4  # of pytest: there is no such test
+    server.process.kill()
+    server.process.wait()
+    with pytest.raises(ProcessEndedError, match=r"base \(old\) does not start: "):
+        forked_base(server, tmp_path)
+    server.end()
+
+
 def forked_base(server: ForkServer, folder: Path) -> None:
     with socketpair()[0] as theirs:
         server.fork(Revision(name="base", label="old", folder=folder), [], folder / "log", theirs.fileno())
@@ -110,7 +121,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     started: list[Any] = []
 
     def start(revision: Revision, environment: dict[str, str], _folder: Path) -> Any:
-        started.append(SimpleNamespace(python=revision.python, environment=environment, end=lambda: None))
+        process = SimpleNamespace(poll=lambda: None)
+        made_up = SimpleNamespace(python=revision.python, environment=environment, process=process, end=lambda: None)
+        started.append(made_up)
         return started[-1]
 
     monkeypatch.setattr(ForkServer, "start", start)
@@ -129,6 +142,15 @@ def test_servers_are_renewed_after_so_many_blocks(started: list[Any], tmp_path: 
         servers.pair(revisions("python", "python"), lambda: {"PYTHONHASHSEED": next(seeds)}, tmp_path)
     assert [server.environment["PYTHONHASHSEED"] for server in started] == ["a", "a", "b", "b", "c", "c"]
     assert servers.started == 3
+
+
+def test_servers_of_which_one_has_ended_are_renewed(started: list[Any], tmp_path: Path) -> None:
+    servers = ForkServers(renewed_after=4)
+    for _block in range(2):
+        servers.pair(revisions("python", "python"), dict, tmp_path)
+    started[1].process.poll = lambda: -9
+    servers.pair(revisions("python", "python"), dict, tmp_path)
+    assert servers.started == 2
 
 
 @pytest.mark.parametrize(

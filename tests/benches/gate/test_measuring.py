@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from loaderbench.reports.gate.sequential import SequentialTest
 class MadeUpRunner:
     """Stands in for a `BlockRunner`: its blocks are made up, and the last one is not finished, for the reason given."""
 
-    def __init__(self, last: int = 1000, reason: type[BaseException] = KeyboardInterrupt) -> None:
+    def __init__(self, last: int = 1000, reason: Callable[[], BaseException] = KeyboardInterrupt) -> None:
         self.asked: list[Collection[str] | None] = []
         self.last = last
         self.reason = reason
@@ -35,7 +36,7 @@ class MadeUpRunner:
         assert 0 < within_s <= 330
         self.asked.append(cases)
         if len(self.asked) == self.last:
-            raise self.reason
+            raise self.reason()
         block = block_of(len(self.asked), {"epoch[slow]": 1.4, "epoch[same]": 1.0}, self.rng)
         kept = [s for s in block["samples"] if cases is None or s["case"] in cases or is_control(s["case"])]
         return {**block, "samples": kept}
@@ -92,6 +93,16 @@ def test_a_block_that_is_cut_is_left_out_and_the_others_are_judged() -> None:
 def test_a_budget_that_does_not_hold_one_block_is_refused() -> None:
     with pytest.raises(RefusedError, match="the budget of 5.min is too short for one block: raise it, or"):
         measure(begun(), MadeUpRunner(last=1, reason=BlockCutError), Interruption())  # type: ignore[arg-type]
+
+
+def test_a_revision_that_does_not_start_any_more_loses_no_block() -> None:
+    test = begun()
+    gone = partial(RefusedError, "head (b) does not start: Killed")
+    blocks = measure(test, MadeUpRunner(last=3, reason=gone), Interruption())  # type: ignore[arg-type]
+    assert len(blocks) == test.blocks == 2
+    assert test.stopped == "head (b) does not start: Killed"
+    with pytest.raises(RefusedError, match="does not start: Killed"):
+        measure(begun(), MadeUpRunner(last=1, reason=gone), Interruption())  # type: ignore[arg-type]
 
 
 def test_a_termination_is_an_interrupt_and_only_within() -> None:

@@ -20,6 +20,7 @@ from loaderbench.benches.gate.scheduler import BlockSchedule, RevisionProcess, S
 from loaderbench.benches.harness.session.turns import SET_UP, TEAR_DOWN
 
 Waited = Callable[..., RevisionProcess]
+CASE = MatchedCase(key="case", bench="epoch", settings={}, names={"base": "case", "head": "case"})
 AFFORDABLE = {"base": 8, "head": 3}  # rounds, as each would choose
 
 
@@ -64,11 +65,12 @@ class Measuring(threading.Thread):
 
     def __init__(self, tmp_path: Path, name: str, work: Callable[[int], object]) -> None:
         super().__init__(daemon=True)
+        self.code: int | None = None
         here, self._there = Pipe()
         self.work = work
         self.process = RevisionProcess(
             revision=Revision(name=name, label="made up", folder=tmp_path),
-            process=SimpleNamespace(poll=lambda: None),  # type: ignore[arg-type]
+            process=SimpleNamespace(poll=lambda: self.code, end=lambda: None),  # type: ignore[arg-type]
             connection=here,
             log=tmp_path / "log",
             limit_s=20.0,
@@ -94,10 +96,9 @@ class Measuring(threading.Thread):
 
 def run_block(tmp_path: Path, agreed: dict[str, int], work: Callable[[str, int], object]) -> BlockSchedule:
     """Run a block of one case; `work` is called with the revision and with what it has the turn for."""
-    case = MatchedCase(key="case", bench="epoch", settings={}, names={"base": "case", "head": "case"})
     return Scheduler(
         processes=[Measuring(tmp_path, name, partial(work, name)).process for name in NAMES],
-        arrange=lambda _base, _head: [case],
+        arrange=lambda _base, _head: [CASE],
         rng=random.Random(0),
         agreed=agreed,
         on_turn=lambda: None,
@@ -139,3 +140,22 @@ def test_rounds_are_fewer_where_one_cannot_afford_as_many_but_not_where_both_wer
     at_once = {"rounds of case": 9}
     run_block(tmp_path, at_once, lambda _name, _turn: None)
     assert at_once == {"rounds of case": 9}
+
+
+def test_a_process_that_is_killed_while_it_waits_leaves_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("Killed\n")
+    made: dict[str, Measuring] = {}
+
+    def work(name: str, turn: int) -> None:
+        if (name, turn) == ("base", 0):  # head then waits, or will
+            made["head"].code = -9
+
+    made |= {name: Measuring(tmp_path, name, partial(work, name)) for name in NAMES}
+    schedule = Scheduler(
+        processes=[made[name].process for name in NAMES],
+        arrange=lambda _base, _head: [CASE],
+        rng=random.Random(0),
+        agreed={},
+        on_turn=lambda: None,
+    ).run()
+    assert schedule.faults == {"head": "head ended in the middle: Killed"}

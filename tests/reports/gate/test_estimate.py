@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loaderbench.reports.gate.estimate import estimates_of, moved_controls
+from loaderbench.reports.gate.estimate import estimates_of, moved_controls, unpaired
 
 SPREADS = {"control[busy loop]": 0.002, "control[memory copy]": 0.06, "control[sleep]": 0.0005}
 
@@ -23,6 +23,14 @@ def test_a_control_that_is_slower_in_every_block_has_moved() -> None:
     rng = np.random.default_rng(1)
     effects = {case: rng.normal(0.2 if "copy" in case else 0, spread, 8) for case, spread in SPREADS.items()}
     assert moved_controls(estimates_of(_table(effects)), margin=0.03) == ("control[memory copy]",)
+
+
+@pytest.mark.parametrize(("head", "is_regressed"), [(0.5, False), (0.8, True)])
+def test_runs_that_agree_to_the_digit_are_as_sure_as_can_be(head: float, is_regressed: bool) -> None:
+    estimate = unpaired("epoch[a]", "stall_share", np.full(4, 0.5), np.full(4, head), runs=4)
+    assert estimate.interval == pytest.approx((head - 0.5, head - 0.5))
+    assert estimate.is_beyond("regressed", 0.03) is is_regressed
+    assert estimate.is_within(0.03) is not is_regressed
 
 
 def _table(effects: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -144,6 +144,25 @@ def test_what_looked_changed_only_while_a_control_moved_is_not_called_changed() 
     assert names(test)[CASES[0]] == "unchanged"
 
 
+def test_a_candidate_that_no_fresh_block_can_measure_is_inconclusive() -> None:
+    slow = made_up({CASES[0]: 0.5}, noise=0.001)
+
+    def without_it(cases: frozenset[str] | None) -> pd.DataFrame:
+        effects = slow(cases)
+        return effects[effects["case"] != CASES[0]]
+
+    verdict = by_case(blocks_of([slow] * 3, without_it, budget_s=110))[CASES[0]]
+    assert (verdict.verdict, verdict.why) == ("inconclusive", "looked regressed, and fresh blocks did not confirm it")
+
+
+def test_where_no_further_block_could_be_measured_that_is_a_fault() -> None:
+    test = conducted(made_up({}))
+    test.stopped = "head (b) does not start: Killed"
+    comparison = compared(test, blocks=[{"missed": []}] * test.blocks)
+    assert comparison.faults == [f"after {test.blocks} blocks no further one could be measured: {test.stopped}"]
+    assert comparison.exit_code == 2
+
+
 def test_too_much_noise_is_inconclusive_and_an_error_only_when_strict() -> None:
     test = conducted(made_up({}, noise=0.3), budget_s=100)
     assert set(names(test).values()) == {"inconclusive"}
