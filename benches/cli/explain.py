@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli.shared import common_options, option_types, output
-from loaderbench.benches.cli.shared.loader_options import add_loader, loader_of
+from loaderbench.benches.cli.shared.loader_options import add_loader, loader_of, named_model
 from loaderbench.reports.vocabulary import ExitCode
 
 if TYPE_CHECKING:
@@ -67,15 +67,14 @@ def consumer_of(subject: "Subject", options: argparse.Namespace) -> "Consumer":
     from loaderbench.benches.explain.baseline.consumer import Consumer
     from loaderbench.benches.harness.errors import RefusedError
     from loaderbench.benches.harness.system.devices import available
-    from loaderbench.benches.harness.training.model_choice import ModelChoice
 
     devices = available()
     if options.device and options.device not in devices:
         raise RefusedError(f"--device {options.device}: this machine has {', '.join(devices)}")
     device = torch.device(options.device or devices[-1])
+    model = named_model(options)
     if options.step:
         return Consumer(device=device, step=lambda _: time.sleep(options.step))
-    model = ModelChoice.of(vars(options))
-    if not (model.model or model.train_step):
+    if model is None:
         return Consumer(device=device)
     return Consumer(device=device, make_step=lambda: model.task(subject, device))

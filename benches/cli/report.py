@@ -1,6 +1,7 @@
 """``loaderbench report``: the HTML page, the Markdown, the tables and the figures of runs."""
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,11 +102,12 @@ def _with_predictions(report: "Report", folders: list[Path]) -> tuple["Report", 
             code = output.refuse(f"--whatif {folder} is passed over: {fault}")
     if not records:
         return report, code
-    scalings = tuple(with_predictions(scaling, records, report.cpus) for scaling in report.scalings)
+    cpus = report.run.usable_cpus or math.nan
+    scalings = tuple(with_predictions(scaling, records, cpus) for scaling in report.scalings)
     if not any(is_predicted(scaling) for scaling in scalings):
         code = output.refuse(
             "--whatif: no case of bench_ranks here was predicted: ask about its dataset, --batch-size, --num-workers "
-            f"and --ranks, on {report.cpus:g} CPUs, without a step"
+            f"and --ranks, on {cpus:g} CPUs, without a step"
         )
     return replace(report, scalings=scalings), code
 

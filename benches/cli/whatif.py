@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from loaderbench.benches.cli.shared import common_options, option_types, output
-from loaderbench.benches.cli.shared.loader_options import add_loader, named_loader, named_subject
+from loaderbench.benches.cli.shared.loader_options import add_loader, named_loader, named_model, named_subject
 from loaderbench.benches.harness.errors import RefusedError
 from loaderbench.reports.vocabulary import SETTINGS, ExitCode
 
@@ -106,13 +106,12 @@ def _check_order(settings: Mapping[str, Any]) -> None:
 
 def _step_s(options: argparse.Namespace, subject: "Subject", config: "LoaderConfig") -> float:
     """Return the seconds of a step: as they are given, or of the model that is named."""
-    from loaderbench.benches.harness.training.model_choice import ModelChoice
     from loaderbench.benches.whatif.step_time import step_s
 
-    model = ModelChoice.of(vars(options))
-    if not (model.model or model.train_step):
+    model = named_model(options)
+    if model is None:
         return float(options.step)
-    if options.step or len(options.batch_size) > 1:
+    if len(options.batch_size) > 1:
         raise RefusedError("a model's step is measured at one --batch-size: give --step, or --model and one size")
     return step_s(model, subject, config)
 

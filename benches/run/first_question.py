@@ -57,7 +57,7 @@ def ask(config: pytest.Config, budget_s: float) -> None:
 def first_pass_line(words: str, metrics: Mapping[str, float], unit: str) -> str:
     """Return what a first pass shows of a case, called `words`; nothing of a short one, whose rounds follow at once.
 
-    >>> first_pass_line("one process", {"samples": 128.0, "seconds": 6.4}, "samples/s")
+    >>> first_pass_line("one process", {"samples": 128.0, "seconds": 6.4}, "samples/s").replace(chr(0x202F), " ")
     'one process, first pass: 20 samples/s'
     """
     prefix = "loader_" if "loader_seconds" in metrics else ""

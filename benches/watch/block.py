@@ -53,6 +53,9 @@ class WatchedIterable:
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self._of, attribute)
 
+    def __bool__(self) -> bool:
+        return bool(self._of)  # without this an iterable that has no length would be asked for it
+
     def __len__(self) -> int:
         return len(self._of)  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -9,6 +10,7 @@ from loaderbench.benches.watch.observing.traces import EpochTrace, LoaderTrace
 
 RECENT_S = 10.0  # what the line is about
 EVERY_S = 10.0  # between two lines, where there is no terminal
+_CLOSED = (OSError, ValueError, AttributeError)  # nobody reads it, the script has closed it, or there is none
 
 
 @dataclass(slots=True)
@@ -24,7 +26,7 @@ class LiveLine:
 
     def show(self, loaders: list[LoaderTrace], steps: int, now: float) -> None:
         """Draw the line if it is time."""
-        is_terminal = self.stream.isatty() if self.is_live is None else self.is_live
+        is_terminal = self._is_terminal() if self.is_live is None else self.is_live
         has_bars = tqdm_has_bars()
         is_live = is_terminal and not has_bars
         waited_s = sum(self._waited(number, trace) for number, trace in enumerate(loaders))
@@ -45,11 +47,16 @@ class LiveLine:
             self._write("\r\x1b[K")
             self._is_drawn = False
 
+    def _is_terminal(self) -> bool:
+        with suppress(*_CLOSED):
+            return self.stream.isatty()
+        return False
+
     def _write(self, text: str) -> None:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except (OSError, ValueError):  # nobody reads it, or the script has closed it
+        except _CLOSED:
             self.is_live = False
 
     def _waited(self, number: int, trace: LoaderTrace) -> float:

@@ -31,7 +31,7 @@ from loaderbench.benches.whatif.trace_costs import pass_costs
 from loaderbench.reports.units import count, quantity
 from loaderbench.reports.whatif.batch_costs import CostRound
 from loaderbench.reports.whatif.cost_correction import MeasuredPass, cost_corrections
-from loaderbench.reports.whatif.pass_choice import cost_passes, cost_sizes, held_out_passes
+from loaderbench.reports.whatif.pass_choice import APART, cost_passes, cost_sizes, held_out_passes
 from loaderbench.reports.whatif.pass_schedule import FEWEST_BATCHES, LoaderPass, PassSchedule, PassTime, reads
 from loaderbench.reports.whatif.prediction import Question, check_predictions, predict
 from loaderbench.reports.whatif.whatif_record import WhatIf
@@ -89,6 +89,12 @@ def _schedule(subject: Subject, batch_sizes: Sequence[int], cpus: int, budget_s:
         raise RefusedError(
             f"--dataset {subject.name} has {samples} samples: to predict batch_size={max(sizes)} takes "
             f"{FEWEST_BATCHES} batches of that size, {FEWEST_BATCHES * max(sizes)} samples"
+        )
+    if len(sizes) == 1:  # how costs depend on the size takes another one
+        larger = FEWEST_BATCHES * APART * max(sizes)
+        raise RefusedError(
+            f"--dataset {subject.name} has {samples} samples: to predict batch_size={max(sizes)} takes {larger}, as "
+            f"batches of {APART * max(sizes)} are read too"
         )
     return PassSchedule(
         passes=(*cost_passes(sizes, cpus), *held_out_passes(batch_sizes, cpus, samples)),

@@ -83,7 +83,7 @@ ASKED = (
     Question(name="samples of 200 kB, slow step", costs={"sample_bytes": 200_000}, step_s=LATE),
     Question(name="collating in 20 ms, slow step", options=COLLATE_20MS, step_s=LATE),
 )
-BUDGET_S, LATE = 60.0, 1.2  # of the command itself, and the factor by which it may exceed that
+BUDGET_S, TOO_LATE = 60.0, 1.2  # of the command itself, and the factor by which it may exceed that
 ENDED = "run: time that an answer takes over its minute, the longest"
 RIGHT = f"run: right answers in a minute, of {len(ASKED)} datasets of known cost"
 
@@ -221,7 +221,7 @@ def judged(recommendation: Recommendation, grid: pd.DataFrame) -> Answer:
 
 TOPIC = Topic(
     name="answers",
-    goals=(Goal(what=RIGHT, unit="", at_least=len(ASKED) - 1), Goal(what=ENDED, unit="ratio", at_most=LATE)),
+    goals=(Goal(what=RIGHT, unit="", at_least=len(ASKED) - 1), Goal(what=ENDED, unit="ratio", at_most=TOO_LATE)),
     measure=measure,
     details=details,
     minutes=34,

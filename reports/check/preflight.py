@@ -12,6 +12,7 @@ Level = Literal["fine", "note", "wrong"]
 IDLE_DESCRIPTORS = 64  # files, pipes and sockets of a process that loads nothing yet
 KEEPS_OPEN = 0.5  # files that each sample leaves open: fewer may be of shards, of which there are not many
 LARGE_PICKLE = 100 << 20  # bytes sent to all workers together that are worth a note
+WITHOUT_WORKERS = "no batch is sent, as there are no workers"
 NEARLY = 0.5  # of a limit: worth a note, as later batches may be larger than the first
 
 
@@ -113,16 +114,20 @@ def _shared_memory(demand: Demand, limits: Limits) -> Finding:
         needed=needed,
         limit=limits.shm_bytes,
         unit="bytes",
-        why=f"{demand.batches} batches at once in /dev/shm: num_workers × prefetch_factor, and one in use",
+        why=f"{demand.batches} batches at once in /dev/shm: num_workers × prefetch_factor, and one in use"
+        if demand.num_workers
+        else WITHOUT_WORKERS,
     )
 
 
 def _descriptors(demand: Demand, limits: Limits) -> Finding:
     are_sent = demand.num_workers and not demand.shared_by_name
     needed = IDLE_DESCRIPTORS + (demand.batches * demand.storages if are_sent else 0)
-    kind = "none of them a descriptor: they are shared by name, by the strategy file_system"
-    if not demand.shared_by_name:
-        kind = "each a descriptor while its batch waits behind a slower one"
+    kind = "each a descriptor while its batch waits behind a slower one"
+    if not demand.num_workers:
+        kind = WITHOUT_WORKERS
+    elif demand.shared_by_name:
+        kind = "none of them a descriptor: they are shared by name, by the strategy file_system"
     return _finding(
         "file descriptors",
         _level(needed, limits.descriptors),
@@ -152,6 +157,8 @@ def _open_files(demand: Demand, limits: Limits) -> Iterator[Finding]:
 
 def _memory(demand: Demand, limits: Limits) -> Finding:
     copies = demand.num_workers if demand.is_pickled else 0
+    copies_text = {0: "no copies", 1: "one copy"}.get(copies, f"{copies} copies")
+    batches = f"{demand.batches} batches" if demand.num_workers else "one batch"
     needed = copies * (demand.pickled_bytes or 0) + demand.batches * (demand.storage_bytes + demand.object_bytes)
     return _finding(
         "memory",
@@ -160,8 +167,8 @@ def _memory(demand: Demand, limits: Limits) -> Finding:
         needed=needed,
         limit=limits.memory_bytes,
         unit="bytes",
-        why=f"{copies or 'no'} copies of the dataset in workers, and {demand.batches} batches; the memory of the "
-        "processes themselves is not counted",
+        why=f"{copies_text} of the dataset in workers, and {batches}; the memory of the processes themselves is not "
+        "counted",
     )
 
 

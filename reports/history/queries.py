@@ -35,25 +35,27 @@ def runs(history: History) -> pd.DataFrame:
 def cases(history: History, words: str = "") -> list[NamedCase]:
     """Return the measured cases whose names have all of `words` in them, in the order in which they were last run."""
     conditions = [CASES.c.name.icontains(word, autoescape=True) for word in words.split()]
-    last = func.max(CASES.c.run).label("last")
+    last = func.max(RUNS.c.started).label("last")  # an older run may have been added later
     newest = (
         select(CASES.c.identity, last)
+        .join(RUNS, CASES.c.run == RUNS.c.key)
         .where(*conditions, CASES.c.status == "measured")
         .group_by(CASES.c.identity)
         .subquery()
     )
     query = (
         select(CASES.c.identity, CASES.c.name, CASES.c.bench, CASES.c.settings)
-        .join(newest, (CASES.c.identity == newest.c.identity) & (CASES.c.run == newest.c.last))
+        .join(RUNS, CASES.c.run == RUNS.c.key)
+        .join(newest, (CASES.c.identity == newest.c.identity) & (RUNS.c.started == newest.c.last))
         .where(CASES.c.status == "measured")
-        .order_by(newest.c.last, CASES.c.place)
+        .order_by(newest.c.last, CASES.c.run, CASES.c.place)
     )
-    named = {
-        row.identity: NamedCase(
+    named: dict[str, NamedCase] = {}
+    for row in _all(history, query):
+        named.pop(row.identity, None)  # of runs that began at the same time the last one counts
+        named[row.identity] = NamedCase(
             identity=row.identity, name=row.name, bench=row.bench, settings=json.loads(row.settings)
         )
-        for row in _all(history, query)
-    }
     return list(named.values())
 
 

@@ -86,9 +86,11 @@ def _anchored(parts: Iterable[Part]) -> list[tuple[str, Part]]:
     for part in _shown(parts):
         anchor = ""
         if isinstance(part, Section):
-            anchor = re.sub(r"[^a-z0-9]+", "-", (part.name or part.title).lower()).strip("-") or "section"
-            taken = sum(name.rstrip("0123456789") == anchor for name, _ in anchored)
-            anchor += str(taken + 1) if taken else ""
+            anchor = first = re.sub(r"[^a-z0-9]+", "-", (part.name or part.title).lower()).strip("-") or "section"
+            taken, number = {name for name, _ in anchored}, 1
+            while anchor in taken:
+                number += 1
+                anchor = f"{first}-{number}"
         anchored.append((anchor, part))
     return anchored
 

@@ -1,7 +1,7 @@
 """What the blocks of a race show of pairs of settings.
 
-All claims hold together at 95 %: of all pairs with the best (Bonferroni), and of all looks after a block (alpha
-spending, `stats.interim`).
+All claims that one is worse hold together at 95 %, and so do all claims that one is as good: of all pairs with the best
+(Bonferroni), and of all looks after a block (alpha spending, `stats.interim`).
 """
 
 import math

@@ -1,10 +1,12 @@
 """Which rank of a training waits for data, and which waits for the others."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loaderbench.reports.stats.conventions import MARGIN
 from loaderbench.reports.watch.verdict import judge, worst
@@ -34,7 +36,7 @@ def rank_waits(ranks: Sequence[Watched]) -> list[RankWaits]:
     """
     verdicts = [worst([judge(loader) for loader in watched.loaders]) for watched in ranks]
     shares = np.array([verdict.waiting.share if verdict else np.nan for verdict in verdicts])
-    others = np.array([float(np.nanmean(verdict.times.others)) if verdict else np.nan for verdict in verdicts])
+    others = np.array([_mean(verdict.times.others) if verdict else np.nan for verdict in verdicts])
     if np.isnan(shares).all():
         return [_of(watched, np.nan, np.nan, "unknown") for watched in ranks]
     slowest = int(np.nanargmax(shares))
@@ -48,6 +50,12 @@ def most_waiting(ranks: Sequence[Watched]) -> Watched | None:
     """Return the record of the rank that waits for data for the largest share of its loop; None of none."""
     shares = {entry.rank: entry.share for entry in rank_waits(ranks)}
     return max(ranks, key=lambda record: np.nan_to_num(shares[record.rank], nan=-1.0), default=None)
+
+
+def _mean(times: Sequence[float] | NDArray[np.float64]) -> float:
+    """Return the mean of those that are known; NaN where none is."""
+    known = np.asarray(times)[~np.isnan(times)]
+    return float(known.mean()) if known.size else math.nan
 
 
 def _of(watched: Watched, share: float, other: float, waits_for: WaitsFor) -> RankWaits:

@@ -11,8 +11,6 @@ import msgspec
 from loaderbench.reports.records.command_record import CommandRecord
 from loaderbench.reports.records.json_files import in_file
 
-_FILE = "watch.json"
-
 
 class WatchedEpoch(msgspec.Struct, frozen=True, kw_only=True):
     """One pass of a loop over a loader."""
@@ -98,7 +96,7 @@ class Watched(CommandRecord, frozen=True, kw_only=True):
 
 def is_watched(path: Path) -> bool:
     """Return whether `path` is a folder that a watch left: of one process, or of several ranks."""
-    return (path / _FILE).is_file() or bool(_rank_files(path))
+    return (path / Watched.file_name()).is_file() or bool(_rank_files(path))
 
 
 def read_ranks(folder: Path) -> list[Watched]:
@@ -114,4 +112,4 @@ def _read_rank(file: Path) -> Watched:
 
 
 def _rank_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"rank-*/{_FILE}"))
+    return sorted(folder.glob(f"rank-*/{Watched.file_name()}"))

@@ -1,16 +1,17 @@
-"""One loader on the command line, as `check`, `explain`, `whatif` and `tune` take it: options, and what they mean."""
+"""One loader on the command line, as `check`, `explain`, `whatif` and `tune` take it, and what trains on it."""
 
 import argparse
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from loaderbench.benches.cli.shared import common_options
-from loaderbench.reports.vocabulary import SETTINGS, loader_settings
+from loaderbench.reports.vocabulary import SETTINGS, WORKLOAD_OPTIONS, loader_settings
 
 if TYPE_CHECKING:
     from loaderbench.benches.harness.loading.loader import LoaderConfig
     from loaderbench.benches.harness.loading.own_loader import OwnLoader
     from loaderbench.benches.harness.loading.subject import Subject
+    from loaderbench.benches.harness.training.model_choice import ModelChoice
 
 USUAL = {"num_workers": 2, "dataset": None}  # a loader without workers has little to be checked or explained
 
@@ -60,3 +61,21 @@ def named_subject(options: argparse.Namespace, own_loader: "OwnLoader | None", s
     if not getattr(options, "dataset", None):
         raise RefusedError("name what is loaded: --dataset my.data:Train, or --from-loader my.data:make_loader")
     return DatasetChoice(dataset_args=options.dataset_args, samples=samples).subject(options.dataset)
+
+
+def named_model(options: argparse.Namespace) -> "ModelChoice | None":
+    """Return the model or the step that is named; None where neither is, and `--step` may stand in for it.
+
+    Raises RefusedError where both are given, and where a loss or an optimizer is named and nothing that it is for.
+    """
+    from loaderbench.benches.harness.errors import RefusedError
+    from loaderbench.benches.harness.training.model_choice import ModelChoice
+
+    model = ModelChoice.of(vars(options))
+    if model.model or model.train_step:
+        if options.step:
+            raise RefusedError("--step stands in for a model's step: give one of the two")
+        return model
+    if alone := [name for name in common_options.MODEL if getattr(options, name)]:
+        raise RefusedError(f"{WORKLOAD_OPTIONS[alone[0]].option} is of a model: name one with --model module:Net")
+    return None

@@ -16,8 +16,8 @@ THEIR_MODEL = "my.model:Net"  # for the reader to replace
 
 def is_at_the_edge(choice: Choice, run: Run) -> bool:
     """Return whether the setting has the most workers that were tried, and there are more CPUs."""
-    workers, cpus = choice.chosen.get("num_workers"), run.machine.get("cpus_affinity")
-    if "num_workers" not in choice.varied or is_missing(workers) or not isinstance(cpus, int):
+    workers, cpus = choice.chosen.get("num_workers"), run.usable_cpus
+    if "num_workers" not in choice.varied or is_missing(workers) or cpus is None:
         return False
     return bool(workers == choice.most_workers and workers < cpus)
 
@@ -43,9 +43,9 @@ def next_command(recommendation: Recommendation, run: Run) -> str:
 
 def _more_time(run: Run) -> str:
     """Return a budget of more rounds than `run` had: four times its own, else some minutes."""
-    given = [value for word, value in zip(run.command, run.command[1:], strict=False) if word == "--budget"]
+    given = _given(run.command, ("--budget",))
     try:
-        return f"{4 * parse_time(given[-1]):g}s" if given else MORE_TIME
+        return f"{4 * parse_time(given[-1].removeprefix('--budget=')):g}s" if given else MORE_TIME
     except ValueError:
         return MORE_TIME
 
@@ -79,10 +79,10 @@ def _workers(choice: Choice, run: Run) -> Sequence[str]:
     candidates = [choice.chosen, choice.best, *(row for _, row in choice.undecided.iterrows())]
     candidates += [] if choice.is_shown else [choice.against]
     numbers = {int(row["num_workers"]) for row in candidates if not is_missing(row.get("num_workers"))}
-    cpus = run.machine.get("cpus_affinity")
-    if choice.tried == 1 and isinstance(cpus, int):
+    cpus = run.usable_cpus
+    if choice.tried == 1 and cpus is not None:
         numbers |= {0, 1, min(2, cpus), cpus}
-    if numbers and isinstance(cpus, int) and is_at_the_edge(choice, run):
+    if numbers and cpus is not None and is_at_the_edge(choice, run):
         numbers |= {min(2 * max(numbers), cpus)}
     return [str(number) for number in sorted(numbers)]
 
@@ -93,11 +93,15 @@ def _carried(command: Sequence[str]) -> list[str]:
     >>> _carried(["--quick", "--model", "my.model:Net", "--loss=mse", "--rounds", "3"])
     ['--model', 'my.model:Net', '--loss=mse']
     """
+    return _given(command, tuple(entry.option for entry in WORKLOAD_OPTIONS.values()))
+
+
+def _given(command: Sequence[str], options: tuple[str, ...]) -> list[str]:
+    """Return those of `options` that a command was given, with their values, in one word or two."""
     kept = []
-    carried = tuple(entry.option for entry in WORKLOAD_OPTIONS.values())
     for word, value in zip(command, [*command[1:], ""], strict=True):
-        if word in carried:
+        if word in options:
             kept += [word, value]
-        elif word.startswith(tuple(f"{option}=" for option in carried)):
+        elif word.startswith(tuple(f"{option}=" for option in options)):
             kept.append(word)
     return kept

@@ -97,9 +97,9 @@ class Report:
 
     @property
     def cpus(self) -> float:
-        """Return how many CPUs a host of that run has; NaN where the record does not say."""
-        cpus = self.run.machine.get("cpus_quota") or self.run.machine.get("cpus_affinity")
-        return float(cpus) if isinstance(cpus, int | float) else math.nan
+        """Return how many CPUs' time a host of that run has, which a quota may cut; NaN where that is not recorded."""
+        known = (self.run.machine.get(name) for name in ("cpus_affinity", "cpus_quota"))
+        return min((float(cpus) for cpus in known if isinstance(cpus, int | float)), default=math.nan)
 
 
 def assemble(records: Records) -> Report:

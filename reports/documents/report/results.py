@@ -47,7 +47,8 @@ def _place(group: pd.DataFrame) -> int:
 def _rows(group: pd.DataFrame) -> Iterator[tuple[Cell, ...]]:
     metric = _result_metric(group)
     varied = [name for name in settings_of(group) if len(levels(group, name)) > 1 and name != "dataset"]
-    best = group.sort_values(metric.name, ascending=metric.better == "lower")[:MOST_ROWS]
+    by_size = None if metric.better else pd.Series.abs  # of an error, which is best near 0
+    best = group.sort_values(metric.name, ascending=metric.better != "higher", key=by_size)[:MOST_ROWS]
     for place, case in enumerate(best.to_dict("records")):
         bench, dataset = (str(case["bench"]), _text(case.get("dataset"))) if place == 0 else ("", "")
         yield row(
@@ -55,7 +56,7 @@ def _rows(group: pd.DataFrame) -> Iterator[tuple[Cell, ...]]:
             _share(case["stall_share"]), str(case["rounds"]),
         )  # fmt: skip
     if len(group) > len(best):
-        more = f"and {count(len(group) - len(best), 'slower case')}"
+        more = f"and {count(len(group) - len(best), 'more case')}"
         yield tuple(Cell(text=text, tone="muted") for text in ("", "", more, "", "", "", ""))
 
 

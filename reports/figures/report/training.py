@@ -1,5 +1,7 @@
 """Figures of training: the ceiling triple, the share of time spent waiting, the wait for each batch."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -70,7 +72,9 @@ def _stall(axes: Axes, facet: Facet) -> None:
     table = facet.table.drop_duplicates("num_workers").set_index("num_workers").reindex(workers)
     axes.bar(range(len(workers)), 100 * table["stall_share"], width=0.34, color=style.VERMILLION)
     style.steps(axes, workers)
-    for x, share in enumerate(table["stall_share"].dropna()):
+    for x, share in enumerate(table["stall_share"]):
+        if math.isnan(share):
+            continue
         axes.text(x, 100 * share + 6, percent(share), ha="center", color=style.INK, size=8)
     axes.set_ylim(0, 100)
     axes.set_yticks([])

@@ -115,7 +115,7 @@ def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check,
     [
         (("checked:Repeating",), "would crash or be wrong: stream"),
         (("checked:Opened", "--start-method", "spawn"), "would crash or be wrong: pickle"),
-        (("checked:Train", "--num-workers", "4000", "--prefetch-factor", "4000"), "file descriptors"),
+        (("checked:Train", "--num-workers", "4000", "--prefetch-factor", "4000"), "or be wrong: .*file descriptors"),
         (("checked:Sharded",), "would crash or be wrong: workers"),
         (("checked:Train", "--collate-fn", "checked:with_lock"), "would crash or be wrong: batch"),
     ],
@@ -124,7 +124,7 @@ def test_a_sound_dataset_passes_with_every_number_beside_its_limit(check: Check,
 def test_what_would_crash_or_be_wrong_is_exit_code_1(check: Check, arguments: tuple[str, ...], words: str) -> None:
     code, printed = check("--dataset", *arguments)
     assert code == 1
-    assert words in printed
+    assert re.search(words, printed)
 
 
 def test_what_a_dataset_prints_is_not_in_the_answer(check: Check) -> None:

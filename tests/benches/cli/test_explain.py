@@ -20,7 +20,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return stand_in(
         monkeypatch,
         "loaderbench.benches.explain.ab_experiment.explain",
-        partial(made_up_explanation, {"many tensors": 0.4}),
+        ANSWER,
     )
 
 
@@ -62,8 +62,10 @@ def test_what_is_given_is_measured(asked: dict[str, Any], tmp_path: Path) -> Non
         (("--dataset", "nothing:here"), "no module 'nothing'"),
         (("--dataset", "text", "--collate-fn", "default"), "give a --collate-fn that pads them"),
         (("--dataset", "text", "--device", "abacus"), "--device abacus: this machine has cpu"),
+        (("--dataset", "table", "--step", "20ms", "--model", "my:Net"), "--step stands in for a model's step"),
+        (("--dataset", "table", "--optimizer", "Adam"), "--optimizer is of a model: name one with --model"),
     ],
-    ids=["dataset", "collate_fn", "device"],
+    ids=["dataset", "collate_fn", "device", "step and model", "optimizer of nothing"],
 )
 def test_what_cannot_be_explained_is_refused_in_one_line(
     arguments: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

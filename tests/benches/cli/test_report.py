@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_explanations import made_up_explanation
 from made_up_predictions import made_up_whatif
 from made_up_runs import Synthetic
 
@@ -110,6 +111,24 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     (tmp_path / "taken").write_text("a file")
     assert cli.main(["report", str(write(document)), "--out", str(tmp_path / "taken")]) == 2
     assert capsys.readouterr().err.startswith(f"loaderbench: {tmp_path / 'taken'} cannot be written")
+
+
+def test_what_explain_found_is_part_of_the_report(reported: Reported, tmp_path: Path) -> None:
+    name, content = made_up_explanation({"many tensors": 0.4}).file()
+    (tmp_path / name).write_bytes(content)
+    run = str(reported.runs / OLDER)
+    assert cli.main(["report", run, "--out", str(tmp_path), "--explain", str(tmp_path)]) == 0
+    for written in ("report.md", "report.html"):
+        assert "many tensors" in (tmp_path / written).read_text()
+
+
+def test_an_explanation_that_cannot_be_read_is_passed_over(
+    reported: Reported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(reported.runs / OLDER)
+    assert cli.main(["report", run, "--out", str(tmp_path), "--explain", str(tmp_path / "nowhere")]) == 2
+    assert f"--explain {tmp_path / 'nowhere'} is passed over: " in capsys.readouterr().err
+    assert (tmp_path / "report.html").exists()
 
 
 def test_a_prediction_of_no_case_here_is_one_line(

@@ -1,8 +1,11 @@
 """Two loaders read in turns: what is recorded of a block, and what is left behind."""
 
+import os
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,15 +58,20 @@ def test_a_block_has_every_pass_of_both_loaders(
     assert len(batches) == (2 + 4) * batches_a_pass
 
 
-def test_a_block_is_measured_in_a_process_that_makes_the_step(baseline: Made, no_leaks: None) -> None:
-    made: list[str] = []
-    consumer = Consumer(device=torch.device("cpu"), make_step=lambda: made.append("here") or len)
+def test_a_block_is_measured_in_a_process_that_makes_the_step(baseline: Made, no_leaks: None, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+
+    def make_step() -> Callable[[Any], Any]:
+        made.write_text(str(os.getpid()))
+        return len
+
+    consumer = Consumer(device=torch.device("cpu"), make_step=make_step)
     block = block_in_child(
         intervention(baseline(), "few batches prefetched"), baseline().subject, consumer,
         PassPlan(batches=2, batch_samples=8, pairs=2), TURNS, timeout_s=60,
     )  # fmt: skip
     assert len(block.without_cause_s) == 2
-    assert made == []
+    assert int(made.read_text()) != os.getpid()
 
 
 def test_a_block_that_takes_too_long_is_ended(baseline: Made, no_leaks: None) -> None:

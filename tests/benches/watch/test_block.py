@@ -58,6 +58,8 @@ def test_any_iterable_is_watched_by_its_name(folder: Path) -> None:
         batches = watch.iterable([1, 2, 3], "lists")
         assert (list(batches), len(batches)) == ([1, 2, 3], 3)  # type: ignore[arg-type]
         assert batches.index(2) == 1  # type: ignore[attr-defined]
+        assert watch.iterable(iter([1]), "without a length")
+        assert not watch.iterable([], "empty")
     (loader,) = Watched.read(folder).loaders
     assert (loader.name, loader.kind, loader.steps) == ("lists", "iterable", 3)
 

@@ -73,9 +73,18 @@ def test_only_recent_waits_count_as_the_slowest() -> None:
     assert slowest(loaders, since=30.0) == (0.0, "")
 
 
-def test_a_stream_that_nobody_reads_is_not_written_to_again() -> None:
+@pytest.mark.parametrize("is_live", [True, None], ids=["told", "asked"])
+def test_a_stream_that_nobody_reads_is_not_written_to_again(is_live: bool | None) -> None:
     stream = io.StringIO()
-    line = LiveLine(stream=stream, is_live=True)
+    line = LiveLine(stream=stream, is_live=is_live)
     stream.close()
-    line.show([trace((0.0, 1.0))], 1, 1.0)
+    for now in (1.0, 20.0):
+        line.show([trace((0.0, 1.0))], 1, now)
+    assert line.is_live is False
+
+
+def test_a_process_without_an_error_stream_has_no_line() -> None:
+    line = LiveLine(stream=None)  # type: ignore[arg-type]  # as sys.stderr may be
+    for now in (1.0, 20.0):
+        line.show([trace((0.0, 1.0))], 1, now)
     assert line.is_live is False

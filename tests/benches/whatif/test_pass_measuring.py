@@ -137,6 +137,13 @@ def test_a_dataset_of_too_few_batches_is_refused(subject: Subject) -> None:
         predicted(subject, question)
 
 
+def test_one_batch_size_tells_nothing_of_others() -> None:
+    few = subject_of(Sleeping(samples=10, sleep_s=0.0))
+    question = Question(scenarios=QUESTION.scenarios, batch_sizes=(1,))
+    with pytest.raises(RefusedError, match="has 10 samples: to predict batch_size=1 takes 16, as batches of 4 are"):
+        predicted(few, question)
+
+
 def test_a_pass_that_raises_is_refused_in_one_line() -> None:
 
     def collate(_: list[int]) -> int:

@@ -284,6 +284,17 @@ def test_settings_of_workers_make_no_other_case_where_there_are_none(
         assert len(queries.cases(history)) == 2
 
 
+def test_of_runs_added_out_of_order_the_one_that_was_made_last_names_a_case(
+    database: str, trunk: Callable[..., Any], write: Callable[..., Path]
+) -> None:
+    older, newer = trunk(1), trunk(2)
+    older["benchmarks"][0]["name"] = "what it was called"
+    add(database, write(newer, "newer"))
+    add(database, write(older, "older"))
+    with opened(database) as history:
+        assert "what it was called" not in {case.name for case in queries.cases(history)}
+
+
 def test_memory_s_trend_is_what_the_loader_adds(
     synthetic: Callable[..., Any], write: Callable[..., Path], tmp_path: Path
 ) -> None:

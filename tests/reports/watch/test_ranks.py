@@ -1,5 +1,6 @@
 """Which rank waits for data, of waits that are made up."""
 
+import pytest
 from made_up_watches import epoch, loader, steady, watched
 from msgspec.structs import replace
 
@@ -30,6 +31,14 @@ def test_where_no_rank_waits_none_is_slow() -> None:
 def test_a_rank_that_read_nothing_is_not_known_to_be_fast() -> None:
     assert [entry.waits_for for entry in rank_waits([rank(0, 0.01, 0.01), watched(rank=1)])] == ["data", "unknown"]
     assert [entry.waits_for for entry in rank_waits([watched()])] == ["unknown"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rank_that_died_in_its_first_step_has_no_time_of_a_step() -> None:
+    died = watched(loader(epoch([0.01], [0.01])), rank=1, world_size=2)
+    loaded = died.loaders[0]
+    died = replace(died, loaders=(replace(loaded, epochs=(replace(loaded.epochs[0], ended_s=None),)),))
+    assert [entry.rank for entry in rank_waits([rank(0, 0.01, 0.01), died])] == [0, 1]
 
 
 def test_the_first_rank_says_who_waits_and_who_is_missing() -> None:

@@ -63,7 +63,8 @@ def test_one_round_tells_nothing_and_says_so(rated: RatedCases, judged: Judged) 
 
 def test_more_time_is_asked_for_than_there_was(rated: RatedCases, judged: Judged) -> None:
     rated.epoch(around(950, 0.15), workers=0).epoch(around(1000, 0.02), workers=1)
-    assert judged(rated, command=["--budget", "2m"]).command.endswith("--budget 480s")
+    for given in (["--budget", "2m"], ["--budget=2m"]):
+        assert judged(rated, command=given).command.endswith("--budget 480s")
 
 
 def test_the_only_setting_is_called_that(rated: RatedCases, judged: Judged) -> None:
@@ -76,6 +77,12 @@ def test_the_best_at_the_edge_of_the_sweep_asks_for_more_workers(rated: RatedCas
     callout = judged(rated.epoch(around(500), workers=1).epoch(around(1000), workers=2))
     assert "num_workers=2 is the most that was tried, and the best: more may be better." in callout.doubts
     assert "--num-workers 2,4" in callout.command
+
+
+def test_more_workers_are_not_asked_for_than_a_quota_leaves_cpus(rated: RatedCases, judged: Judged) -> None:
+    rated.epoch(around(500), workers=1).epoch(around(1000), workers=2)
+    callout = judged(rated, machine={"cpus_affinity": 8, "cpus_quota": 2.5})
+    assert not any("more may be better" in doubt for doubt in callout.doubts)
 
 
 def test_all_processors_in_use_is_no_edge(rated: RatedCases, judged: Judged) -> None:

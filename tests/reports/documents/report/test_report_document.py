@@ -114,7 +114,7 @@ def test_cases_are_sorted_by_throughput_as_numbers(document: Document) -> None:
 def test_the_terminal_has_result_verdict_call_and_failure(document: Document) -> None:
     text = printed(document)
     for words in (
-        "images/s", "Loading is not your bottleneck", "DataLoader(dataset, batch_size=", "slower cases",
+        "images/s", "Loading is not your bottleneck", "DataLoader(dataset, batch_size=", "more cases",
         "failed: bench_epoch[text-workers=64]: DataLoader worker",
     ):  # fmt: skip
         assert words in text
