@@ -13,7 +13,6 @@ from functools import wraps
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,6 +21,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from loaderbench.benches.harness.system.interruption import late_ctrl_c
+from loaderbench.benches.harness.system.own_folder import own_folder
 
 Result = TypeVar("Result")
 Key = TypeVar("Key")
@@ -91,7 +91,7 @@ class Child:
         self._here, there = _FORK.Pipe()
         arguments = (_Server(self._manager), self._here, there, has_threads)
         self._process = _FORK.Process(target=_serve, args=arguments, daemon=False)
-        self._own_folder()
+        self._remove_folder = own_folder(self._process)
         try:
             self._process.start()
         except BaseException:
@@ -99,19 +99,6 @@ class Child:
             raise
         there.close()
         self._exited = _exited(self._process)
-
-    def _own_folder(self) -> None:
-        """Have multiprocessing's folder of that process, and of all below it, removed here: they may be killed."""
-        config: dict[str, Any] = self._process._config  # type: ignore[attr-defined]  # noqa: SLF001 - all inherit it
-        self._folder: TemporaryDirectory[str] | None = None
-        if config.get("tempdir") is None:
-            with suppress(OSError):  # multiprocessing says so itself where it needs one
-                self._folder = TemporaryDirectory(prefix="pymp-", ignore_cleanup_errors=True)
-                config["tempdir"] = self._folder.name
-
-    def _remove_folder(self) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
 
     def call(self, method: str, *arguments: Any, timeout_s: float | None = None) -> Any:
         """Return what `method` returns there; raises ChildError where that takes longer than `timeout_s` seconds."""

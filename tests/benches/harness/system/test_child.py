@@ -1,6 +1,5 @@
 """Work in a process of its own."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import active_children, util
+from multiprocessing import active_children
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -92,23 +91,6 @@ def test_what_takes_too_long_is_killed_with_all_that_it_started() -> None:
         in_child(start_and_hang, timeout_s=0.5)
     assert not active_children()
     assert not [child for child in psutil.Process().children(recursive=True) if "sleep" in child.cmdline()]
-
-
-def test_multiprocessing_s_folder_is_removed_though_its_process_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(multiprocessing.current_process()._config, "tempdir", raising=False)  # type: ignore[attr-defined]
-    named = tmp_path / "named"
-
-    def make_it_and_die() -> None:
-        named.write_text(util.get_temp_dir())
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    with pytest.raises(ChildError, match="killed by SIGKILL"):
-        in_child(make_it_and_die)
-    folder = Path(named.read_text())
-    assert folder.name.startswith("pymp-")
-    assert not folder.exists()
 
 
 def test_workers_may_be_started_there() -> None:
