@@ -12,7 +12,7 @@ Level = Literal["fine", "note", "wrong"]
 IDLE_DESCRIPTORS = 64  # files, pipes and sockets of a process that loads nothing yet
 KEEPS_OPEN = 0.5  # files that each sample leaves open: fewer may be of shards, of which there are not many
 LARGE_PICKLE = 100 << 20  # bytes sent to all workers together that are worth a note
-WITHOUT_WORKERS = "no batch is sent, as there are no workers"
+NO_WORKERS = "there are no workers"
 NEARLY = 0.5  # of a limit: worth a note, as later batches may be larger than the first
 
 
@@ -116,7 +116,7 @@ def _shared_memory(demand: Demand, limits: Limits) -> Finding:
         unit="bytes",
         why=f"{demand.batches} batches at once in /dev/shm: num_workers × prefetch_factor, and one in use"
         if demand.num_workers
-        else WITHOUT_WORKERS,
+        else f"no batch is sent: {NO_WORKERS}",
     )
 
 
@@ -125,7 +125,7 @@ def _descriptors(demand: Demand, limits: Limits) -> Finding:
     needed = IDLE_DESCRIPTORS + (demand.batches * demand.storages if are_sent else 0)
     kind = "each a descriptor while its batch waits behind a slower one"
     if not demand.num_workers:
-        kind = WITHOUT_WORKERS
+        kind = f"which are not sent: {NO_WORKERS}"
     elif demand.shared_by_name:
         kind = "none of them a descriptor: they are shared by name, by the strategy file_system"
     return _finding(
